@@ -1,0 +1,18 @@
+"""How to quantize: pure functions on TensorFlow tensors, no Keras.
+
+`uniform` and `codebook` give the quantized tensor with its training gradient;
+`uniform_codes` and `codebook_codes` give what is stored. The chapters are
+`buckets` (cutting a tensor), `scaling` (the range of a bucket), `rounding`,
+`uniform` and `codebook`.
+"""
+
+from tfqd.ops.buckets import from_buckets as from_buckets
+from tfqd.ops.buckets import per_bucket as per_bucket
+from tfqd.ops.buckets import to_buckets as to_buckets
+from tfqd.ops.codebook import codebook as codebook
+from tfqd.ops.codebook import codebook_codes as codebook_codes
+from tfqd.ops.codebook import quantile_points as quantile_points
+from tfqd.ops.codebook import uniform_points as uniform_points
+from tfqd.ops.scaling import bucket_range as bucket_range
+from tfqd.ops.uniform import uniform as uniform
+from tfqd.ops.uniform import uniform_codes as uniform_codes

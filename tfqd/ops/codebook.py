@@ -1,0 +1,145 @@
+"""Nearest-point quantization with an exact gradient to the points.
+
+Section 4 of arXiv 1802.05668. Each scaled weight goes to the nearest of k
+points; with alpha_i the scale of weight i's bucket, Eq. 6 gives
+
+    dQ(w)_i / dp_j = alpha_i if weight i is assigned to point j, else 0,
+
+so the gradient of p_j is the sum of alpha_i times the upstream gradient over
+the weights assigned to it. Assignment is a search among the k - 1 midpoints of
+the sorted points and the gradient a weighted count of codes: memory grows with
+the number of weights N alone, no N x k matrix exists.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from tfqd.bucketing import Bucketing
+from tfqd.ops.buckets import bucket_axis, from_buckets, per_bucket, to_buckets
+from tfqd.ops.scaling import Range, bucket_range, scale_down, scale_up
+from tfqd.ops.straight_through import clip_weights, pass_gradient
+
+
+class CodebookCodes(NamedTuple):
+    """What is stored of a tensor quantized to a codebook.
+
+    codes: uint8, the tensor's shape; index into `points`.
+    scale: float32 [buckets], alpha.
+    offset: float32 [buckets], beta; None with symmetric scaling.
+    points: float32 [k], ascending.
+    """
+
+    codes: tf.Tensor
+    scale: tf.Tensor
+    offset: tf.Tensor | None
+    points: tf.Tensor
+
+
+def codebook(
+    weights: tf.Tensor,
+    points: tf.Tensor,
+    bucketing: Bucketing,
+    scaling: str = "affine",
+    clip: float | None = None,
+) -> tf.Tensor:
+    """The weights moved to their nearest points, with both gradients.
+
+    Args:
+        weights: float32, shape `bucketing.shape`.
+        points: float32 [k], 2 <= k <= 256, in the scaled domain, in any order.
+        bucketing: where the buckets lie.
+        scaling: ``"affine"`` or ``"symmetric"``.
+        clip: see `tfqd.ops.uniform`.
+
+    Returns:
+        float32, shape `bucketing.shape`. Its gradient is Eq. 6 to the points
+        and straight-through to the weights.
+    """
+
+    @tf.custom_gradient
+    def quantized(weights, points):
+        ascending, order = _ascending(points)
+        codes, buckets = _codes(clip_weights(weights, clip), ascending, bucketing, scaling)
+        values = scale_up(tf.gather(ascending, codes), buckets)
+
+        def gradient(upstream):
+            weighted = to_buckets(upstream, bucketing, fill="zero") * buckets.scale
+            sums = _sum_by_code(weighted, codes, points.shape[0])
+            to_points = tf.gather(sums, tf.math.invert_permutation(order))
+            return pass_gradient(weights, upstream, clip), to_points
+
+        return from_buckets(values, bucketing), gradient
+
+    return quantized(weights, points)
+
+
+def codebook_codes(
+    weights: tf.Tensor,
+    points: tf.Tensor,
+    bucketing: Bucketing,
+    scaling: str = "affine",
+    clip: float | None = None,
+) -> CodebookCodes:
+    """Codes, scales, offsets and sorted points of the weights.
+
+    ``points[code] * scale + offset`` gives `codebook`'s result bit for bit. The
+    arguments are those of `codebook`.
+    """
+    ascending, _ = _ascending(points)
+    codes, buckets = _codes(clip_weights(weights, clip), ascending, bucketing, scaling)
+    return CodebookCodes(
+        tf.cast(from_buckets(codes, bucketing), tf.uint8),
+        per_bucket(buckets.scale, bucketing),
+        None if buckets.offset is None else per_bucket(buckets.offset, bucketing),
+        ascending,
+    )
+
+
+def uniform_points(levels: int, scaling: str = "affine") -> np.ndarray:
+    """`levels` evenly spaced points over the scaled domain: float32 [levels]."""
+    low = -1.0 if scaling == "symmetric" else 0.0
+    return np.linspace(low, 1.0, levels, dtype=np.float32)
+
+
+def quantile_points(
+    weights: tf.Tensor, levels: int, bucketing: Bucketing, scaling: str = "affine"
+) -> np.ndarray:
+    """Points at the quantiles 0, 1/(levels-1), ..., 1 of the scaled weights.
+
+    Args:
+        weights: float32, shape `bucketing.shape`, finite.
+
+    Returns:
+        float32 [levels], ascending; the first is the smallest scaled weight
+        and the last the largest (0 and 1 with affine scaling).
+    """
+    cut = to_buckets(weights, bucketing)
+    buckets = bucket_range(cut, bucket_axis(bucketing), scaling)
+    scaled = from_buckets(scale_down(cut, buckets), bucketing)
+    return np.quantile(scaled.numpy(), np.linspace(0.0, 1.0, levels)).astype(np.float32)
+
+
+def _ascending(points) -> tuple[tf.Tensor, tf.Tensor]:
+    order = tf.argsort(points)
+    return tf.gather(points, order), order
+
+
+def _codes(weights, ascending, bucketing, scaling) -> tuple[tf.Tensor, Range]:
+    """int32 codes in the cut tensor's shape, and the buckets' range."""
+    cut = to_buckets(weights, bucketing)
+    buckets = bucket_range(cut, bucket_axis(bucketing), scaling)
+    midpoints = (ascending[:-1] + ascending[1:]) / 2.0
+    flat = tf.reshape(scale_down(cut, buckets), [-1])
+    codes = tf.searchsorted(midpoints, flat, side="left")
+    return tf.reshape(codes, cut.shape), buckets
+
+
+def _sum_by_code(values: tf.Tensor, codes: tf.Tensor, levels: int) -> tf.Tensor:
+    return tf.raw_ops.DenseBincount(
+        input=tf.reshape(codes, [-1]),
+        size=levels,
+        weights=tf.reshape(values, [-1]),
+        binary_output=False,
+    )

@@ -1,0 +1,33 @@
+"""The straight-through gradient, identity or clipped."""
+
+from collections.abc import Callable
+
+import tensorflow as tf
+
+
+def clip_weights(weights: tf.Tensor, clip: float | None) -> tf.Tensor:
+    """The weights clipped to [-clip, clip]; unchanged when `clip` is None."""
+    return weights if clip is None else tf.clip_by_value(weights, -clip, clip)
+
+
+def pass_gradient(weights: tf.Tensor, gradient: tf.Tensor, clip: float | None) -> tf.Tensor:
+    """The upstream gradient as it reaches the float weights.
+
+    The identity (Algorithm 1 of arXiv 1802.05668), or with a clip zero where
+    |w| > clip (Hubara et al. 2016).
+    """
+    if clip is None:
+        return gradient
+    return tf.where(tf.abs(weights) > clip, tf.zeros_like(gradient), gradient)
+
+
+def straight_through(
+    quantize: Callable[[tf.Tensor], tf.Tensor], weights: tf.Tensor, clip: float | None
+) -> tf.Tensor:
+    """`quantize(weights)` forward, `pass_gradient` backward."""
+
+    @tf.custom_gradient
+    def quantized(weights):
+        return quantize(weights), lambda upstream: pass_gradient(weights, upstream, clip)
+
+    return quantized(weights)

@@ -1,0 +1,109 @@
+"""Uniform quantization with a straight-through gradient.
+
+Equation of section 2.1 of arXiv 1802.05668, with the bucket's linear scaling
+sc(w) = (w - beta) / alpha folded in: with n = levels - 1 intervals,
+
+    code = round(n sc(w)),    Q(w) = beta + code * (alpha / n).
+
+With symmetric scaling the grid runs from -alpha to alpha and is written about
+its middle z = n / 2, so that an integer kernel computes the very same numbers:
+
+    code = round(z (w + alpha) / alpha),    Q(w) = (code - z) * (alpha / z).
+"""
+
+from typing import NamedTuple
+
+import tensorflow as tf
+
+from tfqd.bucketing import Bucketing
+from tfqd.ops import rounding
+from tfqd.ops.buckets import bucket_axis, from_buckets, per_bucket, to_buckets
+from tfqd.ops.scaling import Range, bucket_range
+from tfqd.ops.straight_through import clip_weights, straight_through
+
+
+class UniformCodes(NamedTuple):
+    """What is stored of a uniformly quantized tensor.
+
+    codes: uint8, the tensor's shape.
+    scale: float32 [buckets], alpha.
+    offset: float32 [buckets], beta; None with symmetric scaling.
+    """
+
+    codes: tf.Tensor
+    scale: tf.Tensor
+    offset: tf.Tensor | None
+
+
+def uniform(
+    weights: tf.Tensor,
+    bucketing: Bucketing,
+    levels: int,
+    scaling: str = "affine",
+    clip: float | None = None,
+    seed: tf.Tensor | None = None,
+) -> tf.Tensor:
+    """The quantized weights, with the straight-through gradient.
+
+    Args:
+        weights: float32, shape `bucketing.shape`.
+        bucketing: where the buckets lie.
+        levels: number of grid points, at least 2.
+        scaling: ``"affine"`` or ``"symmetric"``.
+        clip: None for the identity gradient (the paper's); a number c clips
+            the weights to [-c, c] and stops the gradient outside.
+        seed: None rounds to the nearest level; int32 [2] rounds stochastically
+            with the noise of that seed.
+
+    Returns:
+        float32, shape `bucketing.shape`, at most `levels` values a bucket.
+    """
+
+    def quantize(weights):
+        codes, buckets = _codes(clip_weights(weights, clip), bucketing, levels, scaling, seed)
+        return from_buckets(_decode(codes, buckets, levels), bucketing)
+
+    return straight_through(quantize, weights, clip)
+
+
+def uniform_codes(
+    weights: tf.Tensor,
+    bucketing: Bucketing,
+    levels: int,
+    scaling: str = "affine",
+    clip: float | None = None,
+) -> UniformCodes:
+    """Codes, scales and offsets of the weights, rounded to the nearest level.
+
+    Decoding them by the module's equations gives `uniform`'s result bit for
+    bit. The arguments are those of `uniform`.
+    """
+    codes, buckets = _codes(clip_weights(weights, clip), bucketing, levels, scaling, None)
+    return UniformCodes(
+        tf.cast(from_buckets(codes, bucketing), tf.uint8),
+        per_bucket(buckets.scale, bucketing),
+        None if buckets.offset is None else per_bucket(buckets.offset, bucketing),
+    )
+
+
+def _codes(weights, bucketing, levels, scaling, seed) -> tuple[tf.Tensor, Range]:
+    """Float codes in the cut tensor's shape, and the buckets' range."""
+    cut = to_buckets(weights, bucketing)
+    buckets = bucket_range(cut, bucket_axis(bucketing), scaling)
+    intervals = float(levels - 1)
+    if buckets.offset is None:
+        low, width = -buckets.scale, 2.0 * buckets.scale
+    else:
+        low, width = buckets.offset, buckets.scale
+    position = (cut - low) * tf.math.divide_no_nan(intervals, width)
+    if seed is None:
+        return rounding.deterministic(position), buckets
+    return tf.minimum(rounding.stochastic(position, seed), intervals), buckets
+
+
+def _decode(codes, buckets: Range, levels: int) -> tf.Tensor:
+    intervals = float(levels - 1)
+    if buckets.offset is None:
+        middle = intervals / 2.0
+        return (codes - middle) * (buckets.scale / middle)
+    return codes * (buckets.scale / intervals) + buckets.offset
