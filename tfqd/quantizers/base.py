@@ -1,0 +1,98 @@
+"""The contract of every quantizer."""
+
+import abc
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from tfqd.bucketing import Bucketing
+from tfqd.spec import Spec, from_dict
+
+
+class Encoding(NamedTuple):
+    """What is stored of one tensor, as numpy arrays.
+
+    codes: uint8, the tensor's shape.
+    scale: float32 [buckets].
+    offset: float32 [buckets], or None with symmetric scaling.
+    points: float32 [k] ascending, or None where the grid is uniform.
+    """
+
+    codes: np.ndarray
+    scale: np.ndarray
+    offset: np.ndarray | None
+    points: np.ndarray | None
+
+
+class Quantizer(abc.ABC):
+    """Quantizes one weight tensor; the contract of tfmot's ``Quantizer``.
+
+    Args:
+        spec: the spec that this quantizer carries out.
+        channel_axes: axes of the tensor that index its output channel, used by
+            layout ``channel``.
+    """
+
+    def __init__(self, spec: Spec, channel_axes: tuple[int, ...] = (-1,)):
+        self.spec = spec
+        self.channel_axes = tuple(channel_axes)
+
+    @abc.abstractmethod
+    def build(
+        self, tensor_shape, name: str, layer, value: Callable[[], tf.Tensor] | None = None
+    ) -> dict[str, Any]:
+        """Creates the quantizer's variables.
+
+        Args:
+            tensor_shape: static shape of the tensor to be quantized.
+            name: prefix of the variables' names.
+            layer: whatever has Keras' ``add_weight``.
+            value: gives the tensor's value when the variables are initialized,
+                for those that start from it. tfmot does not pass it; then
+                `initialize` is to be called once the weights are there.
+
+        Returns:
+            The variables by role, to be handed to the other methods.
+        """
+
+    @abc.abstractmethod
+    def __call__(self, inputs, training, weights: dict[str, Any], **kwargs) -> tf.Tensor:
+        """The quantized tensor, with its training gradients.
+
+        Args:
+            inputs: float tensor of the shape given to `build`.
+            training: whether this is a training step (bool, tensor or None).
+            weights: what `build` returned.
+        """
+
+    @abc.abstractmethod
+    def encode(self, inputs: tf.Tensor, weights: dict[str, Any]) -> Encoding:
+        """Codes, scales, offsets and points of the tensor (eagerly).
+
+        Decoding them gives what `__call__` gives in inference, bit for bit.
+        """
+
+    def initialize(self, inputs: tf.Tensor, weights: dict[str, Any]) -> None:  # noqa: B027
+        """Sets the variables that depend on the tensor's values, if any."""
+
+    def bucketing(self, shape) -> Bucketing:
+        """The buckets of a tensor of this shape."""
+        return self.spec.bucketing(shape, self.channel_axes)
+
+    def get_config(self) -> dict[str, Any]:
+        return {"spec": self.spec.to_dict(), "channel_axes": list(self.channel_axes)}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> "Quantizer":
+        return cls(from_dict(config["spec"]), tuple(config["channel_axes"]))
+
+    def __eq__(self, other) -> bool:
+        return type(other) is type(self) and other.get_config() == self.get_config()
+
+    def __hash__(self) -> int:
+        return hash((type(self), self.spec, self.channel_axes))
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.spec}, channel_axes={self.channel_axes})"
