@@ -1,0 +1,128 @@
+"""Bytes of a compressed model, by fixed-length codes and by the paper's account.
+
+The paper's formula (section 4 of arXiv 1802.05668 and its reference code)
+counts one Huffman code for the whole model over the pooled codes and two
+float32 per bucket, and nothing else:
+
+    bytes = 4 N_float + H N_quantized / 8 + 8 N_quantized / bucket_size
+
+with no scale term where a tensor is one bucket. It is an estimate of what
+nobody stored; `fixed_bytes` is what packed codes, scales, offsets and points
+take.
+"""
+
+import dataclasses
+from collections.abc import Iterable
+
+import numpy as np
+
+from tfqd.bucketing import Bucketing
+from tfqd.compressed import huffman
+from tfqd.compressed.model import CompressedModel
+from tfqd.compressed.tensor import QuantizedTensor
+
+
+@dataclasses.dataclass(frozen=True)
+class Size:
+    """The sizes of one tensor, or of all of a model's tensors together.
+
+    weights: number of weights.
+    bits: bits per code; their mean over the quantized weights for a model.
+    entropy: bits per code that no code can undercut.
+    huffman: mean length in bits of the Huffman code.
+    float_bytes: 4 bytes a weight (the size of the array for what stayed float).
+    fixed_bytes: packed codes, scales, offsets and points.
+    paper_bytes: the paper's formula.
+    """
+
+    weights: int
+    bits: float
+    entropy: float
+    huffman: float
+    float_bytes: int
+    fixed_bytes: int
+    paper_bytes: float
+
+    @property
+    def ratio(self) -> float:
+        """Float bytes over fixed-length bytes."""
+        return self.float_bytes / self.fixed_bytes
+
+
+def fixed_length_bytes(bucketing: Bucketing, bits: int, has_offset: bool, points: int) -> int:
+    """Bytes of a tensor with packed codes of `bits` each.
+
+    Args:
+        bucketing: the tensor's buckets; each has a float32 scale.
+        bits: bits per code.
+        has_offset: whether each bucket has a float32 offset too.
+        points: number of float32 points, 0 for a uniform grid.
+    """
+    packed = -(-bucketing.size * bits // 8)
+    return packed + 4 * bucketing.count * (2 if has_offset else 1) + 4 * points
+
+
+def tensor_size(tensor: QuantizedTensor | np.ndarray) -> Size:
+    """The sizes of one tensor, with a Huffman code of its own."""
+    if not isinstance(tensor, QuantizedTensor):
+        return Size(tensor.size, 8.0 * tensor.itemsize, 0.0, 0.0, *[tensor.nbytes] * 3)
+    counts = code_counts(tensor)
+    mean = huffman.mean_length(counts)
+    points = 0 if tensor.points is None else tensor.levels
+    return Size(
+        weights=tensor.size,
+        bits=tensor.bits,
+        entropy=huffman.entropy(counts),
+        huffman=mean,
+        float_bytes=4 * tensor.size,
+        fixed_bytes=fixed_length_bytes(
+            tensor.bucketing, tensor.bits, tensor.offset is not None, points
+        ),
+        paper_bytes=mean * tensor.size / 8 + paper_scale_bytes(tensor),
+    )
+
+
+def model_size(model: CompressedModel) -> Size:
+    """The sizes of a whole model, with one Huffman code over the pooled codes."""
+    quantized = list(model.quantized.values())
+    sizes = [tensor_size(tensor) for tensor in model.tensors.values()]
+    counts = pooled_counts(quantized)
+    weights = sum(tensor.size for tensor in quantized)
+    mean = huffman.mean_length(counts)
+    float_rest = sum(array.nbytes for array in model.rest.values())
+    return Size(
+        weights=sum(size.weights for size in sizes),
+        bits=sum(tensor.bits * tensor.size for tensor in quantized) / max(1, weights),
+        entropy=huffman.entropy(counts),
+        huffman=mean,
+        float_bytes=sum(size.float_bytes for size in sizes),
+        fixed_bytes=sum(size.fixed_bytes for size in sizes),
+        paper_bytes=float_rest + mean * weights / 8 + sum(map(paper_scale_bytes, quantized)),
+    )
+
+
+def code_counts(tensor: QuantizedTensor) -> np.ndarray:
+    """How often each of the tensor's levels occurs: int64 [256]."""
+    return np.bincount(tensor.codes.reshape(-1), minlength=256)
+
+
+def pooled_counts(tensors: Iterable[QuantizedTensor]) -> np.ndarray:
+    """How often each level index occurs over all tensors: int64 [256]."""
+    return sum((code_counts(tensor) for tensor in tensors), np.zeros(256, np.int64))
+
+
+def paper_scale_bytes(tensor: QuantizedTensor) -> float:
+    """Two float32 a bucket, the number of buckets not rounded up."""
+    size = tensor.bucketing.bucket_size
+    return 0.0 if size is None else 8.0 * tensor.size / size
+
+
+def paper_ratio(bits: int, bucket_size: int) -> float:
+    """The paper's fixed-length ratio: 32 k / (k b + 64) for buckets of k.
+
+    Example:
+
+    >>> [math.floor(100 * paper_ratio(bits, 256)) / 100 for bits in (2, 4, 8)]
+    [14.22, 7.52, 3.87]
+    """
+    return 32 * bucket_size / (bits * bucket_size + 64)

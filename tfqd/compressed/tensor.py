@@ -1,0 +1,94 @@
+"""One quantized tensor: codes, points or grid, scales, offsets, layout."""
+
+import dataclasses
+
+import numpy as np
+
+from tfqd.bucketing import Bucketing
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class QuantizedTensor:
+    """A weight tensor as codes; `dequantize` gives the weights back.
+
+    Args:
+        codes: uint8, shape `bucketing.shape`; the level of each weight.
+        bits: bits per code, 1 to 8.
+        levels: number of levels k; every code lies below it.
+        bucketing: where the buckets lie.
+        scale: float32 [buckets]; alpha of each bucket, 0 for a constant one.
+        offset: float32 [buckets], beta of each bucket, or None for symmetric
+            scaling.
+        points: float32 [levels], the trained codebook in the scaled domain, or
+            None for the uniform grid.
+        spec: the spec that the tensor was quantized by, as plain JSON values.
+
+    Raises:
+        ValueError: when the arrays do not fit together or hold NaN or infinity.
+    """
+
+    codes: np.ndarray
+    bits: int
+    levels: int
+    bucketing: Bucketing
+    scale: np.ndarray
+    offset: np.ndarray | None = None
+    points: np.ndarray | None = None
+    spec: dict = dataclasses.field(default_factory=dict)
+
+    def __post_init__(self):
+        if not 1 <= self.bits <= 8 or not 2 <= self.levels <= 2**self.bits:
+            raise ValueError(f"{self.levels} levels do not fit into {self.bits} bits of 1 to 8")
+        _check_array("codes", self.codes, np.uint8, self.bucketing.shape)
+        if self.codes.max() >= self.levels:
+            raise ValueError(f"codes must lie below {self.levels}; got {self.codes.max()}")
+        _check_array("scale", self.scale, np.float32, (self.bucketing.count,))
+        if self.offset is not None:
+            _check_array("offset", self.offset, np.float32, (self.bucketing.count,))
+        if self.points is not None:
+            _check_array("points", self.points, np.float32, (self.levels,))
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.bucketing.shape
+
+    @property
+    def size(self) -> int:
+        """Number of weights."""
+        return self.bucketing.size
+
+    def dequantize(self) -> np.ndarray:
+        """The weights, float32, as the quantized forward pass used them.
+
+        The order of operations is that of `tfqd.ops`, so the values are equal
+        bit for bit; a codebook tensor is decoded from its codes and original
+        scales, never quantized a second time (that is not idempotent).
+        """
+        if self.points is not None:
+            values = self.points[self.codes] * self._spread(self.scale)
+        elif self.offset is None:
+            middle = np.float32((self.levels - 1) / 2)
+            values = (self.codes.astype(np.float32) - middle) * self._spread(self.scale / middle)
+        else:
+            step = self.scale / np.float32(self.levels - 1)
+            values = self.codes.astype(np.float32) * self._spread(step)
+        return values if self.offset is None else values + self._spread(self.offset)
+
+    def _spread(self, per_bucket: np.ndarray) -> np.ndarray:
+        """One value a bucket -> one value a weight, in the tensor's shape."""
+        bucketing = self.bucketing
+        rows = per_bucket.reshape(bucketing.rows, bucketing.buckets_per_row)
+        matrix = np.repeat(rows, bucketing.length, axis=1)[:, : bucketing.row_length]
+        permutation = bucketing.permutation
+        tensor = matrix.reshape([bucketing.shape[axis] for axis in permutation])
+        return tensor.transpose(np.argsort(permutation))
+
+
+def _check_array(name: str, array: np.ndarray, dtype, shape: tuple[int, ...]) -> None:
+    if array.dtype != dtype or array.shape != shape:
+        raise ValueError(
+            f"{name} must be {np.dtype(dtype).name} of shape {shape}; "
+            f"got {array.dtype.name} of shape {array.shape}"
+        )
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        raise ValueError(f"{name} holds NaN or infinite values")
