@@ -1,0 +1,123 @@
+"""Sizes as tables for people and dicts for programs."""
+
+import dataclasses
+import io
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from tfqd.compressed import CompressedModel
+from tfqd.compressed.sizes import Size, fixed_length_bytes, model_size, tensor_size
+from tfqd.spec import Codebook
+
+
+@dataclasses.dataclass(frozen=True)
+class SizeReport:
+    """The sizes of every variable and of the whole model.
+
+    Printing it gives a table; `to_dict` gives JSON values.
+
+    variables: path -> sizes of the quantized variables.
+    rest: sizes of what stayed float, together.
+    total: the model; its Huffman code is pooled over all variables, as the
+        paper counts it.
+    """
+
+    variables: Mapping[str, Size]
+    rest: Size
+    total: Size
+
+    def to_dict(self) -> dict[str, Any]:
+        """The report as JSON values: bytes, bits per weight, ratios."""
+        return {
+            "variables": {path: _size_dict(size) for path, size in self.variables.items()},
+            "rest": _size_dict(self.rest),
+            "total": _size_dict(self.total),
+        }
+
+    def __str__(self) -> str:
+        return render(self.__rich__())
+
+    def __rich__(self) -> Table:
+        table = Table(title="Sizes", caption="paper: Huffman bits and two float32 a bucket")
+        table.add_column("variable")
+        for heading in (
+            "weights",
+            "bits",
+            "entropy",
+            "Huffman",
+            "float",
+            "fixed",
+            "paper",
+            "ratio",
+        ):
+            table.add_column(heading, justify="right")
+        for path, size in self.variables.items():
+            table.add_row(path, *_cells(size))
+        table.add_row("(float)", *_cells(self.rest), end_section=True)
+        table.add_row("total", *_cells(self.total))
+        return table
+
+
+def size_report(model: CompressedModel) -> SizeReport:
+    """The sizes of a compressed model."""
+    rest = [tensor_size(array) for array in model.rest.values()]
+    stayed = sum(size.float_bytes for size in rest)
+    return SizeReport(
+        variables={path: tensor_size(tensor) for path, tensor in model.quantized.items()},
+        rest=Size(sum(size.weights for size in rest), 32.0, 0.0, 0.0, stayed, stayed, stayed),
+        total=model_size(model),
+    )
+
+
+def variables_table(quantized: Iterable) -> str:
+    """Bits and bytes of quantized variables, for a model's ``summary()``.
+
+    Args:
+        quantized: entries with a `variable` and a `quantizer`.
+    """
+    table = Table(title="Quantized variables")
+    for heading in ("variable", "shape", "method"):
+        table.add_column(heading)
+    for heading in ("bits", "float bytes", "quantized bytes"):
+        table.add_column(heading, justify="right")
+    for entry in quantized:
+        shape, spec = tuple(entry.variable.shape), entry.quantizer.spec
+        bucketing = entry.quantizer.bucketing(shape)
+        points = spec.levels if isinstance(spec, Codebook) else 0
+        stored = fixed_length_bytes(bucketing, spec.bits, spec.scaling == "affine", points)
+        table.add_row(
+            entry.variable.path,
+            str(shape),
+            spec.kind,
+            str(spec.bits),
+            f"{4 * bucketing.size:,}",
+            f"{stored:,}",
+        )
+    return render(table)
+
+
+def render(table: Table, width: int = 120) -> str:
+    """A rich table as plain text."""
+    stream = io.StringIO()
+    Console(file=stream, width=width, color_system=None).print(table)
+    return stream.getvalue().rstrip("\n")
+
+
+def _size_dict(size: Size) -> dict[str, Any]:
+    return {**dataclasses.asdict(size), "ratio": size.ratio}
+
+
+def _cells(size: Size) -> list[str]:
+    return [
+        f"{size.weights:,}",
+        f"{size.bits:.3g}",
+        f"{size.entropy:.3f}",
+        f"{size.huffman:.3f}",
+        f"{size.float_bytes:,}",
+        f"{size.fixed_bytes:,}",
+        f"{size.paper_bytes:,.0f}",
+        f"{size.ratio:.2f}",
+    ]

@@ -1,0 +1,30 @@
+"""`tfqd.size_report`: from any quantized model to its sizes."""
+
+import keras
+
+from tfqd import report
+from tfqd.compressed import CompressedModel
+from tfqd.wrapping import compress
+
+
+def size_report(model: keras.Model | CompressedModel) -> report.SizeReport:
+    """The sizes of a quantized or compressed model, by variable and in total.
+
+    Args:
+        model: a quantized Keras model, or what `tfqd.compress` made of it.
+
+    Returns:
+        A report that prints as a table; `to_dict()` gives it as JSON values:
+        float bytes, bits, entropy, Huffman mean length, fixed-length bytes, the
+        paper's formula and the ratio.
+
+    Raises:
+        TypeError, ValueError: as `tfqd.compress`.
+
+    Example:
+
+    >>> print(tfqd.size_report(quantized))
+    >>> tfqd.size_report(quantized).to_dict()["total"]["ratio"]
+    """
+    compressed = model if isinstance(model, CompressedModel) else compress(model)
+    return report.size_report(compressed)

@@ -1,0 +1,94 @@
+"""Quantized models, compressed forms and plain models of either Keras version.
+
+The functions here look at what they were given and hand it to the subpackage
+that knows that Keras version's insides.
+"""
+
+import keras
+
+from tfqd.compressed import CompressedModel
+from tfqd.selection import Selection
+from tfqd.spec import Spec
+from tfqd.wrapping import keras3
+
+
+def quantize_model(
+    model: keras.Model, spec: Selection, first_last: Spec | str | None = "same"
+) -> keras.Model:
+    """A copy of `model` that uses quantized weights in every forward pass.
+
+    The float weights stay: `fit` moves them through the straight-through
+    gradient, and the points of codebooks by their exact gradient. The model
+    that was passed in is not changed.
+
+    Args:
+        model: a built Keras 3 model: Sequential, Functional or subclassed.
+        spec: one spec (`tfqd.Uniform`, `tfqd.Codebook`) for all kernels,
+            recurrent kernels and embeddings; or an ordered mapping from a
+            regular expression over the variable's path to a spec or None
+            (float), of which the first match wins and what matches nothing
+            stays float. `tfqd.presets` has ready ones.
+        first_last: ``"same"`` treats the first and last weighted layers like the
+            others; None leaves them float; a spec is used for the kernels of
+            theirs that `spec` quantizes.
+
+    Returns:
+        A Keras model, not compiled.
+
+    Raises:
+        TypeError: when `model` is no Keras model or `spec` no spec.
+        ValueError: when the model is unbuilt or already quantized, a pattern
+            matches no variable, or weights are NaN or infinite.
+
+    Example:
+
+    >>> quantized = tfqd.quantize_model(model, tfqd.Uniform(bits=4))
+    >>> quantized = tfqd.quantize_model(
+    ...     model, {"dense_1/kernel": None, "kernel": tfqd.Codebook(bits=2)})
+    """
+    return _version(model).quantize_model(model, spec, first_last)
+
+
+def strip_quantization(model: keras.Model) -> keras.Model:
+    """A plain copy of a quantized model that holds the quantized values.
+
+    Args:
+        model: from `quantize_model`, or built with `tfqd.layers.QuantizeWrapper`.
+
+    Raises:
+        TypeError: when `model` is no Keras model.
+        ValueError: when it is not quantized.
+    """
+    return _version(model).strip_quantization(model)
+
+
+def compress(model: keras.Model) -> CompressedModel:
+    """The compressed form of a quantized model: codes, points, scales, the rest.
+
+    Right after `quantize_model`, without training, this is post-training
+    quantization (the paper's "post-mortem" baseline).
+
+    Args:
+        model: from `quantize_model`, or built with `tfqd.layers`.
+
+    Returns:
+        A `tfqd.CompressedModel`; its `dequantize()` gives, bit for bit, the
+        weights that the quantized forward pass used.
+
+    Raises:
+        TypeError: when `model` is no Keras model.
+        ValueError: when it is not quantized or holds NaN or infinite weights.
+    """
+    return _version(model).compress(model)
+
+
+def _version(model):
+    """The subpackage for the model's Keras version."""
+    if isinstance(model, keras.Model):
+        return keras3
+    if any(cls.__module__.split(".")[0] == "tf_keras" for cls in type(model).__mro__):
+        raise TypeError(
+            "tf_keras (Keras 2) models are not supported yet; got a "
+            f"{type(model).__module__}.{type(model).__name__}"
+        )
+    raise TypeError(f"model must be a Keras model; got {type(model).__name__}: {model!r:.80}")

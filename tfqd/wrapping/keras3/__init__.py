@@ -1,0 +1,14 @@
+"""Keras 3: quantization by variable substitution, for any layer or model.
+
+`substitution` runs an untouched layer with quantized values in place of its
+variables; `model` and `layer` put it into a model and into a wrapper for one
+layer; `cloning` copies models; `ends` finds a model's first and last weighted
+layers; `compression` reads the result out.
+"""
+
+from tfqd.wrapping.keras3.compression import compress as compress
+from tfqd.wrapping.keras3.layer import Quantizer as Quantizer
+from tfqd.wrapping.keras3.layer import QuantizeWrapper as QuantizeWrapper
+from tfqd.wrapping.keras3.model import QuantizedModel as QuantizedModel
+from tfqd.wrapping.keras3.model import quantize_model as quantize_model
+from tfqd.wrapping.keras3.stripping import strip_quantization as strip_quantization

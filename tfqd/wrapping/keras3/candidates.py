@@ -1,0 +1,77 @@
+"""The variables of a Keras 3 model that may be quantized."""
+
+from typing import NamedTuple
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras.src.backend.common.stateless_scope import in_stateless_scope
+
+from tfqd.quantizers import Quantizer, quantizer_for
+from tfqd.selection import Candidate, Selection, select
+from tfqd.wrapping.variables import channel_axes, is_kernel
+
+
+class OwnedVariable(NamedTuple):
+    """A floating-point variable that a layer created as trainable."""
+
+    variable: keras.Variable
+    layer: keras.layers.Layer
+
+    @property
+    def candidate(self) -> Candidate:
+        variable = self.variable
+        return Candidate(variable.path, is_kernel(variable.name, len(variable.shape)))
+
+
+def owned_variables(layer: keras.layers.Layer) -> list[OwnedVariable]:
+    """The layer's trainable-made float variables, in the order of its weights.
+
+    Frozen layers count: freezing hides a kernel from the optimizer, it does not
+    make it a statistic.
+    """
+    owners = {
+        id(variable): part
+        for part in layer._flatten_layers()
+        for variable in part._trainable_variables
+    }
+    return [
+        OwnedVariable(variable, owners[id(variable)])
+        for variable in layer.weights
+        if id(variable) in owners and keras.backend.is_float_dtype(variable.dtype)
+    ]
+
+
+def choose_quantizers(
+    layer: keras.layers.Layer, selection: Selection
+) -> list[tuple[keras.Variable, Quantizer]]:
+    """The variables of a built layer that `selection` quantizes, with quantizers.
+
+    Raises:
+        TypeError, ValueError: for a bad selection, or NaN or infinite weights.
+    """
+    owned = owned_variables(layer)
+    specs = select(selection, [entry.candidate for entry in owned])
+    chosen = []
+    for (variable, owner), spec in zip(owned, specs, strict=True):
+        if spec is not None:
+            check_finite(variable)
+            axes = channel_axes(owner, variable.name, len(variable.shape))
+            chosen.append((variable, quantizer_for(spec, axes)))
+    return chosen
+
+
+def check_finite(variable: keras.Variable) -> None:
+    """Raises ValueError when the variable holds NaN or infinite weights.
+
+    A variable that awaits its initial value inside a stateless scope passes.
+    """
+    if in_stateless_scope():
+        return
+    value = tf.convert_to_tensor(variable)
+    if not bool(tf.reduce_all(tf.math.is_finite(value))):
+        count = int(np.sum(~np.isfinite(value.numpy())))
+        raise ValueError(
+            f"{variable.path} holds {count} NaN or infinite weights of "
+            f"{value.shape.num_elements()}; finite weights are needed to quantize it"
+        )

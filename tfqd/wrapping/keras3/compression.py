@@ -1,0 +1,42 @@
+"""Reading a quantized Keras 3 model out into the compressed form."""
+
+import keras
+import numpy as np
+
+from tfqd.compressed import CompressedModel, QuantizedTensor
+from tfqd.wrapping.keras3.candidates import check_finite
+from tfqd.wrapping.keras3.stripping import plain_model, plain_weights
+from tfqd.wrapping.keras3.substitution import QuantizedVariable, find_quantized
+from tfqd.wrapping.variables import unique_names
+
+
+def compress(model: keras.Model) -> CompressedModel:
+    """See `tfqd.compress`."""
+    quantized = {id(entry.variable): entry for entry in find_quantized(model)}
+    if not quantized:
+        raise ValueError(
+            f"model {model.name!r} is not quantized; tfqd.quantize_model(model, spec) quantizes it"
+        )
+    weights = plain_weights(model)
+    names = unique_names(variable.path for variable in weights)
+    tensors = {}
+    for name, variable in zip(names, weights, strict=True):
+        check_finite(variable)
+        entry = quantized.get(id(variable))
+        tensors[name] = np.array(variable) if entry is None else _quantized_tensor(entry)
+    return CompressedModel(tensors, keras.saving.serialize_keras_object(plain_model(model)))
+
+
+def _quantized_tensor(entry: QuantizedVariable) -> QuantizedTensor:
+    spec = entry.quantizer.spec
+    encoding = entry.encode()
+    return QuantizedTensor(
+        codes=encoding.codes,
+        bits=spec.bits,
+        levels=spec.levels,
+        bucketing=entry.quantizer.bucketing(entry.variable.shape),
+        scale=encoding.scale,
+        offset=encoding.offset,
+        points=encoding.points,
+        spec=spec.to_dict(),
+    )

@@ -1,0 +1,173 @@
+"""Quantization for models that are built by hand."""
+
+import weakref
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from tfqd.quantizers import quantizer_for
+from tfqd.selection import Selection, check_selection
+from tfqd.spec import Spec, from_dict
+from tfqd.wrapping.keras3.candidates import choose_quantizers
+from tfqd.wrapping.keras3.substitution import QuantizedVariable, SubstitutedCall
+
+
+@keras.saving.register_keras_serializable(package="tfqd")
+class QuantizeWrapper(SubstitutedCall, keras.layers.Wrapper):
+    """A layer that runs `layer` with quantized weights.
+
+    Args:
+        layer: any Keras 3 layer, built or not; it is run, not copied.
+        spec: one spec for its kernels, or a mapping from a regular expression
+            over the variable's path to a spec or None.
+
+    Example:
+
+    >>> model = keras.Sequential([
+    ...     keras.Input((8,)),
+    ...     tfqd.layers.QuantizeWrapper(keras.layers.Dense(4), tfqd.Uniform(bits=4)),
+    ... ])
+    """
+
+    def __init__(self, layer: keras.layers.Layer, spec: Selection, **kwargs):
+        check_selection(spec)
+        if isinstance(layer, keras.layers.Layer):
+            kwargs.setdefault("name", f"quantize_{layer.name}")
+            kwargs.setdefault("dtype", layer.dtype_policy)
+        super().__init__(layer, autocast=False, **kwargs)
+        self.spec = spec
+        self._take_signature(layer)
+        if layer.built:
+            self._quantize_built_layer()
+
+    def build(self, *args, **kwargs):
+        """Builds the inner layer from the same shapes, then its quantizers."""
+        if not self.layer.built:
+            self.layer.build(*args, **kwargs)
+        self._quantize_built_layer()
+
+    def _maybe_build(self, call_spec):
+        if not self.built:
+            self.layer._maybe_build(call_spec)
+            self._quantize_built_layer()
+
+    def _quantize_built_layer(self) -> None:
+        self._quantize(self.layer, choose_quantizers(self.layer, self.spec))
+        self.built = True
+        self._lock_state()
+
+    def get_build_config(self):
+        return self.layer.get_build_config()
+
+    def build_from_config(self, config):
+        if not self.layer.built:
+            self.layer.build_from_config(config)
+        if not self.built:
+            self._quantize_built_layer()
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "spec": _selection_to_dict(self.spec)}
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        config = dict(config)
+        layer = keras.saving.deserialize_keras_object(config.pop("layer"), custom_objects)
+        return cls(layer, _selection_from_dict(config.pop("spec")), **config)
+
+
+@keras.saving.register_keras_serializable(package="tfqd")
+class Quantizer(keras.layers.Layer):
+    """Quantizes the tensor it is called on, with the codebook as its weight.
+
+    For custom layers: make one per weight tensor and call it on the weight.
+
+    Args:
+        spec: a tfqd spec.
+        channel_axes: axes of the tensor that index its output channel, used by
+            layout ``channel``.
+
+    Example:
+
+    >>> class Project(keras.layers.Layer):
+    ...     def build(self, input_shape):
+    ...         self.kernel = self.add_weight(shape=(input_shape[-1], 3))
+    ...         self.quantize = tfqd.layers.Quantizer(tfqd.Codebook(bits=2))
+    ...     def call(self, x):
+    ...         return x @ self.quantize(self.kernel)
+    """
+
+    def __init__(self, spec: Spec, channel_axes: tuple[int, ...] = (-1,), **kwargs):
+        super().__init__(autocast=False, **kwargs)
+        if not isinstance(spec, Spec):
+            raise TypeError(f"spec must be a tfqd spec such as tfqd.Uniform(bits=4); got {spec!r}")
+        self.spec = spec
+        self.channel_axes = tuple(channel_axes)
+        self._quantizer = quantizer_for(spec, self.channel_axes)
+        self._variable_ref = None
+
+    def build(self, input_shape):
+        if any(dimension is None for dimension in input_shape):
+            raise ValueError(
+                f"tfqd.layers.Quantizer quantizes weights of known shape; got shape {input_shape}. "
+                "Call it on a weight tensor, not on a batch of activations."
+            )
+        value = None if self._variable is None else lambda: tf.convert_to_tensor(self._variable)
+        self._state = self._quantizer.build(input_shape, self.name, self, value)
+
+    def __call__(self, inputs, *args, **kwargs):
+        if isinstance(inputs, keras.Variable):
+            self._remember(inputs)
+        return super().__call__(inputs, *args, **kwargs)
+
+    @property
+    def quantized_variables(self) -> list[QuantizedVariable]:
+        """The variable that this layer was called on, if it was one."""
+        if self._variable is None:
+            return []
+        return [QuantizedVariable(self._variable, self._quantizer, self._state)]
+
+    def call(self, inputs, training=None):
+        inputs = tf.convert_to_tensor(inputs)
+        quantized = self._quantizer(tf.cast(inputs, tf.float32), training, self._state)
+        return tf.cast(quantized, inputs.dtype)
+
+    def _remember(self, variable: keras.Variable) -> None:
+        # A weak reference: the variable belongs to the calling layer, and Keras
+        # must not list it among this layer's weights.
+        self._variable_ref = weakref.ref(variable)
+
+    @property
+    def _variable(self) -> keras.Variable | None:
+        return self._variable_ref and self._variable_ref()
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+    def get_config(self) -> dict[str, Any]:
+        config = {"spec": self.spec.to_dict(), "channel_axes": list(self.channel_axes)}
+        return {**super().get_config(), **config}
+
+    @classmethod
+    def from_config(cls, config):
+        config = dict(config)
+        return cls(from_dict(config.pop("spec")), tuple(config.pop("channel_axes")), **config)
+
+
+def _selection_to_dict(selection: Selection) -> dict[str, Any]:
+    if isinstance(selection, Spec):
+        return {"all_kernels": selection.to_dict()}
+    return {
+        "patterns": [
+            [pattern, None if spec is None else spec.to_dict()]
+            for pattern, spec in selection.items()
+        ]
+    }
+
+
+def _selection_from_dict(config: dict[str, Any]) -> Selection:
+    if "all_kernels" in config:
+        return from_dict(config["all_kernels"])
+    return {
+        pattern: None if spec is None else from_dict(spec) for pattern, spec in config["patterns"]
+    }

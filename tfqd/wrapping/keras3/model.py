@@ -1,0 +1,113 @@
+"""A Keras 3 model whose chosen variables are quantized in every forward pass."""
+
+from typing import Any
+
+import keras
+from keras.src.export.export_utils import get_input_signature
+
+from tfqd.quantizers import Quantizer, quantizer_for
+from tfqd.report import variables_table
+from tfqd.selection import Selection, check_selection
+from tfqd.spec import Spec, from_dict
+from tfqd.wrapping.keras3.candidates import choose_quantizers
+from tfqd.wrapping.keras3.cloning import copy_model
+from tfqd.wrapping.keras3.ends import select_ends
+from tfqd.wrapping.keras3.substitution import SubstitutedCall, find_quantized
+
+
+@keras.saving.register_keras_serializable(package="tfqd")
+class QuantizedModel(SubstitutedCall, keras.Model):
+    """Runs `model` with the quantized values of some of its variables.
+
+    Made by `tfqd.quantize_model`. The float variables stay in `model` and are
+    what the optimizer moves; the codebooks are this model's own trainable
+    variables.
+
+    Args:
+        model: a built Keras 3 model; it is run, not copied.
+        quantizers: the quantizer of each quantized variable, by its index in
+            ``model.weights``.
+    """
+
+    def __init__(self, model: keras.Model, quantizers: dict[int, Quantizer], **kwargs):
+        kwargs.setdefault("name", model.name)
+        kwargs.setdefault("dtype", model.dtype_policy)
+        # The inner model casts for itself; a cast here would round float32
+        # inputs before a layer that wants them whole.
+        super().__init__(autocast=False, **kwargs)
+        self.model = model
+        weights = model.weights
+        self._take_signature(model)
+        self._quantize(model, [(weights[i], quantizers[i]) for i in sorted(quantizers)])
+        self._build_shapes_dict = model._build_shapes_dict
+        self.built = True
+
+    def build(self, *args, **kwargs):
+        """Does nothing: the inner model was built when it was wrapped."""
+
+    def get_build_config(self):
+        return self.model.get_build_config()
+
+    def build_from_config(self, config):
+        """Does nothing: the inner model was built when it was wrapped."""
+
+    def get_config(self) -> dict[str, Any]:
+        index = {id(variable): i for i, variable in enumerate(self.model.weights)}
+        return {
+            **super().get_config(),
+            "model": keras.saving.serialize_keras_object(self.model),
+            "quantizers": [
+                {
+                    "index": index[id(entry.variable)],
+                    "path": entry.variable.path,
+                    **entry.quantizer.get_config(),
+                }
+                for entry in self.quantized_variables
+            ],
+        }
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        config = dict(config)
+        model = keras.saving.deserialize_keras_object(config.pop("model"), custom_objects)
+        quantizers = {
+            entry["index"]: quantizer_for(from_dict(entry["spec"]), tuple(entry["channel_axes"]))
+            for entry in config.pop("quantizers")
+        }
+        return cls(model, quantizers, **config)
+
+    def summary(self, print_fn=None, **kwargs) -> None:
+        """Prints the inner model's summary, then bits and bytes per variable.
+
+        The arguments are those of ``keras.Model.summary``.
+        """
+        self.model.summary(print_fn=print_fn, **kwargs)
+        (print_fn or print)(variables_table(self.quantized_variables))
+
+    def export(self, filepath, *args, input_signature=None, **kwargs):
+        """Like ``keras.Model.export``, knowing the inner model's inputs."""
+        if input_signature is None:
+            input_signature = get_input_signature(self.model)
+        return super().export(filepath, *args, input_signature=input_signature, **kwargs)
+
+
+def quantize_model(
+    model: keras.Model, spec: Selection, first_last: Spec | str | None = "same"
+) -> QuantizedModel:
+    """See `tfqd.quantize_model`."""
+    check_selection(spec)
+    if not model.built:
+        raise ValueError(
+            f"model {model.name!r} is not built; call it on data or model.build(input_shape) first"
+        )
+    if find_quantized(model):
+        raise ValueError(
+            f"model {model.name!r} is already quantized; tfqd.strip_quantization(model) gives "
+            "back a plain model"
+        )
+    copy = copy_model(model)
+    chosen = choose_quantizers(copy, spec)
+    if first_last != "same":
+        chosen = select_ends(copy, chosen, first_last)
+    index = {id(variable): i for i, variable in enumerate(copy.weights)}
+    return QuantizedModel(copy, {index[id(variable)]: q for variable, q in chosen})

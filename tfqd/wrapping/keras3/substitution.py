@@ -1,0 +1,153 @@
+"""Running a layer with quantized values in place of its variables.
+
+``keras.StatelessScope`` lets a variable read as another tensor. Inside the
+scope the untouched layer runs with the quantized values, so any layer, nested
+or subclassed model is quantizable and gradients reach the float variables
+through the quantizers. What the layer assigned meanwhile (BatchNormalization
+statistics, seeds of Dropout) is collected by the scope and assigned for real
+afterwards; its losses are handed to the owner.
+"""
+
+import functools
+import inspect
+from typing import Any, NamedTuple
+
+import keras
+import tensorflow as tf
+from keras.src.backend.common.stateless_scope import get_stateless_scope
+
+from tfqd.quantizers import Quantizer
+
+
+class QuantizedVariable(NamedTuple):
+    """A variable with its quantizer and the quantizer's own variables by role."""
+
+    variable: keras.Variable
+    quantizer: Quantizer
+    state: dict[str, keras.Variable]
+
+    def quantize(self, training) -> tf.Tensor:
+        """The variable's quantized value."""
+        return self.quantizer(tf.convert_to_tensor(self.variable), training, self.state)
+
+    def encode(self):
+        """The variable's `tfqd.quantizers.base.Encoding` (eagerly)."""
+        return self.quantizer.encode(tf.convert_to_tensor(self.variable), self.state)
+
+
+class Substitution:
+    """Quantized values in place of some of a layer's variables.
+
+    A plain object, so that Keras does not list the inner layer's variables as
+    its owner's.
+
+    Args:
+        owner: the layer that holds the quantizers' own variables.
+        chosen: the variables to be quantized, with their quantizers.
+    """
+
+    def __init__(self, owner: keras.layers.Layer, chosen: list[tuple[keras.Variable, Quantizer]]):
+        self._owner = owner
+        self.variables = []
+        for variable, quantizer in chosen:
+            name = variable.path.replace("/", ".")
+            value = functools.partial(tf.convert_to_tensor, variable)
+            state = quantizer.build(variable.shape, name, owner, value)
+            self.variables.append(QuantizedVariable(variable, quantizer, state))
+
+    def run(self, layer: keras.layers.Layer, args, kwargs, training):
+        """Calls `layer`, any layer over the same variables, with quantized values.
+
+        Args:
+            layer: what to call.
+            args: its positional arguments.
+            kwargs: its keyword arguments.
+            training: whether the quantizers are training.
+        """
+        values = [(entry.variable, entry.quantize(training)) for entry in self.variables]
+        outer = get_stateless_scope()
+        scope = keras.StatelessScope(values, collect_losses=True, initialize_variables=False)
+        if outer is not None:
+            scope.state_mapping = {**outer.state_mapping, **scope.state_mapping}
+        before = dict(scope.state_mapping)
+        with scope:
+            outputs = layer(*args, **kwargs)
+        self._assign_collected(layer, scope, before)
+        for loss in scope.losses:
+            self._owner.add_loss(loss)
+        return outputs
+
+    def _assign_collected(self, layer, scope, before: dict[int, Any]) -> None:
+        quantized_ids = {id(entry.variable) for entry in self.variables}
+        for variable in layer.variables:
+            value = scope.get_current_value(variable)
+            if value is None or value is before.get(id(variable)):
+                continue
+            if id(variable) in quantized_ids:
+                raise ValueError(
+                    f"{variable.path} is assigned by its own layer during the call, so it cannot "
+                    "be quantized; map its path to None"
+                )
+            variable.assign(value)
+
+
+class SubstitutedCall:
+    """Mixin: a Keras layer whose `call` runs an inner layer quantized.
+
+    The class that mixes it in calls `_take_signature` in its constructor and
+    `_quantize` once the inner layer has its variables.
+    """
+
+    def _take_signature(self, inner: keras.layers.Layer) -> None:
+        """Makes Keras treat this layer's call arguments like the inner layer's."""
+        signature = inner._call_signature
+        self._inner_takes_training = "training" in signature.parameters
+        if not self._inner_takes_training:
+            signature = _with_training(signature)
+        self._call_signature = signature
+        self.call_signature_parameters = list(signature.parameters)
+        self._call_has_training_arg = True
+        self._call_has_mask_arg = "mask" in signature.parameters
+        self._call_has_context_arg = {
+            name: name in signature.parameters for name in self._call_context_args
+        }
+        self._allow_non_tensor_positional_args = inner._allow_non_tensor_positional_args
+        self.supports_masking = True
+
+    def _quantize(
+        self, inner: keras.layers.Layer, chosen: list[tuple[keras.Variable, Quantizer]]
+    ) -> None:
+        """Builds the quantizers of the chosen variables of the inner layer."""
+        self._inner = inner
+        self._substitution = Substitution(self, chosen)
+
+    @property
+    def quantized_variables(self) -> list[QuantizedVariable]:
+        """The quantized variables of the inner layer, in its own order."""
+        return list(self._substitution.variables)
+
+    def call(self, *args, training=None, **kwargs):
+        if self._inner_takes_training:
+            kwargs["training"] = training
+        return self._substitution.run(self._inner, args, kwargs, training)
+
+    def compute_mask(self, *args, **kwargs):
+        """None: the inner layer has already put its mask on the outputs."""
+        return
+
+
+def find_quantized(model: keras.layers.Layer) -> list[QuantizedVariable]:
+    """All quantized variables in a model or layer, in the model's order."""
+    return [
+        quantized
+        for layer in model._flatten_layers()
+        for quantized in getattr(layer, "quantized_variables", ())
+    ]
+
+
+def _with_training(signature: inspect.Signature) -> inspect.Signature:
+    training = inspect.Parameter("training", inspect.Parameter.KEYWORD_ONLY, default=None)
+    parameters = list(signature.parameters.values())
+    catch_all = [p for p in parameters if p.kind is inspect.Parameter.VAR_KEYWORD]
+    others = [p for p in parameters if p.kind is not inspect.Parameter.VAR_KEYWORD]
+    return signature.replace(parameters=[*others, training, *catch_all])
