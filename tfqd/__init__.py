@@ -8,6 +8,7 @@ from tfqd import layers as layers
 from tfqd import presets as presets
 from tfqd.compressed import CompressedModel as CompressedModel
 from tfqd.compressed import QuantizedTensor as QuantizedTensor
+from tfqd.distillation import Distiller as Distiller
 from tfqd.sizing import size_report as size_report
 from tfqd.spec import Codebook as Codebook
 from tfqd.spec import Uniform as Uniform
