@@ -1,0 +1,157 @@
+"""The demo: distil and quantize a small digit classifier, start to end.
+
+Trains a teacher and a smaller student on scikit-learn's bundled digits (1,797
+images of 8x8 pixels, no download), quantizes the student after training and
+with quantized distillation, and writes compressed models and a report.
+"""
+
+import json
+import pathlib
+from typing import NamedTuple
+
+import keras
+import numpy as np
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+from sklearn.datasets import load_digits
+from sklearn.model_selection import train_test_split
+
+import tfqd
+
+BITS = (4, 2)
+EPOCHS = {"teacher": 30, "student": 60, "quantized": 30}
+LOSS = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+
+
+class Digits(NamedTuple):
+    """Images float32 [n, 8, 8, 1] in [0, 1] and labels int64 [n]."""
+
+    x_train: np.ndarray
+    y_train: np.ndarray
+    x_test: np.ndarray
+    y_test: np.ndarray
+
+
+class Row(NamedTuple):
+    """One line of the result: accuracy in percent, bytes of the weights."""
+
+    model: str
+    bits: int
+    accuracy: float
+    bytes: int
+    ratio: float
+
+
+def run(output: pathlib.Path, console: Console, seed: int = 0) -> list[Row]:
+    """Runs the demo and writes its results.
+
+    Args:
+        output: folder for ``student_*.tfqd`` and ``report.json``; made if missing.
+        console: where progress and the table go.
+        seed: for the split, the weights, the batches and the noise.
+
+    Returns:
+        The rows of the printed table.
+    """
+    keras.utils.set_random_seed(seed)
+    output.mkdir(parents=True, exist_ok=True)
+    digits = load(seed)
+    console.print(
+        f"Data: scikit-learn's digits, {len(digits.x_train)} to train, {len(digits.x_test)} to test"
+    )
+    with Progress(console=console) as progress:
+        rows, reports = _experiments(digits, output, progress)
+    console.print(_table(rows))
+    report = {"seed": seed, "rows": [row._asdict() for row in rows], "sizes": reports}
+    (output / "report.json").write_text(json.dumps(report, indent=1) + "\n")
+    console.print(f"Compressed models and report.json are in {output}")
+    return rows
+
+
+def load(seed: int = 0) -> Digits:
+    """The digits, a third of them held out for the test, split by class."""
+    x, y = load_digits(return_X_y=True)
+    x = (x / 16.0).astype(np.float32).reshape(-1, 8, 8, 1)
+    x_train, x_test, y_train, y_test = train_test_split(
+        x, y, test_size=1 / 3, stratify=y, random_state=seed
+    )
+    return Digits(x_train, y_train, x_test, y_test)
+
+
+def build(name: str, width: int, units: int) -> keras.Model:
+    """A small CNN that gives ten logits."""
+    layers = keras.layers
+    return keras.Sequential(
+        [
+            keras.Input((8, 8, 1)),
+            layers.Conv2D(width, 3, padding="same", activation="relu"),
+            layers.MaxPooling2D(),
+            layers.Conv2D(2 * width, 3, padding="same", activation="relu"),
+            layers.Flatten(),
+            layers.Dense(units, activation="relu"),
+            layers.Dense(10),
+        ],
+        name=name,
+    )
+
+
+def _experiments(digits: Digits, output: pathlib.Path, progress: Progress):
+    """The table's rows, and each compressed model's size report by name."""
+    teacher = build("teacher", width=32, units=128)
+    _fit(teacher, digits, EPOCHS["teacher"], progress, "teacher")
+    student = build("student", width=8, units=32)
+    _fit(tfqd.Distiller(teacher, student), digits, EPOCHS["student"], progress, "float student")
+    rows = [_float_row("teacher", teacher, digits), _float_row("student", student, digits)]
+    reports = {}
+    for bits in BITS:
+        quantized = tfqd.quantize_model(student, tfqd.Uniform(bits=bits))
+        rows.append(_row("post-training quantization", bits, quantized, digits))
+        distiller = tfqd.Distiller(teacher, quantized)
+        title = f"quantized distillation, {bits} bit"
+        _fit(distiller, digits, EPOCHS["quantized"], progress, title)
+        rows.append(_row("quantized distillation", bits, quantized, digits))
+        compressed = tfqd.compress(quantized)
+        tfqd.save(compressed, output / f"student_{bits}bit.tfqd")
+        reports[f"student_{bits}bit"] = tfqd.size_report(compressed).to_dict()
+    return rows, reports
+
+
+def _fit(model, digits: Digits, epochs: int, progress: Progress, title: str) -> None:
+    batch = 64
+    steps = epochs * -(-len(digits.x_train) // batch)
+    rate = keras.optimizers.schedules.CosineDecay(3e-3, steps)
+    model.compile(keras.optimizers.Adam(rate), LOSS, jit_compile=False)
+    task = progress.add_task(title, total=epochs)
+    advance = keras.callbacks.LambdaCallback(on_epoch_end=lambda *_: progress.advance(task))
+    model.fit(digits.x_train, digits.y_train, batch, epochs, verbose=0, callbacks=[advance])
+
+
+def _accuracy(model: keras.Model, digits: Digits) -> float:
+    logits = np.asarray(model(digits.x_test, training=False))
+    return 100.0 * float(np.mean(logits.argmax(-1) == digits.y_test))
+
+
+def _float_row(name: str, model: keras.Model, digits: Digits) -> Row:
+    return Row(name, 32, _accuracy(model, digits), 4 * model.count_params(), 1.0)
+
+
+def _row(name: str, bits: int, quantized: keras.Model, digits: Digits) -> Row:
+    total = tfqd.size_report(quantized).total
+    return Row(name, bits, _accuracy(quantized, digits), total.fixed_bytes, total.ratio)
+
+
+def _table(rows: list[Row]) -> Table:
+    table = Table(title="Digits")
+    table.add_column("model")
+    for heading in ("bits", "accuracy", "bytes", "ratio"):
+        table.add_column(heading, justify="right")
+    for row in rows:
+        table.add_row(
+            row.model,
+            str(row.bits),
+            f"{row.accuracy:.2f} %",
+            f"{row.bytes:,}",
+            f"{row.ratio:.2f}",
+        )
+    return table
