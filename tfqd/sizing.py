@@ -23,8 +23,11 @@ def size_report(model: keras.Model | CompressedModel) -> report.SizeReport:
 
     Example:
 
-    >>> print(tfqd.size_report(quantized))
-    >>> tfqd.size_report(quantized).to_dict()["total"]["ratio"]
+    >>> report = tfqd.size_report(quantized)
+    >>> report.total.float_bytes, report.total.fixed_bytes
+    (848, 192)
+    >>> round(report.to_dict()["total"]["ratio"], 2)
+    4.42
     """
     compressed = model if isinstance(model, CompressedModel) else compress(model)
     return report.size_report(compressed)

@@ -122,7 +122,7 @@ def paper_ratio(bits: int, bucket_size: int) -> float:
 
     Example:
 
-    >>> [math.floor(100 * paper_ratio(bits, 256)) / 100 for bits in (2, 4, 8)]
-    [14.22, 7.52, 3.87]
+    >>> [round(paper_ratio(bits, bucket_size=256), 2) for bits in (2, 4, 8)]
+    [14.22, 7.53, 3.88]
     """
     return 32 * bucket_size / (bits * bucket_size + 64)

@@ -50,6 +50,7 @@ class QuantizedTensor:
 
     @property
     def shape(self) -> tuple[int, ...]:
+        """Shape of the weights."""
         return self.bucketing.shape
 
     @property
