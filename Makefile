@@ -1,0 +1,39 @@
+# `make demo` and `make test` need nothing but Python 3.10 to 3.13: each installs what
+# it needs into .venv, once, and again when setup.py or pyproject.toml has changed.
+# Another interpreter: make clean test PYTHON=python3.12
+# Some of the tests: make test ARGS=tests/ops
+
+PYTHON ?= python3
+VENV := .venv
+INSTALL := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check
+
+export TF_CPP_MIN_LOG_LEVEL ?= 2
+
+.PHONY: demo test lint format clean
+.NOTPARALLEL:
+.DELETE_ON_ERROR:
+
+demo: $(VENV)/demo.stamp
+	$(VENV)/bin/tfqd demo
+
+test: $(VENV)/dev.stamp
+	$(VENV)/bin/python -m pytest $(ARGS)
+
+lint: $(VENV)/dev.stamp
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+
+format: $(VENV)/dev.stamp
+	$(VENV)/bin/ruff check --fix .
+	$(VENV)/bin/ruff format .
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info
+
+$(VENV)/%.stamp: setup.py pyproject.toml | $(VENV)/bin/python
+	@echo "Installing TensorFlow and what '$*' needs into $(VENV): a few minutes, once"
+	$(INSTALL) --editable '.[$*]'
+	@touch $@
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)

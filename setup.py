@@ -1,0 +1,72 @@
+"""Packaging of tfqd; the settings of pytest and ruff are in pyproject.toml."""
+
+import pathlib
+import re
+
+from setuptools import find_packages, setup
+
+ROOT = pathlib.Path(__file__).parent
+
+# TensorFlow 2.21 is the only version the tests have run on; no upper bounds, so
+# that tfqd never holds back a user's environment. Where tensorflow-cpu stands in
+# for tensorflow, requirements-cpu.txt says how to install.
+REQUIRED = [
+    "absl-py",
+    "constriction>=0.4",
+    "keras>=3.12",
+    "numpy",
+    "rich",
+    "tensorflow>=2.21",
+]
+
+EXTRAS = {
+    # `tfqd demo` trains on scikit-learn's bundled digits.
+    "demo": ["scikit-learn"],
+    "plots": ["matplotlib"],
+    "tflite": ["ai-edge-litert"],
+    # Keras 2 models; brings absl-py below 2, which tfmot asks for.
+    "tfmot": ["tensorflow-model-optimization>=0.8.1", "tf-keras>=2.21"],
+}
+EXTRAS["all"] = sorted(requirement for extra in EXTRAS.values() for requirement in extra)
+EXTRAS["test"] = [*EXTRAS["demo"], *EXTRAS["tfmot"], "hypothesis", "pytest>=8", "setuptools>=68"]
+# The formatter's style may change between minor versions.
+EXTRAS["lint"] = ["ruff>=0.17,<0.18"]
+EXTRAS["dev"] = [*EXTRAS["test"], *EXTRAS["lint"]]
+
+
+def read(name: str) -> str:
+    """The text of a file of the project; empty if the file is not there."""
+    path = ROOT / name
+    return path.read_text(encoding="utf-8") if path.exists() else ""
+
+
+def version() -> str:
+    """The version, read without importing tfqd and so TensorFlow."""
+    return re.search(r'^__version__ = "(.+)"$', read("tfqd/__init__.py"), re.MULTILINE)[1]
+
+
+setup(
+    name="tfqd",
+    version=version(),
+    description="Keras models compressed by quantized distillation and differentiable quantization",
+    long_description=read("README.md"),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    license_files=["LICENSE"],
+    python_requires=">=3.10,<3.14",
+    packages=find_packages(include=["tfqd", "tfqd.*"]),
+    package_data={"tfqd": ["py.typed"]},
+    install_requires=REQUIRED,
+    extras_require=EXTRAS,
+    entry_points={"console_scripts": ["tfqd = tfqd.cli:run"]},
+    classifiers=[
+        "Development Status :: 3 - Alpha",
+        "Intended Audience :: Science/Research",
+        "Programming Language :: Python :: 3.10",
+        "Programming Language :: Python :: 3.11",
+        "Programming Language :: Python :: 3.12",
+        "Programming Language :: Python :: 3.13",
+        "Topic :: Scientific/Engineering :: Artificial Intelligence",
+        "Typing :: Typed",
+    ],
+)
