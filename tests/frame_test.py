@@ -1,0 +1,138 @@
+"""BUILD, setup.py and the other files around the package agree with the package."""
+
+import collections
+import graphlib
+import re
+import runpy
+import shutil
+import subprocess
+import sys
+import zipfile
+
+import pytest
+import setuptools
+from build_file import read_targets
+from source_tree import MODULES, ROOT, imported_modules, imported_packages, source_files
+
+import tfqd
+
+TARGETS = read_targets()
+LIBRARIES = [target for target in TARGETS if target.kind == "py_library"]
+FILE_OWNERS = collections.defaultdict(list)
+for library in LIBRARIES:
+    for file in library.srcs:
+        FILE_OWNERS[file].append(library.name)
+
+DISTRIBUTIONS = {
+    "absl": "absl-py",
+    "sklearn": "scikit-learn",
+    "tensorflow_model_optimization": "tensorflow-model-optimization",
+    "tf_keras": "tf-keras",
+}
+
+
+def relative(path):
+    return path.relative_to(ROOT).as_posix()
+
+
+def names(requirements):
+    return {re.match(r"[\w-]+", requirement)[0] for requirement in requirements}
+
+
+@pytest.fixture(scope="module")
+def packaging():
+    """The arguments with which setup.py calls ``setup``."""
+    recorded = {}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(setuptools, "setup", lambda **arguments: recorded.update(arguments))
+        runpy.run_path(str(ROOT / "setup.py"))
+    return recorded
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory):
+    """The wheel that pip makes of a copy of the project."""
+    source, output = tmp_path_factory.mktemp("source"), tmp_path_factory.mktemp("wheel")
+    unwanted = shutil.ignore_patterns(".*", "*.egg-info", "__pycache__", "build", "bazel-*")
+    shutil.copytree(ROOT, source, ignore=unwanted, dirs_exist_ok=True)
+    command = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation"]
+    subprocess.run([*command, "-w", output, source], check=True, capture_output=True)
+    with zipfile.ZipFile(next(output.glob("*.whl"))) as archive:
+        yield archive
+
+
+def test_every_source_file_is_in_exactly_one_library():
+    owners = {relative(path): FILE_OWNERS[relative(path)] for path in source_files()}
+    assert [file for file, libraries in owners.items() if len(libraries) != 1] == []
+
+
+@pytest.mark.parametrize("target", LIBRARIES, ids=lambda target: target.name)
+def test_deps_of_libraries_are_what_their_sources_import(target):
+    files = [file for file in target.srcs if file.startswith("tfqd/")]
+    imported = set().union(*(imported_modules(ROOT / file) for file in files))
+    owners = {owner for module in imported for owner in FILE_OWNERS[relative(MODULES[module])]}
+    if files:
+        assert target.deps == owners - {target.name}
+
+
+def test_deps_have_no_circle():
+    graph = {target.name: target.deps for target in TARGETS}
+    order = list(graphlib.TopologicalSorter(graph).static_order())
+    assert set(order) == graph.keys()
+
+
+def test_binaries_run_a_file_of_a_library_they_depend_on():
+    binaries = [target for target in TARGETS if target.kind == "py_binary"]
+    assert binaries
+    for binary in binaries:
+        assert binary.deps == set(FILE_OWNERS[binary.main])
+
+
+def test_every_test_file_has_a_bazel_test():
+    files = [relative(path) for path in (ROOT / "tests").rglob("*_test.py")]
+    tested = [target.srcs[0] for target in TARGETS if target.kind == "py_test"]
+    assert sorted(tested) == sorted(files)
+
+
+def test_every_imported_package_is_declared(packaging):
+    extras = packaging["extras_require"]["all"]
+    declared = names([*packaging["install_requires"], *extras])
+    imported = set().union(*(imported_packages(path) for path in source_files()))
+    assert {DISTRIBUTIONS.get(package, package) for package in imported} <= declared
+
+
+def test_cpu_requirements_follow_setup(packaging):
+    lines = (ROOT / "requirements-cpu.txt").read_text().splitlines()
+    listed = names(line for line in lines if not line.startswith("#"))
+    needed = names(packaging["install_requires"]) - {"tensorflow"} | {"tensorflow-cpu"}
+    of_tfmot_and_tf_keras = {"dm-tree", "scipy", "six"}
+    assert listed == needed | of_tfmot_and_tf_keras
+
+
+def test_version_is_the_newest_of_the_changelog(packaging):
+    changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    newest = re.search(r"^## (\S+)", changelog, re.MULTILINE)[1]
+    assert packaging["version"] == tfqd.__version__ == newest
+
+
+def test_console_script_names_a_function(packaging):
+    script = packaging["entry_points"]["console_scripts"][0]
+    module, function = re.fullmatch(r"tfqd = ([\w.]+):(\w+)", script).groups()
+    source = MODULES[module].read_text(encoding="utf-8")
+    assert re.search(rf"^def {function}\(", source, re.MULTILINE)
+
+
+def test_wheel_holds_the_package_and_nothing_else(wheel):
+    metadata = f"tfqd-{tfqd.__version__}.dist-info/"
+    files = {name for name in wheel.namelist() if not name.startswith(metadata)}
+    assert files == {relative(path) for path in source_files()} | {"tfqd/py.typed"}
+
+
+def test_wheel_carries_the_licence(wheel):
+    assert any(name.endswith("LICENSE") for name in wheel.namelist())
+
+
+def test_ci_runs_the_readmes_test_command_and_lint():
+    script = (ROOT / ".ci/run").read_text(encoding="utf-8")
+    assert re.search(r"^make .*\btest\b", script, re.MULTILINE)
+    assert re.search(r"^make .*\blint\b", script, re.MULTILINE)
