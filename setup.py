@@ -55,10 +55,11 @@ setup(
     license_files=["LICENSE"],
     python_requires=">=3.10,<3.14",
     packages=find_packages(include=["tfqd", "tfqd.*"]),
+    py_modules=["tfqd_command"],
     package_data={"tfqd": ["py.typed"]},
     install_requires=REQUIRED,
     extras_require=EXTRAS,
-    entry_points={"console_scripts": ["tfqd = tfqd.cli:run"]},
+    entry_points={"console_scripts": ["tfqd = tfqd_command:run"]},
     classifiers=[
         "Development Status :: 3 - Alpha",
         "Intended Audience :: Science/Research",

@@ -12,3 +12,7 @@ def run() -> None:
     from tfqd import cli
 
     cli.run()
+
+
+if __name__ == "__main__":
+    run()

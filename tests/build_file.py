@@ -13,8 +13,8 @@ class Target:
     kind: str
     name: str
     srcs: tuple[str, ...]
-    deps: frozenset[str] = frozenset()
-    main: str | None = None
+    deps: frozenset[str]
+    testonly: bool
 
 
 def read_targets(build_file: pathlib.Path = ROOT / "BUILD") -> list[Target]:
@@ -22,9 +22,9 @@ def read_targets(build_file: pathlib.Path = ROOT / "BUILD") -> list[Target]:
     targets = []
 
     def rule(kind):
-        def declare(name, srcs, deps=(), main=None, **_):
+        def declare(name, srcs, deps=(), testonly=kind == "py_test", **_):
             labels = frozenset(label.removeprefix(":") for label in deps)
-            targets.append(Target(kind, name, tuple(srcs), labels, main))
+            targets.append(Target(kind, name, tuple(srcs), labels, testonly))
 
         return declare
 

@@ -17,11 +17,11 @@ from source_tree import MODULES, ROOT, imported_modules, imported_packages, sour
 import tfqd
 
 TARGETS = read_targets()
-LIBRARIES = [target for target in TARGETS if target.kind == "py_library"]
+PRODUCTS = [target for target in TARGETS if not target.testonly]
 FILE_OWNERS = collections.defaultdict(list)
-for library in LIBRARIES:
-    for file in library.srcs:
-        FILE_OWNERS[file].append(library.name)
+for target in PRODUCTS:
+    for file in target.srcs:
+        FILE_OWNERS[file].append(target.name)
 
 DISTRIBUTIONS = {
     "absl": "absl-py",
@@ -33,6 +33,11 @@ DISTRIBUTIONS = {
 
 def relative(path):
     return path.relative_to(ROOT).as_posix()
+
+
+def package_files():
+    """Every file of Python that is installed."""
+    return {"tfqd_command.py", *(relative(path) for path in source_files())}
 
 
 def names(requirements):
@@ -61,31 +66,22 @@ def wheel(tmp_path_factory):
         yield archive
 
 
-def test_every_source_file_is_in_exactly_one_library():
-    owners = {relative(path): FILE_OWNERS[relative(path)] for path in source_files()}
-    assert [file for file, libraries in owners.items() if len(libraries) != 1] == []
+def test_every_source_file_is_in_exactly_one_target():
+    owners = {file: FILE_OWNERS[file] for file in package_files()}
+    assert [file for file, targets in owners.items() if len(targets) != 1] == []
 
 
-@pytest.mark.parametrize("target", LIBRARIES, ids=lambda target: target.name)
-def test_deps_of_libraries_are_what_their_sources_import(target):
-    files = [file for file in target.srcs if file.startswith("tfqd/")]
-    imported = set().union(*(imported_modules(ROOT / file) for file in files))
+@pytest.mark.parametrize("target", PRODUCTS, ids=lambda target: target.name)
+def test_deps_are_what_the_sources_import(target):
+    imported = set().union(*(imported_modules(ROOT / file) for file in target.srcs))
     owners = {owner for module in imported for owner in FILE_OWNERS[relative(MODULES[module])]}
-    if files:
-        assert target.deps == owners - {target.name}
+    assert target.deps == owners - {target.name}
 
 
 def test_deps_have_no_circle():
     graph = {target.name: target.deps for target in TARGETS}
     order = list(graphlib.TopologicalSorter(graph).static_order())
     assert set(order) == graph.keys()
-
-
-def test_binaries_run_a_file_of_a_library_they_depend_on():
-    binaries = [target for target in TARGETS if target.kind == "py_binary"]
-    assert binaries
-    for binary in binaries:
-        assert binary.deps == set(FILE_OWNERS[binary.main])
 
 
 def test_every_test_file_has_a_bazel_test():
@@ -117,15 +113,15 @@ def test_version_is_the_newest_of_the_changelog(packaging):
 
 def test_console_script_names_a_function(packaging):
     script = packaging["entry_points"]["console_scripts"][0]
-    module, function = re.fullmatch(r"tfqd = ([\w.]+):(\w+)", script).groups()
-    source = MODULES[module].read_text(encoding="utf-8")
+    module, function = re.fullmatch(r"tfqd = (\w+):(\w+)", script).groups()
+    source = (ROOT / f"{module}.py").read_text(encoding="utf-8")
     assert re.search(rf"^def {function}\(", source, re.MULTILINE)
 
 
 def test_wheel_holds_the_package_and_nothing_else(wheel):
     metadata = f"tfqd-{tfqd.__version__}.dist-info/"
     files = {name for name in wheel.namelist() if not name.startswith(metadata)}
-    assert files == {relative(path) for path in source_files()} | {"tfqd/py.typed"}
+    assert files == package_files() | {"tfqd/py.typed"}
 
 
 def test_wheel_carries_the_licence(wheel):
