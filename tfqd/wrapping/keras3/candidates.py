@@ -64,9 +64,10 @@ def choose_quantizers(
 def check_finite(variable: keras.Variable) -> None:
     """Raises ValueError when the variable holds NaN or infinite weights.
 
-    A variable that awaits its initial value inside a stateless scope passes.
+    Counters and other whole numbers pass, and so does a variable that awaits
+    its initial value inside a stateless scope.
     """
-    if in_stateless_scope():
+    if in_stateless_scope() or not keras.backend.is_float_dtype(variable.dtype):
         return
     value = tf.convert_to_tensor(variable)
     if not bool(tf.reduce_all(tf.math.is_finite(value))):

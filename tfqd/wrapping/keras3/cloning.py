@@ -51,7 +51,13 @@ def _copy_state(source: keras.Model, target: keras.Model) -> None:
         )
     for old, new in zip(source.weights, target.weights, strict=True):
         new.assign(old)
+        # Layers that a subclassed model makes without a name are named anew in
+        # the copy; patterns and reports speak of the user's names.
+        new._path = old.path
     for old, new in zip(source._flatten_layers(), target._flatten_layers(), strict=True):
+        # Functional and Sequential models leave their policy out of their configuration.
+        if new.dtype_policy != old.dtype_policy:
+            new.dtype_policy = old.dtype_policy
         for old_seed, new_seed in zip(old._seed_generators, new._seed_generators, strict=True):
             new_seed.state.assign(old_seed.state)
 

@@ -1,7 +1,6 @@
 """Reading a quantized Keras 3 model out into the compressed form."""
 
 import keras
-import numpy as np
 
 from tfqd.compressed import CompressedModel, QuantizedTensor
 from tfqd.wrapping.keras3.candidates import check_finite
@@ -23,7 +22,7 @@ def compress(model: keras.Model) -> CompressedModel:
     for name, variable in zip(names, weights, strict=True):
         check_finite(variable)
         entry = quantized.get(id(variable))
-        tensors[name] = np.array(variable) if entry is None else _quantized_tensor(entry)
+        tensors[name] = variable.numpy() if entry is None else _quantized_tensor(entry)
     return CompressedModel(tensors, keras.saving.serialize_keras_object(plain_model(model)))
 
 

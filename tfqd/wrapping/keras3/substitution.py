@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import keras
 import tensorflow as tf
 from keras.src.backend.common.stateless_scope import get_stateless_scope
+from keras.src.backend.common.variables import AutocastScope
 
 from tfqd.quantizers import Quantizer
 
@@ -27,12 +28,18 @@ class QuantizedVariable(NamedTuple):
     state: dict[str, keras.Variable]
 
     def quantize(self, training) -> tf.Tensor:
-        """The variable's quantized value."""
-        return self.quantizer(tf.convert_to_tensor(self.variable), training, self.state)
+        """The variable's quantized value, float32."""
+        return self.quantizer(float_value(self.variable), training, self.state)
 
     def encode(self):
         """The variable's `tfqd.quantizers.base.Encoding` (eagerly)."""
-        return self.quantizer.encode(tf.convert_to_tensor(self.variable), self.state)
+        return self.quantizer.encode(float_value(self.variable), self.state)
+
+
+def float_value(variable: keras.Variable) -> tf.Tensor:
+    """The variable's own value, float32, as the quantizers take it."""
+    with AutocastScope(None):
+        return tf.cast(tf.convert_to_tensor(variable), tf.float32)
 
 
 class Substitution:
@@ -51,7 +58,7 @@ class Substitution:
         self.variables = []
         for variable, quantizer in chosen:
             name = variable.path.replace("/", ".")
-            value = functools.partial(tf.convert_to_tensor, variable)
+            value = functools.partial(float_value, variable)
             state = quantizer.build(variable.shape, name, owner, value)
             self.variables.append(QuantizedVariable(variable, quantizer, state))
 
@@ -64,9 +71,11 @@ class Substitution:
             kwargs: its keyword arguments.
             training: whether the quantizers are training.
         """
-        values = [(entry.variable, entry.quantize(training)) for entry in self.variables]
         outer = get_stateless_scope()
-        scope = keras.StatelessScope(values, collect_losses=True, initialize_variables=False)
+        # Not cast here: under mixed precision every inner layer casts what it reads.
+        with AutocastScope(None):
+            values = [(entry.variable, entry.quantize(training)) for entry in self.variables]
+            scope = keras.StatelessScope(values, collect_losses=True, initialize_variables=False)
         if outer is not None:
             scope.state_mapping = {**outer.state_mapping, **scope.state_mapping}
         before = dict(scope.state_mapping)
@@ -108,6 +117,7 @@ class SubstitutedCall:
         self.call_signature_parameters = list(signature.parameters)
         self._call_has_training_arg = True
         self._call_has_mask_arg = "mask" in signature.parameters
+        self._call_context_args = set(inner._call_context_args)
         self._call_has_context_arg = {
             name: name in signature.parameters for name in self._call_context_args
         }

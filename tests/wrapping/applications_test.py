@@ -1,0 +1,47 @@
+"""One small member of every architecture family of `keras.applications`."""
+
+import keras
+import numpy as np
+import pytest
+
+import tfqd
+
+SMALLEST_INPUT = {
+    "ConvNeXtTiny": 32,
+    "DenseNet121": 32,
+    "EfficientNetB0": 32,
+    "EfficientNetV2B0": 32,
+    "InceptionResNetV2": 75,
+    "InceptionV3": 75,
+    "MobileNet": 32,
+    "MobileNetV2": 32,
+    "MobileNetV3Small": 32,
+    "NASNetMobile": 32,
+    "ResNet50": 32,
+    "ResNet50V2": 32,
+    "VGG16": 32,
+    "Xception": 71,
+}
+
+
+@pytest.mark.parametrize("name", SMALLEST_INPUT)
+def test_every_kernel_of_the_architecture_is_quantized(name):
+    keras.backend.clear_session()
+    keras.utils.set_random_seed(0)
+    shape = (SMALLEST_INPUT[name], SMALLEST_INPUT[name], 3)
+    make = getattr(keras.applications, name)
+    model = make(weights=None, include_top=False, pooling="avg", input_shape=shape)
+    kernels = [weight for weight in model.weights if weight.name.endswith("kernel")]
+
+    quantized = tfqd.quantize_model(model, tfqd.Uniform(bits=4))
+    outputs = np.array(quantized(np.ones((1, *shape), "float32"), training=False))
+    compressed = tfqd.compress(quantized)
+
+    assert outputs.shape == (1, *model.output_shape[1:])
+    assert np.isfinite(outputs).all()
+    assert list(compressed.quantized) == [kernel.path for kernel in kernels]
+    for kernel in kernels:
+        tensor = compressed.quantized[kernel.path]
+        assert tensor.shape == tuple(kernel.shape)
+        error = np.abs(tensor.dequantize() - kernel.numpy()).max()
+        assert error <= tensor.scale.max() / 15 / 2 * 1.001
