@@ -7,8 +7,8 @@ points; with alpha_i the scale of weight i's bucket, Eq. 6 gives
 
 so the gradient of p_j is the sum of alpha_i times the upstream gradient over
 the weights assigned to it. Assignment is a search among the k - 1 midpoints of
-the sorted points and the gradient a weighted count of codes: memory grows with
-the number of weights N alone, no N x k matrix exists.
+the sorted points (`tfqd.ops.nearest`) and the gradient a weighted count of
+codes: memory grows with the number of weights N alone, no N x k matrix exists.
 """
 
 from typing import NamedTuple
@@ -18,6 +18,7 @@ import tensorflow as tf
 
 from tfqd.bucketing import Bucketing
 from tfqd.ops.buckets import bucket_axis, from_buckets, per_bucket, to_buckets
+from tfqd.ops.nearest import nearest
 from tfqd.ops.scaling import Range, bucket_range, scale_down, scale_up
 from tfqd.ops.straight_through import clip_weights, pass_gradient
 
@@ -43,6 +44,7 @@ def codebook(
     bucketing: Bucketing,
     scaling: str = "affine",
     clip: float | None = None,
+    training: bool = False,
 ) -> tf.Tensor:
     """The weights moved to their nearest points, with both gradients.
 
@@ -52,6 +54,7 @@ def codebook(
         bucketing: where the buckets lie.
         scaling: ``"affine"`` or ``"symmetric"``.
         clip: see `tfqd.ops.uniform`.
+        training: whether this is a training step; see `tfqd.ops.nearest`.
 
     Returns:
         float32, shape `bucketing.shape`. Its gradient is Eq. 6 to the points
@@ -61,8 +64,8 @@ def codebook(
     @tf.custom_gradient
     def quantized(weights, points):
         ascending, order = _ascending(points)
-        codes, buckets = _codes(clip_weights(weights, clip), ascending, bucketing, scaling)
-        values = scale_up(tf.gather(ascending, codes), buckets)
+        clipped = clip_weights(weights, clip)
+        values, codes, buckets = _assign(clipped, ascending, bucketing, scaling, training)
 
         def gradient(upstream):
             weighted = to_buckets(upstream, bucketing, fill="zero") * buckets.scale
@@ -70,7 +73,7 @@ def codebook(
             to_points = tf.gather(sums, tf.math.invert_permutation(order))
             return pass_gradient(weights, upstream, clip), to_points
 
-        return from_buckets(values, bucketing), gradient
+        return from_buckets(scale_up(values, buckets), bucketing), gradient
 
     return quantized(weights, points)
 
@@ -88,7 +91,7 @@ def codebook_codes(
     arguments are those of `codebook`.
     """
     ascending, _ = _ascending(points)
-    codes, buckets = _codes(clip_weights(weights, clip), ascending, bucketing, scaling)
+    _, codes, buckets = _assign(clip_weights(weights, clip), ascending, bucketing, scaling)
     return CodebookCodes(
         tf.cast(from_buckets(codes, bucketing), tf.uint8),
         per_bucket(buckets.scale, bucketing),
@@ -126,14 +129,13 @@ def _ascending(points) -> tuple[tf.Tensor, tf.Tensor]:
     return tf.gather(points, order), order
 
 
-def _codes(weights, ascending, bucketing, scaling) -> tuple[tf.Tensor, Range]:
-    """int32 codes in the cut tensor's shape, and the buckets' range."""
+def _assign(
+    weights, ascending, bucketing, scaling, training=False
+) -> tuple[tf.Tensor, tf.Tensor, Range]:
+    """Points and int32 codes in the cut tensor's shape, and the buckets' range."""
     cut = to_buckets(weights, bucketing)
     buckets = bucket_range(cut, bucket_axis(bucketing), scaling)
-    midpoints = (ascending[:-1] + ascending[1:]) / 2.0
-    flat = tf.reshape(scale_down(cut, buckets), [-1])
-    codes = tf.searchsorted(midpoints, flat, side="left")
-    return tf.reshape(codes, cut.shape), buckets
+    return *nearest(scale_down(cut, buckets), ascending, training), buckets
 
 
 def _sum_by_code(values: tf.Tensor, codes: tf.Tensor, levels: int) -> tf.Tensor:

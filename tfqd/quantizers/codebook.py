@@ -45,7 +45,10 @@ class CodebookQuantizer(Quantizer):
     def __call__(self, inputs, training, weights: dict[str, Any], **kwargs) -> tf.Tensor:
         spec = self.spec
         points = tf.convert_to_tensor(weights["points"])
-        return ops.codebook(inputs, points, self.bucketing(inputs.shape), spec.scaling, spec.clip)
+        bucketing = self.bucketing(inputs.shape)
+        return ops.codebook(
+            inputs, points, bucketing, spec.scaling, spec.clip, training=training is True
+        )
 
     def encode(self, inputs: tf.Tensor, weights: dict[str, Any]) -> Encoding:
         spec = self.spec
