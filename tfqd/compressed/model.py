@@ -10,6 +10,19 @@ from tfqd.compressed.tensor import QuantizedTensor
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
+class Probes:
+    """What the quantized model answered: an export that answers otherwise is wrong.
+
+    Args:
+        inputs: arrays that the model was called with, by name.
+        outputs: its outputs for them, by name.
+    """
+
+    inputs: Mapping[str, np.ndarray]
+    outputs: Mapping[str, np.ndarray]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
 class CompressedModel:
     """Codes, points and scales of the quantized weights; the rest as it is.
 
@@ -20,11 +33,15 @@ class CompressedModel:
         architecture: the plain model's Keras serialization as JSON values, or
             None when only the weights are known.
         keras_version: ``"keras"`` or ``"tf_keras"``, whose serialization that is.
+        facts: what the user wants to keep about the training, as JSON values.
+        probes: inputs and outputs of the quantized model, to verify exports by.
     """
 
     tensors: Mapping[str, QuantizedTensor | np.ndarray]
     architecture: dict[str, Any] | None = None
     keras_version: str = "keras"
+    facts: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    probes: Probes | None = None
 
     @property
     def quantized(self) -> dict[str, QuantizedTensor]:

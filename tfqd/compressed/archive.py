@@ -1,0 +1,163 @@
+"""The `.tfqd` archive: a compressed model in one file.
+
+`tfqd.compressed.container` holds the bytes together, `manifest` says what they
+are, `records` makes tensors of them. Reading runs no code, writes no file and
+trusts no number: structure, sizes and the manifest's hash are checked before
+anything is allocated, and each tensor's hash before it is decoded.
+"""
+
+import json
+import os
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from tfqd.compressed import manifest as manifests
+from tfqd.compressed import records
+from tfqd.compressed.atomic import replace_file
+from tfqd.compressed.container import Container, open_container, pack_container
+from tfqd.compressed.errors import ArchiveError
+from tfqd.compressed.floats import check_float
+from tfqd.compressed.manifest import Entry, Manifest
+from tfqd.compressed.model import CompressedModel, Probes
+from tfqd.compressed.tensor import QuantizedTensor
+
+
+def write_archive(
+    compressed: CompressedModel,
+    path: str | os.PathLike,
+    *,
+    rest_dtype: str = "float32",
+    scale_dtype: str = "float32",
+    versions: Mapping[str, str] | None = None,
+) -> None:
+    """Writes a compressed model to a file, which appears complete or not at all.
+
+    Equal models give equal bytes, as long as zlib is the same.
+
+    Args:
+        compressed: the model, with its facts and probes.
+        path: file to write or replace, ``*.tfqd`` by custom.
+        rest_dtype: ``"float32"`` keeps what stayed float as it is;
+            ``"float16"`` and ``"bfloat16"`` round it.
+        scale_dtype: how scales and offsets are stored, likewise. Weights then
+            move a little; the manifest states by how much at most.
+        versions: of the libraries that made the model, for the manifest.
+
+    Raises:
+        TypeError: when facts, specs or the architecture are no JSON values.
+        ValueError: for another dtype, values that it cannot hold, arrays of
+            other things than numbers, and archives beyond 4 GiB.
+        OSError: when the file cannot be written.
+    """
+    check_float("rest_dtype", rest_dtype)
+    check_float("scale_dtype", scale_dtype)
+    probes = compressed.probes or Probes({}, {})
+    tensors = [
+        _encode(name, tensor, rest_dtype, scale_dtype)
+        for name, tensor in compressed.tensors.items()
+    ]
+    inputs = [_encode(name, array) for name, array in probes.inputs.items()]
+    outputs = [_encode(name, array) for name, array in probes.outputs.items()]
+    manifest = Manifest(
+        keras_version=compressed.keras_version,
+        versions=dict(versions or {}),
+        facts=dict(compressed.facts),
+        tensors=[entry for entry, _ in tensors],
+        inputs=[entry for entry, _ in inputs],
+        outputs=[entry for entry, _ in outputs],
+    )
+    texts = manifests.to_json(manifest), _architecture_json(compressed.architecture)
+    payload = [data for _, data in [*tensors, *inputs, *outputs]]
+    _check_readable(*texts, payload)
+    replace_file(path, pack_container(*texts, payload))
+
+
+def read_archive(path: str | os.PathLike) -> CompressedModel:
+    """The compressed model in a file.
+
+    Memory and time are bounded by the file's size (a byte of it stands for at
+    most 1024 weights). A damaged bit anywhere is an error.
+
+    Raises:
+        ArchiveError: when the file is damaged or no archive; names the tensor.
+        OSError: when it cannot be opened.
+    """
+    with open_container(path) as container:
+        manifest = _checked_manifest(container)
+        architecture = _parse_architecture(container.architecture)
+        tensors = {entry.path: _decode(entry, container) for entry in manifest.tensors}
+        inputs = {entry.path: _decode(entry, container) for entry in manifest.inputs}
+        outputs = {entry.path: _decode(entry, container) for entry in manifest.outputs}
+        container.finish()
+    probes = Probes(inputs, outputs) if inputs or outputs else None
+    return CompressedModel(
+        tensors, architecture, manifest.keras_version, dict(manifest.facts), probes
+    )
+
+
+def read_manifest(path: str | os.PathLike) -> Manifest:
+    """What a file says about itself, without decoding any tensor.
+
+    Raises:
+        ArchiveError, OSError: as `read_archive`, but for damaged tensors.
+    """
+    with open_container(path) as container:
+        return _checked_manifest(container)
+
+
+def _encode(
+    name: str,
+    tensor: QuantizedTensor | np.ndarray,
+    rest_dtype: str = "float32",
+    scale_dtype: str = "float32",
+) -> tuple[Entry, bytes]:
+    try:
+        if isinstance(tensor, QuantizedTensor):
+            return records.encode_quantized(name, tensor, scale_dtype)
+        return records.encode_array(name, np.asarray(tensor), rest_dtype)
+    except ValueError as error:
+        raise ValueError(f"tensor {name!r}: {error}") from error
+
+
+def _decode(entry: Entry, container: Container) -> QuantizedTensor | np.ndarray:
+    data = container.read_payload(entry.bytes)
+    try:
+        return records.decode(entry, data)
+    except ValueError as error:
+        raise ArchiveError(f"tensor {entry.path!r:.200}: {error}") from error
+
+
+def _checked_manifest(container: Container) -> Manifest:
+    manifest = manifests.from_json(container.manifest)
+    _check_backed(manifest, container.payload_size)
+    return manifest
+
+
+def _check_backed(manifest: Manifest, payload_size: int) -> None:
+    """Raises ArchiveError unless the payload can hold the tensors, byte for byte."""
+    for entry in manifest.entries:
+        try:
+            records.check_backed(entry)
+        except ValueError as error:
+            raise ArchiveError(f"tensor {entry.path!r:.200}: {error!s:.400}") from error
+    if sum(entry.bytes for entry in manifest.entries) != payload_size:
+        raise ArchiveError("tensors.bin is not as long as its tensors together")
+
+
+def _architecture_json(architecture: dict[str, Any] | None) -> bytes:
+    return json.dumps(architecture, separators=(",", ":")).encode()
+
+
+def _parse_architecture(text: bytes) -> dict[str, Any] | None:
+    architecture = manifests.parse_json(text, "architecture.json")
+    if not isinstance(architecture, dict | None):
+        raise ArchiveError("architecture.json must be an object or null")
+    return architecture
+
+
+def _check_readable(manifest: bytes, architecture: bytes, payload: list[bytes]) -> None:
+    """Raises ValueError for texts that `read_archive` would refuse, before they are written."""
+    _check_backed(manifests.from_json(manifest), sum(map(len, payload)))
+    _parse_architecture(architecture)
