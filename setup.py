@@ -42,7 +42,7 @@ def read(name: str) -> str:
 
 def version() -> str:
     """The version, read without importing tfqd and so TensorFlow."""
-    return re.search(r'^__version__ = "(.+)"$', read("tfqd/__init__.py"), re.MULTILINE)[1]
+    return re.search(r'^__version__ = "(.+)"$', read("tfqd/version.py"), re.MULTILINE)[1]
 
 
 setup(

@@ -6,14 +6,16 @@ Pascanu, Alistarh, ICLR 2018, arXiv 1802.05668).
 
 from tfqd import layers as layers
 from tfqd import presets as presets
+from tfqd.archiving import load as load
+from tfqd.archiving import save as save
+from tfqd.compressed import ArchiveError as ArchiveError
 from tfqd.compressed import CompressedModel as CompressedModel
 from tfqd.compressed import QuantizedTensor as QuantizedTensor
 from tfqd.distillation import Distiller as Distiller
 from tfqd.sizing import size_report as size_report
 from tfqd.spec import Codebook as Codebook
 from tfqd.spec import Uniform as Uniform
+from tfqd.version import __version__ as __version__
 from tfqd.wrapping import compress as compress
 from tfqd.wrapping import quantize_model as quantize_model
 from tfqd.wrapping import strip_quantization as strip_quantization
-
-__version__ = "0.1.0"

@@ -82,6 +82,21 @@ def compress(model: keras.Model) -> CompressedModel:
     return _version(model).compress(model)
 
 
+def model_from_compressed(compressed: CompressedModel, quantized: bool = False) -> keras.Model:
+    """A Keras model made again from its compressed form.
+
+    Args:
+        compressed: with its architecture.
+        quantized: whether to quantize it again, so that it can train on; else
+            it is a plain model that holds the quantized values.
+
+    Raises:
+        ValueError: when there is no architecture, or one that does not fit.
+    """
+    make = keras3.quantized_from if quantized else keras3.plain_from
+    return make(compressed)
+
+
 def _version(model):
     """The subpackage for the model's Keras version."""
     if isinstance(model, keras.Model):

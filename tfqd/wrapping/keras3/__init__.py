@@ -3,7 +3,7 @@
 `substitution` runs an untouched layer with quantized values in place of its
 variables; `model` and `layer` put it into a model and into a wrapper for one
 layer; `cloning` copies models; `ends` finds a model's first and last weighted
-layers; `compression` reads the result out.
+layers; `compression` reads the result out and `rebuilding` makes models of it.
 """
 
 from tfqd.wrapping.keras3.compression import compress as compress
@@ -11,4 +11,6 @@ from tfqd.wrapping.keras3.layer import Quantizer as Quantizer
 from tfqd.wrapping.keras3.layer import QuantizeWrapper as QuantizeWrapper
 from tfqd.wrapping.keras3.model import QuantizedModel as QuantizedModel
 from tfqd.wrapping.keras3.model import quantize_model as quantize_model
+from tfqd.wrapping.keras3.rebuilding import plain_from as plain_from
+from tfqd.wrapping.keras3.rebuilding import quantized_from as quantized_from
 from tfqd.wrapping.keras3.stripping import strip_quantization as strip_quantization

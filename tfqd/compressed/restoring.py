@@ -1,0 +1,72 @@
+"""Float weights that a quantizer maps to given codes: training goes on from them.
+
+Quantizing a tensor's dequantized values again is not idempotent: the points of
+a codebook need not reach the ends of a bucket, so its minimum and maximum move.
+Here one weight of each bucket is put at the bucket's lower end and one at its
+upper end, where the original extremes were, and the others at their levels; the
+ranges, and with them the codes, come out the same.
+"""
+
+import numpy as np
+
+from tfqd.bucketing import Bucketing
+from tfqd.compressed.tensor import QuantizedTensor
+
+
+def restore_weights(tensor: QuantizedTensor) -> np.ndarray:
+    """Weights whose quantization by the tensor's spec and points is the tensor.
+
+    Returns:
+        float32, shape `tensor.shape`. The scales and offsets of its buckets are
+        the tensor's bit for bit, and its codes decode to the same values to
+        float32 rounding.
+    """
+    bucketing = tensor.bucketing
+    values = _cut(tensor.dequantize(), bucketing, 0.0)
+    lowest = np.argmin(_cut(tensor.codes, bucketing, np.inf), axis=1)
+    codes_or_padding = _cut(tensor.codes, bucketing, -1.0)
+    # The last of the largest, so that it differs from the first of the smallest
+    # where all codes of a bucket are equal.
+    highest = codes_or_padding.shape[1] - 1 - np.argmax(codes_or_padding[:, ::-1], axis=1)
+    buckets = np.arange(bucketing.count)
+    if tensor.offset is None:
+        values = np.clip(values, -tensor.scale[:, None], tensor.scale[:, None])
+        at_top = codes_or_padding[buckets, highest] == _code_of(tensor, 1.0)
+        where = np.where(at_top, highest, lowest)
+        values[buckets, where] = np.where(at_top, tensor.scale, -tensor.scale)
+    else:
+        top = _upper_end(tensor.offset, tensor.scale)
+        values = np.clip(values, tensor.offset[:, None], top[:, None])
+        values[buckets, highest] = top
+        values[buckets, lowest] = tensor.offset
+    return _uncut(values, bucketing)
+
+
+def _upper_end(offset: np.ndarray, scale: np.ndarray) -> np.ndarray:
+    """The float32 m for which m - offset rounds to scale, as the maximum's did."""
+    top = offset + scale
+    for neighbour in (np.nextafter(top, np.inf), np.nextafter(top, -np.inf)):
+        top = np.where((top - offset != scale) & (neighbour - offset == scale), neighbour, top)
+    return top.astype(np.float32)
+
+
+def _code_of(tensor: QuantizedTensor, scaled: float) -> int:
+    """The level that a scaled weight is assigned to."""
+    if tensor.points is None:
+        return tensor.levels - 1 if scaled > 0 else 0
+    return int(np.searchsorted((tensor.points[:-1] + tensor.points[1:]) / 2, scaled))
+
+
+def _cut(array: np.ndarray, bucketing: Bucketing, fill: float) -> np.ndarray:
+    """[buckets, length] in float32, padded with `fill`."""
+    matrix = array.transpose(bucketing.permutation).reshape(bucketing.rows, bucketing.row_length)
+    padded = np.full((bucketing.rows, bucketing.row_length + bucketing.padding), fill, np.float32)
+    padded[:, : bucketing.row_length] = matrix
+    return padded.reshape(bucketing.count, bucketing.length)
+
+
+def _uncut(buckets: np.ndarray, bucketing: Bucketing) -> np.ndarray:
+    matrix = buckets.reshape(bucketing.rows, -1)[:, : bucketing.row_length]
+    permutation = bucketing.permutation
+    tensor = matrix.reshape([bucketing.shape[axis] for axis in permutation])
+    return np.ascontiguousarray(tensor.transpose(np.argsort(permutation)))

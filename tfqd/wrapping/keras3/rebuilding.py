@@ -1,0 +1,68 @@
+"""Keras 3 models made again from their compressed form."""
+
+import keras
+import numpy as np
+
+from tfqd.compressed import CompressedModel, QuantizedTensor
+from tfqd.compressed.restoring import restore_weights
+from tfqd.quantizers import quantizer_for
+from tfqd.spec import from_dict
+from tfqd.wrapping.keras3.model import QuantizedModel
+
+
+def plain_from(compressed: CompressedModel) -> keras.Model:
+    """A plain Keras model that holds the quantized values.
+
+    Raises:
+        ValueError: when the compressed model has no Keras 3 architecture, or
+            one that its tensors do not fit.
+    """
+    return _rebuilt(compressed, compressed.dequantize())
+
+
+def quantized_from(compressed: CompressedModel) -> QuantizedModel:
+    """A quantized model that gives the same outputs and can train on.
+
+    Its float weights are ones that quantize to the compressed model's codes:
+    the originals are not kept.
+
+    Raises:
+        ValueError: as `plain_from`; also when nothing is quantized.
+    """
+    if not compressed.quantized:
+        raise ValueError("the compressed model holds no quantized tensor to train on")
+    weights = {
+        name: restore_weights(tensor) if isinstance(tensor, QuantizedTensor) else tensor
+        for name, tensor in compressed.tensors.items()
+    }
+    stored = [t for t in compressed.tensors.values() if isinstance(t, QuantizedTensor)]
+    quantizers = {
+        index: quantizer_for(from_dict(tensor.spec), tensor.bucketing.channel_axes)
+        for index, tensor in enumerate(compressed.tensors.values())
+        if isinstance(tensor, QuantizedTensor)
+    }
+    model = QuantizedModel(_rebuilt(compressed, weights), quantizers)
+    for entry, tensor in zip(model.quantized_variables, stored, strict=True):
+        if tensor.points is not None:
+            entry.state["points"].assign(tensor.points)
+    return model
+
+
+def _rebuilt(compressed: CompressedModel, weights: dict[str, np.ndarray]) -> keras.Model:
+    if compressed.architecture is None or compressed.keras_version != "keras":
+        raise ValueError(
+            "a Keras 3 model can be made only from a Keras 3 architecture; the compressed model "
+            f"holds {'none' if compressed.architecture is None else compressed.keras_version!r}"
+        )
+    model = keras.saving.deserialize_keras_object(compressed.architecture, safe_mode=True)
+    expected = [tuple(variable.shape) for variable in model.weights]
+    given = [array.shape for array in weights.values()]
+    if expected != given:
+        raise ValueError(
+            f"the architecture {model.name!r} has {len(expected)} weights that the {len(given)} "
+            "tensors do not fit"
+        )
+    for variable, (name, array) in zip(model.weights, weights.items(), strict=True):
+        variable.assign(array)
+        variable._path = name
+    return model
