@@ -8,12 +8,17 @@ def deterministic(x: tf.Tensor) -> tf.Tensor:
     return tf.round(x)
 
 
-def stochastic(x: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
+def stochastic(x: tf.Tensor, seed: tf.Tensor, tolerance: tf.Tensor | float = 0.0) -> tf.Tensor:
     """Up with probability x - floor(x), else down: E[result] = x.
 
     Args:
-        seed: int32 of shape [2]; the same seed gives the same noise.
+        x: floating point.
+        seed: int32 of shape [2]; the same seed gives the same noise, on every
+            device and with or without XLA.
+        tolerance: numbers this close to a whole one are taken for it and never
+            move to a neighbour; broadcasts against `x`.
     """
-    floor = tf.floor(x)
-    noise = tf.random.stateless_uniform(tf.shape(x), seed, dtype=x.dtype)
-    return floor + tf.cast(noise < x - floor, x.dtype)
+    floor, nearest = tf.floor(x), tf.round(x)
+    noise = tf.random.stateless_uniform(tf.shape(x), seed, dtype=x.dtype, alg="philox")
+    rounded = floor + tf.cast(noise < x - floor, x.dtype)
+    return tf.where(tf.abs(x - nearest) <= tolerance, nearest, rounded)

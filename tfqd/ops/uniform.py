@@ -8,11 +8,12 @@ sc(w) = (w - beta) / alpha folded in: with n = levels - 1 intervals,
 With symmetric scaling the grid runs from -alpha to alpha and is written about
 its middle z = n / 2, so that an integer kernel computes the very same numbers:
 
-    code = round(z (w + alpha) / alpha),    Q(w) = (code - z) * (alpha / z).
+    code = round(z + z w / alpha),    Q(w) = (code - z) * (alpha / z).
 """
 
 from typing import NamedTuple
 
+import numpy as np
 import tensorflow as tf
 
 from tfqd.bucketing import Bucketing
@@ -92,18 +93,32 @@ def _codes(weights, bucketing, levels, scaling, seed) -> tuple[tf.Tensor, Range]
     buckets = bucket_range(cut, bucket_axis(bucketing), scaling)
     intervals = float(levels - 1)
     if buckets.offset is None:
-        low, width = -buckets.scale, 2.0 * buckets.scale
+        middle = intervals / 2.0
+        position = middle + cut * tf.math.divide_no_nan(middle, buckets.scale)
     else:
-        low, width = buckets.offset, buckets.scale
-    position = (cut - low) * tf.math.divide_no_nan(intervals, width)
+        position = (cut - buckets.offset) * tf.math.divide_no_nan(intervals, buckets.scale)
     if seed is None:
         return rounding.deterministic(position), buckets
-    return tf.minimum(rounding.stochastic(position, seed), intervals), buckets
+    codes = rounding.stochastic(position, seed, _float_error(buckets, intervals))
+    return tf.clip_by_value(codes, 0.0, intervals), buckets
+
+
+def _float_error(buckets: Range, intervals: float) -> tf.Tensor:
+    """How far float32 may place a weight that lies on the grid beside it, in steps.
+
+    Eight roundings relative to alpha and two relative to the largest |w|, from
+    decoding a code to computing its position again.
+    """
+    largest = buckets.scale if buckets.offset is None else buckets.scale + abs(buckets.offset)
+    epsilon = float(np.finfo(np.float32).eps)
+    return epsilon * intervals * (4.0 + tf.math.divide_no_nan(largest, buckets.scale))
 
 
 def _decode(codes, buckets: Range, levels: int) -> tf.Tensor:
+    # divide_no_nan, since TensorFlow's graph optimizer turns a plain division by
+    # a constant into a product with its reciprocal, which differs by one bit.
     intervals = float(levels - 1)
     if buckets.offset is None:
         middle = intervals / 2.0
-        return (codes - middle) * (buckets.scale / middle)
-    return codes * (buckets.scale / intervals) + buckets.offset
+        return (codes - middle) * tf.math.divide_no_nan(buckets.scale, middle)
+    return codes * tf.math.divide_no_nan(buckets.scale, intervals) + buckets.offset
