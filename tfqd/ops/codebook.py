@@ -7,7 +7,7 @@ points; with alpha_i the scale of weight i's bucket, Eq. 6 gives
 
 so the gradient of p_j is the sum of alpha_i times the upstream gradient over
 the weights assigned to it. Assignment is a search among the k - 1 midpoints of
-the sorted points (`tfqd.ops.nearest`) and the gradient a weighted count of
+the sorted points (`tfqd.ops.nearest`) and the gradient a segment sum over
 codes: memory grows with the number of weights N alone, no N x k matrix exists.
 """
 
@@ -21,6 +21,8 @@ from tfqd.ops.buckets import bucket_axis, from_buckets, per_bucket, to_buckets
 from tfqd.ops.nearest import nearest
 from tfqd.ops.scaling import Range, bucket_range, scale_down, scale_up
 from tfqd.ops.straight_through import clip_weights, pass_gradient
+
+_RUN_LENGTH = 4096
 
 
 class CodebookCodes(NamedTuple):
@@ -107,18 +109,26 @@ def uniform_points(levels: int, scaling: str = "affine") -> np.ndarray:
 
 
 def quantile_points(
-    weights: tf.Tensor, levels: int, bucketing: Bucketing, scaling: str = "affine"
+    weights: tf.Tensor,
+    levels: int,
+    bucketing: Bucketing,
+    scaling: str = "affine",
+    clip: float | None = None,
 ) -> np.ndarray:
     """Points at the quantiles 0, 1/(levels-1), ..., 1 of the scaled weights.
 
     Args:
         weights: float32, shape `bucketing.shape`, finite.
+        levels: number of points, at least 2.
+        bucketing: where the buckets lie.
+        scaling: ``"affine"`` or ``"symmetric"``.
+        clip: as given to `codebook`, which scales the clipped weights.
 
     Returns:
         float32 [levels], ascending; the first is the smallest scaled weight
         and the last the largest (0 and 1 with affine scaling).
     """
-    cut = to_buckets(weights, bucketing)
+    cut = to_buckets(clip_weights(weights, clip), bucketing)
     buckets = bucket_range(cut, bucket_axis(bucketing), scaling)
     scaled = from_buckets(scale_down(cut, buckets), bucketing)
     return np.quantile(scaled.numpy(), np.linspace(0.0, 1.0, levels)).astype(np.float32)
@@ -139,9 +149,14 @@ def _assign(
 
 
 def _sum_by_code(values: tf.Tensor, codes: tf.Tensor, levels: int) -> tf.Tensor:
-    return tf.raw_ops.DenseBincount(
-        input=tf.reshape(codes, [-1]),
-        size=levels,
-        weights=tf.reshape(values, [-1]),
-        binary_output=False,
-    )
+    """The sum of the values of each code: float32 [levels].
+
+    Summed in runs first, which is faster and rounds less than one long sum. A
+    segment sum, since a weighted bincount adds up in a different order each
+    time on CPU and refuses TensorFlow's deterministic mode on GPU.
+    """
+    values, codes = tf.reshape(values, [-1]), tf.reshape(codes, [-1])
+    runs = -(-values.shape[0] // _RUN_LENGTH)
+    run = tf.range(values.shape[0]) // _RUN_LENGTH
+    sums = tf.math.unsorted_segment_sum(values, run * levels + codes, runs * levels)
+    return tf.reduce_sum(tf.reshape(sums, [runs, levels]), axis=0)

@@ -40,7 +40,9 @@ class CodebookQuantizer(Quantizer):
         spec = self.spec
         if inputs is None or spec.init == "uniform":
             return ops.uniform_points(spec.levels, spec.scaling)
-        return ops.quantile_points(inputs, spec.levels, self.bucketing(inputs.shape), spec.scaling)
+        return ops.quantile_points(
+            inputs, spec.levels, self.bucketing(inputs.shape), spec.scaling, spec.clip
+        )
 
     def __call__(self, inputs, training, weights: dict[str, Any], **kwargs) -> tf.Tensor:
         spec = self.spec
