@@ -8,11 +8,11 @@ need no special case, and the order in which layers were listed means nothing.
 
 import keras
 import tensorflow as tf
-from keras.src.export.export_utils import get_input_signature, make_tf_tensor_spec
 
 from tfqd.quantizers import Quantizer, quantizer_for
 from tfqd.spec import Spec
 from tfqd.wrapping.keras3.candidates import owned_variables
+from tfqd.wrapping.keras3.signature import input_specs
 from tfqd.wrapping.variables import channel_axes
 
 Chosen = list[tuple[keras.Variable, Quantizer]]
@@ -79,10 +79,7 @@ def _layers_fed(model, kernels) -> dict[int, set[int]]:
 
 def _trace(model, variables):
     """The model's inference graph, with the variables as tensors fed into it."""
-    signature = [
-        keras.tree.map_structure(lambda spec: make_tf_tensor_spec(spec, dynamic_batch=True), part)
-        for part in get_input_signature(model)
-    ]
+    signature = input_specs(model)
 
     @tf.function
     def run(inputs, values):

@@ -3,7 +3,7 @@
 from typing import Any
 
 import keras
-from keras.src.export.export_utils import get_input_signature
+import tensorflow as tf
 
 from tfqd.quantizers import Quantizer, quantizer_for
 from tfqd.report import variables_table
@@ -12,6 +12,7 @@ from tfqd.spec import Spec, from_dict
 from tfqd.wrapping.keras3.candidates import choose_quantizers
 from tfqd.wrapping.keras3.cloning import copy_model
 from tfqd.wrapping.keras3.ends import select_ends
+from tfqd.wrapping.keras3.signature import input_specs
 from tfqd.wrapping.keras3.substitution import SubstitutedCall, find_quantized
 
 
@@ -87,8 +88,18 @@ class QuantizedModel(SubstitutedCall, keras.Model):
     def export(self, filepath, *args, input_signature=None, **kwargs):
         """Like ``keras.Model.export``, knowing the inner model's inputs."""
         if input_signature is None:
-            input_signature = get_input_signature(self.model)
+            input_signature = input_specs(self.model)
         return super().export(filepath, *args, input_signature=input_signature, **kwargs)
+
+    @property
+    def _default_save_signature(self):
+        """What TensorFlow's SavedModel traces; Keras' own knows no inner model."""
+
+        @tf.function(input_signature=input_specs(self.model))
+        def serving_default(*inputs):
+            return self(*inputs)
+
+        return serving_default
 
 
 def quantize_model(

@@ -1,20 +1,19 @@
 """Running a layer with quantized values in place of its variables.
 
-``keras.StatelessScope`` lets a variable read as another tensor. Inside the
+``keras.StatelessScope`` lets a variable read as another tensor. Inside such a
 scope the untouched layer runs with the quantized values, so any layer, nested
 or subclassed model is quantizable and gradients reach the float variables
-through the quantizers. What the layer assigned meanwhile (BatchNormalization
-statistics, seeds of Dropout) is collected by the scope and assigned for real
-afterwards; its losses are handed to the owner.
+through the quantizers. What the layer assigns meanwhile (BatchNormalization
+statistics, seeds of Dropout) is assigned as it would be outside; its losses are
+handed to the owner.
 """
 
 import functools
 import inspect
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import keras
 import tensorflow as tf
-from keras.src.backend.common.stateless_scope import get_stateless_scope
 from keras.src.backend.common.variables import AutocastScope
 
 from tfqd.quantizers import Quantizer
@@ -71,33 +70,44 @@ class Substitution:
             kwargs: its keyword arguments.
             training: whether the quantizers are training.
         """
-        outer = get_stateless_scope()
         # Not cast here: under mixed precision every inner layer casts what it reads.
         with AutocastScope(None):
-            values = [(entry.variable, entry.quantize(training)) for entry in self.variables]
-            scope = keras.StatelessScope(values, collect_losses=True, initialize_variables=False)
-        if outer is not None:
-            scope.state_mapping = {**outer.state_mapping, **scope.state_mapping}
-        before = dict(scope.state_mapping)
+            scope = _SubstitutionScope(
+                [(entry.variable, entry.quantize(training)) for entry in self.variables],
+                collect_losses=True,
+            )
         with scope:
             outputs = layer(*args, **kwargs)
-        self._assign_collected(layer, scope, before)
         for loss in scope.losses:
             self._owner.add_loss(loss)
         return outputs
 
-    def _assign_collected(self, layer, scope, before: dict[int, Any]) -> None:
-        quantized_ids = {id(entry.variable) for entry in self.variables}
-        for variable in layer.variables:
-            value = scope.get_current_value(variable)
-            if value is None or value is before.get(id(variable)):
-                continue
-            if id(variable) in quantized_ids:
-                raise ValueError(
-                    f"{variable.path} is assigned by its own layer during the call, so it cannot "
-                    "be quantized; map its path to None"
-                )
-            variable.assign(value)
+
+class _SubstitutionScope(keras.StatelessScope):
+    """Replaces the values of some variables; leaves all others as they are outside.
+
+    Assignments take place at once, not after the scope as with Keras' own, so
+    that those inside a loop (a random seed in an RNN's cell) and those to
+    variables on no layer's list (the states of a stateful RNN) work too.
+    """
+
+    def get_current_value(self, variable):
+        value = super().get_current_value(variable)
+        if value is None and self.original_scope is not None:
+            return self.original_scope.get_current_value(variable)
+        return value
+
+    def add_update(self, update):
+        variable, value = update
+        if id(variable) in self.state_mapping:
+            raise ValueError(
+                f"{variable.path} is assigned by its own layer during the call, so it cannot "
+                "be quantized; map its path to None"
+            )
+        if self.original_scope is None:
+            variable._direct_assign(value)
+        else:
+            self.original_scope.add_update(update)
 
 
 class SubstitutedCall:

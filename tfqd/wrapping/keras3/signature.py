@@ -1,0 +1,33 @@
+"""What a built model is called on: shapes and dtypes of its arguments."""
+
+import keras
+import tensorflow as tf
+from keras.src.export.export_utils import _infer_input_signature_from_model, make_tf_tensor_spec
+from keras.src.models.functional import Functional
+
+
+def input_specs(model: keras.Model) -> list:
+    """One ``tf.TensorSpec``, or structure of them, for each argument of the call.
+
+    Functional and Sequential models know their inputs; of a subclassed model
+    Keras remembers the shapes that it was built on, and takes the dtype to be
+    its compute dtype.
+
+    Raises:
+        ValueError: when nothing is known about the inputs.
+    """
+    functional = getattr(model, "_functional", None) or model
+    if isinstance(functional, Functional):
+        return [
+            keras.tree.map_structure(
+                lambda tensor: tf.TensorSpec(tensor.shape, tensor.dtype, tensor.name),
+                functional.input,
+            )
+        ]
+    arguments = _infer_input_signature_from_model(model)
+    if not arguments:
+        raise ValueError(
+            f"the shapes that model {model.name!r} is called on are not known; "
+            "call it on data before it is quantized"
+        )
+    return [keras.tree.map_structure(make_tf_tensor_spec, argument) for argument in arguments]
