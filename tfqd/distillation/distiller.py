@@ -29,7 +29,7 @@ class Distiller(keras.Model):
             control run) and does not run it.
 
     Raises:
-        TypeError: when teacher or student is no Keras 3 model.
+        TypeError: when teacher or student is no Keras 3 model, or the loss no loss.
         ValueError: when the weight lies outside [0, 1] or the models' output
             shapes differ.
 
@@ -48,10 +48,7 @@ class Distiller(keras.Model):
         **kwargs,
     ):
         _check_models(teacher, student)
-        if not 0 <= student_loss_weight <= 1:
-            raise ValueError(
-                f"student_loss_weight must lie between 0 and 1; got {student_loss_weight!r}"
-            )
+        _check_loss(distillation_loss, student_loss_weight)
         kwargs.setdefault("name", "distiller")
         super().__init__(**kwargs)
         self.teacher = teacher
@@ -106,6 +103,18 @@ class Distiller(keras.Model):
         for part in ("teacher", "student", "distillation_loss"):
             config[part] = keras.saving.deserialize_keras_object(config[part], custom_objects)
         return cls(**config)
+
+
+def _check_loss(distillation_loss, student_loss_weight) -> None:
+    if distillation_loss is not None and not hasattr(distillation_loss, "compute_loss"):
+        raise TypeError(
+            "distillation_loss must have compute_loss(teacher_outputs, student_outputs, "
+            f"sample_weight); got {distillation_loss!r}"
+        )
+    if not isinstance(student_loss_weight, int | float) or not 0 <= student_loss_weight <= 1:
+        raise ValueError(
+            f"student_loss_weight must be a number between 0 and 1; got {student_loss_weight!r}"
+        )
 
 
 def _check_models(teacher, student) -> None:

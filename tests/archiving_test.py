@@ -1,0 +1,151 @@
+import json
+import subprocess
+import sys
+import zipfile
+
+import keras
+import numpy as np
+import pytest
+
+import tfqd
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(32, 8, 6)).astype(np.float32)
+Y = RNG.integers(0, 3, 32)
+
+
+def recurrent():
+    return keras.Sequential(
+        [
+            keras.Input((8, 6)),
+            keras.layers.Conv1D(12, 3, padding="same"),
+            keras.layers.BatchNormalization(),
+            keras.layers.Bidirectional(keras.layers.LSTM(7)),
+            keras.layers.Dense(3),
+        ]
+    )
+
+
+def trained(spec):
+    """A quantized model after a few steps, so that its points have moved."""
+    quantized = tfqd.quantize_model(recurrent(), spec)
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    quantized.compile(keras.optimizers.Adam(0.01), loss, jit_compile=False)
+    quantized.fit(X, Y, epochs=3, verbose=0)
+    return quantized
+
+
+SPECS = {
+    "uniform": tfqd.Uniform(bits=4),
+    "codebook": tfqd.Codebook(bits=2),
+    "paper": tfqd.presets.paper(3),
+    "deployable": tfqd.presets.deployable(8),
+    "channel codebook": tfqd.Codebook(bits=3, layout="channel", bucket_size=5, scaling="symmetric"),
+}
+
+
+@pytest.fixture(scope="module", params=SPECS, ids=list(SPECS))
+def quantized(request):
+    return trained(SPECS[request.param])
+
+
+def test_a_plain_model_comes_back_with_the_quantized_values(quantized, tmp_path):
+    tfqd.save(quantized, tmp_path / "m.tfqd")
+    plain = tfqd.load(tmp_path / "m.tfqd")
+    expected = tfqd.compress(quantized).dequantize().values()
+    for variable, value in zip(plain.weights, expected, strict=True):
+        np.testing.assert_array_equal(variable.numpy(), value)
+    np.testing.assert_array_equal(plain(X), quantized(X))
+
+
+def test_a_quantized_model_comes_back_with_equal_outputs_and_trains_on(quantized, tmp_path):
+    tfqd.save(quantized, tmp_path / "m.tfqd")
+    again = tfqd.load(tmp_path / "m.tfqd", "quantized")
+    np.testing.assert_array_equal(again(X), quantized(X))
+    before = [variable.numpy() for variable in again.trainable_variables]
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    again.compile(keras.optimizers.Adam(0.01), loss, jit_compile=False)
+    history = again.fit(X, Y, epochs=5, verbose=0).history["loss"]
+    assert history[-1] < history[0]
+    moved = [
+        not np.array_equal(old, new.numpy())
+        for old, new in zip(before, again.trainable_variables, strict=True)
+    ]
+    assert all(moved)
+
+
+def test_the_compressed_model_comes_back_bit_for_bit(quantized, tmp_path):
+    compressed = tfqd.compress(quantized)
+    tfqd.save(compressed, tmp_path / "m.tfqd", facts={"epochs": 3})
+    again = tfqd.load(tmp_path / "m.tfqd", "compressed")
+    assert list(again.tensors) == list(compressed.tensors)
+    assert again.facts == {"epochs": 3}
+    for old, new in zip(compressed.quantized.values(), again.quantized.values(), strict=True):
+        np.testing.assert_array_equal(old.codes, new.codes)
+        np.testing.assert_array_equal(old.dequantize(), new.dequantize())
+        assert old.spec == new.spec
+
+
+def test_half_precision_scales_and_rest_move_the_outputs_a_little(tmp_path):
+    model = trained(tfqd.Uniform(bits=4))
+    tfqd.save(model, tmp_path / "full.tfqd")
+    tfqd.save(model, tmp_path / "half.tfqd", rest_dtype="float16", scale_dtype="float16")
+    half = tfqd.load(tmp_path / "half.tfqd")
+    np.testing.assert_allclose(half(X), model(X), atol=0.01)
+    assert (tmp_path / "half.tfqd").stat().st_size < (tmp_path / "full.tfqd").stat().st_size
+
+
+def test_loading_needs_no_training_code_in_a_fresh_process(tmp_path):
+    model = trained(tfqd.Codebook(bits=2))
+    tfqd.save(model, tmp_path / "m.tfqd")
+    np.save(tmp_path / "x.npy", X)
+    code = (
+        "import sys, numpy, tfqd\n"
+        "folder = sys.argv[1]\n"
+        "model = tfqd.load(folder + '/m.tfqd')\n"
+        "numpy.save(folder + '/y.npy', model(numpy.load(folder + '/x.npy')))\n"
+    )
+    subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True)
+    np.testing.assert_allclose(np.load(tmp_path / "y.npy"), model(X), rtol=1e-6, atol=1e-6)
+
+
+def test_the_manifest_is_readable_without_tfqd(tmp_path):
+    model = trained(tfqd.Uniform(bits=4))
+    tfqd.save(model, tmp_path / "m.tfqd", facts={"data": "random"})
+    with zipfile.ZipFile(tmp_path / "m.tfqd") as archive:
+        manifest = json.loads(archive.read("manifest.json"))
+    assert manifest["facts"] == {"data": "random"}
+    assert manifest["versions"]["tfqd"] == tfqd.__version__
+    assert manifest["versions"]["keras"] == keras.__version__
+
+
+def test_a_lambda_in_the_architecture_is_refused(tmp_path):
+    model = keras.Sequential(
+        [keras.Input((6,)), keras.layers.Dense(3), keras.layers.Lambda(lambda x: x + 1)]
+    )
+    tfqd.save(tfqd.quantize_model(model, tfqd.Uniform()), tmp_path / "m.tfqd")
+    with pytest.raises(ValueError, match=r"Lambda|lambda"):
+        tfqd.load(tmp_path / "m.tfqd")
+
+
+def test_tensors_that_do_not_fit_the_architecture_are_refused(tmp_path):
+    compressed = tfqd.compress(tfqd.quantize_model(recurrent(), tfqd.Uniform()))
+    fewer = dict(list(compressed.tensors.items())[:-1])
+    tfqd.save(
+        tfqd.CompressedModel(fewer, compressed.architecture, compressed.keras_version),
+        tmp_path / "m.tfqd",
+    )
+    with pytest.raises(ValueError, match="tensors do not fit"):
+        tfqd.load(tmp_path / "m.tfqd")
+
+
+@pytest.mark.parametrize("kind", ["Keras", "tflite", None])
+def test_an_unknown_kind_is_refused(kind, tmp_path):
+    with pytest.raises(ValueError, match="kind must be one of 'keras', 'quantized', 'compressed'"):
+        tfqd.load(tmp_path / "m.tfqd", kind)
+
+
+def test_a_model_that_is_not_quantized_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="is not quantized"):
+        tfqd.save(recurrent(), tmp_path / "m.tfqd")
+    assert not list(tmp_path.iterdir())

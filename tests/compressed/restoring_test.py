@@ -1,0 +1,69 @@
+import numpy as np
+import pytest
+import tensorflow as tf
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tfqd import Codebook, Uniform
+from tfqd.compressed import QuantizedTensor
+from tfqd.compressed.restoring import restore_weights
+from tfqd.quantizers import quantizer_for
+
+
+def encode(quantizer, weights, state):
+    encoding = quantizer.encode(tf.constant(weights), state)
+    spec = quantizer.spec
+    return QuantizedTensor(
+        encoding.codes,
+        spec.bits,
+        spec.levels,
+        quantizer.bucketing(weights.shape),
+        encoding.scale,
+        encoding.offset,
+        encoding.points,
+    )
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    kind=st.sampled_from([Uniform, Codebook]),
+    bits=st.integers(1, 8),
+    bucket_size=st.sampled_from([None, 1, 3, 16, 256]),
+    layout=st.sampled_from(["flat", "channel"]),
+    scaling=st.sampled_from(["affine", "symmetric"]),
+    shape=st.sampled_from([(1,), (7,), (40, 5), (3, 2, 4, 9)]),
+    center=st.sampled_from([0.0, 5.0, -0.3]),
+    seed=st.integers(0, 2**16),
+)
+def test_restored_weights_quantize_to_the_same_tensor(
+    kind, bits, bucket_size, layout, scaling, shape, center, seed
+):
+    rng = np.random.default_rng(seed)
+    spec = kind(bits=bits, bucket_size=bucket_size, layout=layout, scaling=scaling)
+    quantizer = quantizer_for(spec, (-1,) if len(shape) > 1 else ())
+    points = np.sort(rng.normal(0.5, 0.4, spec.levels)).astype(np.float32)
+    state = {"points": tf.constant(points)} if kind is Codebook else {}
+    weights = (rng.normal(size=shape) + center).astype(np.float32)
+    tensor = encode(quantizer, weights, state)
+    again = encode(quantizer, restore_weights(tensor), state)
+    np.testing.assert_array_equal(again.scale, tensor.scale)
+    if tensor.offset is not None:
+        np.testing.assert_array_equal(again.offset, tensor.offset)
+    np.testing.assert_allclose(again.dequantize(), tensor.dequantize(), rtol=1e-5, atol=1e-6)
+
+
+def test_quantizing_a_codebook_tensors_own_values_again_does_not():
+    quantizer = quantizer_for(Codebook(bits=2, bucket_size=None))
+    state = {"points": tf.constant([0.2, 0.4, 0.6, 0.8])}
+    weights = np.linspace(-1, 1, 50, dtype=np.float32)
+    tensor = encode(quantizer, weights, state)
+    naive = encode(quantizer, tensor.dequantize(), state)
+    assert np.abs(naive.dequantize() - tensor.dequantize()).max() > 0.1
+    restored = encode(quantizer, restore_weights(tensor), state)
+    np.testing.assert_array_equal(restored.codes, tensor.codes)
+
+
+def test_a_constant_bucket_comes_back_constant():
+    quantizer = quantizer_for(Uniform(bits=4, bucket_size=4))
+    tensor = encode(quantizer, np.full(8, 2.5, np.float32), {})
+    assert restore_weights(tensor) == pytest.approx(np.full(8, 2.5), abs=0)
