@@ -17,6 +17,7 @@ buckets of ``length`` weights, the last one padded.
 
 import dataclasses
 import math
+import numbers
 
 LAYOUTS = ("flat", "channel")
 
@@ -54,7 +55,7 @@ class Bucketing:
 
     def __post_init__(self):
         object.__setattr__(self, "shape", _checked_shape(self.shape))
-        check_bucket_size(self.bucket_size)
+        object.__setattr__(self, "bucket_size", checked_bucket_size(self.bucket_size))
         check_layout(self.layout)
         object.__setattr__(self, "channel_axes", self._checked_axes())
 
@@ -117,12 +118,22 @@ class Bucketing:
         return count > 0 and self.channel_axes == tuple(range(rank - count, rank))
 
 
-def check_bucket_size(bucket_size) -> None:
-    """Raises ValueError unless `bucket_size` is None or a positive integer."""
+def is_integer(value) -> bool:
+    """Whether `value` is a Python or numpy integer; True and False are not."""
+    return isinstance(value, numbers.Integral) and not isinstance(value, bool)
+
+
+def checked_bucket_size(bucket_size) -> int | None:
+    """`bucket_size` as None or a Python integer.
+
+    Raises:
+        ValueError: unless it is None or a positive integer, Python's or numpy's.
+    """
     if bucket_size is None:
-        return
-    if isinstance(bucket_size, bool) or not isinstance(bucket_size, int) or bucket_size < 1:
+        return None
+    if not is_integer(bucket_size) or bucket_size < 1:
         raise ValueError(f"bucket_size must be None or a positive integer; got {bucket_size!r}")
+    return int(bucket_size)
 
 
 def check_layout(layout) -> None:
@@ -133,7 +144,7 @@ def check_layout(layout) -> None:
 
 def _checked_shape(shape) -> tuple[int, ...]:
     dimensions = tuple(shape)
-    if any(dimension is None or dimension < 1 for dimension in dimensions):
+    if not all(is_integer(dimension) and dimension >= 1 for dimension in dimensions):
         raise ValueError(
             f"every dimension of a quantized tensor must be known and at least 1; got shape {shape}"
         )

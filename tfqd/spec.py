@@ -7,9 +7,11 @@ gets which spec is the business of `tfqd.selection`.
 
 import dataclasses
 import math
+import numbers
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from tfqd.bucketing import Bucketing, check_bucket_size, check_layout
+from tfqd.bucketing import Bucketing, check_layout, checked_bucket_size, is_integer
 
 SCALINGS = ("affine", "symmetric")
 ROUNDINGS = ("deterministic", "stochastic")
@@ -33,6 +35,8 @@ class Spec:
             number c clips the weights to [-c, c] before they are quantized
             and passes no gradient to weights outside (Hubara et al. 2016).
 
+    Numbers may be numpy's; they are kept as Python's.
+
     Raises:
         ValueError: for a field outside what is allowed.
     """
@@ -46,11 +50,11 @@ class Spec:
     kind: ClassVar[str]
 
     def __post_init__(self):
-        _check_bits(self.bits)
-        check_bucket_size(self.bucket_size)
+        object.__setattr__(self, "bits", _checked_bits(self.bits))
+        object.__setattr__(self, "bucket_size", checked_bucket_size(self.bucket_size))
         check_layout(self.layout)
         _check_choice("scaling", self.scaling, SCALINGS)
-        _check_clip(self.clip)
+        object.__setattr__(self, "clip", _checked_clip(self.clip))
 
     @property
     def levels(self) -> int:
@@ -128,15 +132,18 @@ class Codebook(Spec):
 _KINDS = {cls.kind: cls for cls in (Uniform, Codebook)}
 
 
-def from_dict(config: dict[str, Any]) -> Spec:
+def from_dict(config: Mapping[str, Any]) -> Spec:
     """The spec that `Spec.to_dict` wrote.
 
     Raises:
-        ValueError: for an unknown kind or unknown, missing or bad fields.
+        TypeError: when `config` is no mapping.
+        ValueError: for an unknown kind or unknown or bad fields.
     """
+    if not isinstance(config, Mapping):
+        raise TypeError(f"a spec's config must be a dict; got {config!r}")
     fields = dict(config)
     kind = fields.pop("kind", None)
-    if kind not in _KINDS:
+    if not isinstance(kind, str) or kind not in _KINDS:
         raise ValueError(f"a spec's kind must be one of {sorted(_KINDS)}; got {kind!r}")
     try:
         return _KINDS[kind](**fields)
@@ -144,9 +151,10 @@ def from_dict(config: dict[str, Any]) -> Spec:
         raise ValueError(f"not a {kind} spec: {config}") from error
 
 
-def _check_bits(bits) -> None:
-    if isinstance(bits, bool) or not isinstance(bits, int) or not 1 <= bits <= 8:
+def _checked_bits(bits) -> int:
+    if not is_integer(bits) or not 1 <= bits <= 8:
         raise ValueError(f"bits must be an integer from 1 to 8; got {bits!r}")
+    return int(bits)
 
 
 def _check_choice(name: str, value, allowed: tuple[str, ...]) -> None:
@@ -154,8 +162,9 @@ def _check_choice(name: str, value, allowed: tuple[str, ...]) -> None:
         raise ValueError(f"{name} must be one of {', '.join(map(repr, allowed))}; got {value!r}")
 
 
-def _check_clip(clip) -> None:
+def _checked_clip(clip) -> float | None:
     if clip is None:
-        return
-    if isinstance(clip, bool) or not isinstance(clip, int | float) or not 0 < clip < math.inf:
+        return None
+    if isinstance(clip, bool) or not isinstance(clip, numbers.Real) or not 0 < clip < math.inf:
         raise ValueError(f"clip must be None or a positive finite number; got {clip!r}")
+    return float(clip)

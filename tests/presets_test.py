@@ -1,0 +1,40 @@
+"""The recipes that presets stand for."""
+
+import pytest
+
+from tfqd import presets
+from tfqd.selection import Candidate, check_selection, select
+from tfqd.spec import Codebook, Uniform
+
+CANDIDATES = [Candidate("dense/kernel", True), Candidate("dense/bias", False)]
+
+
+def test_paper_quantizes_every_trainable_tensor_in_flat_buckets_of_256():
+    expected = Uniform(bits=4, bucket_size=256, layout="flat", scaling="affine")
+    assert select(presets.paper(4), CANDIDATES) == [expected, expected]
+    assert expected.rounding == "deterministic"
+    assert expected.clip is None
+
+
+def test_paper_trains_points_from_the_quantiles_on_request():
+    assert select(presets.paper(2, codebook=True), CANDIDATES)[1] == Codebook(
+        bits=2, bucket_size=256, layout="flat", scaling="affine", init="quantile"
+    )
+
+
+def test_deployable_has_one_symmetric_scale_a_channel_for_kernels():
+    expected = Uniform(bits=8, bucket_size=None, layout="channel", scaling="symmetric")
+    assert select(presets.deployable(8), CANDIDATES) == [expected, None]
+
+
+@pytest.mark.parametrize("bits", range(1, 9))
+def test_presets_are_selections_at_every_number_of_bits(bits):
+    for preset in (presets.paper(bits), presets.paper(bits, True), presets.deployable(bits)):
+        check_selection(preset)
+
+
+@pytest.mark.parametrize("preset", [presets.paper, presets.deployable])
+@pytest.mark.parametrize("bits", [0, 9, 4.0, None])
+def test_presets_refuse_impossible_bits(preset, bits):
+    with pytest.raises(ValueError, match="bits must be an integer from 1 to 8; got"):
+        preset(bits)

@@ -1,0 +1,125 @@
+"""Specs: what may be asked for, and how it is written down."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tfqd.bucketing import Bucketing
+from tfqd.spec import Codebook, Uniform, from_dict
+
+SPECS = (Uniform, Codebook)
+
+common_fields = {
+    "bits": st.integers(1, 8),
+    "bucket_size": st.none() | st.integers(1, 4096),
+    "layout": st.sampled_from(["flat", "channel"]),
+    "scaling": st.sampled_from(["affine", "symmetric"]),
+    "clip": st.none() | st.floats(1e-3, 1e3),
+}
+specs = st.builds(
+    Uniform, rounding=st.sampled_from(["deterministic", "stochastic"]), **common_fields
+) | st.builds(Codebook, init=st.sampled_from(["quantile", "uniform"]), **common_fields)
+
+
+@given(specs)
+def test_survives_json(spec):
+    assert from_dict(json.loads(json.dumps(spec.to_dict()))) == spec
+
+
+def test_dict_says_everything():
+    assert Uniform(bits=2, bucket_size=None, clip=1).to_dict() == {
+        "kind": "uniform",
+        "bits": 2,
+        "bucket_size": None,
+        "layout": "flat",
+        "scaling": "affine",
+        "clip": 1.0,
+        "rounding": "deterministic",
+    }
+    assert Codebook().to_dict()["kind"] == "codebook"
+
+
+def test_defaults_are_the_papers_buckets_and_gradient():
+    for spec in (Uniform(), Codebook()):
+        assert (spec.bucket_size, spec.layout, spec.scaling) == (256, "flat", "affine")
+        assert spec.clip is None
+    assert Uniform().rounding == "deterministic"
+    assert Codebook().init == "quantile"
+
+
+def test_numpy_numbers_are_kept_as_pythons():
+    spec = Uniform(bits=np.int64(4), bucket_size=np.int32(64), clip=np.float32(0.5))
+    assert spec == Uniform(bits=4, bucket_size=64, clip=0.5)
+    assert hash(spec) == hash(Uniform(bits=4, bucket_size=64, clip=0.5))
+    assert json.loads(json.dumps(spec.to_dict()))["bits"] == 4
+
+
+@pytest.mark.parametrize("bits", range(1, 9))
+def test_number_of_levels(bits):
+    assert Uniform(bits=bits).levels == Codebook(bits=bits).levels == 2**bits
+    assert Codebook(bits=bits, scaling="symmetric").levels == 2**bits
+    symmetric = Uniform(bits=bits, scaling="symmetric").levels
+    assert symmetric == (2 if bits == 1 else 2**bits - 1)
+
+
+def test_bucketing_is_that_of_the_spec():
+    spec = Uniform(bucket_size=8, layout="channel")
+    assert spec.bucketing((3, 4), (0,)) == Bucketing((3, 4), 8, "channel", (0,))
+    assert spec.bucketing([3, 4]) == Bucketing((3, 4), 8, "channel", (-1,))
+
+
+def test_specs_are_frozen_and_hashable():
+    spec = Uniform(bits=4)
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        spec.bits = 2
+    assert len({spec, Uniform(bits=4), Uniform(bits=2), Codebook(bits=4)}) == 3
+
+
+@pytest.mark.parametrize("spec", SPECS)
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        *[("bits", bits) for bits in (True, 4.0, 0, 9, -1, "4", None, np.float32(4), np.bool_(1))],
+        *[("bucket_size", size) for size in (0, -1, 1.5, True, "256")],
+        *[("layout", layout) for layout in ("row", None, 3)],
+        *[("scaling", scaling) for scaling in ("linear", None, "Affine")],
+        *[("clip", clip) for clip in (0, -1.0, float("inf"), float("nan"), True, "1")],
+    ],
+)
+def test_refuses_a_bad_field_by_its_name(spec, field, value):
+    with pytest.raises(ValueError, match=f"{field} must be .*; got"):
+        spec(**{field: value})
+
+
+def test_refuses_unknown_rounding_and_init():
+    with pytest.raises(ValueError, match="rounding must be one of 'deterministic', 'stochastic'"):
+        Uniform(rounding="floor")
+    with pytest.raises(ValueError, match="init must be one of 'quantile', 'uniform'; got 'kmeans'"):
+        Codebook(init="kmeans")
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        {},
+        {"bits": 4},
+        {"kind": "ternary", "bits": 4},
+        {"kind": ["uniform"]},
+        {"kind": "uniform", "init": "quantile"},
+        {"kind": "uniform", "bits": 9},
+        {"kind": "codebook", 4: 4},
+    ],
+)
+def test_from_dict_refuses_what_to_dict_does_not_write(config):
+    with pytest.raises(ValueError, match=r"kind must be one of|not a \w+ spec|bits must be"):
+        from_dict(config)
+
+
+@pytest.mark.parametrize("config", [None, "uniform", 4, [("kind", "uniform")]])
+def test_from_dict_refuses_what_is_no_mapping(config):
+    with pytest.raises(TypeError, match="a spec's config must be a dict; got"):
+        from_dict(config)
