@@ -13,12 +13,12 @@ def stochastic(x: tf.Tensor, seed: tf.Tensor, tolerance: tf.Tensor | float = 0.0
 
     Args:
         x: floating point.
-        seed: int32 of shape [2]; the same seed gives the same noise, on every
-            device and with or without XLA.
+        seed: int32 of shape [2]; the same seed gives the same noise, though
+            under XLA another than without.
         tolerance: numbers this close to a whole one are taken for it and never
             move to a neighbour; broadcasts against `x`.
     """
     floor, nearest = tf.floor(x), tf.round(x)
-    noise = tf.random.stateless_uniform(tf.shape(x), seed, dtype=x.dtype, alg="philox")
+    noise = tf.random.stateless_uniform(tf.shape(x), seed, dtype=x.dtype)
     rounded = floor + tf.cast(noise < x - floor, x.dtype)
     return tf.where(tf.abs(x - nearest) <= tolerance, nearest, rounded)
