@@ -36,4 +36,6 @@ $(VENV)/%.stamp: setup.py pyproject.toml | $(VENV)/bin/python
 	@touch $@
 
 $(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; (3, 10) <= sys.version_info < (3, 14) or sys.exit( \
+	  "tfqd needs Python 3.10 to 3.13, $(PYTHON) is " + sys.version.split()[0] + "; try PYTHON=python3.12")'
 	$(PYTHON) -m venv $(VENV)
