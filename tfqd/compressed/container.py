@@ -39,6 +39,7 @@ _ZIP_VERSION = 20
 _LOCAL = struct.Struct("<4s5H3L2H")
 _CENTRAL = struct.Struct("<4s6H3L5H2L")
 _END = struct.Struct("<4s4H2LH")
+_NO_ARCHIVE = "this is no tfqd archive, or its zip directory is damaged"
 _SEAL_BYTES = 2 * hashlib.sha256().digest_size
 
 
@@ -118,12 +119,12 @@ class Container:
         """The members, the directory with the end record, and the seal."""
         length = sum(_CENTRAL.size + len(name) for name in NAMES) + _END.size
         if not length + _SEAL_BYTES <= size <= MAX_FILE_BYTES:
-            raise ArchiveError(f"a file of {size} bytes is no tfqd archive")
+            raise ArchiveError(_NO_ARCHIVE)
         self._file.seek(size - length - _SEAL_BYTES)
         directory, seal = self._read(length), self._read(_SEAL_BYTES)
         members = _parse_directory(directory)
         if _total_bytes(members) != size or _headers(members)[1] != directory:
-            raise ArchiveError("this is no tfqd archive, or its zip directory is damaged")
+            raise ArchiveError(_NO_ARCHIVE)
         self._file.seek(0)
         return members, directory, seal
 
@@ -186,7 +187,7 @@ def _parse_directory(directory: bytes) -> list[Member]:
         methods = (_STORED,) if name == NAMES[-1] else (_STORED, _DEFLATED)
         stored = member.method == _STORED
         if member.method not in methods or (stored and member.size != member.stored_size):
-            raise ArchiveError(f"the zip directory's entry of {name} is damaged")
+            raise ArchiveError(_NO_ARCHIVE)
     return members
 
 

@@ -12,6 +12,7 @@ the same frequencies. Only the writer's choice among histograms uses floats.
 """
 
 import dataclasses
+import functools
 import math
 
 import numpy as np
@@ -114,6 +115,7 @@ def zigzag(differences: np.ndarray) -> np.ndarray:
     return np.where(differences > 0, 2 * differences - 1, -2 * differences)
 
 
+@functools.cache
 def _weight(step: int, resolution: int) -> int:
     """floor(2^(16 + (step - 1) / 2^resolution)), by repeated integer square roots."""
     weight = 1 << ((_FRACTION_BITS << resolution) + step - 1)

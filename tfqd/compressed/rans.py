@@ -13,6 +13,8 @@ data is found out as surely as data left over. A start at 0 would save a byte at
 most, since the first code alone lifts the state to about 2^24.
 """
 
+import functools
+
 import constriction
 import numpy as np
 
@@ -88,6 +90,7 @@ def _code_model(table: Histogram):
     return np.flatnonzero(table.steps).astype(np.uint8), _model(table.frequencies())
 
 
+@functools.cache
 def _difference_model(resolution: int, decay: int):
     return _model(histogram.difference_frequencies(resolution, decay))
 

@@ -140,7 +140,7 @@ def _check_quantized(entry: QuantizedEntry) -> None:
 
 
 def _check_array(entry: ArrayEntry) -> None:
-    narrowed = entry.stored in FLOATS and entry.dtype in _NARROWED
+    narrowed = entry.stored in FLOATS[1:] and entry.dtype in _NARROWED
     if entry.dtype not in _ARRAY_TYPES or (entry.stored != entry.dtype and not narrowed):
         raise ValueError(f"cannot be {entry.dtype!r:.40}, stored as {entry.stored!r:.40}")
     if entry.bytes != math.prod(entry.shape) * _item_bytes(entry.stored):
