@@ -7,6 +7,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from tfqd.compressed import CompressedModel
 from tfqd.compressed.sizes import Size, fixed_length_bytes, model_size, tensor_size
@@ -42,7 +43,7 @@ class SizeReport:
 
     def __rich__(self) -> Table:
         table = Table(title="Sizes", caption="paper: Huffman bits and two float32 a bucket")
-        table.add_column("variable")
+        table.add_column("variable", overflow="fold")
         for heading in (
             "weights",
             "bits",
@@ -55,7 +56,7 @@ class SizeReport:
         ):
             table.add_column(heading, justify="right")
         for path, size in self.variables.items():
-            table.add_row(path, *_cells(size))
+            table.add_row(Text(path), *_cells(size))
         table.add_row("(float)", *_cells(self.rest), end_section=True)
         table.add_row("total", *_cells(self.total))
         return table
@@ -79,7 +80,8 @@ def variables_table(quantized: Iterable) -> str:
         quantized: entries with a `variable` and a `quantizer`.
     """
     table = Table(title="Quantized variables")
-    for heading in ("variable", "shape", "method"):
+    table.add_column("variable", overflow="fold")
+    for heading in ("shape", "method"):
         table.add_column(heading)
     for heading in ("bits", "float bytes", "quantized bytes"):
         table.add_column(heading, justify="right")
@@ -89,7 +91,7 @@ def variables_table(quantized: Iterable) -> str:
         points = spec.levels if isinstance(spec, Codebook) else 0
         stored = fixed_length_bytes(bucketing, spec.bits, spec.scaling == "affine", points)
         table.add_row(
-            entry.variable.path,
+            Text(entry.variable.path),
             str(shape),
             spec.kind,
             str(spec.bits),
@@ -99,11 +101,11 @@ def variables_table(quantized: Iterable) -> str:
     return render(table)
 
 
-def render(table: Table, width: int = 120) -> str:
-    """A rich table as plain text."""
-    stream = io.StringIO()
-    Console(file=stream, width=width, color_system=None).print(table)
-    return stream.getvalue().rstrip("\n")
+def render(table: Table) -> str:
+    """A rich table as plain text, as wide as its longest path needs."""
+    console = Console(file=io.StringIO(), width=10_000, color_system=None)
+    console.print(table)
+    return console.file.getvalue().rstrip("\n")
 
 
 def _size_dict(size: Size) -> dict[str, Any]:

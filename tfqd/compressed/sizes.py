@@ -6,7 +6,7 @@ float32 per bucket, and nothing else:
 
     bytes = 4 N_float + H N_quantized / 8 + 8 N_quantized / bucket_size
 
-with no scale term where a tensor is one bucket. It is an estimate of what
+with no scale term for a bucket size of None. It is an estimate of what
 nobody stored; `fixed_bytes` is what packed codes, scales, offsets and points
 take.
 """
@@ -45,8 +45,8 @@ class Size:
 
     @property
     def ratio(self) -> float:
-        """Float bytes over fixed-length bytes."""
-        return self.float_bytes / self.fixed_bytes
+        """Float bytes over fixed-length bytes; 1 where there is nothing."""
+        return self.float_bytes / self.fixed_bytes if self.fixed_bytes else 1.0
 
 
 def fixed_length_bytes(bucketing: Bucketing, bits: int, has_offset: bool, points: int) -> int:
@@ -112,9 +112,15 @@ def pooled_counts(tensors: Iterable[QuantizedTensor]) -> np.ndarray:
 
 
 def paper_scale_bytes(tensor: QuantizedTensor) -> float:
-    """Two float32 a bucket, the number of buckets not rounded up."""
-    size = tensor.bucketing.bucket_size
-    return 0.0 if size is None else 8.0 * tensor.size / size
+    """Two float32 a bucket, the number of buckets not rounded up.
+
+    None where one bucket is the whole tensor. The paper knows the layout
+    ``flat`` only; a bucket of layout ``channel`` is never longer than a channel.
+    """
+    bucketing = tensor.bucketing
+    if bucketing.layout == "channel":
+        return 8.0 * tensor.size / bucketing.length
+    return 0.0 if bucketing.bucket_size is None else 8.0 * tensor.size / bucketing.bucket_size
 
 
 def paper_ratio(bits: int, bucket_size: int) -> float:
