@@ -73,7 +73,9 @@ class QuantizedTensor:
         else:
             step = self.scale / np.float32(self.levels - 1)
             values = self.codes.astype(np.float32) * self._spread(step)
-        return values if self.offset is None else values + self._spread(self.offset)
+        if self.offset is not None:
+            values = values + self._spread(self.offset)
+        return np.asarray(values)  # numpy makes a scalar of a product of arrays of rank 0
 
     def _spread(self, per_bucket: np.ndarray) -> np.ndarray:
         """One value a bucket -> one value a weight, in the tensor's shape."""

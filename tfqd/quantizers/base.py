@@ -26,6 +26,21 @@ class Encoding(NamedTuple):
     points: np.ndarray | None
 
 
+def encoding(stored) -> Encoding:
+    """What an op's codes hold, as numpy arrays.
+
+    Args:
+        stored: eager tensors: `codes`, `scale`, `offset` and perhaps `points`.
+    """
+    offset, points = stored.offset, getattr(stored, "points", None)
+    return Encoding(
+        np.asarray(stored.codes),
+        np.asarray(stored.scale),
+        None if offset is None else np.asarray(offset),
+        None if points is None else np.asarray(points),
+    )
+
+
 class Quantizer(abc.ABC):
     """Quantizes one weight tensor; the contract of tfmot's ``Quantizer``.
 

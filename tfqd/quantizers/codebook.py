@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfqd import ops
-from tfqd.quantizers.base import Encoding, Quantizer
+from tfqd.quantizers.base import Encoding, Quantizer, encoding
 from tfqd.spec import Codebook
 
 
@@ -58,5 +58,4 @@ class CodebookQuantizer(Quantizer):
         stored = ops.codebook_codes(
             inputs, points, self.bucketing(inputs.shape), spec.scaling, spec.clip
         )
-        offset = None if stored.offset is None else stored.offset.numpy()
-        return Encoding(stored.codes.numpy(), stored.scale.numpy(), offset, stored.points.numpy())
+        return encoding(stored)

@@ -6,7 +6,7 @@ from typing import Any
 import tensorflow as tf
 
 from tfqd import ops
-from tfqd.quantizers.base import Encoding, Quantizer
+from tfqd.quantizers.base import Encoding, Quantizer, encoding
 from tfqd.spec import Uniform
 
 
@@ -53,8 +53,7 @@ class UniformQuantizer(Quantizer):
         stored = ops.uniform_codes(
             inputs, self.bucketing(inputs.shape), spec.levels, spec.scaling, spec.clip
         )
-        offset = None if stored.offset is None else stored.offset.numpy()
-        return Encoding(stored.codes.numpy(), stored.scale.numpy(), offset, None)
+        return encoding(stored)
 
     def _quantize(self, inputs, seed) -> tf.Tensor:
         spec = self.spec
