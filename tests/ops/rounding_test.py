@@ -1,0 +1,59 @@
+"""Rounding to whole numbers."""
+
+import math
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tfqd.ops import rounding
+
+SEED, OTHER_START, OTHER_CALL = tf.constant([[3, 14], [4, 14], [3, 15]])
+
+
+def test_ties_go_to_the_even_number():
+    x = tf.constant([-1.5, -0.5, 0.5, 1.5, 2.5, 0.49999997, 1.5000001])
+    assert rounding.deterministic(x).numpy().tolist() == [-2, 0, 0, 2, 2, 0, 2]
+
+
+@pytest.mark.parametrize("fraction", [0.001, 0.25, 0.5, 0.9])
+def test_stochastic_rounds_up_as_often_as_the_fraction_says(fraction):
+    draws = 200_000
+    rounded = rounding.stochastic(tf.fill([draws], 7 + fraction), SEED).numpy()
+    assert set(rounded) == {7, 8}
+    deviation = math.sqrt(fraction * (1 - fraction) / draws)
+    assert abs(rounded.mean() - 7 - fraction) < 4 * deviation
+
+
+def test_stochastic_leaves_whole_numbers_alone():
+    whole = tf.repeat(tf.range(-3.0, 256.0), 1000)
+    np.testing.assert_array_equal(rounding.stochastic(whole, SEED), whole)
+
+
+def test_numbers_within_the_tolerance_count_as_whole():
+    below = tf.fill([1_000_000], np.nextafter(np.float32(255), np.float32(0)))
+    assert set(rounding.stochastic(below, SEED).numpy()) == {254, 255}
+    assert set(rounding.stochastic(below, SEED, tolerance=2e-5).numpy()) == {255}
+
+
+def test_the_seed_decides_the_noise():
+    x = tf.random.stateless_uniform([1000], [1, 2], 0.0, 9.0)
+    first = rounding.stochastic(x, SEED).numpy()
+    np.testing.assert_array_equal(rounding.stochastic(x, SEED), first)
+    assert np.count_nonzero(rounding.stochastic(x, OTHER_CALL) != first) > 100
+    assert np.count_nonzero(rounding.stochastic(x, OTHER_START) != first) > 100
+
+
+def test_noise_in_a_graph_is_the_eager_noise():
+    x = tf.random.stateless_uniform([1000], [1, 2], 0.0, 9.0)
+    np.testing.assert_array_equal(
+        tf.function(rounding.stochastic)(x, SEED), rounding.stochastic(x, SEED)
+    )
+
+
+def test_the_seed_decides_the_noise_under_xla():
+    x = tf.random.stateless_uniform([1000], [1, 2], 0.0, 9.0)
+    compiled = tf.function(rounding.stochastic, jit_compile=True)
+    first = compiled(x, SEED).numpy()
+    np.testing.assert_array_equal(compiled(x, SEED), first)
+    assert np.count_nonzero(compiled(x, OTHER_CALL) != first) > 100
