@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tfqd.ops import nearest as module
-from tfqd.ops.nearest import nearest
+from tfqd.ops.scaling import Range
 
 LEVELS = [2, 3, 4, 5, 16, 100, 256]
 
@@ -16,6 +16,12 @@ def scaled_and_points(levels, size, seed=0):
     random = np.random.default_rng(seed)
     points = np.sort(random.uniform(-1, 1, levels)).astype(np.float32)
     return random.uniform(-1.5, 1.5, size).astype(np.float32), points
+
+
+def nearest(scaled, points, training=False):
+    """The nearest points to weights that are their own scaled values."""
+    unscaled = Range(scale=tf.ones([]), offset=None)
+    return module.nearest(tf.convert_to_tensor(scaled), unscaled, points, training)
 
 
 def in_graph(scaled, points, **options):
@@ -78,3 +84,14 @@ def test_outside_the_points_the_outermost_win(execution):
 def test_equal_points_give_their_value(execution):
     values, _ = execution(tf.constant([-1.0, 0.3, 2.0]), tf.fill([4], 0.3))
     np.testing.assert_array_equal(values, np.full(3, 0.3, np.float32))
+
+
+@pytest.mark.parametrize("offset", [None, 0.25])
+def test_weights_are_scaled_by_their_buckets(offset):
+    weights, points = tf.constant([[0.0, 1.9], [8.0, 2.1]]), tf.constant([0.0, 1.0])
+    offsets = None if offset is None else tf.fill([2, 1], offset)
+    buckets = Range(tf.constant([[2.0], [8.0]]), offsets)
+    for execution in (module.nearest, tf.function(module.nearest)):
+        values, codes = execution(weights, buckets, points)
+        assert values.numpy().tolist() == [[0, 1], [1, 0]]
+        assert codes.numpy().tolist() == [[0, 1], [1, 0]]

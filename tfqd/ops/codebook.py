@@ -145,18 +145,26 @@ def _assign(
     """Points and int32 codes in the cut tensor's shape, and the buckets' range."""
     cut = to_buckets(weights, bucketing)
     buckets = bucket_range(cut, bucket_axis(bucketing), scaling)
-    return *nearest(scale_down(cut, buckets), ascending, training), buckets
+    return *nearest(cut, buckets, ascending, training), buckets
 
 
 def _sum_by_code(values: tf.Tensor, codes: tf.Tensor, levels: int) -> tf.Tensor:
     """The sum of the values of each code: float32 [levels].
 
-    Summed in runs first, which is faster and rounds less than one long sum. A
-    segment sum, since a weighted bincount adds up in a different order each
-    time on CPU and refuses TensorFlow's deterministic mode on GPU.
+    Summed in runs first, each by one thread: the order is the same each time,
+    and less is rounded than in one long sum.
     """
     values, codes = tf.reshape(values, [-1]), tf.reshape(codes, [-1])
-    runs = -(-values.shape[0] // _RUN_LENGTH)
-    run = tf.range(values.shape[0]) // _RUN_LENGTH
-    sums = tf.math.unsorted_segment_sum(values, run * levels + codes, runs * levels)
-    return tf.reduce_sum(tf.reshape(sums, [runs, levels]), axis=0)
+    size = values.shape[0]
+    whole = size - size % _RUN_LENGTH
+    sums = []
+    for part, length in ((slice(0, whole), _RUN_LENGTH), (slice(whole, size), size - whole)):
+        if part.start < part.stop:
+            runs = tf.raw_ops.DenseBincount(
+                input=tf.reshape(codes[part], [-1, length]),
+                size=levels,
+                weights=tf.reshape(values[part], [-1, length]),
+                binary_output=False,
+            )
+            sums.append(tf.reduce_sum(runs, axis=0))
+    return tf.add_n(sums)
