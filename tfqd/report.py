@@ -42,7 +42,7 @@ class SizeReport:
         return render(self.__rich__())
 
     def __rich__(self) -> Table:
-        table = Table(title="Sizes", caption="paper: Huffman bits and two float32 a bucket")
+        table = Table(title="Sizes", caption="float, fixed, paper: bytes")
         table.add_column("variable", overflow="fold")
         for heading in (
             "weights",

@@ -1,0 +1,90 @@
+"""The codebook quantizer's points."""
+
+import importlib
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tfqd import ops
+from tfqd.quantizers import CodebookQuantizer
+from tfqd.spec import Codebook
+
+WEIGHTS = tf.random.stateless_normal([20, 30], [1, 2])
+EVEN = ops.uniform_points(8)
+
+
+@pytest.fixture(params=["keras", "tf_keras"])
+def layer(request):
+    return importlib.import_module(request.param).layers.Layer()
+
+
+def points_of(variables):
+    return tf.convert_to_tensor(variables["points"]).numpy()
+
+
+def points_at_start(spec, layer, value=None):
+    return points_of(CodebookQuantizer(spec).build((20, 30), "kernel", layer, value))
+
+
+def quantiles(spec):
+    bucketing = spec.bucketing((20, 30))
+    return ops.quantile_points(WEIGHTS, spec.levels, bucketing, spec.scaling, spec.clip)
+
+
+@pytest.mark.parametrize("scaling", ["affine", "symmetric"])
+@pytest.mark.parametrize("clip", [None, 0.5])
+def test_starts_at_the_quantiles_of_the_weights(scaling, clip, layer):
+    spec = Codebook(bits=3, bucket_size=50, scaling=scaling, clip=clip)
+    points = points_at_start(spec, layer, lambda: WEIGHTS)
+    np.testing.assert_array_equal(points, quantiles(spec))
+    assert points.shape == (8,)
+    assert points.dtype == np.float32
+
+
+def test_quantile_points_share_the_weights_evenly(layer):
+    quantizer = CodebookQuantizer(Codebook(bits=2, bucket_size=None))
+    variables = quantizer.build((20, 30), "kernel", layer, lambda: WEIGHTS)
+    points = points_of(variables)
+    assert (points[0], points[-1]) == (0, 1)
+    scaled = (WEIGHTS - tf.reduce_min(WEIGHTS)) / (tf.reduce_max(WEIGHTS) - tf.reduce_min(WEIGHTS))
+    between = np.histogram(scaled, points)[0]
+    assert between.tolist() == [200, 200, 200]
+
+
+def test_starts_evenly_spaced_on_request(layer):
+    spec = Codebook(bits=3, init="uniform")
+    np.testing.assert_array_equal(points_at_start(spec, layer, lambda: WEIGHTS), EVEN)
+
+
+def test_starts_evenly_spaced_while_no_value_is_known(layer):
+    np.testing.assert_array_equal(points_at_start(Codebook(bits=3), layer), EVEN)
+
+
+def test_initialize_sets_the_quantiles_of_weights_that_come_later(layer):
+    spec = Codebook(bits=3)
+    quantizer = CodebookQuantizer(spec)
+    variables = quantizer.build((20, 30), "kernel", layer)
+    quantizer.initialize(WEIGHTS, variables)
+    np.testing.assert_array_equal(points_of(variables), quantiles(spec))
+
+
+def test_points_are_trained(layer):
+    quantizer = CodebookQuantizer(Codebook(bits=3))
+    variables = quantizer.build((20, 30), "kernel", layer, lambda: WEIGHTS)
+    assert [id(weight) for weight in layer.trainable_weights] == [id(variables["points"])]
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_mean((quantizer(WEIGHTS, True, variables) - WEIGHTS) ** 2)
+    (points,) = tape.watched_variables()
+    gradient = tape.gradient(loss, points)
+    assert np.count_nonzero(gradient) > 4
+    points.assign_sub(0.1 * gradient)
+    assert tf.reduce_mean((quantizer(WEIGHTS, True, variables) - WEIGHTS) ** 2) < loss
+
+
+def test_stored_points_ascend_though_the_variable_does_not(layer):
+    quantizer = CodebookQuantizer(Codebook(bits=2))
+    variables = quantizer.build((20, 30), "kernel", layer)
+    variables["points"].assign([0.9, 0.1, 0.5, 0.0])
+    encoding = quantizer.encode(WEIGHTS, variables)
+    np.testing.assert_array_equal(encoding.points, np.float32([0.0, 0.1, 0.5, 0.9]))

@@ -1,0 +1,129 @@
+"""What every quantizer keeps to, in a layer of Keras 3 and of tf_keras."""
+
+import importlib
+import json
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tfqd import ops
+from tfqd.compressed import QuantizedTensor
+from tfqd.quantizers import (
+    CodebookQuantizer,
+    UniformQuantizer,
+    quantizer_for,
+)
+from tfqd.spec import Codebook, Uniform
+
+SPECS = [
+    Uniform(bits=2, bucket_size=16),
+    Uniform(bits=3, bucket_size=None, layout="channel", scaling="symmetric", clip=1.0),
+    Uniform(bits=4, bucket_size=16, rounding="stochastic"),
+    Codebook(bits=2, bucket_size=16),
+    Codebook(bits=1, layout="channel", scaling="symmetric", init="uniform", clip=1.0),
+]
+WEIGHTS = tf.random.stateless_normal([3, 5, 8], [1, 2])
+
+
+@pytest.fixture(params=["keras", "tf_keras"])
+def layer(request):
+    """A layer of Keras 3, then one of tf_keras, for its `add_weight`."""
+    return importlib.import_module(request.param).layers.Layer()
+
+
+@pytest.fixture(params=SPECS, ids=lambda spec: f"{spec.kind}-{spec.bits}")
+def quantizer(request):
+    return quantizer_for(request.param, (1,))
+
+
+def built(quantizer, layer=None):
+    """The quantizer's variables, started from WEIGHTS."""
+    layer = layer or keras.layers.Layer()
+    return quantizer.build(WEIGHTS.shape, "kernel", layer, lambda: WEIGHTS)
+
+
+def test_quantizer_for_a_spec():
+    assert isinstance(quantizer_for(Uniform()), UniformQuantizer)
+    assert isinstance(quantizer_for(Codebook()), CodebookQuantizer)
+    assert quantizer_for(Codebook(), [0]).channel_axes == (0,)
+
+
+def test_config_survives_json(quantizer):
+    config = json.loads(json.dumps(quantizer.get_config()))
+    again = type(quantizer).from_config(config)
+    assert again == quantizer
+    assert hash(again) == hash(quantizer)
+
+
+def test_equal_means_same_kind_spec_and_axes():
+    one = UniformQuantizer(Uniform(bits=4), (0,))
+    assert one == UniformQuantizer(Uniform(bits=4), [0])
+    assert one != UniformQuantizer(Uniform(bits=2), (0,))
+    assert one != UniformQuantizer(Uniform(bits=4), (1,))
+    assert one != CodebookQuantizer(Codebook(bits=4), (0,))
+    assert one != "UniformQuantizer"
+
+
+def test_repr_names_the_spec():
+    assert "UniformQuantizer(Uniform(bits=4," in repr(UniformQuantizer(Uniform(bits=4)))
+
+
+def test_variables_are_the_layers_own_and_named_after_the_weight(quantizer, layer):
+    variables = built(quantizer, layer)
+    assert {id(variable) for variable in variables.values()} == {id(v) for v in layer.weights}
+    for role, variable in variables.items():
+        assert f"kernel_{role}" in variable.name
+
+
+def test_inference_is_the_op_with_the_buckets_of_the_axes_given(quantizer, layer):
+    spec, variables = quantizer.spec, built(quantizer, layer)
+    bucketing = spec.bucketing(WEIGHTS.shape, (1,))
+    found = quantizer(WEIGHTS, False, variables)
+    assert found.shape == WEIGHTS.shape
+    if isinstance(spec, Uniform):
+        expected = ops.uniform(WEIGHTS, bucketing, spec.levels, spec.scaling, spec.clip)
+    else:
+        points = tf.convert_to_tensor(variables["points"])
+        expected = ops.codebook(WEIGHTS, points, bucketing, spec.scaling, spec.clip)
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_encoding_decodes_to_what_inference_computes_bit_for_bit(quantizer, layer):
+    variables = built(quantizer, layer)
+    encoding = quantizer.encode(WEIGHTS, variables)
+    tensor = QuantizedTensor(
+        encoding.codes,
+        quantizer.spec.bits,
+        quantizer.spec.levels,
+        quantizer.bucketing(WEIGHTS.shape),
+        *encoding[1:],
+    )
+    np.testing.assert_array_equal(tensor.dequantize(), quantizer(WEIGHTS, False, variables))
+    assert (encoding.points is None) == isinstance(quantizer.spec, Uniform)
+    assert (encoding.offset is None) == (quantizer.spec.scaling == "symmetric")
+
+
+def test_a_tensor_of_rank_0_is_encoded_as_arrays():
+    for spec in (Uniform(), Codebook()):
+        quantizer = quantizer_for(spec)
+        variables = quantizer.build((), "gate", keras.layers.Layer())
+        encoding = quantizer.encode(tf.constant(0.7), variables)
+        assert isinstance(encoding.codes, np.ndarray)
+        assert encoding.codes.shape == ()
+        assert encoding.offset.tolist() == [np.float32(0.7)]
+
+
+def test_gradient_reaches_the_weights(quantizer, layer):
+    variables = built(quantizer, layer)
+    with tf.GradientTape() as tape:
+        tape.watch(WEIGHTS)
+        quantized = quantizer(WEIGHTS, True, variables)
+    clip = quantizer.spec.clip or np.inf
+    np.testing.assert_array_equal(tape.gradient(quantized, WEIGHTS), np.abs(WEIGHTS) <= clip)
+
+
+def test_build_refuses_shapes_that_cannot_be_cut(quantizer, layer):
+    with pytest.raises(ValueError, match="must be known and at least 1"):
+        quantizer.build((None, 3, 4), "kernel", layer)

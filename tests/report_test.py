@@ -1,0 +1,101 @@
+"""Size reports as dicts and tables."""
+
+import io
+import json
+import types
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from tfqd.bucketing import Bucketing
+from tfqd.compressed import CompressedModel, QuantizedTensor
+from tfqd.compressed.sizes import model_size, tensor_size
+from tfqd.quantizers import quantizer_for
+from tfqd.report import size_report, variables_table
+from tfqd.spec import Codebook, Uniform
+
+LONG_PATH = "encoder/" + "transformer_block/" * 12 + "attention/query/kernel"
+PATHS = ["dense/kernel", "blocks[0]/[bold]dense:1/kernel", LONG_PATH]
+
+
+def tensor(rows=10):
+    random = np.random.default_rng(rows)
+    bucketing = Bucketing((rows, 100))
+    scale = np.ones(bucketing.count, np.float32)
+    codes = random.integers(0, 16, bucketing.shape, np.uint8)
+    return QuantizedTensor(codes, 4, 16, bucketing, scale, scale)
+
+
+@pytest.fixture
+def model():
+    quantized = {path: tensor(10 * index) for index, path in enumerate(PATHS, start=1)}
+    return CompressedModel(quantized | {"dense/bias": np.zeros(30, np.float32)})
+
+
+def test_report_holds_the_sizes_of_tensors_rest_and_model(model):
+    report = size_report(model)
+    assert list(report.variables) == PATHS
+    assert report.variables[LONG_PATH] == tensor_size(model.tensors[LONG_PATH])
+    assert report.total == model_size(model)
+    rest = report.rest
+    assert (rest.weights, rest.bits) == (30, 32)
+    assert rest.float_bytes == rest.fixed_bytes == rest.paper_bytes == 120
+
+
+def test_parts_add_up_to_the_total(model):
+    report = size_report(model)
+    for part in ("weights", "float_bytes", "fixed_bytes"):
+        parts = [*report.variables.values(), report.rest]
+        assert sum(getattr(size, part) for size in parts) == getattr(report.total, part)
+
+
+def test_dict_survives_json(model):
+    values = size_report(model).to_dict()
+    assert json.loads(json.dumps(values, allow_nan=False)) == values
+    assert set(values) == {"variables", "rest", "total"}
+    assert values["total"]["ratio"] == model_size(model).ratio
+    assert values["variables"]["dense/kernel"]["bits"] == 4
+
+
+def test_printed_table_holds_every_path_and_the_totals_bytes(model):
+    table = str(size_report(model))
+    for path in PATHS:
+        assert path in table
+    assert f"{model_size(model).fixed_bytes:,}" in table
+
+
+def test_a_narrow_console_folds_paths_and_drops_no_letter(model):
+    console = Console(width=100, file=io.StringIO())
+    console.print(size_report(model))
+    first_cells = [
+        line.split("│")[1].strip()
+        for line in console.file.getvalue().splitlines()
+        if line.count("│") > 1
+    ]
+    assert LONG_PATH in "".join(first_cells)
+
+
+def test_a_model_without_a_float_variable_reports_too():
+    report = size_report(CompressedModel({"dense/kernel": tensor()}))
+    assert report.rest.ratio == 1
+    assert json.dumps(report.to_dict(), allow_nan=False)
+    assert "dense/kernel" in str(report)
+
+
+def test_variables_table_says_the_bytes_by_hand():
+    variable = types.SimpleNamespace(path=LONG_PATH, shape=(10, 100))
+    uniform = types.SimpleNamespace(variable=variable, quantizer=quantizer_for(Uniform(bits=4)))
+    codebook = types.SimpleNamespace(
+        variable=types.SimpleNamespace(path="dense/kernel", shape=(10, 100)),
+        quantizer=quantizer_for(
+            Codebook(bits=2, layout="channel", bucket_size=None, scaling="symmetric")
+        ),
+    )
+    table = variables_table([uniform, codebook])
+    first, second = (line for line in table.splitlines() if "kernel" in line)
+    assert LONG_PATH in first
+    for cell in ("(10, 100)", "uniform", " 4 ", "4,000", str(500 + 4 * 8)):
+        assert cell in first
+    for cell in ("dense/kernel", "codebook", " 2 ", "4,000", str(250 + 100 * 4 + 4 * 4)):
+        assert cell in second
