@@ -328,6 +328,15 @@ def test_missing_files_and_folders_are_os_errors(tmp_path):
         write_archive(small_model(), tmp_path / "none" / "model.tfqd")
 
 
-def test_devices_are_no_archives():
-    with pytest.raises(tfqd.compressed.ArchiveError, match="not a regular file"):
-        read_archive(os.devnull)
+def test_only_regular_files_are_archives(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    for path in (os.devnull, tmp_path, tmp_path / "pipe"):
+        with pytest.raises(tfqd.compressed.ArchiveError, match="not a regular file"):
+            read_archive(path)
+
+
+def test_archives_beyond_the_zips_limits_are_refused(path, monkeypatch):
+    monkeypatch.setattr("tfqd.compressed.container.MAX_FILE_BYTES", 2000)
+    with pytest.raises(ValueError, match="would exceed 2000 bytes"):
+        write_archive(small_model(), path)
+    assert not path.exists()

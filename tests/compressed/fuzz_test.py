@@ -2,14 +2,16 @@
 
 import contextlib
 import json
+import struct
 import time
 import tracemalloc
 import zipfile
+import zlib
 
 import numpy as np
 import pytest
 from compressed_examples import assert_equal_models, small_model
-from forgery import MUTATIONS, ZIP_TRICKS, forge, payload_range, read_members
+from forgery import MUTATIONS, ZIP_TRICKS, forge, payload_range, read_members, seal
 
 from tfqd.compressed import (
     ArchiveError,
@@ -176,6 +178,8 @@ def test_shapes_that_the_payload_cannot_back_are_refused_before_allocation(
     assert isinstance(result, ArchiveError)
     assert f"tensor {name!r}" in str(result)
     assert peak < 300_000
+    with pytest.raises(ArchiveError, match=name):
+        read_manifest(path)
 
 
 def test_bombs_do_not_go_off(archive, path, monkeypatch):
@@ -189,6 +193,14 @@ def test_bombs_do_not_go_off(archive, path, monkeypatch):
     assert isinstance(result, ArchiveError)
     assert "architecture.json claims to unfold" in str(result)
     assert peak < 300_000
+
+
+def test_the_zips_own_checksum_of_the_tensors_is_checked(archive, path):
+    crc = struct.pack("<L", zlib.crc32(read_members(archive)[2]))
+    assert archive.count(crc) == 2
+    path.write_bytes(seal(archive.replace(crc, b"nope"), *payload_range(archive)))
+    with pytest.raises(ArchiveError, match=r"tensors\.bin does not match its CRC-32"):
+        read_archive(path)
 
 
 def test_later_formats_say_so(archive, path):

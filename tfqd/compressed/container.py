@@ -30,8 +30,7 @@ NAMES = ("manifest.json", "architecture.json", "tensors.bin")
 MAX_JSON_BYTES = 2**26
 MAX_FILE_BYTES = 2**32 - 2**16  # what the 32-bit fields of a plain zip can address
 
-# DEFLATE reaches 1032; real manifests stay below 100. Text that is less regular
-# than this cannot make a reader allocate much more than the file's own size.
+# DEFLATE reaches 1032, the texts of real models 50. More regular ones are stored.
 _MAX_INFLATION = 256
 _STORED, _DEFLATED = 0, 8
 _DOS_DATE = 0x21  # 1 January 1980: equal models give equal bytes
@@ -44,7 +43,7 @@ _SEAL_BYTES = 2 * hashlib.sha256().digest_size
 
 
 class Member(NamedTuple):
-    """What the headers of a member say, and its name's place in `NAMES` does not."""
+    """What the headers of a member say that differs between two archives."""
 
     method: int
     crc: int
@@ -147,11 +146,10 @@ def open_container(path: str | os.PathLike) -> Iterator[Container]:
         ArchiveError: when it is damaged or no tfqd archive.
         OSError: when it cannot be opened.
     """
+    if not stat.S_ISREG(os.stat(path).st_mode):  # opening a pipe would wait for a writer
+        raise ArchiveError(f"{os.fspath(path)!r} is not a regular file")
     with open(path, "rb") as file:
-        status = os.fstat(file.fileno())
-        if not stat.S_ISREG(status.st_mode):
-            raise ArchiveError(f"{os.fspath(path)!r} is not a regular file")
-        yield Container(file, status.st_size)
+        yield Container(file, os.fstat(file.fileno()).st_size)
 
 
 def _pack_text(name: str, text: bytes) -> tuple[Member, bytes]:

@@ -121,8 +121,8 @@ def to_json(manifest: Manifest) -> bytes:
     for name in ("keras_version", "versions", "facts"):
         lines.append(f'"{name}": {_dumps(getattr(manifest, name))}')
     for name in _LISTS:
-        entries = [_dumps(vars(entry)) for entry in getattr(manifest, name)]
-        lines.append(f'"{name}": [' + ",\n".join(["", *entries])[1:] + "]")
+        entries = ["\n" + _dumps(vars(entry)) for entry in getattr(manifest, name)]
+        lines.append(f'"{name}": [{",".join(entries)}]')
     return ("{" + ",\n".join(lines) + "}\n").encode()
 
 
