@@ -1,5 +1,7 @@
 """Keras 3 models made again from their compressed form."""
 
+import copy
+
 import keras
 import numpy as np
 
@@ -54,7 +56,9 @@ def _rebuilt(compressed: CompressedModel, weights: dict[str, np.ndarray]) -> ker
             "a Keras 3 model can be made only from a Keras 3 architecture; the compressed model "
             f"holds {'none' if compressed.architecture is None else compressed.keras_version!r}"
         )
-    model = keras.saving.deserialize_keras_object(compressed.architecture, safe_mode=True)
+    # Keras edits what it reads; the architecture is to be read again.
+    architecture = copy.deepcopy(compressed.architecture)
+    model = keras.saving.deserialize_keras_object(architecture, safe_mode=True)
     expected = [tuple(variable.shape) for variable in model.weights]
     given = [array.shape for array in weights.values()]
     if expected != given:
@@ -65,4 +69,7 @@ def _rebuilt(compressed: CompressedModel, weights: dict[str, np.ndarray]) -> ker
     for variable, (name, array) in zip(model.weights, weights.items(), strict=True):
         variable.assign(array)
         variable._path = name
+    for layer in model._flatten_layers():
+        if isinstance(layer, keras.layers.Normalization):
+            layer.finalize_state()  # it computes with constants made from its weights
     return model
