@@ -3,9 +3,10 @@
     python benchmarks/quantize_memory.py --output benchmarks/results/quantize_memory.json
 
 Each measurement is a process of its own, which runs one compiled step: it
-quantizes a tensor of N float32 weights and takes the gradient, both kept; the figure is the growth of the process's peak
-resident memory over its level with TensorFlow loaded and a small tensor
-quantized, divided by 4 N bytes. The tensor itself counts as 1.
+quantizes a tensor of N float32 weights and takes the gradient, both kept; the
+figure is the growth of the process's peak resident memory over its level with
+TensorFlow loaded and a small tensor quantized, divided by 4 N bytes. The tensor
+itself counts as 1.
 """
 
 import json
