@@ -37,7 +37,8 @@ def names_in_examples():
 
 
 @pytest.mark.parametrize("name", with_examples())
-def test_examples_print_what_they_say(name, names_in_examples):
+def test_examples_print_what_they_say(name, names_in_examples, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # for the files that they write
     module = importlib.import_module(name)
     failed, attempted = doctest.testmod(module, extraglobs=names_in_examples)
     assert attempted > 0
