@@ -189,17 +189,36 @@ def test_metrics_and_steps_per_execution(data):
     np.testing.assert_allclose(results["mae"], mae, rtol=1e-5)
 
 
+def _all(entry):
+    return [entry.variable, entry.state["points"]]
+
+
 def test_frozen_layer_is_quantized_but_not_trained(data):
     model = dense_model()
     model.layers[0].trainable = False
     quantized = tfqd.quantize_model(model, CODEBOOK)
     frozen, trained = quantized.quantized_variables
-    before = [frozen.variable.numpy(), trained.variable.numpy()]
+    before = [[array.numpy() for array in _all(entry)] for entry in (frozen, trained)]
     quantized.compile(keras.optimizers.Adam(0.02), "mse")
     quantized.fit(*data, epochs=1, verbose=0)
-    np.testing.assert_array_equal(frozen.variable, before[0])
-    assert not np.array_equal(trained.variable, before[1])
+    for array, old in zip(_all(frozen), before[0], strict=True):
+        np.testing.assert_array_equal(array, old)
+    for array, old in zip(_all(trained), before[1], strict=True):
+        assert not np.array_equal(array, old)
     assert len(np.unique(tfqd.strip_quantization(quantized).layers[0].kernel)) <= 4
+
+
+def test_points_train_alone_when_the_weights_are_frozen_afterwards(data):
+    quantized = tfqd.quantize_model(dense_model(), CODEBOOK)
+    quantized.model.trainable = False
+    points = [entry.state["points"] for entry in quantized.quantized_variables]
+    assert quantized.trainable_variables == points
+    weights, before = quantized.model.get_weights(), mean_squared_error(quantized, *data)
+    quantized.compile(keras.optimizers.Adam(0.05), "mse")
+    quantized.fit(*data, epochs=4, verbose=0)
+    assert mean_squared_error(quantized, *data) < before
+    for old, new in zip(weights, quantized.model.get_weights(), strict=True):
+        np.testing.assert_array_equal(old, new)
 
 
 def test_frozen_model_has_no_trainable_variable(data):

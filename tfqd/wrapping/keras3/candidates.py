@@ -1,5 +1,6 @@
 """The variables of a Keras 3 model that may be quantized."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import keras
@@ -19,9 +20,8 @@ class OwnedVariable(NamedTuple):
     layer: keras.layers.Layer
 
     @property
-    def candidate(self) -> Candidate:
-        variable = self.variable
-        return Candidate(variable.path, is_kernel(variable.name, len(variable.shape)))
+    def is_kernel(self) -> bool:
+        return is_kernel(self.variable.name, len(self.variable.shape))
 
 
 def owned_variables(layer: keras.layers.Layer) -> list[OwnedVariable]:
@@ -43,15 +43,21 @@ def owned_variables(layer: keras.layers.Layer) -> list[OwnedVariable]:
 
 
 def choose_quantizers(
-    layer: keras.layers.Layer, selection: Selection
+    layer: keras.layers.Layer, selection: Selection, path: Callable[[str], str] = str
 ) -> list[tuple[keras.Variable, Quantizer]]:
     """The variables of a built layer that `selection` quantizes, with quantizers.
+
+    Args:
+        layer: a built layer or model.
+        selection: which variables, and how.
+        path: what of a variable's path the selection's patterns are to see.
 
     Raises:
         TypeError, ValueError: for a bad selection, or NaN or infinite weights.
     """
     owned = owned_variables(layer)
-    specs = select(selection, [entry.candidate for entry in owned])
+    candidates = [Candidate(path(entry.variable.path), entry.is_kernel) for entry in owned]
+    specs = select(selection, candidates)
     chosen = []
     for (variable, owner), spec in zip(owned, specs, strict=True):
         if spec is not None:

@@ -1,66 +1,92 @@
-"""Copies of Keras 3 models, weights and seeds included."""
+"""Copies of Keras 3 models, weights, vocabularies and seeds included."""
 
-from collections.abc import Callable
+import tempfile
+from collections.abc import Mapping
 
 import keras
-from keras.src.saving.serialization_lib import SafeModeScope
+from keras.src.saving.serialization_lib import ObjectSharingScope, SafeModeScope
+
+from tfqd.wrapping.keras3.configuration import Configuration
 
 
-def copy_model(
-    model: keras.Model,
-    clone_function: Callable[[keras.layers.Layer], keras.layers.Layer] | None = None,
-) -> keras.Model:
+def copy_model(model: keras.Model, unwrap: Mapping[type, str] | None = None) -> keras.Model:
     """An independent copy of a built model.
 
-    The copy is made from the model's configuration, as a reload from disk would
-    be, and is not compiled.
+    The copy is made from the model's configuration and state, as a reload from
+    disk would be, except that custom classes and functions need not be
+    registered. It is not compiled.
 
     Args:
         model: a built Functional, Sequential or subclassed model.
-        clone_function: see ``keras.models.clone_model``; applied to nested
-            models' layers too. The result may then have other weights than
-            `model`, and their values are left to the caller.
+        unwrap: classes of layers that the copy has without what they put around
+            an inner layer; see `Configuration`.
 
     Raises:
         ValueError: when the model cannot be made again from its configuration.
     """
+    while unwrap and type(model) in unwrap:
+        model = getattr(model, unwrap[type(model)])
     try:
+        configuration = Configuration(model, unwrap)
+        references = keras.saving.custom_object_scope(configuration.references)
         # The model is the user's own, in memory: its Lambda layers are no threat.
-        with SafeModeScope(safe_mode=False):
-            clone = keras.models.clone_model(
-                model, clone_function=clone_function, recursive=clone_function is not None
-            )
-        if not clone.built:
-            clone.build_from_config(model.get_build_config())
-    except (TypeError, NotImplementedError) as error:
-        raise ValueError(
-            f"model {model.name!r} cannot be copied: {_first_line(error)} "
-            "A subclassed model needs get_config() and from_config() that make it again."
-        ) from error
-    if clone_function is None:
-        _copy_state(model, clone)
-    return clone
+        with references, SafeModeScope(safe_mode=False), ObjectSharingScope():
+            copy = keras.saving.deserialize_keras_object(configuration.config)
+    except (TypeError, ValueError, NotImplementedError) as error:
+        raise _cannot_be_copied(model, _reason(error)) from error
+    _copy_state(model, copy, {id(layer) for layer in configuration.unwrapped})
+    return copy
 
 
-def _copy_state(source: keras.Model, target: keras.Model) -> None:
-    shapes = [variable.shape for variable in source.weights]
-    if shapes != [variable.shape for variable in target.weights]:
-        raise ValueError(
-            f"model {source.name!r} cannot be copied: its configuration makes "
-            f"{len(target.weights)} weights of other shapes than its own {len(shapes)}"
+def _copy_state(source: keras.Model, target: keras.Model, unwrapped: set[int]) -> None:
+    old_layers = [layer for layer in source._flatten_layers() if id(layer) not in unwrapped]
+    new_layers = target._flatten_layers()
+    if [_shapes(layer) for layer in old_layers] != [_shapes(layer) for layer in new_layers]:
+        raise _cannot_be_copied(
+            source,
+            f"made again from its configuration it has {len(target.weights)} weights, or weights "
+            f"of other shapes, where it has {len(source.weights)} itself.",
         )
-    for old, new in zip(source.weights, target.weights, strict=True):
-        new.assign(old)
-        # Layers that a subclassed model makes without a name are named anew in
-        # the copy; patterns and reports speak of the user's names.
-        new._path = old.path
-    for old, new in zip(source._flatten_layers(), target._flatten_layers(), strict=True):
-        # Functional and Sequential models leave their policy out of their configuration.
-        if new.dtype_policy != old.dtype_policy:
-            new.dtype_policy = old.dtype_policy
-        for old_seed, new_seed in zip(old._seed_generators, new._seed_generators, strict=True):
-            new_seed.state.assign(old_seed.state)
+    for old, new in zip(old_layers, new_layers, strict=True):
+        _copy_layer_state(old, new)
 
 
-def _first_line(error: Exception) -> str:
-    return str(error).strip().split("\n", maxsplit=1)[0]
+def _copy_layer_state(old: keras.layers.Layer, new: keras.layers.Layer) -> None:
+    """The steps that Keras' files take, without a file."""
+    store: dict = {}
+    old.save_own_variables(store)
+    if store:
+        new.load_own_variables({key: keras.ops.convert_to_numpy(v) for key, v in store.items()})
+    if hasattr(old, "save_assets"):
+        with tempfile.TemporaryDirectory() as folder:
+            old.save_assets(folder)
+            new.load_assets(folder)
+    # What no file of Keras holds: seeds, the policies of Functional and Sequential
+    # models, and the names that the user knows the weights of unnamed layers by.
+    for old_seed, new_seed in zip(old._seed_generators, new._seed_generators, strict=True):
+        new_seed.state.assign(old_seed.state)
+    if new.dtype_policy != old.dtype_policy:
+        new.dtype_policy = old.dtype_policy
+    for old_variable, new_variable in zip(_own(old), _own(new), strict=True):
+        new_variable._path = old_variable.path
+
+
+def _own(layer: keras.layers.Layer) -> list[keras.Variable]:
+    return layer._trainable_variables + layer._non_trainable_variables
+
+
+def _shapes(layer: keras.layers.Layer) -> list:
+    return [variable.shape for variable in _own(layer)]
+
+
+def _reason(error: Exception) -> str:
+    """The first paragraph of the innermost of the messages that Keras nests."""
+    innermost = str(error).rsplit("Exception encountered: ", maxsplit=1)[-1]
+    return " ".join(innermost.strip().split("\n\n")[0].split())
+
+
+def _cannot_be_copied(model: keras.Model, reason: str) -> ValueError:
+    return ValueError(
+        f"model {model.name!r} cannot be copied: {reason} A subclassed model or custom layer "
+        "needs get_config() and from_config() that make it again."
+    )

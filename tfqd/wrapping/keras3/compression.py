@@ -1,10 +1,12 @@
 """Reading a quantized Keras 3 model out into the compressed form."""
 
+from typing import Any
+
 import keras
 
 from tfqd.compressed import CompressedModel, QuantizedTensor
 from tfqd.wrapping.keras3.candidates import check_finite
-from tfqd.wrapping.keras3.stripping import plain_model, plain_weights
+from tfqd.wrapping.keras3.stripping import layers_of_tfqd, plain_copy, plain_weights
 from tfqd.wrapping.keras3.substitution import QuantizedVariable, find_quantized
 from tfqd.wrapping.variables import unique_names
 
@@ -23,7 +25,13 @@ def compress(model: keras.Model) -> CompressedModel:
         check_finite(variable)
         entry = quantized.get(id(variable))
         tensors[name] = variable.numpy() if entry is None else _quantized_tensor(entry)
-    return CompressedModel(tensors, keras.saving.serialize_keras_object(plain_model(model)))
+    return CompressedModel(tensors, _architecture(model))
+
+
+def _architecture(model: keras.Model) -> dict[str, Any] | None:
+    """The plain model's serialization; None where code of its own quantizes."""
+    plain = plain_copy(model)
+    return None if layers_of_tfqd(plain) else keras.saving.serialize_keras_object(plain)
 
 
 def _quantized_tensor(entry: QuantizedVariable) -> QuantizedTensor:

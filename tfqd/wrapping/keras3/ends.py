@@ -52,7 +52,7 @@ def select_ends(model: keras.Model, chosen: Chosen, spec: Spec | None) -> Chosen
 
 def end_layers(model: keras.Model) -> list[keras.layers.Layer]:
     """The first and the last layers that have a kernel, each once."""
-    kernels = [entry for entry in owned_variables(model) if entry.candidate.is_kernel]
+    kernels = [entry for entry in owned_variables(model) if entry.is_kernel]
     feeds = _layers_fed(model, kernels)
     layers = {id(entry.layer): entry.layer for entry in kernels}
     fed = set().union(*feeds.values())

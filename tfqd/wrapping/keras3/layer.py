@@ -1,16 +1,23 @@
 """Quantization for models that are built by hand."""
 
+import functools
 import weakref
 from typing import Any
 
 import keras
 import tensorflow as tf
+from keras.src.backend.common.variables import AutocastScope
 
 from tfqd.quantizers import quantizer_for
 from tfqd.selection import Selection, check_selection
 from tfqd.spec import Spec, from_dict
 from tfqd.wrapping.keras3.candidates import choose_quantizers
-from tfqd.wrapping.keras3.substitution import QuantizedVariable, SubstitutedCall
+from tfqd.wrapping.keras3.substitution import (
+    QuantizedVariable,
+    SubstitutedCall,
+    float_value,
+    initial_value,
+)
 
 
 @keras.saving.register_keras_serializable(package="tfqd")
@@ -20,7 +27,8 @@ class QuantizeWrapper(SubstitutedCall, keras.layers.Wrapper):
     Args:
         layer: any Keras 3 layer, built or not; it is run, not copied.
         spec: one spec for its kernels, or a mapping from a regular expression
-            over the variable's path to a spec or None.
+            over the variable's path, from the layer's name on (``dense/kernel``),
+            to a spec or None.
 
     Example:
 
@@ -37,7 +45,7 @@ class QuantizeWrapper(SubstitutedCall, keras.layers.Wrapper):
             kwargs.setdefault("dtype", layer.dtype_policy)
         super().__init__(layer, autocast=False, **kwargs)
         self.spec = spec
-        self._take_signature(layer)
+        self._wrap(layer)
         if layer.built:
             self._quantize_built_layer()
 
@@ -53,18 +61,25 @@ class QuantizeWrapper(SubstitutedCall, keras.layers.Wrapper):
             self._quantize_built_layer()
 
     def _quantize_built_layer(self) -> None:
-        self._quantize(self.layer, choose_quantizers(self.layer, self.spec))
+        self._quantize(choose_quantizers(self.layer, self.spec, self._path_in_layer))
         self.built = True
         self._lock_state()
+
+    def _path_in_layer(self, path: str) -> str:
+        """The path from the inner layer's name on; what precedes may change on reload."""
+        name = self.layer.name
+        _, found, inside = f"/{path}".rpartition(f"/{name}/")
+        return f"{name}/{inside}" if found else path
 
     def get_build_config(self):
         return self.layer.get_build_config()
 
     def build_from_config(self, config):
-        if not self.layer.built:
-            self.layer.build_from_config(config)
-        if not self.built:
-            self._quantize_built_layer()
+        with self._open_name_scope():
+            if not self.layer.built:
+                self.layer.build_from_config(config)
+            if not self.built:
+                self._quantize_built_layer()
 
     def get_config(self) -> dict[str, Any]:
         return {**super().get_config(), "spec": _selection_to_dict(self.spec)}
@@ -80,7 +95,10 @@ class QuantizeWrapper(SubstitutedCall, keras.layers.Wrapper):
 class Quantizer(keras.layers.Layer):
     """Quantizes the tensor it is called on, with the codebook as its weight.
 
-    For custom layers: make one per weight tensor and call it on the weight.
+    For custom layers: make one per weight tensor and call it on the weight, in
+    `build` too, so that its codebook is there when weights are loaded. (Do not
+    name it `quantize`: that is a method of Keras layers, and Keras saves no
+    attribute of such a name.)
 
     Args:
         spec: a tfqd spec.
@@ -92,9 +110,10 @@ class Quantizer(keras.layers.Layer):
     >>> class Project(keras.layers.Layer):
     ...     def build(self, input_shape):
     ...         self.kernel = self.add_weight(shape=(input_shape[-1], 3))
-    ...         self.quantize = tfqd.layers.Quantizer(tfqd.Codebook(bits=2))
+    ...         self.quantizer = tfqd.layers.Quantizer(tfqd.Codebook(bits=2))
+    ...         self.quantizer(self.kernel)
     ...     def call(self, x):
-    ...         return x @ self.quantize(self.kernel)
+    ...         return x @ self.quantizer(self.kernel)
     """
 
     def __init__(self, spec: Spec, channel_axes: tuple[int, ...] = (-1,), **kwargs):
@@ -112,13 +131,17 @@ class Quantizer(keras.layers.Layer):
                 f"tfqd.layers.Quantizer quantizes weights of known shape; got shape {input_shape}. "
                 "Call it on a weight tensor, not on a batch of activations."
             )
-        value = None if self._variable is None else lambda: tf.convert_to_tensor(self._variable)
+        variable = self._variable
+        value = None if variable is None else functools.partial(initial_value, variable)
         self._state = self._quantizer.build(input_shape, self.name, self, value)
 
     def __call__(self, inputs, *args, **kwargs):
-        if isinstance(inputs, keras.Variable):
-            self._remember(inputs)
-        return super().__call__(inputs, *args, **kwargs)
+        if not isinstance(inputs, keras.Variable):
+            return super().__call__(inputs, *args, **kwargs)
+        self._remember(inputs)
+        quantized = super().__call__(float_value(inputs), *args, **kwargs)
+        # Under mixed precision the caller reads the variable in its compute dtype.
+        return tf.cast(quantized, inputs.dtype)
 
     @property
     def quantized_variables(self) -> list[QuantizedVariable]:
@@ -128,8 +151,8 @@ class Quantizer(keras.layers.Layer):
         return [QuantizedVariable(self._variable, self._quantizer, self._state)]
 
     def call(self, inputs, training=None):
-        inputs = tf.convert_to_tensor(inputs)
-        quantized = self._quantizer(tf.cast(inputs, tf.float32), training, self._state)
+        with AutocastScope(None):
+            quantized = self._quantizer(tf.cast(inputs, tf.float32), training, self._state)
         return tf.cast(quantized, inputs.dtype)
 
     def _remember(self, variable: keras.Variable) -> None:

@@ -38,8 +38,8 @@ class QuantizedModel(SubstitutedCall, keras.Model):
         super().__init__(autocast=False, **kwargs)
         self.model = model
         weights = model.weights
-        self._take_signature(model)
-        self._quantize(model, [(weights[i], quantizers[i]) for i in sorted(quantizers)])
+        self._wrap(model)
+        self._quantize([(weights[i], quantizers[i]) for i in sorted(quantizers)])
         self._build_shapes_dict = model._build_shapes_dict
         self.built = True
 

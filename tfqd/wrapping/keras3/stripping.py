@@ -14,32 +14,32 @@ def strip_quantization(model: keras.Model) -> keras.Model:
     quantized = {id(entry.variable): entry for entry in find_quantized(model)}
     if not quantized:
         raise ValueError(f"model {model.name!r} is not quantized; there is nothing to strip")
-    plain = plain_model(model)
-    plain = copy_model(plain) if isinstance(model, QuantizedModel) else plain
+    plain = plain_copy(model)
+    remaining = layers_of_tfqd(plain)
+    if remaining:
+        raise ValueError(
+            f"model {model.name!r} makes tfqd's layer {remaining[0].name!r} in code of its own, "
+            "not from its configuration, so there is no model without it; only quantize_model's "
+            "models and those that are given QuantizeWrapper layers can be stripped"
+        )
     for old, new in zip(plain_weights(model), plain.weights, strict=True):
-        entry = quantized.get(id(old))
-        new.assign(tf.convert_to_tensor(old) if entry is None else entry.quantize(False))
+        if id(old) in quantized:
+            new.assign(tf.cast(quantized[id(old)].quantize(False), new.dtype))
     return plain
 
 
-def plain_model(model: keras.Model) -> keras.Model:
-    """A model of the architecture without quantization, whatever its weights."""
-    if isinstance(model, QuantizedModel):
-        return model.model
-    if any(isinstance(layer, Quantizer) for layer in model._flatten_layers()):
-        raise ValueError(
-            f"model {model.name!r} calls tfqd.layers.Quantizer inside its own layers; only "
-            "quantize_model's models and QuantizeWrapper layers can be stripped"
-        )
-    return copy_model(model, clone_function=_unwrap)
+def plain_copy(model: keras.Model) -> keras.Model:
+    """A copy with the float weights, without what tfqd put around models and layers."""
+    return copy_model(model, unwrap={QuantizedModel: "model", QuantizeWrapper: "layer"})
+
+
+def layers_of_tfqd(model: keras.Model) -> list[keras.layers.Layer]:
+    """The layers that quantize, in a model or among its layers."""
+    kinds = Quantizer | QuantizeWrapper | QuantizedModel
+    return [layer for layer in model._flatten_layers() if isinstance(layer, kinds)]
 
 
 def plain_weights(model: keras.Model) -> list[keras.Variable]:
     """The weights without the quantizers' own, in the order of the plain model."""
     state = {id(v) for entry in find_quantized(model) for v in entry.state.values()}
     return [variable for variable in model.weights if id(variable) not in state]
-
-
-def _unwrap(layer: keras.layers.Layer) -> keras.layers.Layer:
-    source = layer.layer if isinstance(layer, QuantizeWrapper) else layer
-    return source.__class__.from_config(source.get_config())

@@ -41,6 +41,15 @@ def float_value(variable: keras.Variable) -> tf.Tensor:
         return tf.cast(tf.convert_to_tensor(variable), tf.float32)
 
 
+def initial_value(variable: keras.Variable) -> tf.Tensor | None:
+    """The value that a quantizer's variables start from, when they are created.
+
+    None while Keras only infers shapes and the variable has no value yet; it
+    creates the quantizer's variables for real afterwards, in the same order.
+    """
+    return float_value(variable) if tf.executing_eagerly() else None
+
+
 class Substitution:
     """Quantized values in place of some of a layer's variables.
 
@@ -57,8 +66,12 @@ class Substitution:
         self.variables = []
         for variable, quantizer in chosen:
             name = variable.path.replace("/", ".")
-            value = functools.partial(float_value, variable)
+            value = functools.partial(initial_value, variable)
             state = quantizer.build(variable.shape, name, owner, value)
+            if not variable.trainable:
+                # Points that moved would change what a frozen layer computes.
+                for each in state.values():
+                    each.trainable = False
             self.variables.append(QuantizedVariable(variable, quantizer, state))
 
     def run(self, layer: keras.layers.Layer, args, kwargs, training):
@@ -78,8 +91,9 @@ class Substitution:
             )
         with scope:
             outputs = layer(*args, **kwargs)
-        for loss in scope.losses:
-            self._owner.add_loss(loss)
+        if scope.original_scope is None:
+            for loss in scope.losses:
+                self._owner.add_loss(loss)
         return outputs
 
 
@@ -88,8 +102,16 @@ class _SubstitutionScope(keras.StatelessScope):
 
     Assignments take place at once, not after the scope as with Keras' own, so
     that those inside a loop (a random seed in an RNN's cell) and those to
-    variables on no layer's list (the states of a stateful RNN) work too.
+    variables on no layer's list (the states of a stateful RNN) work too. Inside
+    another scope, assignments and losses go to that one.
     """
+
+    def __enter__(self):
+        super().__enter__()
+        if self.original_scope is not None:
+            self.collect_losses = self.original_scope.collect_losses
+            self.losses = self.original_scope.losses
+        return self
 
     def get_current_value(self, variable):
         value = super().get_current_value(variable)
@@ -113,12 +135,13 @@ class _SubstitutionScope(keras.StatelessScope):
 class SubstitutedCall:
     """Mixin: a Keras layer whose `call` runs an inner layer quantized.
 
-    The class that mixes it in calls `_take_signature` in its constructor and
-    `_quantize` once the inner layer has its variables.
+    The class that mixes it in calls `_wrap` in its constructor and `_quantize`
+    once the inner layer has its variables.
     """
 
-    def _take_signature(self, inner: keras.layers.Layer) -> None:
+    def _wrap(self, inner: keras.layers.Layer) -> None:
         """Makes Keras treat this layer's call arguments like the inner layer's."""
+        self._inner = inner
         signature = inner._call_signature
         self._inner_takes_training = "training" in signature.parameters
         if not self._inner_takes_training:
@@ -134,11 +157,8 @@ class SubstitutedCall:
         self._allow_non_tensor_positional_args = inner._allow_non_tensor_positional_args
         self.supports_masking = True
 
-    def _quantize(
-        self, inner: keras.layers.Layer, chosen: list[tuple[keras.Variable, Quantizer]]
-    ) -> None:
+    def _quantize(self, chosen: list[tuple[keras.Variable, Quantizer]]) -> None:
         """Builds the quantizers of the chosen variables of the inner layer."""
-        self._inner = inner
         self._substitution = Substitution(self, chosen)
 
     @property
@@ -147,13 +167,23 @@ class SubstitutedCall:
         return list(self._substitution.variables)
 
     def call(self, *args, training=None, **kwargs):
-        if self._inner_takes_training:
-            kwargs["training"] = training
+        kwargs = self._inner_keywords(training, kwargs)
         return self._substitution.run(self._inner, args, kwargs, training)
+
+    def compute_output_spec(self, *args, training=None, **kwargs):
+        """The inner layer's: quantization changes neither shapes nor dtypes."""
+        return self._inner.compute_output_spec(*args, **self._inner_keywords(training, kwargs))
+
+    def compute_output_shape(self, *args, **kwargs):
+        """The inner layer's."""
+        return self._inner.compute_output_shape(*args, **kwargs)
 
     def compute_mask(self, *args, **kwargs):
         """None: the inner layer has already put its mask on the outputs."""
         return
+
+    def _inner_keywords(self, training, kwargs):
+        return {**kwargs, "training": training} if self._inner_takes_training else kwargs
 
 
 def find_quantized(model: keras.layers.Layer) -> list[QuantizedVariable]:
