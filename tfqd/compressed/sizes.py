@@ -114,8 +114,8 @@ def pooled_counts(tensors: Iterable[QuantizedTensor]) -> np.ndarray:
 def paper_scale_bytes(tensor: QuantizedTensor) -> float:
     """Two float32 a bucket, the number of buckets not rounded up.
 
-    None where one bucket is the whole tensor. The paper knows the layout
-    ``flat`` only; a bucket of layout ``channel`` is never longer than a channel.
+    Nothing for a bucket size of None, one bucket a tensor. The paper knows only
+    the layout ``flat``; in ``channel`` no bucket is longer than a channel.
     """
     bucketing = tensor.bucketing
     if bucketing.layout == "channel":
