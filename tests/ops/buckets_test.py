@@ -10,6 +10,9 @@ from tfqd import ops
 from tfqd.bucketing import Bucketing
 from tfqd.ops.buckets import bucket_axis
 
+FLAT = Bucketing((4, 3), 5)
+CHANNEL = Bucketing((3, 2), 2, "channel")
+
 
 def numbered(bucketing):
     """1, 2, 3, ... in row-major order: float32, so that a filled-in 0 stands out."""
@@ -65,7 +68,3 @@ def test_flat_buckets_by_hand():
 def test_channel_buckets_by_hand():
     cut = ops.to_buckets(tf.constant([[1, 10], [2, 20], [3, 30]]), CHANNEL)
     assert as_matrix(cut, CHANNEL).tolist() == [[1, 2], [3, 3], [10, 20], [30, 30]]
-
-
-FLAT = Bucketing((4, 3), 5)
-CHANNEL = Bucketing((3, 2), 2, "channel")
