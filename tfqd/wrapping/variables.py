@@ -1,9 +1,10 @@
 """What a variable's name and layer say about it, in any Keras version."""
 
+import itertools
 import re
 from collections.abc import Iterable
 
-_NOT_A_KERNEL = re.compile(r"bias|gamma|beta|alpha|scale$")
+_NOT_A_KERNEL = re.compile(r"(^|_)((bias|gamma|beta|alpha)(_|$)|scale$)")
 
 
 def is_kernel(name: str, rank: int) -> bool:
@@ -19,7 +20,8 @@ def channel_axes(layer, name: str, rank: int) -> tuple[int, ...]:
     """The axes of a layer's variable that index its output channel.
 
     The other axes are those that the layer sums over. Embeddings count each row
-    as a channel, since a lookup reads whole rows.
+    as a channel, since a lookup reads whole rows; reverse embeddings, which make
+    logits, each logit.
 
     Args:
         layer: the layer that owns the variable.
@@ -33,7 +35,7 @@ def channel_axes(layer, name: str, rank: int) -> tuple[int, ...]:
         return (-2, -1)
     if kinds & {"BaseConvTranspose", "Conv1DTranspose", "Conv2DTranspose", "Conv3DTranspose"}:
         return (-2,)
-    if "embeddings" in name:
+    if "embeddings" in name and "reverse" not in name:
         return (0,)
     if "EinsumDense" in kinds and name == "kernel":
         return _einsum_channel_axes(layer.equation)
@@ -48,15 +50,16 @@ def _einsum_channel_axes(equation: str) -> tuple[int, ...]:
 
 
 def unique_names(paths: Iterable[str]) -> list[str]:
-    """The paths, with ``:1``, ``:2``, ... on those that occurred before.
+    """The paths, with ``:1``, ``:2``, ... on those that came before.
 
     Keras does not make paths unique: two nested models may both have a
     ``dense/kernel``.
     """
-    seen: dict[str, int] = {}
+    seen: set[str] = set()
     names = []
     for path in paths:
-        count = seen.get(path, 0)
-        seen[path] = count + 1
-        names.append(f"{path}:{count}" if count else path)
+        numbered = (f"{path}:{count}" for count in itertools.count(1))
+        name = next(name for name in itertools.chain([path], numbered) if name not in seen)
+        seen.add(name)
+        names.append(name)
     return names
