@@ -132,7 +132,7 @@ def test_same_paths_in_nested_models_are_told_apart():
     first, second = block(), block()
     second.name = "block_2"
     model = keras.Model(x, second(first(x)))
-    quantized = tfqd.quantize_model(model, tfqd.Uniform(bits=4))
+    quantized = tfqd.quantize_model(model, tfqd.Codebook(bits=4))
     compressed = tfqd.compress(quantized)
     assert len(compressed.tensors) == 4
     stripped = tfqd.strip_quantization(quantized)

@@ -187,6 +187,25 @@ def test_subclassed_model_on_dicts_saves_and_exports(tmp_path):
     np.testing.assert_allclose(served.serve(inputs)["y"], expected, rtol=1e-6)
 
 
+def test_paths_stay_those_of_the_user_s_model(tmp_path):
+    model = subclassed()
+    quantized = tfqd.quantize_model(model, CODEBOOK)
+    quantized.save(tmp_path / "model.keras")
+    reloaded = keras.saving.load_model(tmp_path / "model.keras")
+    paths = [weight.path for weight in model.weights]
+    for each in (quantized, reloaded):
+        assert list(tfqd.compress(each).tensors) == paths
+        assert [weight.path for weight in tfqd.strip_quantization(each).weights] == paths
+
+
+def test_tensorflow_saves_the_model_by_itself(data, tmp_path):
+    quantized = tfqd.quantize_model(nested(), CODEBOOK)
+    tf.saved_model.save(quantized, tmp_path)
+    reloaded = tf.saved_model.load(tmp_path)
+    (served,) = reloaded.signatures["serving_default"](tf.constant(data[0])).values()
+    np.testing.assert_allclose(served, quantized(data[0]), rtol=1e-6, atol=1e-6)
+
+
 def test_summary_shows_bits_and_bytes_of_every_quantized_variable(capsys):
     model = keras.Sequential([keras.Input((64,)), layers.Dense(32, name="first")])
     quantized = tfqd.quantize_model(model, tfqd.Codebook(bits=2, bucket_size=256))

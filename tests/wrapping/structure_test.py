@@ -41,6 +41,22 @@ def test_several_inputs_and_outputs_train():
     assert isinstance(assert_same_as_stripped(quantized, inputs), list)
 
 
+def test_outputs_have_the_names_of_the_float_model():
+    x = keras.Input((4,))
+    heads = [layers.Dense(1, name="one")(x), layers.Dense(2, name="two")(x)]
+    model = keras.Model(x, heads)
+    quantized = tfqd.quantize_model(model, SPEC)
+    targets = {"one": floats(16, 1), "two": floats(16, 2)}
+    logs = []
+    for each in (model, quantized):
+        each.compile("sgd", {"one": "mse", "two": "mae"}, metrics={"two": "mse"})
+        logs.append(each.fit(floats(16, 4), targets, verbose=0).history)
+    assert set(logs[0]) == set(logs[1]) == {"loss", "one_loss", "two_loss", "two_mse"}
+    assert quantized.output_names == model.output_names
+    assert quantized.input_shape == model.input_shape
+    assert quantized.output_shape == model.output_shape
+
+
 def test_dicts_of_inputs_and_outputs_train():
     inputs = {"a": keras.Input((4,), name="a"), "b": keras.Input((3,), name="b")}
     joined = layers.Concatenate()([inputs["a"], inputs["b"]])

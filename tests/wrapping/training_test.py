@@ -208,7 +208,7 @@ def test_frozen_layer_is_quantized_but_not_trained(data):
     assert len(np.unique(tfqd.strip_quantization(quantized).layers[0].kernel)) <= 4
 
 
-def test_points_train_alone_when_the_weights_are_frozen_afterwards(data):
+def test_points_train_alone_when_the_weights_are_frozen_afterwards(data, tmp_path):
     quantized = tfqd.quantize_model(dense_model(), CODEBOOK)
     quantized.model.trainable = False
     points = [entry.state["points"] for entry in quantized.quantized_variables]
@@ -219,6 +219,9 @@ def test_points_train_alone_when_the_weights_are_frozen_afterwards(data):
     assert mean_squared_error(quantized, *data) < before
     for old, new in zip(weights, quantized.model.get_weights(), strict=True):
         np.testing.assert_array_equal(old, new)
+    quantized.save(tmp_path / "model.keras")
+    reloaded = keras.saving.load_model(tmp_path / "model.keras")
+    assert [v.path for v in reloaded.trainable_variables] == [v.path for v in points]
 
 
 def test_frozen_model_has_no_trainable_variable(data):

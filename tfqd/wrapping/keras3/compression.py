@@ -6,6 +6,7 @@ import keras
 
 from tfqd.compressed import CompressedModel, QuantizedTensor
 from tfqd.wrapping.keras3.candidates import check_finite
+from tfqd.wrapping.keras3.model import QuantizedModel
 from tfqd.wrapping.keras3.stripping import layers_of_tfqd, plain_copy, plain_weights
 from tfqd.wrapping.keras3.substitution import QuantizedVariable, find_quantized
 from tfqd.wrapping.variables import unique_names
@@ -30,7 +31,7 @@ def compress(model: keras.Model) -> CompressedModel:
 
 def _architecture(model: keras.Model) -> dict[str, Any] | None:
     """The plain model's serialization; None where code of its own quantizes."""
-    plain = plain_copy(model)
+    plain = model.model if isinstance(model, QuantizedModel) else plain_copy(model)
     return None if layers_of_tfqd(plain) else keras.saving.serialize_keras_object(plain)
 
 

@@ -40,7 +40,6 @@ class QuantizedModel(SubstitutedCall, keras.Model):
         weights = model.weights
         self._wrap(model)
         self._quantize([(weights[i], quantizers[i]) for i in sorted(quantizers)])
-        self._build_shapes_dict = model._build_shapes_dict
         self.built = True
 
     def build(self, *args, **kwargs):
@@ -53,14 +52,16 @@ class QuantizedModel(SubstitutedCall, keras.Model):
         """Does nothing: the inner model was built when it was wrapped."""
 
     def get_config(self) -> dict[str, Any]:
-        index = {id(variable): i for i, variable in enumerate(self.model.weights)}
+        weights = self.model.weights
+        index = {id(variable): i for i, variable in enumerate(weights)}
         return {
             **super().get_config(),
             "model": keras.saving.serialize_keras_object(self.model),
+            "paths": [variable.path for variable in weights],
             "quantizers": [
                 {
                     "index": index[id(entry.variable)],
-                    "path": entry.variable.path,
+                    "trainable": all(each.trainable for each in entry.state.values()),
                     **entry.quantizer.get_config(),
                 }
                 for entry in self.quantized_variables
@@ -71,11 +72,36 @@ class QuantizedModel(SubstitutedCall, keras.Model):
     def from_config(cls, config, custom_objects=None):
         config = dict(config)
         model = keras.saving.deserialize_keras_object(config.pop("model"), custom_objects)
+        for variable, path in zip(model.weights, config.pop("paths"), strict=True):
+            variable._path = path  # Keras shortens paths on reload.
+        saved = config.pop("quantizers")
         quantizers = {
             entry["index"]: quantizer_for(from_dict(entry["spec"]), tuple(entry["channel_axes"]))
-            for entry in config.pop("quantizers")
+            for entry in saved
         }
-        return cls(model, quantizers, **config)
+        quantized = cls(model, quantizers, **config)
+        for entry, old in zip(quantized.quantized_variables, saved, strict=True):
+            for variable in entry.state.values():
+                variable.trainable = old["trainable"]
+        return quantized
+
+    @property
+    def inputs(self):
+        """The inner model's, like the three below; a subclassed model has none."""
+        return self.model.inputs
+
+    @property
+    def input_shape(self):
+        return self.model.input_shape
+
+    @property
+    def output_shape(self):
+        return self.model.output_shape
+
+    @property
+    def output_names(self):
+        """Keras names losses and metrics by them."""
+        return self.model.output_names
 
     def summary(self, print_fn=None, **kwargs) -> None:
         """Prints the inner model's summary, then bits and bytes per variable.

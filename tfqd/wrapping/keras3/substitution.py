@@ -160,6 +160,10 @@ class SubstitutedCall:
     def _quantize(self, chosen: list[tuple[keras.Variable, Quantizer]]) -> None:
         """Builds the quantizers of the chosen variables of the inner layer."""
         self._substitution = Substitution(self, chosen)
+        # tf.saved_model.save knows of no variable that is no attribute.
+        for i, entry in enumerate(self._substitution.variables):
+            for role, variable in entry.state.items():
+                self._track_trackable(variable, name=f"{role}_{i}")
 
     @property
     def quantized_variables(self) -> list[QuantizedVariable]:
