@@ -130,14 +130,6 @@ def test_wheel_carries_licence_and_readme(wheel):
     assert (ROOT / "README.md").read_text(encoding="utf-8").strip() in metadata
 
 
-@pytest.mark.parametrize("target", ["demo", "test"])
-def test_readme_commands_are_in_the_makefile(target):
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    assert re.search(rf"^ +make {target}\b", readme, re.MULTILINE)
-    assert re.search(rf"^{target}:", makefile, re.MULTILINE)
-
-
 def test_ci_runs_the_readmes_test_command_and_lint():
     script = (ROOT / ".ci/run").read_text(encoding="utf-8")
     assert re.search(r"^make .*\btest\b", script, re.MULTILINE)

@@ -4,14 +4,15 @@ Implements "Model compression via distillation and quantization" (Polino,
 Pascanu, Alistarh, ICLR 2018, arXiv 1802.05668).
 """
 
+from tfqd import export as export
 from tfqd import layers as layers
 from tfqd import presets as presets
 from tfqd.archiving import load as load
-from tfqd.archiving import save as save
 from tfqd.compressed import ArchiveError as ArchiveError
 from tfqd.compressed import CompressedModel as CompressedModel
 from tfqd.compressed import QuantizedTensor as QuantizedTensor
 from tfqd.distillation import Distiller as Distiller
+from tfqd.export.archive_file import save as save
 from tfqd.sizing import size_report as size_report
 from tfqd.spec import Codebook as Codebook
 from tfqd.spec import Uniform as Uniform

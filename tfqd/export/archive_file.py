@@ -1,0 +1,89 @@
+"""A ``.tfqd`` archive, run before it is handed over."""
+
+import dataclasses
+import os
+import pathlib
+from collections.abc import Mapping
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tfqd.compressed import CompressedModel, read_archive, write_archive
+from tfqd.export import probes as probing
+from tfqd.export.origin import Origin, origin_of
+from tfqd.export.staging import new_file
+from tfqd.export.verification import Verification, verify_archive
+from tfqd.version import __version__
+from tfqd.wrapping import compress, model_from_compressed
+
+
+def save(
+    model: keras.Model | CompressedModel,
+    path: str | os.PathLike,
+    *,
+    facts: Mapping[str, Any] | None = None,
+    rest_dtype: str = "float32",
+    scale_dtype: str = "float32",
+    probes: Any = None,
+) -> Verification | None:
+    """Writes a quantized model as a `.tfqd` archive.
+
+    The file is written under another name, read back, run on probe inputs,
+    synced to disk and renamed: it appears complete and right, or not at all.
+
+    Args:
+        model: a quantized Keras model, or what `tfqd.compress` made of it.
+        path: file to write or replace, ``*.tfqd`` by custom.
+        facts: what to remember of the training, as JSON values; readable in the
+            archive's manifest.
+        rest_dtype: ``"float32"``, ``"float16"`` or ``"bfloat16"`` for the
+            weights that stayed float.
+        scale_dtype: the same for scales and offsets. The weights then move a
+            little, by at most what the manifest states.
+        probes: inputs to hold the file against the model by, as the model takes
+            them; random ones that fit its inputs when None. They are kept in the
+            file for `tfqd.export.verify`.
+
+    Returns:
+        How exactly the file answers; None for weights without an architecture,
+        which nothing can run.
+
+    Raises:
+        TypeError, ValueError: as `tfqd.compress`, and for values that cannot be
+            written or probes that do not fit.
+        VerificationError: a ValueError, when the file answers otherwise.
+        OSError: when the file cannot be written.
+    """
+    compressed = model if isinstance(model, CompressedModel) else compress(model)
+    if facts is not None:
+        compressed = dataclasses.replace(compressed, facts=dict(facts))
+    options = {"rest_dtype": rest_dtype, "scale_dtype": scale_dtype, "versions": _versions()}
+    with new_file(pathlib.Path(path)) as file:
+        if compressed.architecture is None:
+            write_archive(compressed, file, **options)
+            return None
+        origin = origin_of(compressed, probes, None if model is compressed else model)
+        if (rest_dtype, scale_dtype) != ("float32", "float32"):
+            write_archive(compressed, file, **options)
+            origin = _answered_by(read_archive(file), origin)
+        compact = probing.compacted(origin.signature, origin.probes)
+        write_archive(dataclasses.replace(compressed, probes=compact), file, **options)
+        return verify_archive(file)
+
+
+def _answered_by(rounded: CompressedModel, origin: Origin) -> Origin:
+    """The origin with the answers of the model as it is stored, in fewer bytes."""
+    model = model_from_compressed(rounded)
+    answers = probing.ask(model, origin.signature, origin.probes.inputs)
+    return dataclasses.replace(origin, probes=answers)
+
+
+def _versions() -> dict[str, str]:
+    return {
+        "tfqd": __version__,
+        "keras": keras.__version__,
+        "tensorflow": tf.__version__,
+        "numpy": np.__version__,
+    }

@@ -1,0 +1,187 @@
+"""Packed codes on disk, weights in memory: decoded once, when a model is loaded.
+
+Loading a SavedModel, in TensorFlow Serving as in any other runtime, restores
+the checkpoint and then runs every resource's `_initialize`. `DecodedWeights` is
+such a resource: a variable that is in no checkpoint, filled from the packed
+codes. All weights share it, since each resource costs graph and loading time,
+and each lies at a multiple of 64 values, where TensorFlow cuts a tensor into
+parts without a copy.
+"""
+
+import math
+import uuid
+from collections.abc import Iterator
+
+import numpy as np
+import tensorflow as tf
+
+from tfqd.export.packing import Format, Packed, PackedTensor, plane_widths
+
+_ALIGNMENT = 64
+
+
+class Storage(tf.Module):
+    """The variables that a checkpoint holds in place of quantized weights.
+
+    Attributes:
+        codes: uint8 variable, see `tfqd.export.packing`.
+        numbers: float32 variable.
+        tensors: what they hold.
+    """
+
+    def __init__(self, packed: Packed):
+        super().__init__()
+        self.codes = tf.Variable(packed.codes, trainable=False)
+        self.numbers = tf.Variable(packed.numbers, trainable=False)
+        self.tensors = tuple(packed.tensors)
+
+    def decode(self) -> list[tf.Tensor]:
+        """The weights, float32 in row-major order, in whatever shape.
+
+        Bit for bit they are what `QuantizedTensor.dequantize` gives.
+        """
+        plane_sizes = [size for tensor in self.tensors for size in tensor.plane_sizes]
+        number_sizes = [size for tensor in self.tensors for size in tensor.number_sizes]
+        planes = iter(tf.split(self.codes, plane_sizes))
+        numbers = iter(tf.split(self.numbers, number_sizes))
+        tables = _Tables()
+        return [_decode(tensor, planes, numbers, tables) for tensor in self.tensors]
+
+
+class DecodedWeights(tf.saved_model.experimental.TrackableResource):
+    """Weights in memory whose packed form is on disk.
+
+    Args:
+        storage: holds the packed form; to be tracked by what is saved.
+        dtype: floating-point type to hold the weights in.
+    """
+
+    def __init__(self, storage: Storage, dtype: tf.DType):
+        super().__init__()
+        self._storage = storage
+        self._dtype = dtype
+        self._lines = [-(-t.geometry.size // _ALIGNMENT) for t in storage.tensors]
+        # In a session, resources of equal names are one resource.
+        self._shared_name = f"tfqd_{uuid.uuid4().hex}"
+        # Made now: a handle first asked for in a traced function would be that function's.
+        self._made = self.resource_handle
+
+    def read(self) -> list[tf.Tensor]:
+        """The weights, in `dtype`."""
+        lines = tf.raw_ops.ReadVariableOp(resource=self.resource_handle, dtype=self._dtype)
+        lines.set_shape(self._shape)
+        parts = tf.split(lines, self._lines)
+        shapes = [tensor.shape for tensor in self._storage.tensors]
+        return [_from_lines(part, shape) for part, shape in zip(parts, shapes, strict=True)]
+
+    @property
+    def _shape(self) -> list[int]:
+        return [sum(self._lines), _ALIGNMENT]
+
+    def _create_resource(self):
+        return tf.raw_ops.VarHandleOp(
+            dtype=self._dtype, shape=self._shape, shared_name=self._shared_name
+        )
+
+    def _initialize(self):
+        weights = self._storage.decode()
+        value = tf.concat([_to_lines(tf.cast(w, self._dtype)) for w in weights], axis=0)
+        tf.raw_ops.AssignVariableOp(resource=self.resource_handle, value=value)
+
+    def _destroy_resource(self):
+        tf.raw_ops.DestroyResourceOp(resource=self.resource_handle, ignore_lookup_error=True)
+
+
+class _Tables:
+    """What each byte of a plane stands for, in the graph once for all tensors."""
+
+    def __init__(self):
+        self._codes = {}
+        self._levels = {}
+
+    def codes(self, width: int, shift: int) -> tf.Tensor:
+        """The codes' part that comes from a plane: int32 [256, 8 / width]."""
+        if (width, shift) not in self._codes:
+            shifts = np.arange(0, 8, width)
+            codes = tf.range(256)[:, tf.newaxis] // 2**shifts % 2**width
+            self._codes[width, shift] = codes * 2**shift
+        return self._codes[width, shift]
+
+    def levels(self, format: Format) -> tf.Tensor:
+        """What each code of a byte stands for on a uniform grid: float32."""
+        if format not in self._levels:
+            self._levels[format] = _level(format, self.codes(format.bits, 0), None)
+        return self._levels[format]
+
+
+def _decode(
+    tensor: PackedTensor, planes: Iterator[tf.Tensor], numbers: Iterator[tf.Tensor], tables: _Tables
+) -> tf.Tensor:
+    """The next tensor's weights, float32 in row-major order, in whatever shape.
+
+    Each operation takes some 300 bytes of the file and time to load, so those
+    that a tensor does not need are left out.
+    """
+    format, block = tensor.format, tensor.geometry
+    own_planes = [next(planes) for _ in tensor.plane_sizes]
+    step = next(numbers)
+    offset = next(numbers) if format.affine else None
+    points = next(numbers) if format.codebook else None
+
+    values = _first(_levels(format, own_planes, points, tables), block.size)
+    padding = block.buckets * block.length - block.along
+    if padding:
+        values = tf.reshape(values, [block.outer, block.along, block.inner])
+        values = tf.pad(values, [[0, 0], [0, padding], [0, 0]])
+    values = tf.reshape(values, [block.outer, block.buckets, block.length, block.inner])
+    per_bucket = [block.outer, block.buckets, 1, block.inner]
+    values = values * tf.reshape(step, per_bucket)
+    values = values if offset is None else values + tf.reshape(offset, per_bucket)
+    if padding:
+        values = tf.reshape(values, [block.outer, -1, block.inner])[:, : block.along]
+    order = np.argsort(tensor.permutation)
+    if (np.diff(order) < 0).any():
+        values = tf.reshape(values, [tensor.shape[axis] for axis in tensor.permutation])
+        values = tf.transpose(values, order)
+    return values
+
+
+def _levels(format: Format, planes: list[tf.Tensor], points, tables: _Tables) -> tf.Tensor:
+    """What the codes stand for before their buckets' scaling: float32 [N or more]."""
+    widths = plane_widths(format.bits)
+    if len(widths) == 1:
+        codes = tables.codes(*widths, 0)
+        table = tables.levels(format) if points is None else _level(format, codes, points)
+        return _look_up(table, planes[0])
+    shifts = np.cumsum([0, *widths[:-1]])
+    tables_of_planes = [tables.codes(w, int(s)) for w, s in zip(widths, shifts, strict=True)]
+    parts = [_look_up(table, plane) for table, plane in zip(tables_of_planes, planes, strict=True)]
+    shortest = min(part.shape[0] for part in parts)
+    return _level(format, tf.add_n([_first(part, shortest) for part in parts]), points)
+
+
+def _level(format: Format, codes: tf.Tensor, points: tf.Tensor | None) -> tf.Tensor:
+    if points is not None:
+        return tf.gather(points, codes)
+    return tf.cast(codes, tf.float32) - format.middle
+
+
+def _look_up(table: tf.Tensor, plane: tf.Tensor) -> tf.Tensor:
+    return tf.reshape(tf.gather(table, tf.cast(plane, tf.int32)), [-1])
+
+
+def _first(values: tf.Tensor, count: int) -> tf.Tensor:
+    return values if values.shape[0] == count else values[:count]
+
+
+def _to_lines(weights: tf.Tensor) -> tf.Tensor:
+    """The weights as [lines, 64], the last line filled up with zeros."""
+    padding = -weights.shape.num_elements() % _ALIGNMENT
+    if padding:
+        weights = tf.pad(tf.reshape(weights, [-1]), [[0, padding]])
+    return tf.reshape(weights, [-1, _ALIGNMENT])
+
+
+def _from_lines(lines: tf.Tensor, shape: tuple[int, ...]) -> tf.Tensor:
+    size = math.prod(shape)
+    return tf.reshape(tf.reshape(lines, [-1])[:size] if size % _ALIGNMENT else lines, shape)

@@ -1,0 +1,52 @@
+"""A plain ``.keras`` file, for tools that know nothing of quantization."""
+
+import os
+import pathlib
+import zipfile
+from typing import Any
+
+import keras
+
+from tfqd.compressed import CompressedModel
+from tfqd.export import probes as probing
+from tfqd.export.origin import origin_of
+from tfqd.export.precision import tolerance_of
+from tfqd.export.staging import new_file
+from tfqd.export.verification import PROBES_IN_ZIP, Verification, verify_keras
+
+
+def write_keras(
+    model: keras.Model | CompressedModel, path: str | os.PathLike, *, probes: Any = None
+) -> Verification:
+    """Writes a plain Keras model that holds the quantized values as floats.
+
+    The file loads with ``keras.saving.load_model`` alone and is as large as a
+    float model's. It is written under another name, run, and renamed: when it
+    answers otherwise than the model it never appears.
+
+    Args:
+        model: a quantized, mixed or float Keras model, or a `tfqd.CompressedModel`.
+        path: file to write or replace, ``*.keras``.
+        probes: inputs to hold the file against the model by, as the model takes
+            them; random ones that fit its inputs when None. They are kept in the
+            file for `verify`.
+
+    Returns:
+        How exactly the file answers.
+
+    Raises:
+        TypeError: when `model` is something else.
+        ValueError: for another suffix, or a model that cannot be rebuilt.
+        VerificationError: a ValueError, when the file answers otherwise.
+        OSError: when the file cannot be written.
+    """
+    path = pathlib.Path(path)
+    if path.suffix != ".keras":
+        raise ValueError(f"path must end in .keras; got {str(path)!r}")
+    origin = origin_of(model, probes)
+    tolerance = tolerance_of(origin.compressed.architecture)
+    with new_file(path) as file:
+        origin.plain.save(file)
+        with zipfile.ZipFile(file, "a") as archive:
+            archive.writestr(PROBES_IN_ZIP, probing.to_bytes(origin.probes, tolerance))
+        return verify_keras(file, origin.probes, tolerance)

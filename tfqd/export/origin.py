@@ -1,0 +1,94 @@
+"""What an export starts from: a compressed form, a plain model, and an oracle."""
+
+import dataclasses
+from typing import Any
+
+import keras
+
+from tfqd.compressed import CompressedModel, Probes
+from tfqd.export import probes as probing
+from tfqd.export.precision import with_compute_type
+from tfqd.export.signature import Signature
+from tfqd.wrapping import compress, model_from_compressed, strip_quantization
+from tfqd.wrapping.keras3.substitution import find_quantized
+from tfqd.wrapping.variables import unique_names
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Origin:
+    """One model in the forms that the writers need.
+
+    compressed: its weights; all of them floats for a float model.
+    plain: a Keras model without quantization that holds the quantized values.
+    signature: what it takes and gives.
+    probes: what the model that the user gave answers.
+    """
+
+    compressed: CompressedModel
+    plain: keras.Model
+    signature: Signature
+    probes: Probes
+
+
+def origin_of(
+    model: keras.Model | CompressedModel, inputs: Any = None, oracle: keras.Model | None = None
+) -> Origin:
+    """Reads a quantized, mixed, float or compressed model.
+
+    Args:
+        model: what a user wants to export.
+        inputs: the probe inputs that the user has given, as the model takes
+            them. None for the probes of the compressed model, or random ones.
+        oracle: the Keras model whose answers count; None for `model` itself.
+
+    Raises:
+        TypeError: when it is no Keras model and no compressed one.
+        ValueError: when the model cannot be read or fails on the probes.
+    """
+    compressed, plain = _read(model)
+    stored = compressed.probes if inputs is None else None
+    example = inputs if stored is None else stored.inputs
+    signature = Signature(plain, example)
+    if stored is not None:
+        arrays = probing.expanded(signature, stored.inputs)
+        arrays = signature.check(arrays, "the compressed model's probes")
+        return Origin(compressed, plain, signature, Probes(arrays, stored.outputs))
+    if inputs is None:
+        arrays = probing.default_inputs(signature, compressed)
+    else:
+        arrays = signature.check(inputs, "probes")
+    if oracle is None:
+        oracle = plain if isinstance(model, CompressedModel) else model
+    return Origin(compressed, plain, signature, probing.ask(oracle, signature, arrays))
+
+
+def computing_in(origin: Origin, dtype: str) -> Origin:
+    """The same weights in a model whose layers all compute in `dtype`.
+
+    Raises:
+        ValueError: when the model cannot be made again from its architecture.
+    """
+    architecture = with_compute_type(origin.compressed.architecture, dtype)
+    compressed = dataclasses.replace(origin.compressed, architecture=architecture)
+    return dataclasses.replace(
+        origin, compressed=compressed, plain=model_from_compressed(compressed)
+    )
+
+
+def _read(model: keras.Model | CompressedModel) -> tuple[CompressedModel, keras.Model]:
+    if isinstance(model, CompressedModel):
+        return model, model_from_compressed(model)
+    if isinstance(model, keras.Model) and not find_quantized(model):
+        return _float_form(model), model
+    compressed = compress(model)
+    return compressed, strip_quantization(model)
+
+
+def _float_form(model: keras.Model) -> CompressedModel:
+    """The compressed form of a float model, in which nothing is quantized."""
+    names = unique_names(variable.path for variable in model.weights)
+    weights = zip(names, model.weights, strict=True)
+    return CompressedModel(
+        {name: variable.numpy() for name, variable in weights},
+        keras.saving.serialize_keras_object(model),
+    )

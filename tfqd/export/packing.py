@@ -1,0 +1,162 @@
+"""The quantized tensors of a model in two arrays: all codes, all numbers.
+
+A variable costs a SavedModel some 2 KB of graph, so the tensors share two. For
+each tensor they hold, one after the other,
+
+* codes, uint8: cut into planes whose widths divide a byte (3 bits are a plane of
+  1 and a plane of 2), each packed without gaps. The bytes number what the bits
+  ask for, and a table of 256 rows decodes each of them;
+* numbers, float32: the steps of the buckets, which levels are multiplied by;
+  their offsets, with affine scaling; the codebook of 2^bits points, if any.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from tfqd.bucketing import Bucketing
+from tfqd.compressed import QuantizedTensor
+from tfqd.compressed.packing import pack
+
+
+class Format(NamedTuple):
+    """How the parts of a tensor are to be read; few tensors of a model differ in it.
+
+    bits: bits per code.
+    affine: whether the buckets have offsets.
+    codebook: whether codes index points; else a code less `middle` is a level.
+    middle: the code of 0 with symmetric scaling; 0 with affine scaling.
+    """
+
+    bits: int
+    affine: bool
+    codebook: bool
+    middle: float
+
+
+class Geometry(NamedTuple):
+    """A stored tensor as a block [outer, along, inner] that is cut along its middle.
+
+    Along it lie `buckets` buckets of `length`, the last one shorter. Steps and
+    offsets are stored as [outer, buckets, inner].
+    """
+
+    outer: int
+    along: int
+    inner: int
+    buckets: int
+    length: int
+
+    @property
+    def size(self) -> int:
+        """Number of weights."""
+        return self.outer * self.along * self.inner
+
+    @property
+    def count(self) -> int:
+        """Number of buckets in the whole block."""
+        return self.outer * self.buckets * self.inner
+
+
+class PackedTensor(NamedTuple):
+    """What a tensor's codes and numbers are; they lie behind those of the tensor before.
+
+    shape: of the weights.
+    permutation: order in which the weights' axes are stored. It is their own
+        but for kernels whose output channel lies in the middle.
+    """
+
+    format: Format
+    geometry: Geometry
+    shape: tuple[int, ...]
+    permutation: tuple[int, ...]
+
+    @property
+    def plane_sizes(self) -> list[int]:
+        """Bytes of each plane, from the lowest bits upwards."""
+        return [-(-self.geometry.size * width // 8) for width in plane_widths(self.format.bits)]
+
+    @property
+    def number_sizes(self) -> list[int]:
+        """How many steps, offsets and points there are."""
+        sizes = [self.geometry.count] * (2 if self.format.affine else 1)
+        return [*sizes, 2**self.format.bits] if self.format.codebook else sizes
+
+
+class Packed(NamedTuple):
+    """The two arrays, codes and numbers, and the tensors in them."""
+
+    codes: np.ndarray
+    numbers: np.ndarray
+    tensors: list[PackedTensor]
+
+
+def plane_widths(bits: int) -> tuple[int, ...]:
+    """Widths in bits of the planes of a code, from its lowest bits upwards.
+
+    Example:
+
+    >>> plane_widths(4), plane_widths(7)
+    ((4,), (1, 2, 4))
+    """
+    return tuple(width for width in (1, 2, 4, 8) if bits & width)
+
+
+def pack_tensors(tensors: Iterable[QuantizedTensor]) -> Packed:
+    """Packs one tensor or more, one after the other."""
+    codes, numbers, packed = [], [], []
+    for tensor in tensors:
+        order = _stored_order(tensor.bucketing)
+        geometry = _geometry(tensor.bucketing)
+        packed.append(PackedTensor(_format(tensor), geometry, tensor.shape, order))
+        codes += _planes(tensor.codes.transpose(order).reshape(-1), tensor.bits)
+        numbers += _numbers(tensor)
+    return Packed(np.concatenate(codes), np.concatenate(numbers), packed)
+
+
+def _format(tensor: QuantizedTensor) -> Format:
+    affine, codebook = tensor.offset is not None, tensor.points is not None
+    middle = 0.0 if affine or codebook else (tensor.levels - 1) / 2
+    return Format(tensor.bits, affine, codebook, middle)
+
+
+def _stored_order(bucketing: Bucketing) -> tuple[int, ...]:
+    """Channels last stay there, so that no transposition is needed; others come first."""
+    return tuple(range(len(bucketing.shape))) if bucketing.channels_last else bucketing.permutation
+
+
+def _geometry(bucketing: Bucketing) -> Geometry:
+    rows, cut = bucketing.rows, (bucketing.buckets_per_row, bucketing.length)
+    if bucketing.channels_last:
+        return Geometry(1, bucketing.row_length, rows, *cut)
+    return Geometry(rows, bucketing.row_length, 1, *cut)
+
+
+def _planes(codes: np.ndarray, bits: int) -> Iterator[np.ndarray]:
+    shift = 0
+    for width in plane_widths(bits):
+        plane = codes >> np.uint8(shift) & np.uint8(2**width - 1)
+        yield np.frombuffer(pack(plane, width), np.uint8)
+        shift += width
+
+
+def _numbers(tensor: QuantizedTensor) -> Iterator[np.ndarray]:
+    if tensor.points is not None:
+        step = tensor.scale
+    else:
+        # Divided here, in numpy, as `QuantizedTensor.dequantize` divides.
+        intervals = (tensor.levels - 1) / (2 if tensor.offset is None else 1)
+        step = tensor.scale / np.float32(intervals)
+    yield _in_stored_order(step, tensor.bucketing)
+    if tensor.offset is not None:
+        yield _in_stored_order(tensor.offset, tensor.bucketing)
+    if tensor.points is not None:
+        yield np.pad(tensor.points, (0, 2**tensor.bits - tensor.levels))
+
+
+def _in_stored_order(per_bucket: np.ndarray, bucketing: Bucketing) -> np.ndarray:
+    """By row, then along the row -> [outer, buckets, inner]."""
+    if not bucketing.channels_last:
+        return per_bucket
+    return per_bucket.reshape(bucketing.rows, bucketing.buckets_per_row).T.reshape(-1)

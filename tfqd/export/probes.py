@@ -1,0 +1,151 @@
+"""Probe inputs: what an export is asked, to hold its answers against the model's."""
+
+import io
+from collections.abc import Mapping
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tfqd.compressed import CompressedModel, Probes
+from tfqd.export.signature import Signature
+
+FREE_SIZE = 32
+
+# Random numbers do not compress, and a large image of them would outweigh a small
+# model, so a run of them repeats; its length is a prime, that no two rows of an
+# image be alike. Floats of the run are float16, so that it can be kept as such.
+_RUN = 61
+
+# Of large outputs (a segmentation's) a file keeps as many values as this.
+_KEPT = 4096
+
+
+def default_inputs(
+    signature: Signature, compressed: CompressedModel, seed: int = 0
+) -> dict[str, np.ndarray]:
+    """Random inputs that fit a model: two examples, the same for the same seed.
+
+    Floats are normal, of mean 0 and variance 1. Integers are valid indices for
+    every embedding of the model (below its smallest table's length), or 0 and 1
+    when it has none. Free dimensions have `FREE_SIZE` entries.
+
+    Raises:
+        ValueError: for inputs of another kind, such as strings.
+    """
+    generator = np.random.default_rng(seed)
+    limit = _smallest_embedding(compressed)
+    return {spec.name: _random(generator, spec, limit) for spec in signature.inputs}
+
+
+def ask(model: keras.Model, signature: Signature, inputs: Mapping[str, np.ndarray]) -> Probes:
+    """The probes that a model's answers to `inputs` make.
+
+    Raises:
+        ValueError: when the model fails on them, or answers with NaN or infinity.
+    """
+    try:
+        outputs = signature.call(model, inputs)
+    except (ValueError, tf.errors.InvalidArgumentError) as error:
+        raise ValueError(
+            f"model {model.name!r} fails on the probes; pass probes= with inputs that it can "
+            f"take ({error!s:.300})"
+        ) from error
+    answers = {name: as_float32(output) for name, output in outputs.items()}
+    for name, answer in answers.items():
+        if answer.dtype.kind == "f" and not np.isfinite(answer).all():
+            raise ValueError(
+                f"output {name!r} of model {model.name!r} is NaN or infinite on the probes; pass "
+                "probes= with inputs of the model's own range"
+            )
+    return Probes(dict(inputs), answers)
+
+
+def as_float32(output) -> np.ndarray:
+    """An output as an array, those of float16 and bfloat16 as float32."""
+    output = tf.convert_to_tensor(output)
+    return (tf.cast(output, tf.float32) if output.dtype.is_floating else output).numpy()
+
+
+def compacted(signature: Signature, probes: Probes) -> Probes:
+    """The same probes with the runs alone of inputs that `default_inputs` made."""
+    inputs = {}
+    for spec in signature.inputs:
+        array = probes.inputs[spec.name]
+        run = array.reshape(-1)[:_RUN]
+        if spec.dtype.is_floating:
+            run = run.astype(np.float16)
+        repeated = np.resize(run, _default_shape(spec)).astype(array.dtype)
+        inputs[spec.name] = run if np.array_equal(repeated, array) else array
+    return Probes(inputs, {name: thinned(array) for name, array in probes.outputs.items()})
+
+
+def expanded(signature: Signature, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Undoes what `compacted` did to inputs."""
+    arrays = dict(inputs)
+    for spec in signature.inputs:
+        array = arrays.get(spec.name)
+        if array is not None and array.ndim == 1 != spec.shape.rank:
+            repeated = np.resize(array, _default_shape(spec))
+            arrays[spec.name] = repeated.astype(spec.dtype.as_numpy_dtype)
+    return arrays
+
+
+def thinned(output: np.ndarray) -> np.ndarray:
+    """At most 4096 values of an output, evenly picked."""
+    flat = output.reshape(-1)
+    if flat.size <= _KEPT:
+        return flat
+    return flat[np.linspace(0, flat.size - 1, _KEPT).astype(int)]
+
+
+def to_bytes(probes: Probes, tolerance: float) -> bytes:
+    """The probes as an ``.npz`` file, their outputs thinned."""
+    arrays = {f"input/{name}": array for name, array in probes.inputs.items()}
+    arrays |= {f"output/{name}": thinned(array) for name, array in probes.outputs.items()}
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, tolerance=np.float64(tolerance), **arrays)
+    return buffer.getvalue()
+
+
+def from_bytes(data: bytes) -> tuple[Probes, float]:
+    """What `to_bytes` wrote: probes with thinned outputs, and the tolerance.
+
+    Raises:
+        ValueError, KeyError, OSError, zipfile.BadZipFile: when it is something else.
+    """
+    with np.load(io.BytesIO(data), allow_pickle=False) as file:
+        arrays = dict(file)
+    tolerance = float(arrays.pop("tolerance"))
+    inputs = {k.removeprefix("input/"): v for k, v in arrays.items() if k.startswith("input/")}
+    outputs = {k.removeprefix("output/"): v for k, v in arrays.items() if k.startswith("output/")}
+    return Probes(inputs, outputs), tolerance
+
+
+def _smallest_embedding(compressed: CompressedModel) -> int:
+    tables = [
+        tensor.shape[0]
+        for path, tensor in compressed.tensors.items()
+        if path.rpartition("/")[2].startswith("embeddings")
+    ]
+    return min(tables, default=2)
+
+
+def _random(generator: np.random.Generator, spec: tf.TensorSpec, limit: int) -> np.ndarray:
+    if spec.dtype.is_floating:
+        run = generator.normal(size=_RUN).astype(np.float16)
+    elif spec.dtype.is_integer:
+        run = generator.integers(0, min(limit, spec.dtype.max + 1), _RUN)
+    elif spec.dtype.is_bool:
+        run = generator.integers(0, 2, _RUN)
+    else:
+        raise ValueError(
+            f"there are no random probes for input {spec.name!r} of dtype {spec.dtype.name}; "
+            "pass probes="
+        )
+    return np.resize(run, _default_shape(spec)).astype(spec.dtype.as_numpy_dtype)
+
+
+def _default_shape(spec: tf.TensorSpec) -> list[int]:
+    free = [2, *[FREE_SIZE] * (spec.shape.rank - 1)]
+    return [size or default for size, default in zip(spec.shape, free, strict=True)]

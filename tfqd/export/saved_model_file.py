@@ -1,0 +1,95 @@
+"""SavedModels for TensorFlow Serving that are as small as the packed codes."""
+
+import os
+import pathlib
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from tfqd.compressed import CompressedModel
+from tfqd.export import probes as probing
+from tfqd.export.origin import computing_in, origin_of
+from tfqd.export.precision import check_compute_type, tolerance_of
+from tfqd.export.serving import ServedModel
+from tfqd.export.staging import new_folder
+from tfqd.export.verification import PROBES_IN_FOLDER, Verification, verify_saved_model
+from tfqd.export.warmup import write_warmup
+
+
+def write_saved_model(
+    model: keras.Model | CompressedModel,
+    path: str | os.PathLike,
+    *,
+    version: int = 1,
+    dtype: str | None = None,
+    warmup: Any = None,
+    probes: Any = None,
+) -> Verification:
+    """Writes ``path/version/`` as TensorFlow Serving loads it.
+
+    The checkpoint holds packed codes, scales, offsets and points. They are
+    decoded once, when the model is loaded, by standard operations, to the very
+    values that the quantized model computes with; a call costs what it costs
+    with float weights. The folder is written under another name, run, and
+    renamed: when it answers otherwise than the model it never appears.
+
+    The signature ``serving_default`` has the model's input and output names and
+    whatever batch size its inputs leave free. Outputs of float16 and bfloat16
+    are answered as float32.
+
+    Args:
+        model: a quantized, mixed or float Keras model, or a `tfqd.CompressedModel`.
+        path: folder of the model's versions; made when it is missing.
+        version: number of the folder in it, at least 1; must not exist.
+        dtype: ``"float32"``, ``"bfloat16"`` or ``"float16"``: hold the
+            quantized weights and compute in that type. None computes as the
+            model does and holds them in float32.
+        warmup: inputs, as the model takes them, of a request that TensorFlow
+            Serving is to run when it loads the model; None for no request.
+        probes: inputs to hold the file against the model by, as the model takes
+            them; random ones that fit its inputs when None. They are kept in the
+            folder for `verify`.
+
+    Returns:
+        How exactly the SavedModel answers, which says what `dtype` costs.
+
+    Raises:
+        TypeError: when `model` is something else.
+        ValueError: for a version that exists, another dtype, inputs that do not
+            fit, or a model that cannot be rebuilt.
+        VerificationError: a ValueError, when the SavedModel answers otherwise.
+        OSError: when the folder cannot be written.
+
+    Example:
+
+    >>> tfqd.export.saved_model(quantized, "served/digits").largest_difference < 1e-5
+    True
+    """
+    check_compute_type(dtype)
+    folder = _version_folder(path, version)
+    origin = origin_of(model, probes)
+    requests = None if warmup is None else origin.signature.check(warmup, "warmup")
+    if dtype is not None:
+        origin = computing_in(origin, dtype)
+    tolerance = tolerance_of(origin.compressed.architecture)
+    served = ServedModel(origin, tf.as_dtype(dtype or "float32"))
+    with new_folder(folder) as staged:
+        served.save(staged)
+        if requests is not None:
+            write_warmup(staged, folder.parent.name, requests)
+        probes_file = staged / PROBES_IN_FOLDER
+        probes_file.parent.mkdir(exist_ok=True)
+        probes_file.write_bytes(probing.to_bytes(origin.probes, tolerance))
+        return verify_saved_model(staged, origin.probes, tolerance)
+
+
+def _version_folder(path: str | os.PathLike, version: int) -> pathlib.Path:
+    if isinstance(version, bool) or not isinstance(version, int) or version < 1:
+        raise ValueError(f"version must be a positive integer; got {version!r}")
+    folder = pathlib.Path(path).absolute() / str(version)
+    if folder.exists():
+        raise ValueError(
+            f"version {version} exists already, as {folder}; pass another version= or remove it"
+        )
+    return folder
