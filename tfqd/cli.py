@@ -21,7 +21,7 @@ class UsageError(Exception):
 
 def _demo(arguments: Sequence[str]) -> None:
     """demo: distil and quantize a digit classifier, print a table (under 3 minutes)."""
-    _expect(arguments, 0)
+    _expect("demo", arguments, 0)
     try:
         from tfqd import demo
     except ModuleNotFoundError as error:
@@ -31,7 +31,19 @@ def _demo(arguments: Sequence[str]) -> None:
     demo.run(pathlib.Path(_OUTPUT.value), Console(), _SEED.value)
 
 
-_COMMANDS: dict[str, Callable[[Sequence[str]], None]] = {"demo": _demo}
+def _verify(arguments: Sequence[str]) -> None:
+    """verify FILE: run an exported file on its probes and compare the answers."""
+    (path,) = _expect("verify", arguments, 1)
+    from tfqd import export
+
+    result = export.verify(path)
+    print(
+        f"{path} agrees with the model it was made from: largest difference "
+        f"{result.largest_difference:.2g} of the largest output, at most {result.tolerance:.2g}"
+    )
+
+
+_COMMANDS: dict[str, Callable[[Sequence[str]], None]] = {"demo": _demo, "verify": _verify}
 
 
 def main(argv: Sequence[str]) -> int:
@@ -46,7 +58,8 @@ def main(argv: Sequence[str]) -> int:
     try:
         _, *words = flags.FLAGS([*argv], known_only=False)
         if not words or words[0] not in _COMMANDS:
-            raise UsageError(f"expected a command, one of: {', '.join(_COMMANDS)}")
+            got = f"; got {words[0]}" if words else ""
+            raise UsageError(f"expected a command, one of: {', '.join(_COMMANDS)}{got}")
         _COMMANDS[words[0]](words[1:])
     except (UsageError, flags.Error) as error:
         return _fail(error, 2)
@@ -72,9 +85,12 @@ def _usage() -> str:
     return f"usage: tfqd COMMAND [--flags]\n\ncommands:\n{commands}\n\nflags:\n{options}"
 
 
-def _expect(arguments: Sequence[str], count: int) -> None:
+def _expect(command: str, arguments: Sequence[str], count: int) -> Sequence[str]:
     if len(arguments) != count:
-        raise UsageError(f"expected {count} arguments, got {len(arguments)}: {' '.join(arguments)}")
+        expected = f"{count} argument{'' if count == 1 else 's'}"
+        got = f"{len(arguments)}: {' '.join(arguments)}" if arguments else "0"
+        raise UsageError(f"{command} expects {expected}, got {got}")
+    return arguments
 
 
 def _fail(error, status: int) -> int:
