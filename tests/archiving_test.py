@@ -141,7 +141,9 @@ def test_tensors_that_do_not_fit_the_architecture_are_refused(tmp_path):
 
 @pytest.mark.parametrize("kind", ["Keras", "tflite", None])
 def test_an_unknown_kind_is_refused(kind, tmp_path):
-    with pytest.raises(ValueError, match="kind must be one of 'keras', 'quantized', 'compressed'"):
+    with pytest.raises(
+        ValueError, match="kind must be one of 'keras', 'tf_keras', 'quantized', 'compressed'"
+    ):
         tfqd.load(tmp_path / "m.tfqd", kind)
 
 

@@ -6,8 +6,9 @@ import keras
 
 from tfqd.compressed import CompressedModel, read_archive
 from tfqd.wrapping import model_from_compressed
+from tfqd.wrapping.bridge import to_tf_keras
 
-KINDS = ("keras", "quantized", "compressed")
+KINDS = ("keras", "tf_keras", "quantized", "compressed")
 
 
 def load(path: str | os.PathLike, kind: str = "keras") -> keras.Model | CompressedModel:
@@ -18,12 +19,14 @@ def load(path: str | os.PathLike, kind: str = "keras") -> keras.Model | Compress
     Args:
         path: the archive.
         kind: ``"keras"`` for a plain Keras model that holds the quantized
-            values, ``"quantized"`` for a quantized model that trains on from
-            them, ``"compressed"`` for the `CompressedModel`.
+            values, ``"tf_keras"`` for one of Keras 2 (see `tfqd.to_tf_keras`),
+            ``"quantized"`` for a quantized model that trains on from them,
+            ``"compressed"`` for the `CompressedModel`.
 
     Raises:
         tfqd.ArchiveError: a ValueError, for a damaged or foreign file.
-        ValueError: for an unknown kind, or an archive without architecture.
+        ValueError: for an unknown kind, an archive without architecture, or one
+            with layers that tf_keras does not know.
         OSError: when the file cannot be read.
     """
     if kind not in KINDS:
@@ -31,4 +34,5 @@ def load(path: str | os.PathLike, kind: str = "keras") -> keras.Model | Compress
     compressed = read_archive(path)
     if kind == "compressed":
         return compressed
-    return model_from_compressed(compressed, quantized=kind == "quantized")
+    model = model_from_compressed(compressed, quantized=kind == "quantized")
+    return to_tf_keras(model) if kind == "tf_keras" else model

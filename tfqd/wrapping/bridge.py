@@ -1,0 +1,199 @@
+"""From Keras 3 to tf_keras (Keras 2): the same layers, graph and weights.
+
+The Keras 3 model's own graph is run on tf_keras' symbolic tensors, each layer
+replaced by the tf_keras layer of the same name and configuration. Nothing is
+carried half: a layer or a setting that tf_keras does not know is an error.
+"""
+
+import inspect
+from typing import Any
+
+import keras
+
+_SERIALIZED = ("_regularizer", "_constraint")
+
+
+def to_tf_keras(model: keras.Model):
+    """A tf_keras model with the layers, graph and weights of a Keras 3 model.
+
+    For those who need the tfmot toolchain, or another one that stayed with
+    Keras 2. Needs the package tf-keras (``pip install 'tfqd[tfmot]'``).
+
+    Args:
+        model: a built Sequential or Functional Keras 3 model without
+            quantization; nested models of these kinds may be among its layers.
+
+    Returns:
+        A ``tf_keras.Model``, not compiled, that gives the same outputs.
+
+    Raises:
+        TypeError: when `model` is no Keras 3 model.
+        ValueError: when it is subclassed or unbuilt, or has a layer, operation
+            or setting that tf_keras does not know; names it.
+        ModuleNotFoundError: without tf-keras.
+    """
+    if not isinstance(model, keras.Model):
+        raise TypeError(f"model must be a Keras 3 model; got {type(model).__name__}")
+    return _Bridge().model(model)
+
+
+class _Bridge:
+    """Converts layers once each, so that shared layers stay shared."""
+
+    def __init__(self):
+        import tf_keras
+
+        self._tf_keras = tf_keras
+        self._converted: dict[int, Any] = {}
+
+    def model(self, model: keras.Model):
+        graph = _graph_of(model)
+        inputs = [
+            self._tf_keras.Input(batch_shape=tensor.shape, dtype=tensor.dtype, name=tensor.name)
+            for tensor in graph.inputs
+        ]
+        outputs = graph._run_through_graph(inputs, operation_fn=self.layer, call_fn=_call)
+        structured = keras.tree.pack_sequence_as(graph._inputs_struct, inputs)
+        for output in keras.tree.flatten(outputs):
+            if isinstance(output, _Unknown):
+                raise _cannot_be_given(output, f"which model {model.name!r} takes its output from")
+        converted = self._tf_keras.Model(structured, outputs, name=model.name)
+        for layer in graph.layers:
+            self._copy_weights(layer)
+        return converted
+
+    def layer(self, layer):
+        """The tf_keras layer for one of Keras 3, the same one at each call."""
+        if not isinstance(layer, keras.layers.Layer):
+            return _Unknown(layer)
+        if id(layer) not in self._converted:
+            convert = self.model if isinstance(layer, keras.Model) else self._from_configuration
+            self._converted[id(layer)] = convert(layer)
+        return self._converted[id(layer)]
+
+    def _from_configuration(self, layer):
+        name = type(layer).__name__
+        target = getattr(self._tf_keras.layers, name, None)
+        theirs = type(layer).__module__.split(".")[0] == "keras"
+        if target is None or not theirs or isinstance(layer, keras.layers.Lambda):
+            raise ValueError(
+                f"tf_keras cannot be given layer {layer.name!r}, a {_name(type(layer))}"
+            )
+        if isinstance(layer, keras.layers.Bidirectional):
+            parts = [self._from_configuration(part) for part in _directions(layer)]
+            return target(parts[0], layer.merge_mode, backward_layer=parts[1], name=layer.name)
+        if isinstance(layer, keras.layers.Wrapper):
+            return target(self.layer(layer.layer), name=layer.name)
+        return target(**_settings(layer, target))
+
+    def _copy_weights(self, layer) -> None:
+        converted = self._converted.get(id(layer))
+        if converted is None or isinstance(layer, keras.Model):
+            return
+        ours = [tuple(variable.shape) for variable in layer.weights]
+        theirs = [tuple(variable.shape) for variable in converted.weights]
+        if ours != theirs:
+            raise ValueError(
+                f"layer {layer.name!r} has weights of shapes {ours} in Keras 3 and {theirs} in "
+                "tf_keras"
+            )
+        converted.set_weights([variable.numpy() for variable in layer.weights])
+        converted.trainable = layer.trainable
+
+
+def _graph_of(model: keras.Model):
+    """The model as a graph that begins with Input layers."""
+    if not model.built:
+        raise ValueError(f"model {model.name!r} is not built; call it on data first")
+    graph = model._functional if isinstance(model, keras.Sequential) else model
+    if not hasattr(graph, "_run_through_graph"):
+        raise ValueError(
+            f"model {model.name!r} is subclassed ({type(model).__name__}); only Sequential and "
+            "Functional models have a graph that tf_keras can be given"
+        )
+    return graph
+
+
+class _Unknown:
+    """An operation that is no layer, and what it gives.
+
+    Keras 3 computes masks by such operations in the graph; tf_keras passes its
+    masks along by itself. Only one whose result a layer needs is an error.
+    """
+
+    def __init__(self, operation: keras.Operation):
+        self.operation = operation
+
+
+def _call(layer, *args, **kwargs):
+    kwargs = {
+        key: value
+        for key, value in kwargs.items()
+        if value is not None and not (key.endswith("mask") and isinstance(value, _Unknown))
+    }
+    if isinstance(layer, _Unknown):
+        return layer
+    for argument in keras.tree.flatten([args, kwargs]):
+        if isinstance(argument, _Unknown):
+            raise _cannot_be_given(argument, f"which layer {layer.name!r} takes its input from")
+    return layer(*args, **kwargs)
+
+
+def _cannot_be_given(unknown: _Unknown, use: str) -> ValueError:
+    operation = unknown.operation
+    return ValueError(
+        f"tf_keras cannot be given operation {operation.name!r}, a {_name(type(operation))}, {use}"
+    )
+
+
+def _name(cls: type) -> str:
+    return f"{cls.__module__}.{cls.__name__}"
+
+
+def _directions(layer: keras.layers.Bidirectional):
+    """The two inner layers; their own names count on reload only."""
+    return layer.forward_layer, layer.backward_layer
+
+
+def _settings(layer: keras.layers.Layer, target: type) -> dict[str, Any]:
+    """The layer's configuration as the tf_keras class takes it.
+
+    Initializers are left out: the weights are copied.
+    """
+    config = layer.get_config()
+    known = _parameters(target)
+    settings = {}
+    for key, value in config.items():
+        if key.endswith("_initializer") or key == "build_config":
+            continue
+        if key == "dtype":
+            value = layer.dtype_policy.name
+        elif key.endswith(_SERIALIZED) and isinstance(value, dict):
+            value = {"class_name": value["class_name"], "config": value["config"]}
+        if key in known:
+            settings[key] = value
+        elif value and value != _default(type(layer), key):
+            raise ValueError(
+                f"tf_keras' {target.__name__} has no {key}, which layer {layer.name!r} sets to "
+                f"{value!r}"
+            )
+    return settings
+
+
+def _parameters(cls: type) -> set[str]:
+    """The keyword arguments of a layer class and of those it hands the rest to."""
+    # The last is taken by recurrent layers without being in a signature.
+    names = {"name", "trainable", "dtype", "zero_output_for_mask"}
+    for base in cls.__mro__:
+        if "__init__" in vars(base):
+            names.update(inspect.signature(base.__init__).parameters)
+    return names - {"self", "args", "kwargs"}
+
+
+def _default(cls: type, key: str):
+    for base in cls.__mro__:
+        if "__init__" in vars(base):
+            parameter = inspect.signature(base.__init__).parameters.get(key)
+            if parameter is not None:
+                return parameter.default
+    return None
