@@ -1,5 +1,7 @@
 """One small member of every architecture family of `keras.applications`."""
 
+import inspect
+
 import keras
 import numpy as np
 import pytest
@@ -20,8 +22,19 @@ SMALLEST_INPUT = {
     "ResNet50": 32,
     "ResNet50V2": 32,
     "VGG16": 32,
+    "VGG19": 32,
     "Xception": 71,
 }
+
+
+def test_no_architecture_family_is_missing():
+    public = vars(keras.applications).items()
+    modules = [item for name, item in public if inspect.ismodule(item) and name != "imagenet_utils"]
+    families = {name: item for name, item in public if inspect.isfunction(item)}
+    assert modules
+    for module in modules:
+        members = {name for name, make in families.items() if getattr(module, name, None) is make}
+        assert members & set(SMALLEST_INPUT), module.__name__
 
 
 @pytest.mark.parametrize("name", SMALLEST_INPUT)

@@ -176,6 +176,24 @@ def test_model_that_cannot_be_made_again_is_refused_by_name():
         tfqd.quantize_model(model, tfqd.Uniform(bits=4))
 
 
+class BuiltOnItsCall(keras.Model):
+    """Keras remembers the first argument's shape only, and the other's weights not."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.first, self.second = layers.Dense(3), layers.Dense(3)
+
+    def call(self, x, context):
+        return self.first(x) + self.second(context)
+
+
+def test_model_that_only_its_call_builds_is_told_to_have_a_build():
+    model = BuiltOnItsCall()
+    model(X, X)
+    with pytest.raises(ValueError, match=r"cannot be copied: .* and build\(\) where"):
+        tfqd.quantize_model(model, tfqd.Uniform(bits=4))
+
+
 class ForgetsItsUnits(keras.Model):
     """Makes another model than itself from its configuration."""
 

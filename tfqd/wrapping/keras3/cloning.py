@@ -56,7 +56,9 @@ def _copy_layer_state(old: keras.layers.Layer, new: keras.layers.Layer) -> None:
     store: dict = {}
     old.save_own_variables(store)
     if store:
-        new.load_own_variables({key: keras.ops.convert_to_numpy(v) for key, v in store.items()})
+        new.load_own_variables(
+            {k: v.numpy() if isinstance(v, keras.Variable) else v for k, v in store.items()}
+        )
     if hasattr(old, "save_assets"):
         with tempfile.TemporaryDirectory() as folder:
             old.save_assets(folder)
@@ -88,5 +90,6 @@ def _reason(error: Exception) -> str:
 def _cannot_be_copied(model: keras.Model, reason: str) -> ValueError:
     return ValueError(
         f"model {model.name!r} cannot be copied: {reason} A subclassed model or custom layer "
-        "needs get_config() and from_config() that make it again."
+        "needs get_config() and from_config() that make it again, and build() where its weights "
+        "do not follow from the shape of its first argument."
     )
