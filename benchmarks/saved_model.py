@@ -28,7 +28,7 @@ from rich.progress import track
 import tfqd
 
 _OUTPUT = flags.DEFINE_string("output", None, "JSON file for the results; printed anyway.")
-_ROUNDS = flags.DEFINE_integer("rounds", 100, "Counted rounds, after 10 to warm up.")
+_ROUNDS = flags.DEFINE_integer("rounds", 300, "Counted rounds, after 10 to warm up.")
 _LATENCY = flags.DEFINE_list("latency", ["dense", "convolutional"], "Models to time.")
 _SIZES = flags.DEFINE_list(
     "sizes", ["resnet8", "resnet50", "lstm", "transformer"], "Models to weigh."

@@ -104,7 +104,7 @@ def several_inputs():
         "user": keras.Input((), dtype="int64", name="user"),
     }
     seen = layers.Flatten()(layers.Conv2D(3, 2)(inputs["image"]))
-    known = layers.Embedding(12, 4)(inputs["user"])
+    known = layers.Embedding(120, 37)(inputs["user"])
     joined = layers.Concatenate()([seen, known])
     outputs = {"rating": layers.Dense(1)(joined), "next-item": layers.Dense(12)(joined)}
     return keras.Model(inputs, outputs)

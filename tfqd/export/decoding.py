@@ -3,9 +3,10 @@
 Loading a SavedModel, in TensorFlow Serving as in any other runtime, restores
 the checkpoint and then runs every resource's `_initialize`. `DecodedWeights` is
 such a resource: a variable that is in no checkpoint, filled from the packed
-codes. All weights share it, since each resource costs graph and loading time,
-and each lies at a multiple of 64 values, where TensorFlow cuts a tensor into
-parts without a copy.
+codes. Each resource costs graph and loading time, so weights share one where
+they can: at multiples of 64 values, TensorFlow cuts a tensor into parts without
+a copy. Of a weight whose size is no such multiple, the part would be copied at
+every call.
 """
 
 import math
@@ -18,6 +19,7 @@ import tensorflow as tf
 from tfqd.export.packing import Format, Packed, PackedTensor, plane_widths
 
 _ALIGNMENT = 64
+_CHEAP_TO_COPY = 4096
 
 
 class Storage(tf.Module):
@@ -48,11 +50,17 @@ class Storage(tf.Module):
         return [_decode(tensor, planes, numbers, tables) for tensor in self.tensors]
 
 
+def can_share(size: int) -> bool:
+    """Whether a weight of `size` values costs nothing in a resource with others."""
+    return size % _ALIGNMENT == 0 or size <= _CHEAP_TO_COPY
+
+
 class DecodedWeights(tf.saved_model.experimental.TrackableResource):
     """Weights in memory whose packed form is on disk.
 
     Args:
-        storage: holds the packed form; to be tracked by what is saved.
+        storage: holds the packed form; to be tracked by what is saved. Its
+            tensors are one, or several that `can_share`.
         dtype: floating-point type to hold the weights in.
     """
 
@@ -60,7 +68,8 @@ class DecodedWeights(tf.saved_model.experimental.TrackableResource):
         super().__init__()
         self._storage = storage
         self._dtype = dtype
-        self._lines = [-(-t.geometry.size // _ALIGNMENT) for t in storage.tensors]
+        self._shapes = [tensor.shape for tensor in storage.tensors]
+        self._lines = [-(-math.prod(shape) // _ALIGNMENT) for shape in self._shapes]
         # In a session, resources of equal names are one resource.
         self._shared_name = f"tfqd_{uuid.uuid4().hex}"
         # Made now: a handle first asked for in a traced function would be that function's.
@@ -68,15 +77,18 @@ class DecodedWeights(tf.saved_model.experimental.TrackableResource):
 
     def read(self) -> list[tf.Tensor]:
         """The weights, in `dtype`."""
-        lines = tf.raw_ops.ReadVariableOp(resource=self.resource_handle, dtype=self._dtype)
-        lines.set_shape(self._shape)
-        parts = tf.split(lines, self._lines)
-        shapes = [tensor.shape for tensor in self._storage.tensors]
-        return [_from_lines(part, shape) for part, shape in zip(parts, shapes, strict=True)]
+        value = tf.raw_ops.ReadVariableOp(resource=self.resource_handle, dtype=self._dtype)
+        value.set_shape(self._shape)
+        if len(self._shapes) == 1:
+            return [value]
+        parts = zip(tf.split(value, self._lines), self._shapes, strict=True)
+        return [_from_lines(lines, shape) for lines, shape in parts]
 
     @property
-    def _shape(self) -> list[int]:
-        return [sum(self._lines), _ALIGNMENT]
+    def _shape(self) -> tuple[int, ...]:
+        """Of a weight alone its own; of several, lines of 64 values."""
+        alone = len(self._shapes) == 1
+        return self._shapes[0] if alone else (sum(self._lines), _ALIGNMENT)
 
     def _create_resource(self):
         return tf.raw_ops.VarHandleOp(
@@ -84,8 +96,11 @@ class DecodedWeights(tf.saved_model.experimental.TrackableResource):
         )
 
     def _initialize(self):
-        weights = self._storage.decode()
-        value = tf.concat([_to_lines(tf.cast(w, self._dtype)) for w in weights], axis=0)
+        weights = [tf.cast(weight, self._dtype) for weight in self._storage.decode()]
+        if len(weights) == 1:
+            value = tf.reshape(weights[0], self._shape)
+        else:
+            value = tf.concat([_to_lines(weight) for weight in weights], axis=0)
         tf.raw_ops.AssignVariableOp(resource=self.resource_handle, value=value)
 
     def _destroy_resource(self):

@@ -1,14 +1,14 @@
 """A model as the TensorFlow object that a SavedModel is written from."""
 
 import pathlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Mapping
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from tfqd.compressed import CompressedModel, QuantizedTensor
-from tfqd.export.decoding import DecodedWeights, Storage
+from tfqd.export.decoding import DecodedWeights, Storage, can_share
 from tfqd.export.origin import Origin
 from tfqd.export.packing import pack_tensors
 
@@ -18,6 +18,36 @@ _CONSTANT_BYTES = 2**16
 
 # Decoding a resource needs as much memory again as its weights.
 _WEIGHTS_TOGETHER = 2**26
+
+
+class Weights(tf.Module):
+    """All weights of a model, packed, float and small, as functions read them.
+
+    Args:
+        compressed: the model's weights.
+        dtype: floating-point type to hold the quantized ones in.
+    """
+
+    def __init__(self, compressed: CompressedModel, dtype: tf.DType):
+        super().__init__()
+        quantized, rest = compressed.quantized, compressed.rest
+        large = [path for path, array in rest.items() if array.nbytes > _CONSTANT_BYTES]
+        self._constants = {path: rest[path] for path in rest if path not in large}
+        self._float_paths = large
+        self._floats = [tf.Variable(rest[path], trainable=False) for path in large]
+        self._groups = _groups(quantized)
+        packed = [pack_tensors(quantized[path] for path in paths) for paths in self._groups]
+        self._storages = [Storage(tensors) for tensors in packed]
+        self._decoded = [DecodedWeights(storage, dtype) for storage in self._storages]
+
+    def read(self) -> dict[str, tf.Tensor]:
+        """The weights by path."""
+        values = {path: tf.constant(array) for path, array in self._constants.items()}
+        for path, variable in zip(self._float_paths, self._floats, strict=True):
+            values[path] = variable.read_value()
+        for paths, decoded in zip(self._groups, self._decoded, strict=True):
+            values.update(zip(paths, decoded.read(), strict=True))
+        return values
 
 
 class ServedModel(tf.Module):
@@ -33,16 +63,8 @@ class ServedModel(tf.Module):
 
     def __init__(self, origin: Origin, dtype: tf.DType):
         super().__init__()
-        compressed = origin.compressed
-        groups = _groups(compressed.quantized.values())
-        self.storages = [Storage(pack_tensors(tensors)) for tensors in groups]
-        self.decoded = [DecodedWeights(storage, dtype) for storage in self.storages]
-        self.floats = [
-            tf.Variable(array, trainable=False)
-            for array in compressed.rest.values()
-            if array.nbytes > _CONSTANT_BYTES
-        ]
-        self.serve = _serving_function(origin, self.decoded, self.floats)
+        self.weights = Weights(origin.compressed, dtype)
+        self.serve = _serving_function(origin, self.weights)
 
     def save(self, folder: pathlib.Path) -> None:
         """Writes the SavedModel, with ``serving_default`` and the function ``serve``."""
@@ -51,23 +73,22 @@ class ServedModel(tf.Module):
         tf.saved_model.save(self, str(folder), signatures=self.serve, options=options)
 
 
-def _groups(tensors: Iterable[QuantizedTensor]) -> Iterator[list[QuantizedTensor]]:
-    """The tensors in order, in as few groups as memory allows."""
-    group: list[QuantizedTensor] = []
-    weights = 0
-    for tensor in tensors:
-        if group and weights + tensor.size > _WEIGHTS_TOGETHER:
-            yield group
-            group, weights = [], 0
-        group.append(tensor)
-        weights += tensor.size
-    if group:
-        yield group
+def _groups(tensors: Mapping[str, QuantizedTensor]) -> list[list[str]]:
+    """The paths of the tensors that are decoded into each resource."""
+    groups = [[path] for path, tensor in tensors.items() if not can_share(tensor.size)]
+    room = 0
+    for path, tensor in tensors.items():
+        if not can_share(tensor.size):
+            continue
+        if tensor.size > room:
+            groups.append([])
+            room = max(_WEIGHTS_TOGETHER, tensor.size)
+        groups[-1].append(path)
+        room -= tensor.size
+    return groups
 
 
-def _serving_function(
-    origin: Origin, decoded: list[DecodedWeights], floats: list[tf.Variable]
-) -> tf.types.experimental.ConcreteFunction:
+def _serving_function(origin: Origin, weights: Weights) -> tf.types.experimental.ConcreteFunction:
     model, signature = origin.plain, origin.signature
     seeds = _seeds(model)
 
@@ -76,9 +97,9 @@ def _serving_function(
         # Added rather than handed to the constructor, which would cast each
         # value to its variable's type: weights of short types stay short.
         scope = keras.StatelessScope(initialize_variables=False)
-        values = _values(origin.compressed, decoded, floats)
-        for variable, value in zip(model.weights, values, strict=True):
-            scope.add_update((variable, value))
+        values = weights.read()
+        for variable, path in zip(model.weights, origin.compressed.tensors, strict=True):
+            scope.add_update((variable, values[path]))
         for variable, value in seeds:
             scope.add_update((variable, tf.constant(value)))
         with scope:
@@ -86,19 +107,6 @@ def _serving_function(
         return {name: _widened(output) for name, output in outputs.items()}
 
     return serve.get_concrete_function(**{spec.name: spec for spec in signature.inputs})
-
-
-def _values(compressed: CompressedModel, decoded, floats) -> Iterator[tf.Tensor]:
-    """The tensors of all weights, in the model's order."""
-    quantized = (weight for resource in decoded for weight in resource.read())
-    variables = iter(floats)
-    for tensor in compressed.tensors.values():
-        if isinstance(tensor, QuantizedTensor):
-            yield next(quantized)
-        elif tensor.nbytes > _CONSTANT_BYTES:
-            yield next(variables).read_value()
-        else:
-            yield tf.constant(tensor)
 
 
 def _seeds(model: keras.Model) -> list[tuple[keras.Variable, np.ndarray]]:
