@@ -70,8 +70,7 @@ def codebook(
         values, codes, buckets = _assign(clipped, ascending, bucketing, scaling, training)
 
         def gradient(upstream):
-            weighted = to_buckets(upstream, bucketing, fill="zero") * buckets.scale
-            sums = _sum_by_code(weighted, codes, points.shape[0])
+            sums = _point_gradient(upstream, codes, buckets, bucketing, points.shape[0])
             to_points = tf.gather(sums, tf.math.invert_permutation(order))
             return pass_gradient(weights, upstream, clip), to_points
 
@@ -148,11 +147,20 @@ def _assign(
     return *nearest(cut, buckets, ascending, training), buckets
 
 
+def _point_gradient(upstream, codes, buckets: Range, bucketing, levels: int) -> tf.Tensor:
+    """Eq. 6: the sum over each code of alpha times the upstream gradient."""
+    cut = to_buckets(upstream, bucketing, fill="zero")
+    if bucketing.channels_last or not levels <= bucketing.length <= _RUN_LENGTH:
+        return _sum_by_code(cut * buckets.scale, codes, levels)
+    # Alpha is the bucket's, so it may wait for the bucket's sums, which are fewer.
+    sums = _sums_in_runs(cut, codes, bucketing.length, levels)
+    return tf.reduce_sum(sums * tf.reshape(buckets.scale, [-1, 1]), axis=0)
+
+
 def _sum_by_code(values: tf.Tensor, codes: tf.Tensor, levels: int) -> tf.Tensor:
     """The sum of the values of each code: float32 [levels].
 
-    Summed in runs first, each by one thread: the order is the same each time,
-    and less is rounded than in one long sum.
+    Summed in runs first: less is rounded than in one long sum.
     """
     values, codes = tf.reshape(values, [-1]), tf.reshape(codes, [-1])
     size = values.shape[0]
@@ -160,11 +168,19 @@ def _sum_by_code(values: tf.Tensor, codes: tf.Tensor, levels: int) -> tf.Tensor:
     sums = []
     for part, length in ((slice(0, whole), _RUN_LENGTH), (slice(whole, size), size - whole)):
         if part.start < part.stop:
-            runs = tf.raw_ops.DenseBincount(
-                input=tf.reshape(codes[part], [-1, length]),
-                size=levels,
-                weights=tf.reshape(values[part], [-1, length]),
-                binary_output=False,
-            )
+            runs = _sums_in_runs(values[part], codes[part], length, levels)
             sums.append(tf.reduce_sum(runs, axis=0))
     return tf.add_n(sums)
+
+
+def _sums_in_runs(values, codes, length: int, levels: int) -> tf.Tensor:
+    """The sums of each run of `length` values: float32 [runs, levels].
+
+    One thread sums a run, so that the order is the same each time.
+    """
+    return tf.raw_ops.DenseBincount(
+        input=tf.reshape(codes, [-1, length]),
+        size=levels,
+        weights=tf.reshape(values, [-1, length]),
+        binary_output=False,
+    )
