@@ -140,14 +140,14 @@ def test_short_types_compute_shortly_and_say_what_they_cost(tmp_path, case, dtyp
         assert np.abs(output - expected).max() <= tolerance * np.abs(expected).max()
 
 
-def test_mixed_precision_is_kept_or_lifted(tmp_path):
+@pytest.mark.parametrize("dtype", [None, "float32", "bfloat16"])
+def test_mixed_precision_is_kept_lifted_or_carried_through(tmp_path, dtype):
     policy = keras.dtype_policies.DTypePolicy("mixed_bfloat16")
     stack = [keras.Input((20,)), layers.Dense(64, dtype=policy), layers.Dense(5, dtype=policy)]
     quantized = tfqd.quantize_model(keras.Sequential(stack), tfqd.Uniform(bits=4))
-    kept = tfqd.export.saved_model(quantized, tmp_path / "kept")
-    lifted = tfqd.export.saved_model(quantized, tmp_path / "lifted", dtype="bfloat16")
-    assert kept.tolerance == lifted.tolerance == 5e-2
-    assert max(kept.largest_difference, lifted.largest_difference) < 1e-2
+    verification = tfqd.export.saved_model(quantized, tmp_path, dtype=dtype)
+    assert verification.tolerance == 5e-2
+    assert verification.largest_difference < 2e-2
 
 
 def test_warm_up_requests_are_written(tmp_path):
@@ -189,6 +189,7 @@ def test_packed_bytes_on_disk_and_seven_times_smaller_than_float(tmp_path):
         ({"version": 0}, "version must be a positive integer; got 0"),
         ({"version": "1"}, "version must be a positive integer; got '1'"),
         ({"dtype": "int8"}, "dtype must be None or one of 'float32', 'bfloat16', 'float16'"),
+        ({"tolerance": 0}, "tolerance must be None or a positive finite number; got 0"),
         ({"warmup": np.ones((2, 3))}, r"warmup: input 'features' must be float32 of shape"),
         ({"probes": np.ones((2, 3))}, r"probes: input 'features' must be float32 of shape"),
         ({"probes": np.full((2, 20), np.nan)}, "is NaN or infinite on the probes"),
@@ -221,6 +222,14 @@ def test_a_version_is_never_overwritten(tmp_path):
     with pytest.raises(ValueError, match=message):
         tfqd.export.saved_model(quantized, tmp_path)
     assert bytes_of(tmp_path) == before
+
+
+def test_the_tolerance_can_be_set_and_is_kept(tmp_path):
+    verification = tfqd.export.saved_model(unfaithful(), tmp_path / "served", tolerance=0.01)
+    assert verification.largest_difference == pytest.approx(1e-3, rel=1e-2)
+    assert tfqd.export.verify(tmp_path / "served") == verification
+    tfqd.export.keras(DENSE.quantized(), tmp_path / "model.keras", tolerance=0.5)
+    assert tfqd.export.verify(tmp_path / "model.keras").tolerance == 0.5
 
 
 def test_an_export_that_answers_otherwise_is_removed(tmp_path):

@@ -10,13 +10,17 @@ import keras
 from tfqd.compressed import CompressedModel
 from tfqd.export import probes as probing
 from tfqd.export.origin import origin_of
-from tfqd.export.precision import tolerance_of
+from tfqd.export.precision import check_tolerance, tolerance_of
 from tfqd.export.staging import new_file
 from tfqd.export.verification import PROBES_IN_ZIP, Verification, verify_keras
 
 
 def write_keras(
-    model: keras.Model | CompressedModel, path: str | os.PathLike, *, probes: Any = None
+    model: keras.Model | CompressedModel,
+    path: str | os.PathLike,
+    *,
+    probes: Any = None,
+    tolerance: float | None = None,
 ) -> Verification:
     """Writes a plain Keras model that holds the quantized values as floats.
 
@@ -30,21 +34,26 @@ def write_keras(
         probes: inputs to hold the file against the model by, as the model takes
             them; random ones that fit its inputs when None. They are kept in the
             file for `verify`.
+        tolerance: the largest difference to let pass, relative to the largest
+            output; None for 1e-5, or 1e-2 and 5e-2 where layers compute in
+            float16 and bfloat16.
 
     Returns:
         How exactly the file answers.
 
     Raises:
         TypeError: when `model` is something else.
-        ValueError: for another suffix, or a model that cannot be rebuilt.
+        ValueError: for another suffix, bad arguments, or a model that cannot be
+            rebuilt.
         VerificationError: a ValueError, when the file answers otherwise.
         OSError: when the file cannot be written.
     """
     path = pathlib.Path(path)
     if path.suffix != ".keras":
         raise ValueError(f"path must end in .keras; got {str(path)!r}")
+    check_tolerance(tolerance)
     origin = origin_of(model, probes)
-    tolerance = tolerance_of(origin.compressed.architecture)
+    tolerance = tolerance or tolerance_of(origin.compressed.architecture)
     with new_file(path) as file:
         origin.plain.save(file)
         with zipfile.ZipFile(file, "a") as archive:

@@ -1,5 +1,6 @@
 """The floating-point types that a model computes in, and how exact they are."""
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -39,6 +40,15 @@ def with_compute_type(architecture: dict[str, Any], dtype: str) -> dict[str, Any
         return {key: rewritten(part) for key, part in value.items()}
 
     return rewritten(architecture)
+
+
+def check_tolerance(tolerance) -> None:
+    """Raises ValueError unless `tolerance` is None or a positive finite number."""
+    if tolerance is None:
+        return
+    number = isinstance(tolerance, int | float) and not isinstance(tolerance, bool)
+    if not number or not 0 < tolerance < math.inf:
+        raise ValueError(f"tolerance must be None or a positive finite number; got {tolerance!r}")
 
 
 def tolerance_of(architecture: dict[str, Any]) -> float:

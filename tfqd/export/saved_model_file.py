@@ -10,7 +10,7 @@ import tensorflow as tf
 from tfqd.compressed import CompressedModel
 from tfqd.export import probes as probing
 from tfqd.export.origin import computing_in, origin_of
-from tfqd.export.precision import check_compute_type, tolerance_of
+from tfqd.export.precision import check_compute_type, check_tolerance, tolerance_of
 from tfqd.export.serving import ServedModel
 from tfqd.export.staging import new_folder
 from tfqd.export.verification import PROBES_IN_FOLDER, Verification, verify_saved_model
@@ -25,6 +25,7 @@ def write_saved_model(
     dtype: str | None = None,
     warmup: Any = None,
     probes: Any = None,
+    tolerance: float | None = None,
 ) -> Verification:
     """Writes ``path/version/`` as TensorFlow Serving loads it.
 
@@ -50,6 +51,9 @@ def write_saved_model(
         probes: inputs to hold the file against the model by, as the model takes
             them; random ones that fit its inputs when None. They are kept in the
             folder for `verify`.
+        tolerance: the largest difference to let pass, relative to the largest
+            output; None for 1e-5, or 1e-2 and 5e-2 where layers compute in
+            float16 and bfloat16.
 
     Returns:
         How exactly the SavedModel answers, which says what `dtype` costs.
@@ -67,13 +71,15 @@ def write_saved_model(
     True
     """
     check_compute_type(dtype)
+    check_tolerance(tolerance)
     folder = _version_folder(path, version)
     origin = origin_of(model, probes)
     requests = None if warmup is None else origin.signature.check(warmup, "warmup")
-    if dtype is not None:
-        origin = computing_in(origin, dtype)
-    tolerance = tolerance_of(origin.compressed.architecture)
-    served = ServedModel(origin, tf.as_dtype(dtype or "float32"))
+    computing = origin if dtype is None else computing_in(origin, dtype)
+    tolerance = tolerance or max(
+        tolerance_of(each.compressed.architecture) for each in (origin, computing)
+    )
+    served = ServedModel(computing, tf.as_dtype(dtype or "float32"))
     with new_folder(folder) as staged:
         served.save(staged)
         if requests is not None:
