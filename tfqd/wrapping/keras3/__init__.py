@@ -2,8 +2,9 @@
 
 `substitution` runs an untouched layer with quantized values in place of its
 variables; `model` and `layer` put it into a model and into a wrapper for one
-layer; `cloning` copies models; `ends` finds a model's first and last weighted
-layers; `compression` reads the result out and `rebuilding` makes models of it.
+layer; `cloning` copies models by their `configuration`; `signature` knows their
+inputs; `ends` finds a model's first and last weighted layers; `compression`
+reads the result out, `rebuilding` and `stripping` make plain models of it.
 """
 
 from tfqd.wrapping.keras3.compression import compress as compress
