@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import tfqd
+from tfqd.compressed import write_archive
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(32, 8, 6)).astype(np.float32)
@@ -123,7 +124,8 @@ def test_a_lambda_in_the_architecture_is_refused(tmp_path):
     model = keras.Sequential(
         [keras.Input((6,)), keras.layers.Dense(3), keras.layers.Lambda(lambda x: x + 1)]
     )
-    tfqd.save(tfqd.quantize_model(model, tfqd.Uniform()), tmp_path / "m.tfqd")
+    compressed = tfqd.compress(tfqd.quantize_model(model, tfqd.Uniform()))
+    write_archive(compressed, tmp_path / "m.tfqd")
     with pytest.raises(ValueError, match=r"Lambda|lambda"):
         tfqd.load(tmp_path / "m.tfqd")
 
@@ -131,7 +133,7 @@ def test_a_lambda_in_the_architecture_is_refused(tmp_path):
 def test_tensors_that_do_not_fit_the_architecture_are_refused(tmp_path):
     compressed = tfqd.compress(tfqd.quantize_model(recurrent(), tfqd.Uniform()))
     fewer = dict(list(compressed.tensors.items())[:-1])
-    tfqd.save(
+    write_archive(
         tfqd.CompressedModel(fewer, compressed.architecture, compressed.keras_version),
         tmp_path / "m.tfqd",
     )

@@ -64,7 +64,8 @@ def save(
         if compressed.architecture is None:
             write_archive(compressed, file, **options)
             return None
-        origin = origin_of(compressed, probes, None if model is compressed else model)
+        oracle = None if isinstance(model, CompressedModel) else model
+        origin = origin_of(compressed, probes, oracle)
         if (rest_dtype, scale_dtype) != ("float32", "float32"):
             write_archive(compressed, file, **options)
             origin = _answered_by(read_archive(file), origin)
