@@ -153,3 +153,12 @@ def test_a_model_that_is_not_quantized_is_refused(tmp_path):
     with pytest.raises(ValueError, match="is not quantized"):
         tfqd.save(recurrent(), tmp_path / "m.tfqd")
     assert not list(tmp_path.iterdir())
+
+
+def test_a_symbolic_link_is_followed_not_replaced(tmp_path):
+    target, link = tmp_path / "stored.tfqd", tmp_path / "current.tfqd"
+    target.write_bytes(b"old")
+    link.symlink_to(target)
+    tfqd.save(tfqd.quantize_model(recurrent(), tfqd.Uniform()), link)
+    assert link.is_symlink()
+    assert tfqd.load(target).count_params() == recurrent().count_params()

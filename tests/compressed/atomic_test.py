@@ -10,7 +10,7 @@ import sys
 import pytest
 from compressed_examples import assert_equal_models, small_model
 
-from tfqd.compressed import read_archive, write_archive
+from tfqd.compressed import atomic, read_archive, write_archive
 from tfqd.compressed.atomic import replace_file
 
 ROOT = pathlib.Path(__file__).parents[2]
@@ -83,7 +83,7 @@ def test_failed_saves_leave_the_old_file_and_no_other(path, monkeypatch, call):
         raise OSError("no space left on device")
 
     if call == "write":
-        monkeypatch.setattr(os, "fdopen", lambda *args, **_: FullDisk(args[0]))
+        monkeypatch.setattr(atomic, "open", FullDisk, raising=False)
     else:
         monkeypatch.setattr(os, call, fail)
     with pytest.raises(OSError, match="no space left"):
@@ -96,14 +96,14 @@ def test_failed_saves_leave_the_old_file_and_no_other(path, monkeypatch, call):
 class FullDisk:
     """A file that takes nothing."""
 
-    def __init__(self, descriptor):
-        self.descriptor = descriptor
+    def __init__(self, path, mode):
+        os.close(os.open(path, os.O_CREAT | os.O_WRONLY))
 
     def __enter__(self):
         return self
 
     def __exit__(self, *_):
-        os.close(self.descriptor)
+        """Nothing is open."""
 
     def writelines(self, _):
         raise OSError("no space left on device")

@@ -8,13 +8,13 @@ import sys
 import pytest
 from source_tree import ROOT
 
-from tfqd.export.staging import new_file, new_folder
+from tfqd.compressed.atomic import new_file
+from tfqd.export.staging import new_folder
 
-# The module alone: importing the package takes seconds.
 KILLED = """
-import os, pathlib, runpy, signal
-staging = runpy.run_path("tfqd/export/staging.py")
-with staging["{stage}"](pathlib.Path("{path}")) as staged:
+import importlib, os, pathlib, signal
+module = importlib.import_module("{module}")
+with getattr(module, "{stage}")(pathlib.Path("{path}")) as staged:
     (staged / "part" if staged.is_dir() else staged).write_bytes(b"half")
     os.kill(os.getpid(), signal.SIGKILL)
 """
@@ -35,7 +35,7 @@ def fail(stage, path, error=RuntimeError):
 
 
 def kill(stage, path):
-    code = KILLED.format(stage=stage.__name__, path=path)
+    code = KILLED.format(module=stage.__module__, stage=stage.__name__, path=path)
     run = subprocess.run([sys.executable, "-c", code], cwd=ROOT)
     assert run.returncode == -signal.SIGKILL
 

@@ -2,45 +2,55 @@
 
 import contextlib
 import os
+import pathlib
 import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 
 def replace_file(path: str | os.PathLike, chunks: Iterable[bytes]) -> None:
-    """Writes `chunks` to `path` such that no reader and no crash sees a part of them.
-
-    The bytes go to a new file in the same folder, reach the disk, and take the
-    name at once; then the folder reaches the disk. When anything fails the new
-    file is removed and the old one, if there was one, is as before. A symbolic
-    link is followed, not replaced.
+    """Writes `chunks` to `path` as `new_file` does.
 
     Raises:
         OSError: when the folder is missing, not writable or full.
     """
-    target = os.path.realpath(path)
-    folder = os.path.dirname(target)
-    temporary = os.path.join(folder, f".tfqd-{secrets.token_hex(8)}.tmp")
-    # Opened by hand, not by tempfile, so that the file's mode follows the umask.
-    binary = getattr(os, "O_BINARY", 0)
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | binary, 0o666)
+    with new_file(path) as temporary, open(temporary, "xb") as file:
+        file.writelines(chunks)
+
+
+@contextlib.contextmanager
+def new_file(path: str | os.PathLike) -> Iterator[pathlib.Path]:
+    """A file to write, which replaces `path` when the block ends without an error.
+
+    It stands in the same folder and has the same suffix; it reaches the disk and
+    takes the name at once, then the folder reaches the disk. When anything fails
+    it is removed, and the file at `path`, if there was one, is as before. A
+    symbolic link is followed, not replaced.
+
+    Raises:
+        OSError: when it cannot be written.
+    """
+    target = pathlib.Path(os.path.realpath(path))
+    temporary = beside(target)
     try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.writelines(chunks)
-            file.flush()
-            os.fsync(file.fileno())
+        yield temporary
+        sync(temporary)
         os.replace(temporary, target)
     except BaseException:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(temporary)
+        temporary.unlink(missing_ok=True)
         raise
-    _sync_folder(folder)
+    sync(target.parent)
 
 
-def _sync_folder(folder: str) -> None:
-    """Makes the new name durable; folders cannot be opened on Windows."""
-    if not hasattr(os, "O_DIRECTORY"):
+def beside(path: pathlib.Path) -> pathlib.Path:
+    """An unused name in the same folder, with the same suffix."""
+    return path.with_name(f".tfqd-{secrets.token_hex(8)}{path.suffix}")
+
+
+def sync(path: str | os.PathLike) -> None:
+    """Makes a file or a folder durable; folders cannot be opened on Windows."""
+    if os.path.isdir(path) and not hasattr(os, "O_DIRECTORY"):
         return
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:

@@ -11,9 +11,9 @@ import numpy as np
 import tensorflow as tf
 
 from tfqd.compressed import CompressedModel, read_archive, write_archive
+from tfqd.compressed.atomic import new_file
 from tfqd.export import probes as probing
 from tfqd.export.origin import Origin, origin_of
-from tfqd.export.staging import new_file
 from tfqd.export.verification import Verification, verify_archive
 from tfqd.version import __version__
 from tfqd.wrapping import compress, model_from_compressed

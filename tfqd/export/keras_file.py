@@ -8,10 +8,10 @@ from typing import Any
 import keras
 
 from tfqd.compressed import CompressedModel
+from tfqd.compressed.atomic import new_file
 from tfqd.export import probes as probing
 from tfqd.export.origin import origin_of
 from tfqd.export.precision import check_tolerance, tolerance_of
-from tfqd.export.staging import new_file
 from tfqd.export.verification import PROBES_IN_ZIP, Verification, verify_keras
 
 
