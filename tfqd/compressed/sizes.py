@@ -68,37 +68,38 @@ def tensor_size(tensor: QuantizedTensor | np.ndarray) -> Size:
         return Size(tensor.size, 8.0 * tensor.itemsize, 0.0, 0.0, *[tensor.nbytes] * 3)
     counts = code_counts(tensor)
     mean = huffman.mean_length(counts)
-    points = 0 if tensor.points is None else tensor.levels
     return Size(
         weights=tensor.size,
         bits=tensor.bits,
         entropy=huffman.entropy(counts),
         huffman=mean,
         float_bytes=4 * tensor.size,
-        fixed_bytes=fixed_length_bytes(
-            tensor.bucketing, tensor.bits, tensor.offset is not None, points
-        ),
+        fixed_bytes=_fixed_bytes(tensor),
         paper_bytes=mean * tensor.size / 8 + paper_scale_bytes(tensor),
     )
 
 
 def model_size(model: CompressedModel) -> Size:
     """The sizes of a whole model, with one Huffman code over the pooled codes."""
-    quantized = list(model.quantized.values())
-    sizes = [tensor_size(tensor) for tensor in model.tensors.values()]
+    quantized, rest = model.quantized.values(), model.rest.values()
     counts = pooled_counts(quantized)
     weights = sum(tensor.size for tensor in quantized)
     mean = huffman.mean_length(counts)
-    float_rest = sum(array.nbytes for array in model.rest.values())
+    float_rest = sum(array.nbytes for array in rest)
     return Size(
-        weights=sum(size.weights for size in sizes),
+        weights=weights + sum(array.size for array in rest),
         bits=sum(tensor.bits * tensor.size for tensor in quantized) / max(1, weights),
         entropy=huffman.entropy(counts),
         huffman=mean,
-        float_bytes=sum(size.float_bytes for size in sizes),
-        fixed_bytes=sum(size.fixed_bytes for size in sizes),
+        float_bytes=float_rest + 4 * weights,
+        fixed_bytes=float_rest + sum(map(_fixed_bytes, quantized)),
         paper_bytes=float_rest + mean * weights / 8 + sum(map(paper_scale_bytes, quantized)),
     )
+
+
+def _fixed_bytes(tensor: QuantizedTensor) -> int:
+    points = 0 if tensor.points is None else tensor.levels
+    return fixed_length_bytes(tensor.bucketing, tensor.bits, tensor.offset is not None, points)
 
 
 def code_counts(tensor: QuantizedTensor) -> np.ndarray:
