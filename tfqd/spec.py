@@ -129,6 +129,14 @@ class Codebook(Spec):
         _check_choice("init", self.init, INITS)
 
 
+def uniform_like(spec: Spec, bits: int) -> Uniform:
+    """A uniform grid of `bits` in the same buckets as `spec`."""
+    if isinstance(spec, Uniform):
+        return dataclasses.replace(spec, bits=bits)
+    shared = {field.name: getattr(spec, field.name) for field in dataclasses.fields(Spec)}
+    return Uniform(**{**shared, "bits": bits})
+
+
 _KINDS = {cls.kind: cls for cls in (Uniform, Codebook)}
 
 

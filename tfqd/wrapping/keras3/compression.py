@@ -25,7 +25,8 @@ def compress(model: keras.Model) -> CompressedModel:
     for name, variable in zip(names, weights, strict=True):
         check_finite(variable)
         entry = quantized.get(id(variable))
-        tensors[name] = variable.numpy() if entry is None else _quantized_tensor(entry)
+        floating = entry is None or entry.active is None
+        tensors[name] = variable.numpy() if floating else _quantized_tensor(entry)
     return CompressedModel(tensors, _architecture(model))
 
 
@@ -36,13 +37,13 @@ def _architecture(model: keras.Model) -> dict[str, Any] | None:
 
 
 def _quantized_tensor(entry: QuantizedVariable) -> QuantizedTensor:
-    spec = entry.quantizer.spec
+    spec = entry.active.spec
     encoding = entry.encode()
     return QuantizedTensor(
         codes=encoding.codes,
         bits=spec.bits,
         levels=spec.levels,
-        bucketing=entry.quantizer.bucketing(entry.variable.shape),
+        bucketing=entry.active.bucketing(entry.variable.shape),
         scale=encoding.scale,
         offset=encoding.offset,
         points=encoding.points,

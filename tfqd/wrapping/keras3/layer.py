@@ -124,6 +124,7 @@ class Quantizer(keras.layers.Layer):
         self.channel_axes = tuple(channel_axes)
         self._quantizer = quantizer_for(spec, self.channel_axes)
         self._variable_ref = None
+        self._entry: QuantizedVariable | None = None
 
     def build(self, input_shape):
         if any(dimension is None for dimension in input_shape):
@@ -146,13 +147,19 @@ class Quantizer(keras.layers.Layer):
     @property
     def quantized_variables(self) -> list[QuantizedVariable]:
         """The variable that this layer was called on, if it was one."""
-        if self._variable is None:
+        variable = self._variable
+        if variable is None:
             return []
-        return [QuantizedVariable(self._variable, self._quantizer, self._state)]
+        if self._entry is None or self._entry.variable is not variable:
+            self._entry = QuantizedVariable(variable, self._quantizer, self._state)
+        return [self._entry]
 
     def call(self, inputs, training=None):
         with AutocastScope(None):
-            quantized = self._quantizer(tf.cast(inputs, tf.float32), training, self._state)
+            active = self._quantizer if self._entry is None else self._entry.active
+            if active is None:
+                return inputs
+            quantized = active(tf.cast(inputs, tf.float32), training, self._state)
         return tf.cast(quantized, inputs.dtype)
 
     def _remember(self, variable: keras.Variable) -> None:

@@ -62,6 +62,7 @@ class QuantizedModel(SubstitutedCall, keras.Model):
                 {
                     "index": index[id(entry.variable)],
                     "trainable": all(each.trainable for each in entry.state.values()),
+                    "bits": entry.bits,
                     **entry.quantizer.get_config(),
                 }
                 for entry in self.quantized_variables
@@ -81,6 +82,7 @@ class QuantizedModel(SubstitutedCall, keras.Model):
         }
         quantized = cls(model, quantizers, **config)
         for entry, old in zip(quantized.quantized_variables, saved, strict=True):
+            entry.set_bits(old["bits"])
             for variable in entry.state.values():
                 variable.trainable = old["trainable"]
         return quantized

@@ -10,29 +10,63 @@ handed to the owner.
 
 import functools
 import inspect
-from typing import NamedTuple
 
 import keras
 import tensorflow as tf
 from keras.src.backend.common.variables import AutocastScope
 
-from tfqd.quantizers import Quantizer
+from tfqd.quantizers import Quantizer, quantizer_for
+from tfqd.spec import uniform_like
 
 
-class QuantizedVariable(NamedTuple):
-    """A variable with its quantizer and the quantizer's own variables by role."""
+class QuantizedVariable:
+    """A variable with its quantizer and the quantizer's own variables by role.
 
-    variable: keras.Variable
-    quantizer: Quantizer
-    state: dict[str, keras.Variable]
+    variable: the float variable.
+    quantizer: what its spec asks for.
+    state: the quantizer's own variables by role.
+    active: the quantizer in force: `quantizer`, unless a schedule trains with
+        other bits for a while (`set_bits`); None leaves the variable float.
+    """
+
+    def __init__(self, variable: keras.Variable, quantizer: Quantizer, state: dict):
+        self.variable = variable
+        self.quantizer = quantizer
+        self.state = state
+        self.active: Quantizer | None = quantizer
+
+    @property
+    def bits(self) -> int | None:
+        """Bits per weight in force; None for float."""
+        return None if self.active is None else self.active.spec.bits
+
+    def set_bits(self, bits: int | None) -> None:
+        """Puts `bits`, but no fewer than the spec's own, in force; None for float.
+
+        With more bits than its own a variable is rounded to a uniform grid in
+        the same buckets. Graphs that were traced before do not change.
+        """
+        own = self.quantizer
+        if bits is None:
+            self.active = None
+            return
+        uniform = uniform_like(own.spec, bits)
+        finer = uniform.bits > own.spec.bits
+        self.active = quantizer_for(uniform, own.channel_axes) if finer else own
+
+    def initialize(self) -> None:
+        """Sets the quantizer's variables to what suits the variable as it is now."""
+        self.quantizer.initialize(float_value(self.variable), self.state)
 
     def quantize(self, training) -> tf.Tensor:
         """The variable's quantized value, float32."""
-        return self.quantizer(float_value(self.variable), training, self.state)
+        value = float_value(self.variable)
+        return value if self.active is None else self.active(value, training, self.state)
 
     def encode(self):
-        """The variable's `tfqd.quantizers.base.Encoding` (eagerly)."""
-        return self.quantizer.encode(float_value(self.variable), self.state)
+        """The variable's `tfqd.quantizers.base.Encoding` (eagerly); None for float."""
+        value = float_value(self.variable)
+        return None if self.active is None else self.active.encode(value, self.state)
 
 
 def float_value(variable: keras.Variable) -> tf.Tensor:

@@ -1,0 +1,85 @@
+"""Other bits than the spec's own, for a while."""
+
+import keras
+import numpy as np
+import pytest
+
+import tfqd
+
+SPECS = [
+    tfqd.Uniform(bits=2, bucket_size=16),
+    tfqd.Uniform(bits=2, bucket_size=16, scaling="symmetric", layout="channel"),
+    tfqd.Codebook(bits=2, bucket_size=16),
+]
+
+
+@pytest.fixture
+def model():
+    keras.utils.set_random_seed(3)
+    return keras.Sequential(
+        [keras.Input((6,)), keras.layers.Dense(8, activation="relu"), keras.layers.Dense(3)]
+    )
+
+
+def with_bits(model, spec, bits):
+    quantized = tfqd.quantize_model(model, spec)
+    for entry in quantized.quantized_variables:
+        entry.set_bits(bits)
+    return quantized
+
+
+X = np.random.default_rng(0).normal(size=(5, 6)).astype("float32")
+
+
+@pytest.mark.parametrize("spec", SPECS)
+def test_more_bits_round_to_a_uniform_grid_in_the_same_buckets(model, spec):
+    finer = tfqd.Uniform(bits=5, bucket_size=16, scaling=spec.scaling, layout=spec.layout)
+    expected = tfqd.quantize_model(model, finer)
+    np.testing.assert_array_equal(with_bits(model, spec, 5)(X), expected(X))
+
+
+@pytest.mark.parametrize("spec", SPECS)
+def test_fewer_bits_than_its_own_are_its_own(model, spec):
+    expected = tfqd.quantize_model(model, spec)
+    np.testing.assert_array_equal(with_bits(model, spec, 1)(X), expected(X))
+
+
+@pytest.mark.parametrize("spec", SPECS)
+def test_none_is_the_float_model(model, spec):
+    np.testing.assert_array_equal(with_bits(model, spec, None)(X), model(X))
+
+
+@pytest.mark.parametrize("bits", [None, 5])
+def test_what_is_compressed_is_what_the_forward_pass_computes(model, bits):
+    quantized = with_bits(model, SPECS[2], bits)
+    tensors = tfqd.compress(quantized).dequantize()
+    for weights, plain in zip(tensors.values(), model.weights, strict=True):
+        plain.assign(weights)
+    np.testing.assert_array_equal(quantized(X), model(X))
+
+
+@pytest.mark.parametrize("bits", [None, 5])
+def test_a_saved_model_keeps_the_bits_in_force(model, bits, tmp_path):
+    quantized = with_bits(model, SPECS[0], bits)
+    quantized.save(tmp_path / "model.keras")
+    reloaded = keras.models.load_model(tmp_path / "model.keras")
+    np.testing.assert_array_equal(reloaded(X), quantized(X))
+    assert [entry.bits for entry in reloaded.quantized_variables] == [bits, bits]
+
+
+@pytest.mark.parametrize("bits", [0, 9, 2.5, True])
+def test_bits_that_are_none_are_refused(model, bits):
+    (entry, _) = tfqd.quantize_model(model, SPECS[0]).quantized_variables
+    with pytest.raises(ValueError, match="bits must be an integer from 1 to 8"):
+        entry.set_bits(bits)
+
+
+def test_a_quantizer_layer_uses_the_bits_in_force():
+    layer = tfqd.layers.Quantizer(tfqd.Uniform(bits=2))
+    kernel = keras.Variable(np.linspace(-1, 1, 50, dtype="float32"))
+    assert len(np.unique(layer(kernel))) == 4
+    (entry,) = layer.quantized_variables
+    entry.set_bits(3)
+    assert len(np.unique(layer(kernel))) == 8
+    entry.set_bits(None)
+    np.testing.assert_array_equal(layer(kernel), kernel)
