@@ -174,7 +174,7 @@ def test_import_leaves_the_users_keras_alone(first_import):
 
 def public_objects():
     """(name, object) of what users may call, and of the public parts of its classes."""
-    for module in (tfqd, tfqd.layers, tfqd.presets):
+    for module in (tfqd, tfqd.callbacks, tfqd.layers, tfqd.presets):
         for name, value in vars(module).items():
             if name.startswith("_") or isinstance(value, types.ModuleType):
                 continue

@@ -4,6 +4,7 @@ Implements "Model compression via distillation and quantization" (Polino,
 Pascanu, Alistarh, ICLR 2018, arXiv 1802.05668).
 """
 
+from tfqd import callbacks as callbacks
 from tfqd import export as export
 from tfqd import layers as layers
 from tfqd import presets as presets

@@ -1,0 +1,72 @@
+"""The inputs in whatever `fit` takes as data, batch by batch."""
+
+import itertools
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+
+def input_batches(data, batch_size: int = 128, steps: int | None = None) -> Iterator[Any]:
+    """Batches of model inputs, in the order of the data.
+
+    Args:
+        data: a ``tf.data.Dataset``, a PyDataset or another iterable of batches,
+            or arrays. A batch, or all arrays, may be a tuple of inputs, targets
+            and sample weights, of which the inputs are taken; several inputs
+            are a list or dict.
+        batch_size: of arrays; other data has its batches.
+        steps: number of batches to stop after; None for all.
+
+    Raises:
+        TypeError: when `data` is nothing of this.
+        ValueError: when it has no end and `steps` is None, or `steps` or
+            `batch_size` is less than 1.
+    """
+    for name, value in (("steps", steps), ("batch_size", batch_size)):
+        if value is not None and (not isinstance(value, int) or value < 1):
+            raise ValueError(f"{name} must be a positive integer; got {value!r}")
+    if _is_arrays(data):
+        batches = _slices(_inputs(data), batch_size)
+    elif isinstance(data, Iterable) or hasattr(data, "__getitem__"):
+        batches = map(_inputs, _batches(data, steps))
+    else:
+        raise TypeError(
+            "data must be arrays, a tf.data.Dataset, a PyDataset or an iterable of batches; got "
+            f"{type(data).__name__}"
+        )
+    return itertools.islice(batches, steps)
+
+
+def _inputs(batch):
+    return batch[0] if isinstance(batch, tuple) else batch
+
+
+def _slices(arrays, batch_size: int) -> Iterator[Any]:
+    size = len(tf.nest.flatten(arrays)[0])
+    for start in range(0, size, batch_size):
+        part = slice(start, start + batch_size)
+        yield tf.nest.map_structure(lambda array, part=part: array[part], arrays)
+
+
+def _batches(data, steps: int | None) -> Iterable:
+    if isinstance(data, tf.data.Dataset):
+        endless = int(data.cardinality()) == tf.data.INFINITE_CARDINALITY
+    else:
+        # A PyDataset of unknown length says None.
+        endless = getattr(data, "num_batches", 0) is None
+    if endless and steps is None:
+        raise ValueError("data has no end; give the number of batches as steps")
+    if not hasattr(data, "__getitem__"):
+        return data
+    # A PyDataset, or a Sequence of tf_keras: what iterating one does differs by version.
+    return (data[i] for i in (itertools.count() if endless else range(len(data))))
+
+
+def _is_arrays(data) -> bool:
+    if isinstance(data, tuple | list):
+        return all(map(_is_arrays, data))
+    if isinstance(data, Mapping):
+        return all(map(_is_arrays, data.values()))
+    return isinstance(data, np.ndarray) or tf.is_tensor(data)
