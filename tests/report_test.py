@@ -84,10 +84,13 @@ def test_a_model_without_a_float_variable_reports_too():
 
 
 def test_variables_table_says_the_bytes_by_hand():
-    variable = types.SimpleNamespace(path=LONG_PATH, shape=(10, 100))
-    uniform = types.SimpleNamespace(variable=variable, quantizer=quantizer_for(Uniform(bits=4)))
+    variable = types.SimpleNamespace(shape=(10, 100))
+    uniform = types.SimpleNamespace(
+        path=LONG_PATH, variable=variable, quantizer=quantizer_for(Uniform(bits=4))
+    )
     codebook = types.SimpleNamespace(
-        variable=types.SimpleNamespace(path="dense/kernel", shape=(10, 100)),
+        path="dense/kernel",
+        variable=variable,
         quantizer=quantizer_for(
             Codebook(bits=2, layout="channel", bucket_size=None, scaling="symmetric")
         ),

@@ -77,7 +77,7 @@ def variables_table(quantized: Iterable) -> str:
     """Bits and bytes of quantized variables, for a model's ``summary()``.
 
     Args:
-        quantized: entries with a `variable` and a `quantizer`.
+        quantized: entries with a `path`, a `variable` and a `quantizer`.
     """
     table = Table(title="Quantized variables")
     table.add_column("variable", overflow="fold")
@@ -91,7 +91,7 @@ def variables_table(quantized: Iterable) -> str:
         points = spec.levels if isinstance(spec, Codebook) else 0
         stored = fixed_length_bytes(bucketing, spec.bits, spec.scaling == "affine", points)
         table.add_row(
-            Text(entry.variable.path),
+            Text(entry.path),
             str(shape),
             spec.kind,
             str(spec.bits),

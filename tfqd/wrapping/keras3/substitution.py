@@ -15,58 +15,22 @@ import keras
 import tensorflow as tf
 from keras.src.backend.common.variables import AutocastScope
 
-from tfqd.quantizers import Quantizer, quantizer_for
-from tfqd.spec import uniform_like
+from tfqd.quantizers import Quantizer
+from tfqd.wrapping import quantized
+from tfqd.wrapping.quantized import find_quantized as find_quantized
 
 
-class QuantizedVariable:
-    """A variable with its quantizer and the quantizer's own variables by role.
+class QuantizedVariable(quantized.QuantizedVariable):
+    """A Keras 3 variable with its quantizer."""
 
-    variable: the float variable.
-    quantizer: what its spec asks for.
-    state: the quantizer's own variables by role.
-    active: the quantizer in force: `quantizer`, unless a schedule trains with
-        other bits for a while (`set_bits`); None leaves the variable float.
-    """
-
-    def __init__(self, variable: keras.Variable, quantizer: Quantizer, state: dict):
-        self.variable = variable
-        self.quantizer = quantizer
-        self.state = state
-        self.active: Quantizer | None = quantizer
+    variable: keras.Variable
 
     @property
-    def bits(self) -> int | None:
-        """Bits per weight in force; None for float."""
-        return None if self.active is None else self.active.spec.bits
+    def path(self) -> str:
+        return self.variable.path
 
-    def set_bits(self, bits: int | None) -> None:
-        """Puts `bits`, but no fewer than the spec's own, in force; None for float.
-
-        With more bits than its own a variable is rounded to a uniform grid in
-        the same buckets. Graphs that were traced before do not change.
-        """
-        own = self.quantizer
-        if bits is None:
-            self.active = None
-            return
-        uniform = uniform_like(own.spec, bits)
-        finer = uniform.bits > own.spec.bits
-        self.active = quantizer_for(uniform, own.channel_axes) if finer else own
-
-    def initialize(self) -> None:
-        """Sets the quantizer's variables to what suits the variable as it is now."""
-        self.quantizer.initialize(float_value(self.variable), self.state)
-
-    def quantize(self, training) -> tf.Tensor:
-        """The variable's quantized value, float32."""
-        value = float_value(self.variable)
-        return value if self.active is None else self.active(value, training, self.state)
-
-    def encode(self):
-        """The variable's `tfqd.quantizers.base.Encoding` (eagerly); None for float."""
-        value = float_value(self.variable)
-        return None if self.active is None else self.active.encode(value, self.state)
+    def value(self) -> tf.Tensor:
+        return float_value(self.variable)
 
 
 def float_value(variable: keras.Variable) -> tf.Tensor:
@@ -222,15 +186,6 @@ class SubstitutedCall:
 
     def _inner_keywords(self, training, kwargs):
         return {**kwargs, "training": training} if self._inner_takes_training else kwargs
-
-
-def find_quantized(model: keras.layers.Layer) -> list[QuantizedVariable]:
-    """All quantized variables in a model or layer, in the model's order."""
-    return [
-        quantized
-        for layer in model._flatten_layers()
-        for quantized in getattr(layer, "quantized_variables", ())
-    ]
 
 
 def _with_training(signature: inspect.Signature) -> inspect.Signature:
