@@ -1,0 +1,82 @@
+"""The outputs of models that have several: tensors in dicts, lists and tuples."""
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+
+def by_place(outputs) -> dict[str, Any]:
+    """The leaves of a structure by their place in it.
+
+    Example:
+
+    >>> by_place({"box": 1, "classes": [2, 3]})
+    {"['box']": 1, "['classes'][0]": 2, "['classes'][1]": 3}
+    >>> by_place(4)
+    {'': 4}
+    """
+    if isinstance(outputs, Mapping):
+        parts = outputs.items()
+    elif isinstance(outputs, list | tuple):
+        parts = enumerate(outputs)
+    else:
+        return {"": outputs}
+    return {
+        f"[{key!r}]{place}": leaf for key, part in parts for place, leaf in by_place(part).items()
+    }
+
+
+def describe(outputs) -> str:
+    """The places and shapes of outputs, to be read in an error."""
+    return ", ".join(
+        f"{place} {tuple(getattr(output, 'shape', ()))}".strip()
+        for place, output in by_place(outputs).items()
+    )
+
+
+def check_same_places(teacher_outputs, student_outputs) -> None:
+    """Raises ValueError when the structures differ."""
+    if by_place(teacher_outputs).keys() != by_place(student_outputs).keys():
+        raise ValueError(
+            "teacher and student must have the same outputs; the teacher gives "
+            f"{describe(teacher_outputs)}, the student {describe(student_outputs)}"
+        )
+
+
+def select(outputs, output: str | int | None):
+    """The output of that name or index; all of them for None.
+
+    Raises:
+        ValueError: when there is none.
+    """
+    if output is None:
+        return outputs
+    if isinstance(outputs, Mapping) and output in outputs:
+        return outputs[output]
+    indexed = isinstance(outputs, list | tuple) and isinstance(output, int)
+    if indexed and -len(outputs) <= output < len(outputs):
+        return outputs[output]
+    raise ValueError(f"there is no output {output!r} among {describe(outputs)}")
+
+
+def option_by_place(what: str, option, output: str | int | None, places: Collection[str]):
+    """What a loss is given once for all outputs, or in their structure, by place.
+
+    Args:
+        what: the option's name, for errors.
+        option: None, an array for all outputs, or a structure of them.
+        output: the selected output, as in `select`.
+        places: the places of the selected outputs.
+
+    Raises:
+        ValueError: when the option has another structure than the outputs.
+    """
+    options = by_place(option)
+    if options.keys() == {""}:
+        return dict.fromkeys(places, option)
+    options = by_place(select(option, output))
+    if options.keys() != set(places):
+        raise ValueError(
+            f"{what} must be one array, or one for each output; got {', '.join(options)} for "
+            f"the outputs {', '.join(places)}"
+        )
+    return options

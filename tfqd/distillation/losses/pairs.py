@@ -1,0 +1,45 @@
+"""What the losses on pairs of samples have in common.
+
+They compare every sample of a batch with every other. A sample of weight w
+counts like w copies of it: w times as the one that learns, and as one of those
+that it is compared with. So a weight of 0 takes a sample out of the batch.
+"""
+
+import tensorflow as tf
+
+from tfqd.distillation.losses.averaging import spread
+
+
+def flatten(features: tf.Tensor, mask) -> tf.Tensor:
+    """A row for each sample, float32 [batch, size], zero where masked.
+
+    Args:
+        features: float32 [batch, positions..., channels].
+        mask: None, or bool [batch, positions...].
+    """
+    if mask is not None:
+        features *= spread("mask", mask, features[..., 0])[..., tf.newaxis]
+    return tf.reshape(features, [tf.shape(features)[0], -1])
+
+
+def copies(features: tf.Tensor, sample_weight) -> tf.Tensor:
+    """The samples' weights, float32 [batch]; 1 where none are given."""
+    ones = tf.ones_like(features[:, 0])
+    return ones if sample_weight is None else spread("sample_weight", sample_weight, ones)
+
+
+def pair_mean(values: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
+    """The mean over the batch of each sample's weighted mean over its partners.
+
+    1/B sum_i w_i (sum_j w_j v_ij / sum_j w_j)
+
+    Args:
+        values: float32 [batch, batch].
+        weights: float32 [batch].
+
+    Returns:
+        A float32 scalar.
+    """
+    per_sample = tf.math.divide_no_nan(tf.linalg.matvec(values, weights), tf.reduce_sum(weights))
+    total = tf.reduce_sum(weights * per_sample)
+    return tf.math.divide_no_nan(total, tf.cast(tf.size(weights), tf.float32))
