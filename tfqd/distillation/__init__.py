@@ -8,3 +8,4 @@ from tfqd.distillation.losses import LogitsDistillation as LogitsDistillation
 from tfqd.distillation.losses import RelationalDistillation as RelationalDistillation
 from tfqd.distillation.losses import SequenceDistillation as SequenceDistillation
 from tfqd.distillation.losses import SimilarityPreserving as SimilarityPreserving
+from tfqd.distillation.sequences import generate_targets as generate_targets
