@@ -43,7 +43,9 @@ RULES = {
     ),
     "distillation": rule("wrapping quantizers spec", "numpy tensorflow keras"),
     "export": rule("compressed wrapping bucketing version", "numpy tensorflow keras"),
-    "callbacks": rule("wrapping quantizers spec", "numpy tensorflow keras"),
+    "callbacks": rule(
+        "wrapping export compressed selection spec bucketing", "numpy tensorflow keras"
+    ),
 }
 
 # The doors of the house: they may import every room, and no room imports them.

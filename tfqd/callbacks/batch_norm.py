@@ -16,8 +16,9 @@ batch, the one that training normalizes by.
 import tensorflow as tf
 
 from tfqd.callbacks.batches import input_batches
-from tfqd.callbacks.callback import Callback
+from tfqd.callbacks.callback import Callback, checked_count
 from tfqd.wrapping.batch_statistics import batch_norm_layers, gathering, inference
+from tfqd.wrapping.shadow import quantized_values_in
 
 
 def reestimate_batch_norm(model, data, steps: int | None = None, batch_size: int = 128) -> None:
@@ -56,12 +57,12 @@ def reestimate_batch_norm(model, data, steps: int | None = None, batch_size: int
         raise ValueError(
             f"model {model.name!r} has no BatchNormalization layer that is built and not frozen"
         )
-    with gathering(layers) as statistics:
 
-        def run(inputs):
-            inference(model, inputs)
+    def run(inputs):
+        inference(model, inputs)
 
-        compiled = run if model.run_eagerly else tf.function(run, reduce_retracing=True)
+    compiled = run if model.run_eagerly else tf.function(run, reduce_retracing=True)
+    with quantized_values_in(model), gathering(layers) as statistics:
         for inputs in batches:
             compiled(tf.nest.map_structure(tf.convert_to_tensor, inputs))
     seen = [each for each in statistics if each.seen]
@@ -87,7 +88,7 @@ class BatchNormReestimation(Callback):
         batch_size: of arrays.
 
     Raises:
-        ValueError: when `every` is no positive integer.
+        ValueError: when `steps`, `every` or `batch_size` is no positive integer.
 
     Example:
 
@@ -97,12 +98,10 @@ class BatchNormReestimation(Callback):
 
     def __init__(self, data, steps: int | None = None, every: int | None = None, batch_size=128):
         super().__init__()
-        if every is not None and (not isinstance(every, int) or every < 1):
-            raise ValueError(f"every must be None or a positive integer; got {every!r}")
         self._data = data
-        self._steps = steps
-        self._every = every
-        self._batch_size = batch_size
+        self._steps = None if steps is None else checked_count("steps", steps)
+        self._every = None if every is None else checked_count("every", every)
+        self._batch_size = checked_count("batch_size", batch_size)
         self._due = False
 
     def on_epoch_begin(self, epoch, logs=None):

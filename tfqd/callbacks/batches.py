@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from tfqd.callbacks.callback import checked_count
+
 
 def input_batches(data, batch_size: int = 128, steps: int | None = None) -> Iterator[Any]:
     """Batches of model inputs, in the order of the data.
@@ -24,9 +26,9 @@ def input_batches(data, batch_size: int = 128, steps: int | None = None) -> Iter
         ValueError: when it has no end and `steps` is None, or `steps` or
             `batch_size` is less than 1.
     """
-    for name, value in (("steps", steps), ("batch_size", batch_size)):
-        if value is not None and (not isinstance(value, int) or value < 1):
-            raise ValueError(f"{name} must be a positive integer; got {value!r}")
+    checked_count("batch_size", batch_size)
+    if steps is not None:
+        checked_count("steps", steps)
     if _is_arrays(data):
         batches = _slices(_inputs(data), batch_size)
     elif isinstance(data, Iterable) or hasattr(data, "__getitem__"):

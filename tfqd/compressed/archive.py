@@ -24,21 +24,34 @@ from tfqd.compressed.model import CompressedModel, Probes
 from tfqd.compressed.tensor import QuantizedTensor
 
 
-def write_archive(
+def write_archive(compressed: CompressedModel, path: str | os.PathLike, **options) -> None:
+    """Writes a compressed model to a file, which appears complete or not at all.
+
+    Args:
+        compressed: the model, with its facts and probes.
+        path: file to write or replace, ``*.tfqd`` by custom.
+        options: see `encode_archive`.
+
+    Raises:
+        TypeError, ValueError: as `encode_archive`.
+        OSError: when the file cannot be written.
+    """
+    replace_file(path, encode_archive(compressed, **options))
+
+
+def encode_archive(
     compressed: CompressedModel,
-    path: str | os.PathLike,
     *,
     rest_dtype: str = "float32",
     scale_dtype: str = "float32",
     versions: Mapping[str, str] | None = None,
-) -> None:
-    """Writes a compressed model to a file, which appears complete or not at all.
+) -> list[bytes]:
+    """The bytes of an archive, in chunks.
 
     Equal models give equal bytes, as long as zlib is the same.
 
     Args:
         compressed: the model, with its facts and probes.
-        path: file to write or replace, ``*.tfqd`` by custom.
         rest_dtype: ``"float32"`` keeps what stayed float as it is;
             ``"float16"`` and ``"bfloat16"`` round it.
         scale_dtype: how scales and offsets are stored, likewise. Weights then
@@ -49,7 +62,6 @@ def write_archive(
         TypeError: when facts, specs or the architecture are no JSON values.
         ValueError: for another dtype, values that it cannot hold, arrays of
             other things than numbers, and archives beyond 4 GiB.
-        OSError: when the file cannot be written.
     """
     check_float("rest_dtype", rest_dtype)
     check_float("scale_dtype", scale_dtype)
@@ -71,7 +83,7 @@ def write_archive(
     texts = manifests.to_json(manifest), _architecture_json(compressed.architecture)
     payload = [data for _, data in [*tensors, *inputs, *outputs]]
     _check_readable(*texts, payload)
-    replace_file(path, pack_container(*texts, payload))
+    return pack_container(*texts, payload)
 
 
 def read_archive(path: str | os.PathLike) -> CompressedModel:

@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfqd.compressed import CompressedModel, read_archive, write_archive
+from tfqd.compressed.archive import encode_archive
 from tfqd.compressed.atomic import new_file
 from tfqd.export import probes as probing
 from tfqd.export.origin import Origin, origin_of
@@ -72,6 +73,26 @@ def save(
         compact = probing.compacted(origin.signature, origin.probes)
         write_archive(dataclasses.replace(compressed, probes=compact), file, **options)
         return verify_archive(file)
+
+
+def archive_size(
+    model: keras.Model | CompressedModel,
+    *,
+    rest_dtype: str = "float32",
+    scale_dtype: str = "float32",
+    probes: Any = None,
+) -> int:
+    """Bytes of the file that `save` would write without facts; no file is written.
+
+    The arguments and errors are those of `save`.
+    """
+    compressed = model if isinstance(model, CompressedModel) else compress(model)
+    if compressed.architecture is not None:
+        origin = origin_of(compressed, probes)
+        compact = probing.compacted(origin.signature, origin.probes)
+        compressed = dataclasses.replace(compressed, probes=compact)
+    options = {"rest_dtype": rest_dtype, "scale_dtype": scale_dtype, "versions": _versions()}
+    return sum(map(len, encode_archive(compressed, **options)))
 
 
 def _answered_by(rounded: CompressedModel, origin: Origin) -> Origin:

@@ -1,0 +1,88 @@
+"""How many weights change their code in an epoch: progress at first, later oscillation.
+
+With few bits a weight near the border between two levels may change its level
+at every step and never settle (Nagel et al. 2022, "Overcoming oscillations in
+quantization-aware training"). Their share shows whether bits, learning rate or
+a freeze of the weights should change.
+"""
+
+import math
+
+import numpy as np
+
+from tfqd.callbacks.callback import Callback
+from tfqd.wrapping.fitting import handed_over
+from tfqd.wrapping.quantized import QuantizedVariable, find_quantized
+
+
+class CodeFlips(Callback):
+    """Puts the share of weights that changed their code this epoch into the logs.
+
+    ``logs["code_flips"]`` is the share, 0 to 1, over all quantized weights; NaN
+    in an epoch in which none is quantized. Put the callback behind
+    `QuantizeWeights` and `BitSchedule`, and before those that read the logs.
+
+    Args:
+        per_variable: whether the logs hold ``code_flips/<path>`` for each
+            variable too.
+
+    Attributes:
+        by_variable: for each epoch the share of each quantized variable, by path.
+
+    Example:
+
+    >>> import tensorflow as tf
+    >>> flips = tfqd.callbacks.CodeFlips()
+    >>> quantized.compile("sgd", "mse")
+    >>> data = tf.ones((32, 8)), tf.ones((32, 4))
+    >>> history = quantized.fit(*data, epochs=2, callbacks=[flips], verbose=0).history
+    >>> len(history["code_flips"]), len(flips.by_variable[0])
+    (2, 2)
+    """
+
+    def __init__(self, per_variable: bool = False):
+        super().__init__()
+        self.by_variable: list[dict[str, float]] = []
+        self._per_variable = per_variable
+        self._bits: list[int | None] = []
+        self._codes: list[np.ndarray | None] = []
+
+    def on_train_begin(self, logs=None):
+        self.by_variable = []
+        self._bits, self._codes = [], []
+
+    def on_epoch_begin(self, epoch, logs=None):
+        entries = self._entries()
+        bits = [entry.bits for entry in entries]
+        if bits != self._bits:
+            self._bits, self._codes = bits, [_codes(entry) for entry in entries]
+
+    def on_epoch_end(self, epoch, logs=None):
+        entries = self._entries()
+        shares, flipped, size = {}, 0, 0
+        for i, entry in enumerate(entries):
+            before, codes = self._codes[i], _codes(entry)
+            self._codes[i] = codes
+            if before is None or codes is None or entry.bits != self._bits[i]:
+                continue
+            changed = int(np.count_nonzero(before != codes))
+            shares[entry.path] = changed / codes.size
+            flipped, size = flipped + changed, size + codes.size
+        self._bits = [entry.bits for entry in entries]
+        self.by_variable.append(shares)
+        if logs is not None:
+            logs["code_flips"] = flipped / size if size else math.nan
+            if self._per_variable:
+                paths = [entry.path for entry in entries]
+                logs.update({f"code_flips/{path}": shares.get(path, math.nan) for path in paths})
+
+    def _entries(self) -> list[QuantizedVariable]:
+        entries = find_quantized(handed_over(self.model))
+        if not entries:
+            raise ValueError(f"model {self.model.name!r} has no quantized variables to watch")
+        return entries
+
+
+def _codes(entry: QuantizedVariable) -> np.ndarray | None:
+    encoding = entry.encode()
+    return None if encoding is None else encoding.codes

@@ -1,0 +1,126 @@
+"""The best model so far, compressed, on disk."""
+
+import math
+import os
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from tfqd.callbacks.callback import Callback
+from tfqd.compressed import read_manifest
+from tfqd.export.archive_file import save
+from tfqd.wrapping.fitting import handed_over
+from tfqd.wrapping.quantized import find_quantized
+from tfqd.wrapping.shadow import quantized_values_in
+
+_SMALLER_IS_BETTER = re.compile(r"loss|error|mse|mae|mape|msle|perplexity|size_bytes|code_flips")
+_LARGER_IS_BETTER = re.compile(r"acc|auc|precision|recall|f1|iou|size_ratio")
+
+
+class CompressedCheckpoint(Callback):
+    """Keeps the best model as a `.tfqd` archive, written as `tfqd.save` writes it.
+
+    The file is replaced at once or not at all, whenever the process is killed,
+    and only by a file that was read back and answered as the model does. Its
+    facts hold the epoch and the monitored value (``facts["checkpoint"]``), from
+    which a run that begins at a later epoch, as a resumed one does, knows what
+    to beat. Epochs in which a variable has more bits than its own (`BitSchedule`)
+    are left out: their metrics are not those of the model in the end.
+
+    Args:
+        path: file to write, ``*.tfqd`` by custom.
+        monitor: what of the logs decides, from another callback's too if that
+            comes before this one.
+        mode: ``"min"``, ``"max"``, or ``"auto"`` to go by the monitor's name.
+        save_best_only: whether to keep the best model, or just the latest.
+        facts: more to remember in the archive, as JSON values.
+        rest_dtype, scale_dtype, probes: see `tfqd.save`.
+
+    Attributes:
+        best: the monitored value of the best model so far; None before.
+
+    Raises:
+        ValueError: for an unknown mode, or a monitor whose name does not tell
+            the mode; in `fit`, when the logs lack the monitor, the model is not
+            quantized, or the file of a resumed run was written by something else.
+
+    Example:
+
+    >>> best = tfqd.callbacks.CompressedCheckpoint("best.tfqd", monitor="val_accuracy")
+    """
+
+    def __init__(
+        self,
+        path: str | os.PathLike,
+        monitor: str = "val_loss",
+        mode: str = "auto",
+        save_best_only: bool = True,
+        *,
+        facts: Mapping[str, Any] | None = None,
+        rest_dtype: str = "float32",
+        scale_dtype: str = "float32",
+        probes: Any = None,
+    ):
+        super().__init__()
+        self.best: float | None = None
+        self._path = path
+        self._monitor = monitor
+        self._larger_is_better = _mode(mode, monitor) == "max"
+        self._save_best_only = save_best_only
+        self._facts = dict(facts or {})
+        self._options = {"rest_dtype": rest_dtype, "scale_dtype": scale_dtype, "probes": probes}
+
+    def on_epoch_end(self, epoch, logs=None):
+        model = handed_over(self.model)
+        if any(entry.active is not entry.quantizer for entry in find_quantized(model)):
+            return
+        value = self._monitored(logs or {})
+        if self.best is None and epoch > 0:
+            self.best = self._best_on_disk()
+        better = self._is_better(value)
+        if better or not self._save_best_only:
+            record = {"epoch": epoch, "monitor": self._monitor, "value": value}
+            with quantized_values_in(model):
+                save(
+                    model, self._path, facts={**self._facts, "checkpoint": record}, **self._options
+                )
+        if better:
+            self.best = value
+
+    def _monitored(self, logs: Mapping[str, Any]) -> float:
+        if self._monitor not in logs:
+            raise ValueError(
+                f"monitor {self._monitor!r} is not among the logs of this epoch, which are: "
+                f"{', '.join(sorted(logs)) or 'none'}"
+            )
+        return float(logs[self._monitor])
+
+    def _is_better(self, value: float) -> bool:
+        if math.isnan(value):
+            return False
+        if self.best is None:
+            return True
+        return value > self.best if self._larger_is_better else value < self.best
+
+    def _best_on_disk(self) -> float | None:
+        if not os.path.exists(self._path):
+            return None
+        record = read_manifest(self._path).facts.get("checkpoint")
+        if not isinstance(record, dict) or record.get("monitor") != self._monitor:
+            raise ValueError(
+                f"{os.fspath(self._path)!r} was not written by a CompressedCheckpoint that "
+                f"monitors {self._monitor!r}, so this run cannot tell whether it is better; move "
+                "it away"
+            )
+        return float(record["value"])
+
+
+def _mode(mode: str, monitor: str) -> str:
+    if mode in ("min", "max"):
+        return mode
+    if mode != "auto":
+        raise ValueError(f"mode must be 'min', 'max' or 'auto'; got {mode!r}")
+    smaller, larger = _SMALLER_IS_BETTER.search(monitor), _LARGER_IS_BETTER.search(monitor)
+    if bool(smaller) == bool(larger):
+        raise ValueError(f"give mode='min' or mode='max'; monitor {monitor!r} does not tell which")
+    return "min" if smaller else "max"

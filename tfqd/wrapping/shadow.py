@@ -1,0 +1,185 @@
+"""A plain model whose own variables hold quantized values for a while.
+
+Algorithm 1 of arXiv 1802.05668 without a model around the model: the float
+values w are kept aside while the variables hold Q(w), and when the optimizer
+has turned Q(w) into v they become w + (v - Q(w)). What it did not move comes
+back bit for bit.
+"""
+
+import contextlib
+import enum
+from collections.abc import Iterator
+
+import tensorflow as tf
+
+from tfqd.quantizers import Quantizer
+from tfqd.wrapping.quantized import QuantizedVariable, find_quantized
+
+
+class Held(enum.Enum):
+    """What the variables of a shadowed model hold."""
+
+    FLOATS = "the float values"
+    STEP = "the values of a training step"
+    QUANTIZED = "the quantized values, as in inference"
+
+
+class ShadowedVariable(QuantizedVariable):
+    """A variable of a model that is not quantized itself.
+
+    Args:
+        shadow: whose entry this is.
+        variable: of a plain model of Keras 3 or tf_keras.
+        path: its name for patterns.
+        quantizer: of a uniform spec.
+    """
+
+    def __init__(self, shadow: "Shadow", variable, path: str, quantizer: Quantizer):
+        state = quantizer.build(tuple(variable.shape), path, _NoLayer())
+        super().__init__(variable, quantizer, state)
+        self.shadow = shadow
+        self._path = path
+        self.floats, self.given = (
+            tf.Variable(tf.convert_to_tensor(variable), trainable=False) for _ in range(2)
+        )
+
+    @property
+    def path(self) -> str:
+        return self._path
+
+    def value(self) -> tf.Tensor:
+        source = self.variable if self.shadow.holds is Held.FLOATS else self.floats
+        return tf.cast(tf.convert_to_tensor(source), tf.float32)
+
+    def show(self, training: bool) -> None:
+        """Keeps the float values aside and puts the quantized ones in."""
+        self.floats.assign(tf.convert_to_tensor(self.variable))
+        self.given.assign(tf.cast(self.quantize(training), self.given.dtype))
+        self.variable.assign(tf.convert_to_tensor(self.given))
+
+    def take_over(self) -> None:
+        """Puts the float values in, moved by what was done to the quantized ones."""
+        moved = tf.convert_to_tensor(self.variable) - self.given
+        self.variable.assign(self.floats + moved)
+
+    @property
+    def is_as_given(self) -> bool:
+        """Whether the variable still holds what `show` put in."""
+        return bool(tf.reduce_all(tf.equal(tf.convert_to_tensor(self.variable), self.given)))
+
+
+class Shadow:
+    """The float values of a plain model's quantized variables.
+
+    Args:
+        model: a model of Keras 3 or tf_keras.
+        chosen: variables to be quantized, their paths and quantizers.
+    """
+
+    def __init__(self, model, chosen: list[tuple[object, str, Quantizer]]):
+        self.model = model
+        self.holds = Held.FLOATS
+        self.entries = [ShadowedVariable(self, *each) for each in chosen]
+        self._end = tf.function(self._take_over_all)
+        self._traced_bits: list[int | None] | None = None
+        self.trace()
+
+    def trace(self) -> None:
+        """Makes the steps follow the bits that are now in force."""
+        bits = [entry.bits for entry in self.entries]
+        if bits != self._traced_bits:
+            self._traced_bits = bits
+            self._begin = tf.function(self._show_all)
+
+    def seed_noise(self, step: int) -> None:
+        """Puts stochastic rounding at the noise of the training step of this number."""
+        for entry in self.entries:
+            if "seed" in entry.state:
+                seed = entry.state["seed"]
+                seed.assign(tf.stack([seed[0], step]))
+
+    def begin_step(self) -> None:
+        """Puts the quantized values of a training step in."""
+        self.settle()
+        self._begin()
+        self.holds = Held.STEP
+
+    def end_step(self) -> None:
+        """Applies to the float values what the optimizer did to the quantized ones."""
+        self._end()
+        self.holds = Held.FLOATS
+
+    def show_quantized(self) -> None:
+        """Puts the quantized values in, as inference and `tfqd.compress` use them."""
+        self.settle()
+        for entry in self.entries:
+            entry.show(training=False)
+        self.holds = Held.QUANTIZED
+
+    def settle(self) -> None:
+        """Puts the float values in; a step that was begun counts as far as it got."""
+        if self.holds is Held.STEP:
+            self.end_step()
+        elif self.holds is Held.QUANTIZED:
+            for entry in self.entries:
+                entry.variable.assign(tf.convert_to_tensor(entry.floats))
+            self.holds = Held.FLOATS
+
+    def forget_if_overwritten(self) -> None:
+        """Takes new values, that something else put in for the quantized ones, for floats."""
+        if self.holds is Held.QUANTIZED and not all(entry.is_as_given for entry in self.entries):
+            self.holds = Held.FLOATS
+
+    @contextlib.contextmanager
+    def attached(self) -> Iterator[None]:
+        """Inside, the model counts as quantized: `find_quantized` finds the entries."""
+        self.attach()
+        try:
+            yield
+        finally:
+            self.detach()
+
+    def attach(self) -> None:
+        """Makes `find_quantized` find the entries in the model."""
+        # Past __setattr__, through which Keras would track, lock and save them.
+        vars(self.model)["quantized_variables"] = self.entries
+
+    def detach(self) -> None:
+        """Undoes `attach`."""
+        vars(self.model).pop("quantized_variables", None)
+
+    def _show_all(self) -> None:
+        for entry in self.entries:
+            entry.show(training=True)
+
+    def _take_over_all(self) -> None:
+        for entry in self.entries:
+            entry.take_over()
+
+
+@contextlib.contextmanager
+def quantized_values_in(model) -> Iterator[None]:
+    """Inside, a model that trains under a shadow holds its quantized values.
+
+    Other quantized models compute with theirs anyway.
+    """
+    shadows = {
+        id(entry.shadow): entry.shadow
+        for entry in find_quantized(model)
+        if isinstance(entry, ShadowedVariable)
+    }
+    hidden = [shadow for shadow in shadows.values() if shadow.holds is not Held.QUANTIZED]
+    try:
+        for shadow in hidden:
+            shadow.show_quantized()
+        yield
+    finally:
+        for shadow in hidden:
+            shadow.settle()
+
+
+class _NoLayer:
+    """Makes a quantizer's variables that belong to no layer."""
+
+    def add_weight(self, *, name, shape, dtype, initializer, trainable) -> tf.Variable:
+        return tf.Variable(initializer(shape), trainable=trainable, name=name, dtype=dtype)
