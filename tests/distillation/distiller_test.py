@@ -1,35 +1,11 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
+from small_networks import HARD, X, Y, compiled, loss_of, network
 
 import tfqd
 from tfqd.distillation import LogitsDistillation
-
-RNG = np.random.default_rng(0)
-X = RNG.normal(size=(96, 6)).astype(np.float32)
-Y = (X[:, 0] > 0).astype(np.int64) + (X[:, 1] > 0)
-HARD = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-
-
-def network(units=16, classes=3, regularizer=None, name="network"):
-    return keras.Sequential(
-        [
-            keras.Input((6,)),
-            keras.layers.Dense(units, "relu", kernel_regularizer=regularizer),
-            keras.layers.BatchNormalization(),
-            keras.layers.Dense(classes),
-        ],
-        name=name,
-    )
-
-
-def compiled(distiller, optimizer="adam", **kwargs):
-    distiller.compile(optimizer, HARD, jit_compile=False, **kwargs)
-    return distiller
-
-
-def loss_of(distiller, **kwargs):
-    return distiller.evaluate(X, Y, batch_size=len(X), verbose=0, return_dict=True, **kwargs)
 
 
 def test_the_loss_is_the_weighted_sum_of_hard_soft_and_penalties():
@@ -120,6 +96,135 @@ def test_a_student_loss_weight_of_one_does_not_run_the_teacher():
     assert logs["loss"] == pytest.approx(float(HARD(Y, student(X))), rel=1e-5)
 
 
+def test_a_teacher_of_none_is_a_float_copy_of_the_student():
+    student = tfqd.quantize_model(network(), tfqd.Uniform(bits=1))
+    distiller = compiled(tfqd.Distiller(None, student))
+    expected = student.model.predict(X, verbose=0)
+    distiller.fit(X, Y, verbose=0)
+    np.testing.assert_allclose(distiller.teacher.predict(X, verbose=0), expected, rtol=1e-6)
+    assert np.abs(student.model.predict(X, verbose=0) - expected).max() > 1e-3
+
+
+@pytest.mark.parametrize(
+    ("bits", "temperature", "weight"),
+    [(2, 1.0, 0.3), (4, 2.0, 0.3), (8, 3.0, 0.3), (None, 4.0, 0.5)],
+)
+def test_the_defaults_suit_the_bits(bits, temperature, weight):
+    student = network(8)
+    if bits is not None:
+        student = tfqd.quantize_model(student, tfqd.Uniform(bits=bits))
+    distiller = tfqd.Distiller(network(), student)
+    assert distiller.distillation_losses[0].temperature == temperature
+    assert distiller.student_loss_weight == weight
+
+
+def test_weights_may_follow_schedules():
+    schedule = tfqd.distillation.WarmUpDecay(steps=8, warm_up_steps=4)
+    soft = LogitsDistillation(2.0)
+    distiller = compiled(tfqd.Distiller(network(), network(8), soft, [schedule], 0.3))
+    for step, weight in ((0, 0.0), (2, 0.5), (4, 1.0), (8, 0.0)):
+        distiller.optimizer.iterations.assign(step)
+        logs = loss_of(distiller)
+        expected = 0.3 * logs["student_loss"] + 0.7 * logs["distillation_loss"]
+        assert logs["loss"] == pytest.approx(expected, rel=1e-5)
+        unweighted = float(soft.compute_loss(distiller.teacher(X), distiller.student(X)))
+        assert logs["distillation_loss"] == pytest.approx(weight * unweighted, rel=1e-4, abs=1e-7)
+
+
+def test_the_cosine_of_the_gradients_is_logged_on_request():
+    keras.utils.set_random_seed(2)
+    student = network(8)
+    distiller = tfqd.Distiller(
+        network(), student, LogitsDistillation(2.0), log_gradient_cosine=True
+    )
+    compiled(distiller, keras.optimizers.SGD(0.0))
+    logged = distiller.fit(X, Y, batch_size=len(X), verbose=0).history["gradient_cosine"]
+    with tf.GradientTape(persistent=True) as tape:
+        outputs = student(X, training=True)
+        losses = (
+            HARD(Y, outputs),
+            LogitsDistillation(2.0).compute_loss(distiller.teacher(X), outputs),
+        )
+    weights = [v.value for v in student.trainable_variables]
+    hard, soft = (
+        np.concatenate([g.numpy().ravel() for g in tape.gradient(loss, weights)]) for loss in losses
+    )
+    expected = hard @ soft / np.linalg.norm(hard) / np.linalg.norm(soft)
+    assert logged[0] == pytest.approx(expected, abs=1e-4)
+    assert 0.01 < abs(expected) < 0.999
+
+
+def test_without_labels_the_student_learns_from_the_teacher_alone():
+    distiller = tfqd.Distiller(network(), network(8), student_loss_weight=0)
+    distiller.compile("adam", jit_compile=False)
+    losses = distiller.fit(X, epochs=15, verbose=0).history["loss"]
+    assert losses[-1] < 0.7 * losses[0]
+
+
+def test_a_loss_for_the_labels_is_asked_for():
+    distiller = tfqd.Distiller(network(), network(8))
+    distiller.compile("adam")
+    with pytest.raises(ValueError, match="compile the Distiller with a loss for the labels"):
+        distiller.fit(X, Y, verbose=0)
+
+
+def test_an_uncompiled_fit_is_refused():
+    with pytest.raises(ValueError, match="compile"):
+        tfqd.Distiller(network(), network(8)).fit(X, Y, verbose=0)
+
+
+def test_several_outputs_in_a_dict():
+    def two_headed(units):
+        inputs = keras.Input((6,))
+        hidden = keras.layers.Dense(units, "relu")(inputs)
+        heads = {name: keras.layers.Dense(3, name=name)(hidden) for name in ("one", "two")}
+        return keras.Model(inputs, heads)
+
+    teacher, student = two_headed(16), tfqd.quantize_model(two_headed(8), tfqd.Uniform(bits=4))
+    distiller = tfqd.Distiller(teacher, student, LogitsDistillation(2.0), None, 0.5)
+    distiller.compile("adam", {"one": HARD, "two": HARD}, metrics={"two": ["accuracy"]})
+    targets = {"one": Y, "two": Y[::-1].copy()}
+    logs = distiller.evaluate(X, targets, batch_size=96, verbose=0, return_dict=True)
+    taught, learnt = teacher(X), student(X)
+    soft = LogitsDistillation(2.0)
+    expected = sum(float(soft.compute_loss(taught[k], learnt[k])) for k in ("one", "two"))
+    assert logs["distillation_loss"] == pytest.approx(expected, rel=1e-4)
+    assert "two_accuracy" in logs
+    distiller.fit(X, targets, epochs=1, verbose=0)
+
+
+def test_class_weights_generators_and_several_steps_an_execution():
+    distiller = compiled(tfqd.Distiller(network(), network(8)), steps_per_execution=2)
+    distiller.fit(X, Y, batch_size=24, class_weight={0: 1.0, 1: 2.0, 2: 0.5}, verbose=0)
+    batches = ((X[i : i + 24], Y[i : i + 24]) for i in (0, 24, 48, 72))
+    distiller.fit(batches, steps_per_epoch=4, validation_data=(X, Y), verbose=0)
+    assert int(distiller.optimizer.iterations) == 8
+
+
+def test_each_of_several_losses_is_logged_under_its_name():
+    losses = [
+        LogitsDistillation(2.0),
+        LogitsDistillation(4.0),
+        LogitsDistillation(1.0, name="cold"),
+    ]
+    distiller = compiled(tfqd.Distiller(network(), network(8), losses, [1.0, 0.5, 0.0], 0.25))
+    logs = loss_of(distiller)
+    soft = logs["logits_distillation"] + 0.5 * logs["logits_distillation_1"]
+    assert logs["distillation_loss"] == pytest.approx(soft, rel=1e-5)
+    assert logs["cold"] > 0
+
+
+@pytest.mark.parametrize("from_logits", [True, False])
+def test_probabilities_taken_for_logits_and_the_reverse_are_warned_of(from_logits):
+    teacher = network()
+    if from_logits:
+        teacher = keras.Sequential([teacher, keras.layers.Softmax()])
+        teacher.build((None, 6))
+    soft = LogitsDistillation(2.0, from_logits=from_logits)
+    with pytest.warns(UserWarning, match=f"say from_logits={not from_logits}"):
+        tfqd.Distiller(teacher, network(8), soft)
+
+
 def test_only_the_student_trains():
     teacher, student = network(), tfqd.quantize_model(network(8), tfqd.Codebook(bits=2))
     distiller = tfqd.Distiller(teacher, student)
@@ -153,9 +258,9 @@ def test_saving_keeps_student_teacher_losses_and_optimizer(tmp_path):
         ({"student": None}, TypeError, "student must be a Keras 3 model; got NoneType"),
         ({"student": keras.Sequential([keras.layers.Dense(3)])}, ValueError, "is not built"),
         ({"student": network(classes=4, name="four")}, ValueError, r"'four' gives \(None, 4\)"),
-        ({"student_loss_weight": 1.5}, ValueError, "number between 0 and 1; got 1.5"),
-        ({"student_loss_weight": "0.5"}, ValueError, "number between 0 and 1; got '0.5'"),
-        ({"distillation_loss": "kl"}, TypeError, "distillation_loss must have compute_loss"),
+        ({"student_loss_weight": 1.5}, ValueError, "number between 0 and 1 or a schedule; got 1.5"),
+        ({"student_loss_weight": "0.5"}, ValueError, "or a schedule; got '0.5'"),
+        ({"distillation_losses": "kl"}, TypeError, "a distillation loss must have compute_loss"),
     ],
 )
 def test_bad_input_is_refused(arguments, error, message):

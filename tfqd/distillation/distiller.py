@@ -3,35 +3,51 @@
 from typing import Any
 
 import keras
-import tensorflow as tf
 
+from tfqd.distillation.cached_teacher import CachedTeacher
+from tfqd.distillation.checks import check_losses, check_models, check_probabilities
+from tfqd.distillation.defaults import default_student_loss_weight
 from tfqd.distillation.losses import LogitsDistillation
-from tfqd.wrapping.keras3.training import penalties, supervised_loss
+from tfqd.distillation.step import DistillationStep, Weight
+from tfqd.wrapping import keras3
+from tfqd.wrapping.keras3 import find_quantized
 
 
 @keras.saving.register_keras_serializable(package="tfqd")
-class Distiller(keras.Model):
+class Distiller(DistillationStep, keras3.KeepsSeeds, keras.Model):
     """A model whose `fit` trains the student on labels and on the teacher.
 
     The loss is ``w * hard + (1 - w) * soft + penalties``: the compiled loss on
-    the labels, the distillation loss on the teacher's outputs, and the
-    student's regularizers. With a student from `tfqd.quantize_model` this is
-    quantized distillation (Algorithm 1 of arXiv 1802.05668). Calling,
+    the labels, the weighted sum of the distillation losses, and the student's
+    regularizers and ``add_loss`` terms. With a student from
+    `tfqd.quantize_model` this is quantized distillation (Algorithm 1 of arXiv
+    1802.05668); a float student learns as in Hinton et al. 2015. Calling,
     evaluating and predicting use the student as it is, quantized.
 
+    The constructor is that of ``keras.distillation.Distiller``, whose loss
+    objects work here too. The logs hold the compiled metrics, ``student_loss``,
+    ``distillation_loss`` and, of several distillation losses, each by its name.
+
     Args:
-        teacher: a Keras model with the student's output shape. It runs once a
-            step, in inference mode, and is never changed.
-        student: the Keras model to train.
-        distillation_loss: what the student learns from the teacher; by default
-            `LogitsDistillation`.
-        student_loss_weight: w, from 0 to 1; 1 trains without the teacher (a
-            control run) and does not run it.
+        teacher: a Keras model, which runs once a step in inference mode and is
+            never changed; a `CachedTeacher`, whose outputs come with the data;
+            or None for a float copy of the student as it is now.
+        student: the Keras model to train; it runs once a step.
+        distillation_losses: a loss or list of losses; by default
+            `LogitsDistillation`, at a temperature that suits the student's bits.
+        distillation_loss_weights: one number, or schedule of optimizer steps
+            such as `WarmUpDecay`, for each loss; 1 by default.
+        student_loss_weight: w, from 0 to 1, or a schedule; by default what
+            suits the student's bits. 1 trains without the teacher (a control
+            run) and does not run it; with 0 no labels are needed.
+        log_gradient_cosine: whether to log ``gradient_cosine``, the cosine
+            between the gradients of the hard and the soft loss. Below 0 they
+            pull against each other. Costs a second and third backward pass.
 
     Raises:
-        TypeError: when teacher or student is no Keras 3 model, or the loss no loss.
-        ValueError: when the weight lies outside [0, 1] or the models' output
-            shapes differ.
+        TypeError: when teacher or student is no Keras 3 model, or a loss no loss.
+        ValueError: for weights that are no weights, outputs that do not fit
+            together, or a feature layer that does not exist.
 
     Example:
 
@@ -39,93 +55,86 @@ class Distiller(keras.Model):
     >>> distiller.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
     """
 
+    _keras = keras3
+
     def __init__(
         self,
-        teacher: keras.Model,
+        teacher: keras.Model | CachedTeacher | None,
         student: keras.Model,
-        distillation_loss: LogitsDistillation | None = None,
-        student_loss_weight: float = 0.5,
+        distillation_losses: Any = None,
+        distillation_loss_weights: list[Weight] | None = None,
+        student_loss_weight: Weight | None = None,
+        log_gradient_cosine: bool = False,
+        name: str = "distiller",
         **kwargs,
     ):
-        _check_models(teacher, student)
-        _check_loss(distillation_loss, student_loss_weight)
-        kwargs.setdefault("name", "distiller")
-        super().__init__(**kwargs)
+        bits = _fewest_bits(student)
+        if student_loss_weight is None:
+            student_loss_weight = default_student_loss_weight(bits)
+        losses, weights = check_losses(
+            distillation_losses or LogitsDistillation(),
+            distillation_loss_weights,
+            student_loss_weight,
+        )
+        losses = [loss.for_bits(bits) if hasattr(loss, "for_bits") else loss for loss in losses]
+        if teacher is None and isinstance(student, keras.Model):
+            teacher = keras3.float_copy(student)
+        check_models(teacher, student, losses)
+        super().__init__(name=name, **kwargs)
         self.teacher = teacher
         self.student = student
-        self.distillation_loss = distillation_loss or LogitsDistillation()
-        self.student_loss_weight = float(student_loss_weight)
-        self.student_tracker = keras.metrics.Mean(name="student_loss")
-        self.distillation_tracker = keras.metrics.Mean(name="distillation_loss")
+        self.distillation_losses = losses
+        self.distillation_loss_weights = weights
+        self.student_loss_weight = student_loss_weight
+        self.log_gradient_cosine = log_gradient_cosine
+        if self._learns_from_teacher:
+            check_probabilities(teacher, losses)
+        self._prepare(losses, weights, lambda name: keras.metrics.Mean(name=name))
         self.built = True
 
     @property
     def trainable_variables(self) -> list[keras.Variable]:
-        """The student's: the teacher is not trained."""
-        return self.student.trainable_variables
+        """The student's and the losses' own: the teacher is not trained."""
+        return self.trainable_weights
 
     @property
     def trainable_weights(self) -> list[keras.Variable]:
-        """The student's: the teacher is not trained."""
-        return self.student.trainable_weights
-
-    def call(self, inputs, training=None):
-        return self.student(inputs, training=training)
-
-    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
-        """The student's total loss; see the class."""
-        hard = supervised_loss(self, y, y_pred, sample_weight)
-        self.student_tracker.update_state(hard)
-        if self.student_loss_weight == 1:
-            return hard + penalties(self)
-        soft = self.distillation_loss.compute_loss(self._teach(x), y_pred, sample_weight)
-        self.distillation_tracker.update_state(soft)
-        weight = self.student_loss_weight
-        return weight * hard + (1 - weight) * soft + penalties(self)
-
-    def _teach(self, x) -> tf.Tensor:
-        # The scope drops whatever the teacher would assign or add as a loss.
-        with keras.StatelessScope():
-            return tf.stop_gradient(self.teacher(x, training=False))
+        """The student's and the losses' own: the teacher is not trained."""
+        return self.student.trainable_variables + list(self._trainable_variables)
 
     def get_config(self) -> dict[str, Any]:
+        serialize = keras.saving.serialize_keras_object
         return {
             **super().get_config(),
-            "teacher": keras.saving.serialize_keras_object(self.teacher),
-            "student": keras.saving.serialize_keras_object(self.student),
-            "distillation_loss": keras.saving.serialize_keras_object(self.distillation_loss),
-            "student_loss_weight": self.student_loss_weight,
+            "teacher": serialize(self.teacher),
+            "student": serialize(self.student),
+            "distillation_losses": [serialize(loss) for loss in self.distillation_losses],
+            "distillation_loss_weights": [
+                serialize(weight) for weight in self.distillation_loss_weights
+            ],
+            "student_loss_weight": serialize(self.student_loss_weight),
+            "log_gradient_cosine": self.log_gradient_cosine,
         }
 
     @classmethod
     def from_config(cls, config, custom_objects=None):
         config = dict(config)
-        for part in ("teacher", "student", "distillation_loss"):
+        for part in _PARTS:
             config[part] = keras.saving.deserialize_keras_object(config[part], custom_objects)
         return cls(**config)
 
 
-def _check_loss(distillation_loss, student_loss_weight) -> None:
-    if distillation_loss is not None and not hasattr(distillation_loss, "compute_loss"):
-        raise TypeError(
-            "distillation_loss must have compute_loss(teacher_outputs, student_outputs, "
-            f"sample_weight); got {distillation_loss!r}"
-        )
-    if not isinstance(student_loss_weight, int | float) or not 0 <= student_loss_weight <= 1:
-        raise ValueError(
-            f"student_loss_weight must be a number between 0 and 1; got {student_loss_weight!r}"
-        )
+_PARTS = (
+    "teacher",
+    "student",
+    "distillation_losses",
+    "distillation_loss_weights",
+    "student_loss_weight",
+)
 
 
-def _check_models(teacher, student) -> None:
-    for role, model in (("teacher", teacher), ("student", student)):
-        if not isinstance(model, keras.Model):
-            raise TypeError(f"{role} must be a Keras 3 model; got {type(model).__name__}")
-        if not model.built:
-            raise ValueError(f"{role} {model.name!r} is not built; call it on data first")
-    shapes = [getattr(model, "output_shape", None) for model in (teacher, student)]
-    if None not in shapes and shapes[0] != shapes[1]:
-        raise ValueError(
-            f"teacher and student must have the same output shape; teacher {teacher.name!r} "
-            f"gives {shapes[0]}, student {student.name!r} gives {shapes[1]}"
-        )
+def _fewest_bits(student) -> int | None:
+    """The fewest bits of any of the student's variables; None when it is float."""
+    if not isinstance(student, keras.Model):
+        return None
+    return min((entry.quantizer.spec.bits for entry in find_quantized(student)), default=None)

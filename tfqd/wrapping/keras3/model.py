@@ -12,12 +12,13 @@ from tfqd.spec import Spec, from_dict
 from tfqd.wrapping.keras3.candidates import choose_quantizers
 from tfqd.wrapping.keras3.cloning import copy_model
 from tfqd.wrapping.keras3.ends import select_ends
+from tfqd.wrapping.keras3.seeds import KeepsSeeds
 from tfqd.wrapping.keras3.signature import input_specs
 from tfqd.wrapping.keras3.substitution import SubstitutedCall, find_quantized
 
 
 @keras.saving.register_keras_serializable(package="tfqd")
-class QuantizedModel(SubstitutedCall, keras.Model):
+class QuantizedModel(KeepsSeeds, SubstitutedCall, keras.Model):
     """Runs `model` with the quantized values of some of its variables.
 
     Made by `tfqd.quantize_model`. The float variables stay in `model` and are

@@ -7,7 +7,8 @@ import numpy as np
 
 from tfqd.compressed import CompressedModel, QuantizedTensor
 from tfqd.compressed.restoring import restore_weights
-from tfqd.quantizers import quantizer_for
+from tfqd.quantizers import Quantizer, quantizer_for
+from tfqd.quantizers.base import Encoding
 from tfqd.spec import from_dict
 from tfqd.wrapping.keras3.model import QuantizedModel
 
@@ -33,21 +34,29 @@ def quantized_from(compressed: CompressedModel) -> QuantizedModel:
     """
     if not compressed.quantized:
         raise ValueError("the compressed model holds no quantized tensor to train on")
+    quantizers = {
+        name: quantizer_for(from_dict(tensor.spec), tensor.bucketing.channel_axes)
+        for name, tensor in compressed.quantized.items()
+    }
     weights = {
-        name: restore_weights(tensor) if isinstance(tensor, QuantizedTensor) else tensor
+        name: _float_weights(tensor, quantizers[name]) if name in quantizers else tensor
         for name, tensor in compressed.tensors.items()
     }
-    stored = [t for t in compressed.tensors.values() if isinstance(t, QuantizedTensor)]
-    quantizers = {
-        index: quantizer_for(from_dict(tensor.spec), tensor.bucketing.channel_axes)
-        for index, tensor in enumerate(compressed.tensors.values())
-        if isinstance(tensor, QuantizedTensor)
-    }
-    model = QuantizedModel(_rebuilt(compressed, weights), quantizers)
+    index = {name: i for i, name in enumerate(compressed.tensors)}
+    model = QuantizedModel(
+        _rebuilt(compressed, weights), {index[name]: quantizers[name] for name in quantizers}
+    )
+    stored = compressed.quantized.values()
     for entry, tensor in zip(model.quantized_variables, stored, strict=True):
-        if tensor.points is not None:
-            entry.state["points"].assign(tensor.points)
+        entry.quantizer.restore(
+            Encoding(tensor.codes, tensor.scale, tensor.offset, tensor.points), entry.state
+        )
     return model
+
+
+def _float_weights(tensor: QuantizedTensor, quantizer: Quantizer) -> np.ndarray:
+    """Weights that the quantizer, its variables restored, maps to the tensor's codes."""
+    return restore_weights(tensor) if quantizer.follows_weights else tensor.dequantize()
 
 
 def _rebuilt(compressed: CompressedModel, weights: dict[str, np.ndarray]) -> keras.Model:

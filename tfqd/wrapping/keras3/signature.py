@@ -16,6 +16,7 @@ def input_specs(model: keras.Model) -> list:
     Raises:
         ValueError: when nothing is known about the inputs.
     """
+    model = getattr(model, "_inner", model)  # of a quantized model, what it runs
     functional = getattr(model, "_functional", None) or model
     if isinstance(functional, Functional):
         return [
@@ -31,3 +32,14 @@ def input_specs(model: keras.Model) -> list:
             "call it on data before it is quantized"
         )
     return [keras.tree.map_structure(make_tf_tensor_spec, argument) for argument in arguments]
+
+
+def zero_inputs(model: keras.Model) -> list[tf.Tensor] | None:
+    """The arguments of a call on one example of zeros; None where shapes are not known."""
+    try:
+        specs = input_specs(model)
+    except ValueError:
+        return None
+    if any(None in tuple(spec.shape)[1:] for spec in tf.nest.flatten(specs)):
+        return None
+    return tf.nest.map_structure(lambda spec: tf.zeros([1, *spec.shape[1:]], spec.dtype), specs)

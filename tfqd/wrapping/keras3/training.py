@@ -1,14 +1,71 @@
-"""The parts of a compiled Keras 3 model's loss, apart."""
+"""What the training of a student needs to know of Keras 3."""
 
 import keras
 import tensorflow as tf
+from keras.src.backend.common.masking import get_keras_mask
+from keras.src.losses.loss import scale_loss_for_distribution, unscale_loss_for_distribution
+
+from tfqd.wrapping.keras3.stripping import layers_of_tfqd, plain_copy
+
+
+def has_loss(model: keras.Model) -> bool:
+    """Whether the model was compiled with a loss."""
+    return model._compile_loss is not None
 
 
 def supervised_loss(model: keras.Model, y, y_pred, sample_weight) -> tf.Tensor:
-    """The loss that the model was compiled with, without penalties: a scalar."""
+    """The loss that the model was compiled with, without penalties: a scalar.
+
+    Like every Keras loss it is divided by the number of replicas, whose
+    gradients are summed.
+    """
     return model._compile_loss(y, y_pred, sample_weight)
 
 
 def penalties(model: keras.Model) -> tf.Tensor:
     """The model's regularization and ``add_loss`` terms, summed: a scalar."""
     return tf.add_n([tf.zeros(()), *map(model._aggregate_additional_loss, model.losses)])
+
+
+def share_of_replica(loss: tf.Tensor) -> tf.Tensor:
+    """A mean over this replica's samples, as its share of the mean over all replicas'."""
+    return scale_loss_for_distribution(loss)
+
+
+def mean_of_replica(loss: tf.Tensor) -> tf.Tensor:
+    """The inverse of `share_of_replica`: what metrics, which average, are to see."""
+    return unscale_loss_for_distribution(loss)
+
+
+def mask_of(outputs):
+    """The masks that Keras has put on a structure of tensors; None where it has none."""
+    return keras.tree.map_structure(get_keras_mask, outputs)
+
+
+def in_inference(model: keras.Model, inputs):
+    """The model's outputs, in inference mode and without a trace in its state."""
+    # The scope drops whatever the model would assign or add as a loss.
+    with keras.StatelessScope():
+        outputs = model(inputs, training=False)
+    return keras.tree.map_structure(tf.stop_gradient, outputs)
+
+
+def values(variables: list[keras.Variable]) -> list[tf.Variable]:
+    """What a gradient tape watches of the variables."""
+    return [variable.value for variable in variables]
+
+
+def float_copy(model: keras.Model) -> keras.Model:
+    """A copy of a quantized or plain model that computes with the float weights.
+
+    Raises:
+        ValueError: when the model quantizes in code of its own.
+    """
+    copy = plain_copy(model)
+    remaining = layers_of_tfqd(copy)
+    if remaining:
+        raise ValueError(
+            f"model {model.name!r} makes tfqd's layer {remaining[0].name!r} in code of its own, "
+            "so there is no float copy of it; give a teacher"
+        )
+    return copy

@@ -1,0 +1,148 @@
+"""A teacher that ran once, whose outputs are on disk."""
+
+import json
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from small_networks import X, Y, compiled, network
+
+import tfqd
+from tfqd.distillation import CachedTeacher, cache_teacher
+
+
+def data(x=X, batch=20):
+    return tf.data.Dataset.from_tensor_slices((x, Y)).batch(batch)
+
+
+@pytest.fixture
+def teacher():
+    keras.utils.set_random_seed(4)
+    return network()
+
+
+def test_training_equals_that_with_the_teacher_itself(teacher, tmp_path):
+    cached = cache_teacher(teacher, data(), tmp_path, verbose=0)
+    assert len(cached) == len(X)
+    student = network(8)
+    losses = []
+    for guide, batches in ((teacher, data()), (cached, cached.attach(data()))):
+        twin = keras.models.clone_model(student)
+        twin.set_weights(student.get_weights())
+        distiller = compiled(tfqd.Distiller(guide, twin))
+        losses.append(distiller.fit(batches, epochs=3, verbose=0).history["loss"])
+    np.testing.assert_allclose(*losses, rtol=1e-5)
+
+
+def test_examples_are_known_in_any_order_and_batch(teacher, tmp_path):
+    cached = cache_teacher(teacher, data(), tmp_path, verbose=0)
+    shuffled = data(batch=1).unbatch().shuffle(96, seed=1).batch(7)
+    for inputs, _ in cached.attach(shuffled):
+        expected = teacher(inputs["inputs"], training=False)
+        np.testing.assert_allclose(inputs["teacher_outputs"], expected, rtol=1e-5, atol=1e-6)
+
+
+def test_evaluation_takes_plain_data_and_the_teacher_is_not_needed(teacher, tmp_path):
+    cached = cache_teacher(teacher, data(), tmp_path, verbose=0)
+    distiller = compiled(tfqd.Distiller(cached, network(8)), metrics=["accuracy"])
+    history = distiller.fit(cached.attach(data()), validation_data=data(), verbose=0).history
+    assert history["val_accuracy"][0] > 0
+    assert distiller.predict(X, verbose=0).shape == (96, 3)
+
+
+def test_outputs_in_a_structure_keep_it(tmp_path):
+    inputs = {"a": keras.Input((2,), name="a"), "b": keras.Input((3,), name="b")}
+    joined = keras.layers.Concatenate()(list(inputs.values()))
+    outputs = {"one": keras.layers.Dense(2)(joined), "two": [keras.layers.Dense(4)(joined)]}
+    model = keras.Model(inputs, outputs)
+    x = {"a": X[:, :2], "b": X[:, 2:5]}
+    cached = cache_teacher(model, data(x), tmp_path, verbose=0)
+    assert cached.output_shape == {"one": (None, 2), "two": [(None, 4)]}
+    batch, _ = next(iter(cached.attach(data(x))))
+    np.testing.assert_allclose(
+        batch["teacher_outputs"]["two"][0], model(batch["inputs"])["two"][0], rtol=1e-5, atol=1e-6
+    )
+
+
+def test_a_complete_cache_is_used_as_it_is(teacher, tmp_path):
+    cache_teacher(teacher, data(), tmp_path, verbose=0)
+    written = (tmp_path / "outputs_0.npy").stat().st_mtime_ns
+    cache_teacher(teacher, data().shuffle(5), tmp_path, verbose=0)
+    assert (tmp_path / "outputs_0.npy").stat().st_mtime_ns == written
+
+
+@pytest.mark.parametrize("change", ["teacher", "data"])
+def test_another_teacher_or_other_data_make_it_anew(teacher, tmp_path, change):
+    cache_teacher(teacher, data(), tmp_path, verbose=0)
+    other = network(5) if change == "teacher" else teacher
+    x = X + 1 if change == "data" else X
+    cached = cache_teacher(other, data(x), tmp_path, verbose=0)
+    batch, _ = next(iter(cached.attach(data(x))))
+    np.testing.assert_allclose(batch["teacher_outputs"], other(x[:20]), rtol=1e-5, atol=1e-6)
+
+
+def test_a_cache_of_another_teacher_is_refused(teacher, tmp_path):
+    cache_teacher(teacher, data(), tmp_path, verbose=0)
+    with pytest.raises(ValueError, match="outputs of another teacher"):
+        CachedTeacher(tmp_path, network())
+
+
+def test_data_that_the_teacher_did_not_see_end_the_training(teacher, tmp_path):
+    cached = cache_teacher(teacher, data(), tmp_path, verbose=0)
+    with pytest.raises(tf.errors.InvalidArgumentError, match="not those that the teacher saw"):
+        list(cached.attach(data(X * 1.001)))
+
+
+def test_a_cache_that_was_cut_short_is_none(teacher, tmp_path, monkeypatch):
+    with pytest.raises(FileNotFoundError, match="holds no complete cache"):
+        CachedTeacher(tmp_path)
+    cache_teacher(teacher, data(), tmp_path, verbose=0)
+    updates = []
+
+    def full_disk(self, current, *args, **kwargs):
+        updates.append(current)
+        if len(updates) == 2:
+            raise OSError("no space left on device")
+
+    monkeypatch.setattr(keras.utils.Progbar, "update", full_disk)
+    with pytest.raises(OSError, match="no space left"):
+        cache_teacher(network(), data(), tmp_path)
+    with pytest.raises(FileNotFoundError, match="holds no complete cache"):
+        CachedTeacher(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "message"),
+    [
+        (X, TypeError, "data must be a tf.data.Dataset; got ndarray"),
+        (data().repeat(), ValueError, "data must be finite"),
+        (data().take(0), ValueError, "at least one batch"),
+    ],
+)
+def test_data_that_cannot_be_cached_are_refused(teacher, tmp_path, given, error, message):
+    with pytest.raises(error, match=message):
+        cache_teacher(teacher, given, tmp_path, verbose=0)
+
+
+def test_features_of_a_cached_teacher_are_refused(teacher, tmp_path):
+    cached = cache_teacher(teacher, data(), tmp_path, verbose=0)
+    loss = tfqd.distillation.FeatureDistillation("hidden", "hidden")
+    with pytest.raises(ValueError, match="a CachedTeacher holds final outputs only"):
+        tfqd.Distiller(cached, network(), loss)
+
+
+def test_attach_wants_batches_of_tuples(teacher, tmp_path):
+    cached = cache_teacher(teacher, data(), tmp_path, verbose=0)
+    with pytest.raises(TypeError, match=r"data must be a tf\.data\.Dataset of"):
+        cached.attach(data().map(lambda x, y: x))
+
+
+def test_a_saved_distiller_finds_its_cache_again(teacher, tmp_path):
+    cached = cache_teacher(teacher, data(), tmp_path / "cache", verbose=0)
+    distiller = compiled(tfqd.Distiller(cached, network(8)))
+    distiller.fit(cached.attach(data()), verbose=0)
+    distiller.save(tmp_path / "distiller.keras")
+    reloaded = keras.saving.load_model(tmp_path / "distiller.keras")
+    reloaded.fit(reloaded.teacher.attach(data()), verbose=0)
+    assert json.loads((tmp_path / "cache" / "manifest.json").read_text())["examples"] == 96

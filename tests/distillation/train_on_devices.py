@@ -1,0 +1,50 @@
+"""A distillation on one device or on two: run by devices_test in processes of its own.
+
+python train_on_devices.py one|mirrored OUTPUT.npz
+"""
+
+import contextlib
+import sys
+
+import keras
+import numpy as np
+import tensorflow as tf
+from small_networks import HARD, X, Y, network
+
+import tfqd
+
+
+def student():
+    model = network(16, regularizer=keras.regularizers.L2(0.01), norm=False)
+    specs = {
+        "hidden/kernel": tfqd.Uniform(bits=4, bucket_size=16),
+        "logits/kernel": tfqd.Codebook(bits=2, bucket_size=16),
+    }
+    return tfqd.quantize_model(model, specs)
+
+
+def main(devices: str, output: str) -> None:
+    cpu = tf.config.list_physical_devices("CPU")[0]
+    tf.config.set_logical_device_configuration(cpu, 2 * [tf.config.LogicalDeviceConfiguration()])
+    keras.utils.set_random_seed(0)
+    scope = contextlib.nullcontext()
+    if devices == "mirrored":
+        strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+        assert strategy.num_replicas_in_sync == 2
+        scope = strategy.scope()
+    with scope:
+        losses = [
+            tfqd.distillation.LogitsDistillation(2.0),
+            tfqd.distillation.FeatureDistillation("hidden", "hidden"),
+        ]
+        distiller = tfqd.Distiller(network(24, norm=False), student(), losses, [1.0, 0.1])
+        distiller.compile(keras.optimizers.SGD(0.05), HARD, metrics=["accuracy"], jit_compile=False)
+    weights = np.linspace(0.5, 1.5, len(X), dtype=np.float32)
+    data = tf.data.Dataset.from_tensor_slices((X, Y, weights)).batch(24)
+    logs = distiller.fit(data, epochs=3, verbose=0).history
+    trained = {str(i): v.numpy() for i, v in enumerate(distiller.trainable_variables)}
+    np.savez(output, **logs, **trained)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

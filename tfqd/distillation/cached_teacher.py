@@ -1,0 +1,246 @@
+"""A teacher whose outputs are on disk.
+
+The teacher's forward pass is most of what distillation costs, and for data that
+is the same in every epoch its outputs are too. `cache_teacher` runs it once;
+the `CachedTeacher` that it gives stands in for it in a `Distiller`, and attaches
+the outputs to each example, which it knows by a fingerprint of its inputs. So
+the data may be shuffled and batched anew, but not augmented.
+"""
+
+import hashlib
+import json
+import os
+import pathlib
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tfqd.compressed.atomic import new_file
+
+_MANIFEST, _FINGERPRINTS = "manifest.json", "fingerprints.npy"
+_INPUTS, _OUTPUTS = "inputs", "teacher_outputs"
+
+
+@keras.saving.register_keras_serializable(package="tfqd")
+class CachedTeacher:
+    """The outputs of a teacher that `cache_teacher` has written.
+
+    Args:
+        directory: where they are.
+        teacher: the model that they are expected of; None for no check.
+
+    Raises:
+        FileNotFoundError: when there is no complete cache in the directory.
+        ValueError: when the cache is not this teacher's.
+
+    Example:
+
+    >>> cached = tfqd.distillation.cache_teacher(teacher, data, directory, verbose=0)
+    >>> distiller = tfqd.Distiller(cached, student)
+    >>> distiller.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    >>> history = distiller.fit(cached.attach(data), verbose=0)
+    """
+
+    def __init__(self, directory: str | os.PathLike, teacher: keras.Model | None = None):
+        self.directory = pathlib.Path(directory)
+        self.name = self.directory.name
+        try:
+            manifest = json.loads((self.directory / _MANIFEST).read_text(encoding="utf-8"))
+        except FileNotFoundError as error:
+            raise FileNotFoundError(
+                f"{self.directory} holds no complete cache of a teacher's outputs; "
+                "tfqd.distillation.cache_teacher writes one"
+            ) from error
+        self._teacher = manifest["teacher"]
+        self._structure = manifest["outputs"]
+        if teacher is not None and _weights_digest(teacher) != self._teacher:
+            raise ValueError(
+                f"{self.directory} holds the outputs of another teacher than {teacher.name!r}: "
+                "its weights are not the same"
+            )
+        fingerprints = np.load(self.directory / _FINGERPRINTS)
+        self._order = np.argsort(fingerprints, kind="stable")
+        self._sorted = fingerprints[self._order]
+        self._arrays = [
+            np.load(self.directory / _file(i), mmap_mode="r")
+            for i in range(len(keras.tree.flatten(self._structure)))
+        ]
+
+    def __len__(self) -> int:
+        """The number of examples."""
+        return len(self._sorted)
+
+    @property
+    def output_shape(self):
+        """The teacher's: a shape, or a structure of shapes, with None for the batch."""
+        return self._as_structure([(None, *array.shape[1:]) for array in self._arrays])
+
+    def attach(self, data: tf.data.Dataset) -> tf.data.Dataset:
+        """The data with the teacher's outputs beside the inputs of each example.
+
+        Args:
+            data: batches of (inputs, targets) or (inputs, targets, sample
+                weights), of the examples that the teacher saw, in any order.
+
+        Returns:
+            Batches for the `fit` of a `Distiller` with this teacher. An example
+            that the teacher did not see ends the iteration with an error.
+
+        Raises:
+            TypeError: when `data` is no dataset of tuples.
+        """
+        spec = getattr(data, "element_spec", None)
+        if not isinstance(spec, tuple) or len(spec) not in (2, 3):
+            raise TypeError(
+                "data must be a tf.data.Dataset of (inputs, targets) or (inputs, targets, "
+                f"sample weights); got {data if spec is None else spec!r}"
+            )
+
+        def attach(inputs, *rest):
+            return {_INPUTS: inputs, _OUTPUTS: self._outputs_of(inputs)}, *rest
+
+        return data.map(attach, num_parallel_calls=1).prefetch(2)
+
+    def _outputs_of(self, inputs):
+        dtypes = [array.dtype for array in self._arrays]
+        found = tf.numpy_function(self._look_up, [_fingerprints(inputs)], dtypes)
+        for tensor, array in zip(found, self._arrays, strict=True):
+            tensor.set_shape((None, *array.shape[1:]))
+        return self._as_structure(found)
+
+    def _look_up(self, fingerprints: np.ndarray) -> list[np.ndarray]:
+        places = np.searchsorted(self._sorted, fingerprints)
+        places = np.minimum(places, len(self._sorted) - 1)
+        unknown = int(np.sum(self._sorted[places] != fingerprints))
+        if unknown:
+            raise ValueError(
+                f"{unknown} of {len(fingerprints)} examples of a batch are not in the cache "
+                f"{self.directory}: the data are not those that the teacher saw, or were "
+                "changed (augmented, scaled, cast) since"
+            )
+        rows = self._order[places]
+        return [np.asarray(array[rows]) for array in self._arrays]
+
+    def _as_structure(self, leaves: list):
+        return keras.tree.map_structure(lambda index: leaves[index], self._structure)
+
+    def get_config(self) -> dict[str, Any]:
+        return {"directory": str(self.directory)}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> "CachedTeacher":
+        return cls(**config)
+
+
+def cache_teacher(
+    teacher: keras.Model,
+    data: tf.data.Dataset,
+    directory: str | os.PathLike,
+    verbose: int = 1,
+) -> CachedTeacher:
+    """Runs a teacher over all data once and keeps its outputs.
+
+    A complete cache of the same teacher over the same examples is used as it
+    is. The manifest is written last: a cache that was cut short is none.
+
+    Args:
+        teacher: a built Keras 3 model.
+        data: finite; batches of inputs, or of tuples that begin with them.
+        directory: where to write; made when missing.
+        verbose: 0 for silence, 1 for a progress bar.
+
+    Raises:
+        TypeError: when `data` is no dataset.
+        ValueError: when it is endless or empty.
+        OSError: when the files cannot be written.
+    """
+    if not isinstance(data, tf.data.Dataset):
+        raise TypeError(f"data must be a tf.data.Dataset; got {type(data).__name__}")
+    if int(data.cardinality()) == tf.data.INFINITE_CARDINALITY:
+        raise ValueError("data must be finite to be cached; this dataset repeats for ever")
+    inputs = data.map(lambda *batch: _first(batch))
+    directory = pathlib.Path(directory)
+    examples = [np.asarray(each) for each in inputs.map(_fingerprints)]
+    if not examples:
+        raise ValueError("data must hold at least one batch to be cached; this dataset is empty")
+    digest = _weights_digest(teacher)
+    if not _is_cached(directory, digest, np.concatenate(examples)):
+        _write(teacher, inputs, directory, digest, sum(map(len, examples)), verbose)
+    return CachedTeacher(directory, teacher)
+
+
+def split_batch(inputs):
+    """A batch's inputs, and the teacher's outputs that were attached to them or None."""
+    if isinstance(inputs, dict) and inputs.keys() == {_INPUTS, _OUTPUTS}:
+        return inputs[_INPUTS], inputs[_OUTPUTS]
+    return inputs, None
+
+
+def _first(batch: tuple):
+    """The inputs of a batch, which Keras takes as (inputs, ...) or alone."""
+    element = batch[0] if len(batch) == 1 else batch
+    return element[0] if isinstance(element, tuple) else element
+
+
+def _is_cached(directory: pathlib.Path, digest: str, fingerprints: np.ndarray) -> bool:
+    try:
+        manifest = json.loads((directory / _MANIFEST).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return False
+    known = np.load(directory / _FINGERPRINTS)
+    same = np.array_equal(np.sort(known), np.sort(fingerprints))
+    return manifest["teacher"] == digest and same
+
+
+def _write(teacher, inputs, directory, digest, count, verbose) -> None:
+    directory.mkdir(parents=True, exist_ok=True)
+    (directory / _MANIFEST).unlink(missing_ok=True)
+    run = tf.function(lambda batch: teacher(batch, training=False), jit_compile=False)
+    progress = keras.utils.Progbar(count, verbose=verbose, unit_name="example")
+    arrays: list[np.memmap] = []
+    fingerprints = np.empty(count, np.uint64)
+    start = 0
+    for batch in inputs:
+        outputs = run(batch)
+        leaves = [np.asarray(leaf) for leaf in keras.tree.flatten(outputs)]
+        arrays = arrays or [
+            np.lib.format.open_memmap(
+                directory / _file(i), "w+", leaf.dtype, (count, *leaf.shape[1:])
+            )
+            for i, leaf in enumerate(leaves)
+        ]
+        for array, leaf in zip(arrays, leaves, strict=True):
+            array[start : start + len(leaf)] = leaf
+        fingerprints[start : start + len(leaves[0])] = _fingerprints(batch)
+        start += len(leaves[0])
+        progress.update(start)
+    for array in arrays:
+        array.flush()
+    with new_file(directory / _FINGERPRINTS) as file, open(file, "wb") as stream:
+        np.save(stream, fingerprints)
+    structure = keras.tree.pack_sequence_as(outputs, list(range(len(arrays))))
+    manifest = {"teacher": digest, "examples": count, "outputs": structure}
+    with new_file(directory / _MANIFEST) as file:
+        file.write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
+
+
+def _file(index: int) -> str:
+    return f"outputs_{index}.npy"
+
+
+def _fingerprints(inputs) -> tf.Tensor:
+    """A 64-bit fingerprint of each example of a batch: uint64 [batch]."""
+    leaves = [tf.fingerprint(leaf) for leaf in tf.nest.flatten(inputs)]
+    together = leaves[0] if len(leaves) == 1 else tf.fingerprint(tf.concat(leaves, axis=1))
+    return tf.bitcast(together, tf.uint64)
+
+
+def _weights_digest(model: keras.Model) -> str:
+    digest = hashlib.sha256()
+    for variable in model.weights:
+        value = np.ascontiguousarray(variable.numpy())
+        digest.update(f"{value.dtype} {value.shape}".encode())
+        digest.update(value.tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,143 @@
+"""Whether teacher, student and losses fit together, before anything is trained."""
+
+import math
+import numbers
+import warnings
+from typing import Any
+
+import keras
+import numpy as np
+
+from tfqd.distillation.cached_teacher import CachedTeacher
+from tfqd.distillation.losses import LogitsDistillation, looks_like_probabilities
+from tfqd.distillation.step import Weight
+from tfqd.wrapping.keras3 import zero_inputs
+
+
+def check_losses(losses, loss_weights, student_loss_weight) -> tuple[list[Any], list[Weight]]:
+    """The distillation losses and their weights, each as a list.
+
+    Raises:
+        TypeError: when a loss has no `compute_loss`.
+        ValueError: for weights that do not fit.
+    """
+    losses = list(losses) if isinstance(losses, list | tuple) else [losses]
+    for loss in losses:
+        if not callable(getattr(loss, "compute_loss", None)):
+            raise TypeError(
+                "a distillation loss must have compute_loss(teacher_outputs, student_outputs); "
+                f"got {loss!r}"
+            )
+    if loss_weights is None:
+        weights = [1.0] * len(losses)
+    else:
+        single = isinstance(loss_weights, numbers.Real) or callable(loss_weights)
+        weights = [loss_weights] if single else list(loss_weights)
+    if not losses or len(weights) != len(losses):
+        raise ValueError(
+            f"there must be a distillation loss, and one weight for each; got {len(losses)} "
+            f"losses and {len(weights)} weights"
+        )
+    for weight in weights:
+        if not callable(weight) and not _is_number(weight, math.inf):
+            raise ValueError(
+                f"distillation_loss_weights must be numbers from 0 on or schedules; got {weight!r}"
+            )
+    if not callable(student_loss_weight) and not _is_number(student_loss_weight, 1):
+        raise ValueError(
+            "student_loss_weight must be a number between 0 and 1 or a schedule; got "
+            f"{student_loss_weight!r}"
+        )
+    if student_loss_weight == 0 and not any(callable(w) or w > 0 for w in weights):
+        raise ValueError(
+            "student_loss_weight and all distillation_loss_weights are 0: nothing is learned"
+        )
+    return losses, weights
+
+
+def _is_number(value, largest: float) -> bool:
+    number = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    return number and 0 <= value <= largest and value != math.inf
+
+
+def check_models(teacher, student, losses) -> None:
+    """Raises TypeError or ValueError when the models cannot be trained together."""
+    models = {"student": student}
+    if not isinstance(teacher, CachedTeacher):
+        models["teacher"] = teacher
+    for role, model in models.items():
+        if not isinstance(model, keras.Model):
+            raise TypeError(f"{role} must be a Keras 3 model; got {type(model).__name__}")
+        if not model.built:
+            raise ValueError(f"{role} {model.name!r} is not built; call it on data first")
+    for loss in losses:
+        named = getattr(loss, "teacher_layer_name", None) is not None
+        if named and isinstance(teacher, CachedTeacher):
+            raise ValueError(
+                f"{type(loss).__name__} reads the teacher's layer {loss.teacher_layer_name!r}; "
+                "a CachedTeacher holds final outputs only"
+            )
+    if any(getattr(loss, "student_layer_name", None) is None for loss in losses):
+        _check_outputs(teacher, student)
+
+
+def _check_outputs(teacher, student) -> None:
+    teacher_shape = getattr(teacher, "output_shape", None)
+    student_shape = getattr(student, "output_shape", None)
+    if teacher_shape is None or student_shape is None:
+        return
+    ours, theirs = _by_name(student_shape), _by_name(teacher_shape)
+    fitting = ours.keys() == theirs.keys() and all(_fit(ours[k], theirs[k]) for k in ours)
+    if not fitting:
+        raise ValueError(
+            f"teacher and student must have the same output shape; teacher {teacher.name!r} "
+            f"gives {teacher_shape}, student {student.name!r} gives {student_shape}"
+        )
+
+
+def _by_name(shape) -> dict[str, tuple]:
+    """The shapes of a model's outputs by their place in its structure."""
+    if isinstance(shape, dict):
+        return {
+            f"{key}/{inner}": leaf
+            for key, value in shape.items()
+            for inner, leaf in _by_name(value).items()
+        }
+    if isinstance(shape, list) or (shape and isinstance(shape[0], tuple | list | dict)):
+        return _by_name(dict(enumerate(shape)))
+    return {"": tuple(shape)}
+
+
+def _fit(one: tuple, other: tuple) -> bool:
+    return len(one) == len(other) and all(
+        a == b or None in (a, b) for a, b in zip(one, other, strict=True)
+    )
+
+
+def check_probabilities(teacher, losses) -> None:
+    """Warns when the teacher gives probabilities where logits are expected, or the reverse.
+
+    Asked of the teacher itself, on inputs of zeros, where their shape is known:
+    a softmax gives rows that sum to 1 whatever comes in.
+    """
+    judging = [loss for loss in losses if isinstance(loss, LogitsDistillation)]
+    inputs = zero_inputs(teacher) if judging and isinstance(teacher, keras.Model) else None
+    if inputs is None:
+        return
+    outputs = keras.tree.flatten(teacher(*inputs, training=False))
+    if any(output.shape[-1] == 1 for output in outputs):
+        return  # a single unit, of which no sum tells
+    probabilities = [looks_like_probabilities(np.asarray(output)) for output in outputs]
+    for loss in judging:
+        if loss.from_logits and any(probabilities):
+            warnings.warn(
+                f"teacher {teacher.name!r} gives probabilities, but {type(loss).__name__} takes "
+                "them for logits; say from_logits=False",
+                stacklevel=3,
+            )
+        elif not loss.from_logits and not all(probabilities):
+            warnings.warn(
+                f"{type(loss).__name__}(from_logits=False) expects probabilities, but teacher "
+                f"{teacher.name!r} gives outputs that do not sum to 1; say from_logits=True",
+                stacklevel=3,
+            )

@@ -1,0 +1,236 @@
+"""What every training step of a student with a teacher computes.
+
+Written once, for the models of either Keras version: `DistillationStep` is the
+logic, a subclass of it and of that version's ``Model`` is the model.
+"""
+
+import inspect
+import threading
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import tensorflow as tf
+
+from tfqd.distillation.cached_teacher import CachedTeacher, split_batch
+
+Weight = float | Callable[[tf.Tensor], tf.Tensor]
+
+
+class Term(NamedTuple):
+    """One distillation loss in a Distiller.
+
+    loss: what computes it.
+    weight: its weight, or a schedule of the optimizer's steps.
+    state: its trained variables by role.
+    tracker: the metric that it is logged by.
+    options: those of sample_weight, mask and state that the loss takes.
+    """
+
+    loss: Any
+    weight: Weight
+    state: dict[str, Any]
+    tracker: Any
+    options: frozenset[str]
+
+
+class DistillationStep:
+    """Mixin: the loss of a student that learns from labels and from a teacher.
+
+    The subclass names its Keras version's functions in `_keras` and calls
+    `_prepare` in its constructor.
+    """
+
+    _keras: Any
+
+    def _prepare(self, losses, weights, add_tracker) -> None:
+        """Readies the losses: what they read of the models, and their variables."""
+        self._thread = threading.local()
+        self._student_reader = self._reader(self.student, filter(None, map(_student_layer, losses)))
+        self._teacher_reader = self._reader(self.teacher, filter(None, map(_teacher_layer, losses)))
+        shapes = self._shapes(losses)
+        self.student_tracker = add_tracker("student_loss")
+        self.distillation_tracker = add_tracker("distillation_loss")
+        names = _unique([getattr(loss, "name", _default_name(loss)) for loss in losses])
+        self._terms = [
+            Term(
+                loss,
+                weight,
+                loss.build(*shape, self) if hasattr(loss, "build") and None not in shape else {},
+                add_tracker(name) if len(losses) > 1 else None,
+                _options(loss),
+            )
+            for loss, weight, shape, name in zip(losses, weights, shapes, names, strict=True)
+        ]
+        self.cosine_tracker = add_tracker("gradient_cosine") if self.log_gradient_cosine else None
+
+    def _reader(self, model, names):
+        names = list(names)
+        return self._keras.FeatureReader(model, names) if names else None
+
+    def _shapes(self, losses) -> list[tuple]:
+        """For each loss the teacher's and the student's shape of what it compares."""
+        student = self._student_reader.shapes() if self._student_reader else {}
+        teacher = self._teacher_reader.shapes() if self._teacher_reader else {}
+        return [
+            (
+                teacher.get(_teacher_layer(loss), getattr(self.teacher, "output_shape", None)),
+                student.get(_student_layer(loss), getattr(self.student, "output_shape", None)),
+            )
+            for loss in losses
+        ]
+
+    @property
+    def _learns_from_teacher(self) -> bool:
+        return self.student_loss_weight != 1
+
+    def call(self, inputs, training=None):
+        inputs, _ = split_batch(inputs)
+        if self._student_reader is None:
+            return self.student(inputs, training=training)
+        outputs, features = self._student_reader(self.student, inputs, training=training)
+        self._thread.features = features
+        return outputs
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        """The student's total loss; see the class."""
+        keras = self._keras
+        weight = self._at_step(self.student_loss_weight)
+        hard = self._hard(y, y_pred, sample_weight)
+        soft = self._soft(x, y_pred, sample_weight)
+        self._thread.losses = hard, soft
+        terms = [keras.penalties(self)]
+        if hard is not None:
+            self.student_tracker.update_state(keras.mean_of_replica(hard))
+            terms.append(weight * hard)
+        if soft is not None:
+            self.distillation_tracker.update_state(keras.mean_of_replica(soft))
+            terms.append((1 - weight) * soft)
+        return tf.add_n(terms)
+
+    def _hard(self, y, y_pred, sample_weight) -> tf.Tensor | None:
+        """The compiled loss on the labels; None where they are not to be learned."""
+        if not self._keras.has_loss(self):
+            if self.student_loss_weight != 0:
+                raise ValueError(
+                    "compile the Distiller with a loss for the labels, or construct it with "
+                    f"student_loss_weight=0; it is {self.student_loss_weight!r}"
+                )
+            return None
+        return self._keras.supervised_loss(self, y, y_pred, sample_weight)
+
+    def _soft(self, x, y_pred, sample_weight) -> tf.Tensor | None:
+        """The weighted sum of the distillation losses; None in a control run."""
+        if not self._learns_from_teacher:
+            return None
+        taught = self._teach(x)
+        if taught is None:
+            return None
+        learnt = y_pred, getattr(self._thread, "features", {})
+        total = tf.zeros(())
+        for term in self._terms:
+            loss = self._keras.share_of_replica(
+                _compute(term, taught, learnt, sample_weight, self._keras.mask_of)
+            )
+            if term.tracker is not None:
+                term.tracker.update_state(self._keras.mean_of_replica(loss))
+            total += self._at_step(term.weight) * loss
+        return total
+
+    def _teach(self, x):
+        """The teacher's outputs and features; None for data without cached ones."""
+        inputs, cached = split_batch(x)
+        if isinstance(self.teacher, CachedTeacher):
+            return None if cached is None else (cached, {})
+        if self._teacher_reader is None:
+            return self._keras.in_inference(self.teacher, inputs), {}
+        return self._keras.in_inference(
+            lambda *args, **kwargs: self._teacher_reader(self.teacher, *args, **kwargs), inputs
+        )
+
+    def _at_step(self, weight: Weight):
+        if not callable(weight):
+            return weight
+        optimizer = getattr(self, "optimizer", None)
+        step = 0 if optimizer is None else optimizer.iterations
+        return tf.cast(weight(tf.convert_to_tensor(step)), tf.float32)
+
+    def train_step(self, data):
+        if self.cosine_tracker is None:
+            return super().train_step(data)
+        with tf.GradientTape(persistent=True) as tape:
+            super().train_step(data)
+        hard, soft = self._thread.losses
+        if hard is not None and soft is not None:
+            weights = self._keras.values(self.student.trainable_variables)
+            self.cosine_tracker.update_state(_cosine(tape, hard, soft, weights))
+        return self.get_metrics_result()
+
+
+def _compute(term: Term, taught, learnt, sample_weight, mask_of) -> tf.Tensor:
+    loss = term.loss
+    teacher_outputs = _read(taught, _teacher_layer(loss))
+    student_outputs = _read(learnt, _student_layer(loss))
+    offered = {
+        "sample_weight": sample_weight,
+        "mask": None if _student_layer(loss) else mask_of(student_outputs),
+        "state": term.state,
+    }
+    if hasattr(loss, "validate_outputs"):
+        loss.validate_outputs(teacher_outputs, student_outputs)
+    value = tf.convert_to_tensor(
+        loss.compute_loss(
+            teacher_outputs, student_outputs, **{name: offered[name] for name in term.options}
+        )
+    )
+    if value.shape.rank != 0:
+        raise ValueError(
+            f"distillation loss {type(loss).__name__} must give a scalar; it gave shape "
+            f"{tuple(value.shape)}"
+        )
+    return tf.cast(value, tf.float32)
+
+
+def _read(outputs_and_features, name: str | None):
+    outputs, features = outputs_and_features
+    return outputs if name is None else features[name]
+
+
+def _student_layer(loss) -> str | None:
+    return getattr(loss, "student_layer_name", None)
+
+
+def _teacher_layer(loss) -> str | None:
+    return getattr(loss, "teacher_layer_name", None)
+
+
+def _options(loss) -> frozenset[str]:
+    parameters = inspect.signature(loss.compute_loss).parameters
+    return frozenset(name for name in ("sample_weight", "mask", "state") if name in parameters)
+
+
+def _default_name(loss) -> str:
+    name = type(loss).__name__
+    return "".join("_" + c.lower() if c.isupper() else c for c in name).lstrip("_")
+
+
+def _unique(names: list[str]) -> list[str]:
+    return [
+        name if name not in names[:i] else f"{name}_{names[:i].count(name)}"
+        for i, name in enumerate(names)
+    ]
+
+
+def _cosine(tape: tf.GradientTape, hard, soft, weights) -> tf.Tensor:
+    """The cosine between two losses' gradients to all weights together."""
+    zeros = tf.UnconnectedGradients.ZERO
+    one, other = (
+        tape.gradient(loss, weights, unconnected_gradients=zeros) for loss in (hard, soft)
+    )
+    one, other = map(_flat, (one, other))
+    product = tf.reduce_sum(one * other)
+    return tf.math.divide_no_nan(product, tf.norm(one) * tf.norm(other))
+
+
+def _flat(gradients) -> tf.Tensor:
+    dense = [tf.cast(tf.convert_to_tensor(gradient), tf.float32) for gradient in gradients]
+    return tf.concat([tf.reshape(gradient, [-1]) for gradient in dense], axis=0)
