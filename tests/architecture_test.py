@@ -30,19 +30,20 @@ def rule(rooms: str = "", packages: str = "") -> Rule:
 RULES = {
     "version": rule(),
     "bucketing": rule(),
+    "grid": rule(),
     "spec": rule("bucketing"),
     "selection": rule("spec"),
     "presets": rule("selection spec"),
-    "ops": rule("bucketing", "numpy tensorflow"),
-    "quantizers": rule("ops spec bucketing", "numpy tensorflow"),
-    "compressed": rule("bucketing spec", "numpy constriction"),
+    "ops": rule("bucketing grid", "numpy tensorflow"),
+    "quantizers": rule("ops spec bucketing grid", "numpy tensorflow"),
+    "compressed": rule("bucketing grid spec", "numpy constriction"),
     "report": rule("compressed spec", "rich"),
     "wrapping": rule(
         "quantizers compressed selection spec bucketing report",
         "numpy tensorflow keras tf_keras tensorflow_model_optimization",
     ),
     "distillation": rule("wrapping quantizers spec", "numpy tensorflow keras"),
-    "export": rule("compressed wrapping bucketing version", "numpy tensorflow keras"),
+    "export": rule("compressed wrapping bucketing grid version", "numpy tensorflow keras"),
     "callbacks": rule(
         "wrapping export compressed selection spec bucketing", "numpy tensorflow keras"
     ),

@@ -42,6 +42,10 @@ SPECS = {
     "paper": tfqd.presets.paper(3),
     "deployable": tfqd.presets.deployable(8),
     "channel codebook": tfqd.Codebook(bits=3, layout="channel", bucket_size=5, scaling="symmetric"),
+    "learned step": tfqd.LearnedStep(bits=3, layout="channel"),
+    "learned step, affine": tfqd.LearnedStep(
+        bits=2, scaling="affine", bucket_size=32, learning_rate_multiplier=3
+    ),
 }
 
 

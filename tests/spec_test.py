@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tfqd.bucketing import Bucketing
-from tfqd.spec import Codebook, Uniform, from_dict
+from tfqd.spec import Codebook, LearnedStep, Uniform, from_dict
 
-SPECS = (Uniform, Codebook)
+SPECS = (Uniform, Codebook, LearnedStep)
 
 common_fields = {
     "bits": st.integers(1, 8),
@@ -20,9 +20,16 @@ common_fields = {
     "scaling": st.sampled_from(["affine", "symmetric"]),
     "clip": st.none() | st.floats(1e-3, 1e3),
 }
-specs = st.builds(
-    Uniform, rounding=st.sampled_from(["deterministic", "stochastic"]), **common_fields
-) | st.builds(Codebook, init=st.sampled_from(["quantile", "uniform"]), **common_fields)
+specs = (
+    st.builds(Uniform, rounding=st.sampled_from(["deterministic", "stochastic"]), **common_fields)
+    | st.builds(Codebook, init=st.sampled_from(["quantile", "uniform"]), **common_fields)
+    | st.builds(
+        LearnedStep,
+        gradient_scale=st.sampled_from([None, "lsq"]),
+        learning_rate_multiplier=st.floats(1e-3, 1e3),
+        **common_fields | {"clip": st.none()},
+    )
+)
 
 
 @given(specs)
@@ -51,6 +58,12 @@ def test_defaults_are_the_papers_buckets_and_gradient():
     assert Codebook().init == "quantile"
 
 
+def test_learned_step_defaults_are_those_of_lsq():
+    spec = LearnedStep()
+    assert (spec.bucket_size, spec.layout, spec.scaling) == (None, "flat", "symmetric")
+    assert (spec.gradient_scale, spec.learning_rate_multiplier) == ("lsq", 1.0)
+
+
 def test_numpy_numbers_are_kept_as_pythons():
     spec = Uniform(bits=np.int64(4), bucket_size=np.int32(64), clip=np.float32(0.5))
     assert spec == Uniform(bits=4, bucket_size=64, clip=0.5)
@@ -62,6 +75,9 @@ def test_numpy_numbers_are_kept_as_pythons():
 def test_number_of_levels(bits):
     assert Uniform(bits=bits).levels == Codebook(bits=bits).levels == 2**bits
     assert Codebook(bits=bits, scaling="symmetric").levels == 2**bits
+    assert (
+        LearnedStep(bits=bits).levels == LearnedStep(bits=bits, scaling="affine").levels == 2**bits
+    )
     symmetric = Uniform(bits=bits, scaling="symmetric").levels
     assert symmetric == (2 if bits == 1 else 2**bits - 1)
 
@@ -100,6 +116,20 @@ def test_refuses_unknown_rounding_and_init():
         Uniform(rounding="floor")
     with pytest.raises(ValueError, match="init must be one of 'quantile', 'uniform'; got 'kmeans'"):
         Codebook(init="kmeans")
+
+
+@pytest.mark.parametrize("multiplier", [0, -1, float("nan"), float("inf"), True, "1", None])
+def test_refuses_a_bad_learning_rate_multiplier(multiplier):
+    message = "learning_rate_multiplier must be a positive finite number; got"
+    with pytest.raises(ValueError, match=message):
+        LearnedStep(learning_rate_multiplier=multiplier)
+
+
+def test_learned_step_refuses_a_clip_and_other_gradient_scales():
+    with pytest.raises(ValueError, match=r"clip must be None: .*; got 1"):
+        LearnedStep(clip=1.0)
+    with pytest.raises(ValueError, match=r"gradient_scale must be one of None, .lsq.; got 0\.1"):
+        LearnedStep(gradient_scale=0.1)
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from tfqd.distillation import Distiller as Distiller
 from tfqd.export.archive_file import save as save
 from tfqd.sizing import size_report as size_report
 from tfqd.spec import Codebook as Codebook
+from tfqd.spec import LearnedStep as LearnedStep
 from tfqd.spec import Uniform as Uniform
 from tfqd.version import __version__ as __version__
 from tfqd.wrapping import compress as compress

@@ -201,7 +201,7 @@ def test_manifest_says_what_each_tensor_is(path):
     assert entries["steps"].dtype == "int64"
 
 
-@pytest.mark.parametrize("kind", ["uniform", "codebook"])
+@pytest.mark.parametrize("kind", ["uniform", "codebook", "learned_step"])
 @pytest.mark.parametrize("scaling", ["affine", "symmetric"])
 @pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
 def test_narrow_scales_move_weights_by_no_more_than_stated(path, kind, scaling, dtype):
@@ -211,7 +211,8 @@ def test_narrow_scales_move_weights_by_no_more_than_stated(path, kind, scaling, 
     np.testing.assert_array_equal(loaded.scale, tensor.scale.astype(to_dtype).astype(np.float32))
     moved = np.abs(loaded.dequantize().astype(float) - tensor.dequantize()).reshape(-1, 32)
     ends = (tensor.points.min(), tensor.points.max()) if kind == "codebook" else None
-    low, high = ends or ((0, 1) if scaling == "affine" else (-1, 1))
+    last = 127 / 128 if kind == "learned_step" else 1
+    low, high = ends or ((0, 1) if scaling == "affine" else (-1, last))
     steps = tensor.scale * (high - low) / (tensor.levels - 1)
     stated = read_manifest(path).tensors[0].error
     assert 0.5 * stated["max_abs"] < moved.max() <= stated["max_abs"] + 1e-6

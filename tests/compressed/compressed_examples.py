@@ -4,9 +4,9 @@ import numpy as np
 
 from tfqd.bucketing import Bucketing
 from tfqd.compressed import CompressedModel, Probes, QuantizedTensor
-from tfqd.spec import Codebook, Uniform
+from tfqd.spec import Codebook, LearnedStep, Uniform
 
-KINDS = {"uniform": Uniform, "codebook": Codebook}
+KINDS = {"uniform": Uniform, "codebook": Codebook, "learned_step": LearnedStep}
 
 
 def random_codes(random, count, levels, spread=0.15):

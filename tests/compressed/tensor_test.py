@@ -77,6 +77,11 @@ def test_symmetric_by_hand():
     assert tensor.dequantize().tolist() == [[-3, 30], [0, 0], [3, 10]]
 
 
+def test_an_even_symmetric_grid_is_that_of_integers_by_hand():
+    tensor = QuantizedTensor(uint8([0, 1, 2, 3]), 2, 4, Bucketing((4,)), floats([3]))
+    assert tensor.dequantize().tolist() == [-3, -1.5, 0, 1.5]
+
+
 def test_one_symmetric_bit_by_hand():
     tensor = QuantizedTensor(uint8([0, 1]), 1, 2, Bucketing((2,)), floats([0.5]))
     assert tensor.dequantize().tolist() == [-0.5, 0.5]

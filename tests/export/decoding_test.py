@@ -30,7 +30,8 @@ SHAPES = [
 def random_tensor(generator, bits, shape, channel_axes, layout, affine, codebook):
     """Any codes, scales of both signs and of 0, any points."""
     bucketing = Bucketing(shape, generator.choice([None, 1, 4, 300]), layout, channel_axes)
-    levels = 2**bits - 1 if not affine and not codebook and bits > 1 else 2**bits
+    odd = not affine and not codebook and bits > 1 and generator.random() < 0.5
+    levels = 2**bits - 1 if odd else 2**bits
 
     def numbers(count):
         values = generator.normal(size=count) * 10.0 ** generator.integers(-6, 6, count)

@@ -163,5 +163,14 @@ CASES = {
         {"image": _floats(2, 5, 5, 2), "user": _integers(12, np.int64, 2)},
         ["next-item", "rating"],
     ),
+    "learned steps": Case(
+        dense,
+        {
+            "scores/kernel": tfqd.LearnedStep(bits=3, scaling="affine", bucket_size=24),
+            "kernel": tfqd.LearnedStep(bits=4, layout="channel"),
+        },
+        {"features": _floats(3, 20)},
+        ["scores"],
+    ),
     "subclassed": Case(subclassed, tfqd.Uniform(bits=8), {"input": _floats(2, 7)}, ["output_0"]),
 }

@@ -33,12 +33,14 @@ def weights_for(bucketing, mean=0.3):
 
 
 def functions(bucketing, bits, scaling):
-    """A uniform and a codebook quantization as functions of the weights."""
+    """A uniform, a codebook and a learned-step quantization as functions of the weights."""
     levels = len(uniform_grid(bits, scaling))
     points = tf.random.stateless_uniform([2**bits], [3, 4], -1.0 * (scaling == "symmetric"), 1.0)
+    step, offset = ops.start_of_steps(weights_for(bucketing), bucketing, 2**bits, scaling)
     return (
         lambda weights: ops.uniform(weights, bucketing, levels, scaling),
         lambda weights: ops.codebook(weights, points, bucketing, scaling),
+        lambda weights: ops.learned_step(weights, 0.7 * step, offset, bucketing, 2**bits),
     )
 
 

@@ -12,10 +12,11 @@ from tfqd import ops
 from tfqd.compressed import QuantizedTensor
 from tfqd.quantizers import (
     CodebookQuantizer,
+    LearnedStepQuantizer,
     UniformQuantizer,
     quantizer_for,
 )
-from tfqd.spec import Codebook, Uniform
+from tfqd.spec import Codebook, LearnedStep, Uniform
 
 SPECS = [
     Uniform(bits=2, bucket_size=16),
@@ -23,6 +24,8 @@ SPECS = [
     Uniform(bits=4, bucket_size=16, rounding="stochastic"),
     Codebook(bits=2, bucket_size=16),
     Codebook(bits=1, layout="channel", scaling="symmetric", init="uniform", clip=1.0),
+    LearnedStep(bits=3, layout="channel"),
+    LearnedStep(bits=4, bucket_size=16, scaling="affine", learning_rate_multiplier=3.0),
 ]
 WEIGHTS = tf.random.stateless_normal([3, 5, 8], [1, 2])
 
@@ -47,6 +50,7 @@ def built(quantizer, layer=None):
 def test_quantizer_for_a_spec():
     assert isinstance(quantizer_for(Uniform()), UniformQuantizer)
     assert isinstance(quantizer_for(Codebook()), CodebookQuantizer)
+    assert isinstance(quantizer_for(LearnedStep()), LearnedStepQuantizer)
     assert quantizer_for(Codebook(), [0]).channel_axes == (0,)
 
 
@@ -84,6 +88,13 @@ def test_inference_is_the_op_with_the_buckets_of_the_axes_given(quantizer, layer
     assert found.shape == WEIGHTS.shape
     if isinstance(spec, Uniform):
         expected = ops.uniform(WEIGHTS, bucketing, spec.levels, spec.scaling, spec.clip)
+    elif isinstance(spec, LearnedStep):
+        learned = [
+            spec.learning_rate_multiplier * tf.convert_to_tensor(variables[role])
+            for role in ("step", "offset")
+            if role in variables
+        ]
+        expected = ops.learned_step(WEIGHTS, *[*learned, None][:2], bucketing, spec.levels)
     else:
         points = tf.convert_to_tensor(variables["points"])
         expected = ops.codebook(WEIGHTS, points, bucketing, spec.scaling, spec.clip)
@@ -101,18 +112,21 @@ def test_encoding_decodes_to_what_inference_computes_bit_for_bit(quantizer, laye
         *encoding[1:],
     )
     np.testing.assert_array_equal(tensor.dequantize(), quantizer(WEIGHTS, False, variables))
-    assert (encoding.points is None) == isinstance(quantizer.spec, Uniform)
+    assert (encoding.points is not None) == isinstance(quantizer.spec, Codebook)
     assert (encoding.offset is None) == (quantizer.spec.scaling == "symmetric")
 
 
 def test_a_tensor_of_rank_0_is_encoded_as_arrays():
-    for spec in (Uniform(), Codebook()):
+    for spec in (Uniform(), Codebook(), LearnedStep(scaling="affine")):
         quantizer = quantizer_for(spec)
         variables = quantizer.build((), "gate", keras.layers.Layer())
+        quantizer.initialize(tf.constant(0.7), variables)
         encoding = quantizer.encode(tf.constant(0.7), variables)
         assert isinstance(encoding.codes, np.ndarray)
         assert encoding.codes.shape == ()
-        assert encoding.offset.tolist() == [np.float32(0.7)]
+        bucketing = quantizer.bucketing(())
+        decoded = QuantizedTensor(encoding.codes, 4, 16, bucketing, *encoding[1:]).dequantize()
+        assert decoded == pytest.approx(0.7, rel=1e-6)
 
 
 def test_gradient_reaches_the_weights(quantizer, layer):
@@ -122,6 +136,18 @@ def test_gradient_reaches_the_weights(quantizer, layer):
         quantized = quantizer(WEIGHTS, True, variables)
     clip = quantizer.spec.clip or np.inf
     np.testing.assert_array_equal(tape.gradient(quantized, WEIGHTS), np.abs(WEIGHTS) <= clip)
+
+
+def test_restored_variables_encode_what_was_stored(quantizer, layer):
+    variables = built(quantizer, layer)
+    for role in variables.keys() - {"seed"}:
+        noise = tf.random.stateless_uniform(variables[role].shape, [3, 4], 0.8, 1.2)
+        variables[role].assign(tf.convert_to_tensor(variables[role]) * noise)
+    stored = quantizer.encode(WEIGHTS, variables)
+    other = quantizer.build(WEIGHTS.shape, "other", keras.layers.Layer())
+    quantizer.restore(stored, other)
+    for found, expected in zip(quantizer.encode(WEIGHTS, other), stored, strict=True):
+        np.testing.assert_array_equal(found, expected)
 
 
 def test_build_refuses_shapes_that_cannot_be_cut(quantizer, layer):

@@ -10,6 +10,7 @@ SPECS = [
     tfqd.Uniform(bits=2, bucket_size=16),
     tfqd.Uniform(bits=2, bucket_size=16, scaling="symmetric", layout="channel"),
     tfqd.Codebook(bits=2, bucket_size=16),
+    tfqd.LearnedStep(bits=2, bucket_size=16),
 ]
 
 

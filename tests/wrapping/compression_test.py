@@ -18,6 +18,9 @@ SPECS = {
         bits=2, scaling="symmetric", layout="channel", bucket_size=None
     ),
     "codebook, one bit": tfqd.Codebook(bits=1, init="uniform"),
+    "learned step": tfqd.LearnedStep(bits=3),
+    "learned step, affine": tfqd.LearnedStep(bits=4, bucket_size=16, scaling="affine"),
+    "learned step, channel": tfqd.LearnedStep(bits=1, layout="channel"),
 }
 
 

@@ -71,6 +71,9 @@ MODELS = {
     "patterns": lambda: tfqd.quantize_model(nested(), {"bias": None, ".*": CODEBOOK}),
     "subclassed": lambda: tfqd.quantize_model(subclassed(), CODEBOOK),
     "wrappers": by_hand,
+    "learned step": lambda: tfqd.quantize_model(
+        sequential(), tfqd.LearnedStep(bits=3, scaling="affine", layout="channel")
+    ),
 }
 
 

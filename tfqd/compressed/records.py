@@ -11,6 +11,7 @@ from tfqd.compressed.coding import Coded
 from tfqd.compressed.floats import FLOATS, float_bytes, narrow, widen
 from tfqd.compressed.manifest import ArrayEntry, Entry, QuantizedEntry
 from tfqd.compressed.tensor import QuantizedTensor
+from tfqd.grid import zero_code
 
 _ARRAY_TYPES = (
     *("bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"),
@@ -198,10 +199,12 @@ def _scale_error(tensor: QuantizedTensor, changes: list[np.ndarray]) -> dict[str
     A weight is point * scale + offset, so the lowest or the highest point moves
     furthest.
     """
-    if tensor.points is None:
-        low, high = (0.0 if tensor.offset is not None else -1.0), 1.0
-    else:
+    if tensor.points is not None:
         low, high = float(tensor.points.min()), float(tensor.points.max())
+    elif tensor.offset is not None:
+        low, high = 0.0, 1.0
+    else:
+        low, high = -1.0, (tensor.levels - 1) / zero_code(tensor.levels) - 1.0
     scale_change, offset_change = changes if len(changes) == 2 else (changes[0], 0.0)
     moved = [np.abs(point * scale_change + offset_change) for point in (low, high)]
     moved = np.maximum(*moved)

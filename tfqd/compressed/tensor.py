@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 
 from tfqd.bucketing import Bucketing
+from tfqd.grid import zero_code
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -20,7 +21,8 @@ class QuantizedTensor:
         offset: float32 [buckets], beta of each bucket, or None for symmetric
             scaling.
         points: float32 [levels], the trained codebook in the scaled domain, or
-            None for the uniform grid.
+            None for the uniform grid. With symmetric scaling that grid is
+            written about the code of 0 (`tfqd.grid`); its lowest level is -alpha.
         spec: the spec that the tensor was quantized by, as plain JSON values.
 
     Raises:
@@ -68,8 +70,8 @@ class QuantizedTensor:
         if self.points is not None:
             values = self.points[self.codes] * self._spread(self.scale)
         elif self.offset is None:
-            middle = np.float32((self.levels - 1) / 2)
-            values = (self.codes.astype(np.float32) - middle) * self._spread(self.scale / middle)
+            zero = np.float32(zero_code(self.levels))
+            values = (self.codes.astype(np.float32) - zero) * self._spread(self.scale / zero)
         else:
             step = self.scale / np.float32(self.levels - 1)
             values = self.codes.astype(np.float32) * self._spread(step)

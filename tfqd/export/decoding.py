@@ -178,7 +178,7 @@ def _levels(format: Format, planes: list[tf.Tensor], points, tables: _Tables) ->
 def _level(format: Format, codes: tf.Tensor, points: tf.Tensor | None) -> tf.Tensor:
     if points is not None:
         return tf.gather(points, codes)
-    return tf.cast(codes, tf.float32) - format.middle
+    return tf.cast(codes, tf.float32) - format.zero
 
 
 def _look_up(table: tf.Tensor, plane: tf.Tensor) -> tf.Tensor:

@@ -18,6 +18,7 @@ import numpy as np
 from tfqd.bucketing import Bucketing
 from tfqd.compressed import QuantizedTensor
 from tfqd.compressed.packing import pack
+from tfqd.grid import zero_code
 
 
 class Format(NamedTuple):
@@ -25,14 +26,14 @@ class Format(NamedTuple):
 
     bits: bits per code.
     affine: whether the buckets have offsets.
-    codebook: whether codes index points; else a code less `middle` is a level.
-    middle: the code of 0 with symmetric scaling; 0 with affine scaling.
+    codebook: whether codes index points; else a code less `zero` is a level.
+    zero: the code of 0 with symmetric scaling; 0 with affine scaling.
     """
 
     bits: int
     affine: bool
     codebook: bool
-    middle: float
+    zero: float
 
 
 class Geometry(NamedTuple):
@@ -117,8 +118,8 @@ def pack_tensors(tensors: Iterable[QuantizedTensor]) -> Packed:
 
 def _format(tensor: QuantizedTensor) -> Format:
     affine, codebook = tensor.offset is not None, tensor.points is not None
-    middle = 0.0 if affine or codebook else (tensor.levels - 1) / 2
-    return Format(tensor.bits, affine, codebook, middle)
+    zero = 0.0 if affine or codebook else zero_code(tensor.levels)
+    return Format(tensor.bits, affine, codebook, zero)
 
 
 def _stored_order(bucketing: Bucketing) -> tuple[int, ...]:
@@ -146,7 +147,7 @@ def _numbers(tensor: QuantizedTensor) -> Iterator[np.ndarray]:
         step = tensor.scale
     else:
         # Divided here, in numpy, as `QuantizedTensor.dequantize` divides.
-        intervals = (tensor.levels - 1) / (2 if tensor.offset is None else 1)
+        intervals = zero_code(tensor.levels) if tensor.offset is None else tensor.levels - 1
         step = tensor.scale / np.float32(intervals)
     yield _in_stored_order(step, tensor.bucketing)
     if tensor.offset is not None:

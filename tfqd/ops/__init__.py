@@ -1,9 +1,9 @@
 """How to quantize: pure functions on TensorFlow tensors, no Keras.
 
-`uniform` and `codebook` give the quantized tensor with its training gradient;
-`uniform_codes` and `codebook_codes` give what is stored. The chapters are
-`buckets` (cutting a tensor), `scaling` (the range of a bucket), `rounding`,
-`uniform` and `codebook`.
+`uniform`, `learned_step` and `codebook` give the quantized tensor with its
+training gradient; `uniform_codes`, `learned_step_codes` and `codebook_codes`
+give what is stored. The chapters are `buckets` (cutting a tensor), `scaling`
+(the range of a bucket), `rounding`, `uniform`, `learned_step` and `codebook`.
 """
 
 from tfqd.ops.buckets import from_buckets as from_buckets
@@ -13,6 +13,10 @@ from tfqd.ops.codebook import codebook as codebook
 from tfqd.ops.codebook import codebook_codes as codebook_codes
 from tfqd.ops.codebook import quantile_points as quantile_points
 from tfqd.ops.codebook import uniform_points as uniform_points
+from tfqd.ops.learned_step import learned_step as learned_step
+from tfqd.ops.learned_step import learned_step_codes as learned_step_codes
+from tfqd.ops.learned_step import start_of_steps as start_of_steps
+from tfqd.ops.learned_step import step_gradient_scale as step_gradient_scale
 from tfqd.ops.scaling import bucket_range as bucket_range
 from tfqd.ops.uniform import uniform as uniform
 from tfqd.ops.uniform import uniform_codes as uniform_codes

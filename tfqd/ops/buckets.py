@@ -7,6 +7,7 @@ kernels a transposition. `bucket_axis` tells which dimension runs within a
 bucket, so reductions with ``keepdims=True`` broadcast against the cut tensor.
 """
 
+import numpy as np
 import tensorflow as tf
 
 from tfqd.bucketing import Bucketing
@@ -69,6 +70,23 @@ def per_bucket(values: tf.Tensor, bucketing: Bucketing) -> tf.Tensor:
     if bucketing.channels_last:
         values = tf.transpose(tf.reshape(values, [bucketing.buckets_per_row, bucketing.rows]))
     return tf.reshape(values, [bucketing.count])
+
+
+def over_buckets(values: tf.Tensor, bucketing: Bucketing) -> tf.Tensor:
+    """Undoes `per_bucket`: a vector with one value a bucket, to broadcast against the cut tensor.
+
+    Args:
+        values: shape [bucketing.count].
+    """
+    rows, buckets = bucketing.rows, bucketing.buckets_per_row
+    values = tf.reshape(values, [rows, buckets, 1])
+    return tf.transpose(values, [1, 2, 0]) if bucketing.channels_last else values
+
+
+def bucket_sizes(bucketing: Bucketing) -> np.ndarray:
+    """How many weights, padding not counted, each bucket holds: int64 [bucketing.count]."""
+    starts = bucketing.length * np.arange(bucketing.buckets_per_row)
+    return np.tile(np.minimum(bucketing.length, bucketing.row_length - starts), bucketing.rows)
 
 
 def _pad(matrix: tf.Tensor, padding: int, axis: int, fill: str) -> tf.Tensor:

@@ -6,9 +6,7 @@ sc(w) = (w - beta) / alpha folded in: with n = levels - 1 intervals,
     code = round(n sc(w)),    Q(w) = beta + code * (alpha / n).
 
 With symmetric scaling the grid runs from -alpha to alpha and is written about
-its middle z = n / 2, so that an integer kernel computes the very same numbers:
-
-    code = round(z + z w / alpha),    Q(w) = (code - z) * (alpha / z).
+its middle; see `tfqd.ops.uniform_grid`.
 """
 
 from typing import NamedTuple
@@ -17,7 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfqd.bucketing import Bucketing
-from tfqd.ops import rounding
+from tfqd.ops import rounding, uniform_grid
 from tfqd.ops.buckets import bucket_axis, from_buckets, per_bucket, to_buckets
 from tfqd.ops.scaling import Range, bucket_range
 from tfqd.ops.straight_through import clip_weights, straight_through
@@ -62,7 +60,7 @@ def uniform(
 
     def quantize(weights):
         codes, buckets = _codes(clip_weights(weights, clip), bucketing, levels, scaling, seed)
-        return from_buckets(_decode(codes, buckets, levels), bucketing)
+        return from_buckets(uniform_grid.decode(codes, buckets, levels), bucketing)
 
     return straight_through(quantize, weights, clip)
 
@@ -91,14 +89,10 @@ def _codes(weights, bucketing, levels, scaling, seed) -> tuple[tf.Tensor, Range]
     """Float codes in the cut tensor's shape, and the buckets' range."""
     cut = to_buckets(weights, bucketing)
     buckets = bucket_range(cut, bucket_axis(bucketing), scaling)
-    intervals = float(levels - 1)
-    if buckets.offset is None:
-        middle = intervals / 2.0
-        position = middle + cut * tf.math.divide_no_nan(middle, buckets.scale)
-    else:
-        position = (cut - buckets.offset) * tf.math.divide_no_nan(intervals, buckets.scale)
+    position = uniform_grid.position(cut, buckets, levels)
     if seed is None:
         return rounding.deterministic(position), buckets
+    intervals = float(levels - 1)
     codes = rounding.stochastic(position, seed, _float_error(buckets, intervals))
     return tf.clip_by_value(codes, 0.0, intervals), buckets
 
@@ -112,13 +106,3 @@ def _float_error(buckets: Range, intervals: float) -> tf.Tensor:
     largest = buckets.scale if buckets.offset is None else buckets.scale + abs(buckets.offset)
     epsilon = float(np.finfo(np.float32).eps)
     return epsilon * intervals * (4.0 + tf.math.divide_no_nan(largest, buckets.scale))
-
-
-def _decode(codes, buckets: Range, levels: int) -> tf.Tensor:
-    # divide_no_nan, since TensorFlow's graph optimizer turns a plain division by
-    # a constant into a product with its reciprocal, which differs by one bit.
-    intervals = float(levels - 1)
-    if buckets.offset is None:
-        middle = intervals / 2.0
-        return (codes - middle) * tf.math.divide_no_nan(buckets.scale, middle)
-    return codes * tf.math.divide_no_nan(buckets.scale, intervals) + buckets.offset

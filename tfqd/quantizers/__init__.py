@@ -7,10 +7,15 @@ without importing tfmot, so the same object serves Keras 3 and tf_keras.
 
 from tfqd.quantizers.base import Quantizer as Quantizer
 from tfqd.quantizers.codebook import CodebookQuantizer as CodebookQuantizer
+from tfqd.quantizers.learned_step import LearnedStepQuantizer as LearnedStepQuantizer
 from tfqd.quantizers.uniform import UniformQuantizer as UniformQuantizer
-from tfqd.spec import Codebook, Spec, Uniform
+from tfqd.spec import Codebook, LearnedStep, Spec, Uniform
 
-_QUANTIZERS = {Uniform: UniformQuantizer, Codebook: CodebookQuantizer}
+_QUANTIZERS = {
+    Uniform: UniformQuantizer,
+    Codebook: CodebookQuantizer,
+    LearnedStep: LearnedStepQuantizer,
+}
 
 
 def quantizer_for(spec: Spec, channel_axes: tuple[int, ...] = (-1,)) -> Quantizer:

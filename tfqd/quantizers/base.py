@@ -92,6 +92,17 @@ class Quantizer(abc.ABC):
     def initialize(self, inputs: tf.Tensor, weights: dict[str, Any]) -> None:  # noqa: B027
         """Sets the variables that depend on the tensor's values, if any."""
 
+    @property
+    def follows_weights(self) -> bool:
+        """Whether scales and offsets are those of the weights' own ranges."""
+        return True
+
+    def restore(self, stored: Encoding, weights: dict[str, Any]) -> None:  # noqa: B027
+        """Sets the variables such that `encode` gives `stored`'s scales, offsets and points.
+
+        Where scales and offsets follow the weights, these have to be right too.
+        """
+
     def bucketing(self, shape) -> Bucketing:
         """The buckets of a tensor of this shape."""
         return self.spec.bucketing(shape, self.channel_axes)

@@ -36,6 +36,9 @@ class CodebookQuantizer(Quantizer):
     def initialize(self, inputs: tf.Tensor, weights: dict[str, Any]) -> None:
         weights["points"].assign(self._start(inputs))
 
+    def restore(self, stored: Encoding, weights: dict[str, Any]) -> None:
+        weights["points"].assign(stored.points)
+
     def _start(self, inputs: tf.Tensor | None) -> np.ndarray:
         spec = self.spec
         if inputs is None or spec.init == "uniform":

@@ -1,0 +1,40 @@
+"""Positions on a uniform grid, and back: the arithmetic of `uniform` and `learned_step`.
+
+With affine scaling code c of n + 1 levels stands for
+
+    beta + c * (alpha / n),
+
+with symmetric scaling it is written about the code z of 0 (`tfqd.grid`), so that
+an integer kernel computes the very same numbers:
+
+    (c - z) * (alpha / z).
+"""
+
+import tensorflow as tf
+
+from tfqd.grid import zero_code
+from tfqd.ops.scaling import Range
+
+
+def position(cut: tf.Tensor, buckets: Range, levels: int) -> tf.Tensor:
+    """Where the weights lie, as codes that are not rounded.
+
+    Args:
+        cut: float32 weights, a cut tensor.
+        buckets: the buckets' scales and offsets.
+        levels: number of levels of the grid.
+    """
+    if buckets.offset is None:
+        zero = zero_code(levels)
+        return zero + cut * tf.math.divide_no_nan(zero, buckets.scale)
+    return (cut - buckets.offset) * tf.math.divide_no_nan(float(levels - 1), buckets.scale)
+
+
+def decode(codes: tf.Tensor, buckets: Range, levels: int) -> tf.Tensor:
+    """The weights that float `codes`, a cut tensor, stand for."""
+    # divide_no_nan, since TensorFlow's graph optimizer turns a plain division by
+    # a constant into a product with its reciprocal, which differs by one bit.
+    if buckets.offset is None:
+        zero = zero_code(levels)
+        return (codes - zero) * tf.math.divide_no_nan(buckets.scale, zero)
+    return codes * tf.math.divide_no_nan(buckets.scale, float(levels - 1)) + buckets.offset

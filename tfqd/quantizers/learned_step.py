@@ -1,0 +1,92 @@
+"""Uniform quantization with a trained step and offset."""
+
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from tfqd import ops
+from tfqd.grid import zero_code
+from tfqd.quantizers.base import Encoding, Quantizer, encoding
+from tfqd.quantizers.trained import kept, trained
+from tfqd.spec import LearnedStep
+
+
+class LearnedStepQuantizer(Quantizer):
+    """Rounds a tensor to a grid with trained steps; see `tfqd.LearnedStep`.
+
+    `build` creates one step a bucket, and with affine scaling one offset, as
+    trainable float32 variables of shape [buckets]. They start from the weights'
+    mean absolute value, as LSQ's do; at 1 and 0 as long as no value is known.
+    """
+
+    spec: LearnedStep
+
+    @property
+    def follows_weights(self) -> bool:
+        return False
+
+    def build(self, tensor_shape, name: str, layer, value=None) -> dict[str, Any]:
+        bucketing = self.bucketing(tensor_shape)
+
+        def variable(role):
+            return layer.add_weight(
+                name=f"{name}_{role}",
+                shape=(bucketing.count,),
+                dtype="float32",
+                initializer=lambda shape, dtype=None, **_: tf.constant(
+                    self._start(None if value is None else value(), tensor_shape)[role]
+                ),
+                trainable=True,
+            )
+
+        roles = ("step", "offset") if self.spec.scaling == "affine" else ("step",)
+        return {role: variable(role) for role in roles}
+
+    def initialize(self, inputs: tf.Tensor, weights: dict[str, Any]) -> None:
+        for role, start in self._start(inputs, inputs.shape).items():
+            weights[role].assign(start)
+
+    def _start(self, inputs: tf.Tensor | None, shape) -> dict[str, np.ndarray]:
+        """What the variables hold at first."""
+        spec, bucketing = self.spec, self.bucketing(shape)
+        if inputs is None:
+            step = np.ones(bucketing.count, np.float32)
+            offset = -zero_code(spec.levels) * step if spec.scaling == "affine" else None
+        else:
+            step, offset = ops.start_of_steps(inputs, bucketing, spec.levels, spec.scaling)
+        values = {"step": step} if offset is None else {"step": step, "offset": offset}
+        return {role: kept(v, spec.learning_rate_multiplier) for role, v in values.items()}
+
+    def restore(self, stored: Encoding, weights: dict[str, Any]) -> None:
+        spec = self.spec
+        intervals = zero_code(spec.levels) if stored.offset is None else spec.levels - 1
+        step = kept(stored.scale, spec.learning_rate_multiplier, intervals)
+        weights["step"].assign(step)
+        if stored.offset is not None:
+            weights["offset"].assign(kept(stored.offset, spec.learning_rate_multiplier))
+
+    def __call__(self, inputs, training, weights: dict[str, Any], **kwargs) -> tf.Tensor:
+        bucketing = self.bucketing(inputs.shape)
+        return ops.learned_step(
+            inputs, *self._trained(weights, bucketing), bucketing, self.spec.levels
+        )
+
+    def encode(self, inputs: tf.Tensor, weights: dict[str, Any]) -> Encoding:
+        bucketing = self.bucketing(inputs.shape)
+        step, offset = self._trained(weights, bucketing)
+        return encoding(ops.learned_step_codes(inputs, step, offset, bucketing, self.spec.levels))
+
+    def _trained(self, weights, bucketing) -> tuple[tf.Tensor, tf.Tensor | None]:
+        """The steps and offsets, with their gradients as the spec scales them."""
+        spec = self.spec
+        scale = 1.0
+        if spec.gradient_scale == "lsq":
+            scale = ops.step_gradient_scale(bucketing, spec.levels, spec.scaling)
+        step, offset = (
+            trained(weights[role], spec.learning_rate_multiplier, scale)
+            if role in weights
+            else None
+            for role in ("step", "offset")
+        )
+        return step, offset

@@ -1,0 +1,98 @@
+"""What all specs have in common."""
+
+import dataclasses
+import math
+import numbers
+from typing import Any, ClassVar
+
+from tfqd.bucketing import Bucketing, check_layout, checked_bucket_size, is_integer
+
+SCALINGS = ("affine", "symmetric")
+GRADIENT_SCALES = (None, "lsq")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Spec:
+    """What every method has in common: bits, buckets and scaling.
+
+    Args:
+        bits: bits per weight, 1 to 8.
+        bucket_size: weights that share one scale; None for one bucket per
+            tensor (layout ``flat``) or per output channel (``channel``).
+        layout: ``"flat"``, the paper's row-major buckets, or ``"channel"``,
+            buckets along the reduction axis of one output channel.
+        scaling: ``"affine"``, the paper's (w - min) / (max - min), or
+            ``"symmetric"``, w / max|w|, which needs no offset and keeps 0 a
+            level, as integer kernels want it.
+        clip: None for the paper's straight-through gradient, the identity. A
+            number c clips the weights to [-c, c] before they are quantized
+            and passes no gradient to weights outside (Hubara et al. 2016).
+
+    Numbers may be numpy's; they are kept as Python's.
+
+    Raises:
+        ValueError: for a field outside what is allowed.
+    """
+
+    bits: int = 4
+    bucket_size: int | None = 256
+    layout: str = "flat"
+    scaling: str = "affine"
+    clip: float | None = None
+
+    kind: ClassVar[str]
+
+    def __post_init__(self):
+        object.__setattr__(self, "bits", _checked_bits(self.bits))
+        object.__setattr__(self, "bucket_size", checked_bucket_size(self.bucket_size))
+        check_layout(self.layout)
+        check_choice("scaling", self.scaling, SCALINGS)
+        object.__setattr__(self, "clip", _checked_clip(self.clip))
+
+    @property
+    def levels(self) -> int:
+        """k, the number of values that a scaled weight can take."""
+        return 2**self.bits
+
+    def bucketing(self, shape, channel_axes=(-1,)) -> Bucketing:
+        """The buckets of a tensor of `shape` under this spec."""
+        return Bucketing(tuple(shape), self.bucket_size, self.layout, tuple(channel_axes))
+
+    def to_dict(self) -> dict[str, Any]:
+        """The spec as plain JSON values; `from_dict` reads it back."""
+        return {"kind": self.kind, **dataclasses.asdict(self)}
+
+
+def _checked_bits(bits) -> int:
+    if not is_integer(bits) or not 1 <= bits <= 8:
+        raise ValueError(f"bits must be an integer from 1 to 8; got {bits!r}")
+    return int(bits)
+
+
+def check_choice(name: str, value, allowed: tuple) -> None:
+    """Raises ValueError naming the field unless `value` is one of `allowed`."""
+    if value not in allowed:
+        raise ValueError(f"{name} must be one of {', '.join(map(repr, allowed))}; got {value!r}")
+
+
+def _checked_clip(clip) -> float | None:
+    if clip is None:
+        return None
+    if not _is_positive(clip):
+        raise ValueError(f"clip must be None or a positive finite number; got {clip!r}")
+    return float(clip)
+
+
+def checked_positive(name: str, value) -> float:
+    """`value` as a Python float.
+
+    Raises:
+        ValueError: naming the field, unless it is a positive finite number.
+    """
+    if not _is_positive(value):
+        raise ValueError(f"{name} must be a positive finite number; got {value!r}")
+    return float(value)
+
+
+def _is_positive(value) -> bool:
+    return isinstance(value, numbers.Real) and not isinstance(value, bool) and 0 < value < math.inf

@@ -1,0 +1,51 @@
+"""Rounding to a uniform grid."""
+
+import dataclasses
+from typing import ClassVar
+
+from tfqd.spec.base import Spec, check_choice
+
+ROUNDINGS = ("deterministic", "stochastic")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Uniform(Spec):
+    """Uniform quantization on a grid (section 2.1 of arXiv 1802.05668).
+
+    With affine scaling the grid is {0, 1/(k-1), ..., 1}, k = 2^bits. With
+    symmetric scaling it is {-1, ..., -1/z, 0, 1/z, ..., 1}, z = 2^(bits-1) - 1:
+    2^bits - 1 levels with 0 among them (at 1 bit: -1 and 1).
+
+    Args:
+        rounding: ``"deterministic"`` to the nearest level, or
+            ``"stochastic"``: up or down at random such that the expectation is
+            the weight, with fresh noise at every training step. Inference and
+            `tfqd.compress` always round to the nearest level.
+
+    The remaining arguments are those of `Spec`.
+
+    Example:
+
+    >>> Uniform(bits=2, bucket_size=None).levels
+    4
+    """
+
+    rounding: str = "deterministic"
+
+    kind: ClassVar[str] = "uniform"
+
+    def __post_init__(self):
+        super().__post_init__()
+        check_choice("rounding", self.rounding, ROUNDINGS)
+
+    @property
+    def levels(self) -> int:
+        return 2**self.bits - 1 if self.scaling == "symmetric" and self.bits > 1 else 2**self.bits
+
+
+def uniform_like(spec: Spec, bits: int) -> Uniform:
+    """A uniform grid of `bits` in the same buckets as `spec`."""
+    if isinstance(spec, Uniform):
+        return dataclasses.replace(spec, bits=bits)
+    shared = {field.name: getattr(spec, field.name) for field in dataclasses.fields(Spec)}
+    return Uniform(**{**shared, "bits": bits})
