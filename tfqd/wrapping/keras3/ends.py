@@ -1,9 +1,7 @@
-"""The real first and last weighted layers of a model, read off its dataflow.
+"""The real first and last weighted layers of a model.
 
-The model is traced once with its chosen variables as inputs. A layer is first
-when no other weighted layer feeds it, last when it feeds no other; a model with
-several inputs or heads has several. So nested, shared and subclassed models
-need no special case, and the order in which layers were listed means nothing.
+The model is traced once with its chosen variables as inputs; `tfqd.wrapping.dataflow`
+reads the graph.
 """
 
 import keras
@@ -11,6 +9,7 @@ import tensorflow as tf
 
 from tfqd.quantizers import Quantizer, quantizer_for
 from tfqd.spec import Spec
+from tfqd.wrapping import dataflow
 from tfqd.wrapping.keras3.candidates import owned_variables
 from tfqd.wrapping.keras3.signature import input_specs
 from tfqd.wrapping.variables import channel_axes
@@ -53,28 +52,9 @@ def select_ends(model: keras.Model, chosen: Chosen, spec: Spec | None) -> Chosen
 def end_layers(model: keras.Model) -> list[keras.layers.Layer]:
     """The first and the last layers that have a kernel, each once."""
     kernels = [entry for entry in owned_variables(model) if entry.is_kernel]
-    feeds = _layers_fed(model, kernels)
-    layers = {id(entry.layer): entry.layer for entry in kernels}
-    fed = set().union(*feeds.values())
-    return [layer for key, layer in layers.items() if key not in fed or not feeds[key]]
-
-
-def _layers_fed(model, kernels) -> dict[int, set[int]]:
-    """For each layer's id, the ids of the other weighted layers it feeds."""
     graph, tensors = _trace(model, [entry.variable for entry in kernels])
-    readers = _readers(graph)
-    consumers: dict[int, set] = {}
-    for entry, tensor in zip(kernels, tensors, strict=True):
-        consumers.setdefault(id(entry.layer), set()).update(_first_uses(tensor, readers))
-    feeds = {}
-    for layer, operations in consumers.items():
-        downstream = _downstream(operations, readers)
-        feeds[layer] = {
-            other
-            for other, its in consumers.items()
-            if other != layer and (its - operations) and (its & downstream)
-        }
-    return feeds
+    layers = [entry.layer for entry in kernels]
+    return dataflow.end_layers(graph, list(zip(tensors, layers, strict=True)))
 
 
 def _trace(model, variables):
@@ -90,34 +70,3 @@ def _trace(model, variables):
     graph = run.get_concrete_function(signature, specs).graph
     first = len(tf.nest.flatten(signature))
     return graph, graph.inputs[first : first + len(variables)]
-
-
-def _readers(graph) -> dict:
-    readers: dict = {}
-    for operation in graph.get_operations():
-        for tensor in operation.inputs:
-            readers.setdefault(tensor.op, []).append(operation)
-    return readers
-
-
-_MOVES = {"Cast", "Identity", "Reshape", "Transpose", "ExpandDims", "Squeeze", "StridedSlice"}
-
-
-def _first_uses(tensor, readers) -> set:
-    """The operations that combine a weight with something else."""
-    uses, open_operations = set(), [tensor.op]
-    while open_operations:
-        for reader in readers.get(open_operations.pop(), []):
-            (open_operations.append if reader.type in _MOVES else uses.add)(reader)
-    return uses
-
-
-def _downstream(operations, readers) -> set:
-    """Everything that reads the operations' results, however far."""
-    reached, open_operations = set(), list(operations)
-    while open_operations:
-        for reader in readers.get(open_operations.pop(), []):
-            if reader not in reached:
-                reached.add(reader)
-                open_operations.append(reader)
-    return reached
