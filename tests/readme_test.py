@@ -1,4 +1,4 @@
-"""The README's examples run as pasted, in a folder of their own."""
+"""The examples of the README and the guides run as pasted, in a folder of their own."""
 
 import os
 import pathlib
@@ -11,15 +11,25 @@ import pytest
 ROOT = pathlib.Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 BLOCK = re.compile(r"(<!-- not run: .+? -->\n)?```python\n(.*?)```", re.DOTALL)
-EXAMPLES = [code for skipped, code in BLOCK.findall(README) if not skipped]
+
+
+def examples_in(text):
+    return [code for skipped, code in BLOCK.findall(text) if not skipped]
+
+
+EXAMPLES = examples_in(README)
+EXAMPLES_IN_GUIDES = examples_in((ROOT / "docs/callbacks.md").read_text())
 
 
 def test_there_are_examples():
     assert len(EXAMPLES) >= 2
     assert "distiller.fit" in EXAMPLES[0]
+    assert len(EXAMPLES_IN_GUIDES) == 2
 
 
-@pytest.mark.parametrize("code", EXAMPLES, ids=range(len(EXAMPLES)))
+@pytest.mark.parametrize(
+    "code", EXAMPLES + EXAMPLES_IN_GUIDES, ids=range(len(EXAMPLES + EXAMPLES_IN_GUIDES))
+)
 def test_an_example_runs_as_pasted(code, tmp_path):
     if "import tfqd" not in code:
         code = f"import tfqd\n{code}"

@@ -167,6 +167,18 @@ def test_a_layer_that_is_used_twice_averages_over_both_uses():
     np.testing.assert_allclose(norm.moving_variance, (x.var(0) + 9 * x.var(0)) / 2, rtol=1e-5)
 
 
+@pytest.mark.parametrize("kind", [list, dict])
+def test_several_inputs_come_as_a_list_or_dict(kind):
+    inputs = {name: keras.Input((2,), name=name) for name in ("a", "b")}
+    norm = layers.BatchNormalization()
+    structured = list(inputs.values()) if kind is list else inputs
+    model = keras.Model(structured, norm(inputs["a"] - inputs["b"]))
+    a, b = X[:, :2], X[:, 2:4]
+    data = [a, b] if kind is list else {"b": b, "a": a}
+    reestimate_batch_norm(model, (data, Y))
+    np.testing.assert_allclose(norm.moving_mean, (a - b).mean(0), rtol=1e-5, atol=1e-6)
+
+
 def test_a_frozen_layer_keeps_its_statistics(model):
     model.get_layer("norm").trainable = False
     before = statistics(model)[0]

@@ -13,6 +13,10 @@ mean_b and variance_b as in training. The variance is the average *within* a
 batch, the one that training normalizes by.
 """
 
+import functools
+from collections.abc import Callable
+from typing import Any
+
 import tensorflow as tf
 
 from tfqd.callbacks.batches import input_batches
@@ -57,11 +61,8 @@ def reestimate_batch_norm(model, data, steps: int | None = None, batch_size: int
         raise ValueError(
             f"model {model.name!r} has no BatchNormalization layer that is built and not frozen"
         )
-
-    def run(inputs):
-        inference(model, inputs)
-
-    compiled = run if model.run_eagerly else tf.function(run, reduce_retracing=True)
+    run = functools.partial(inference, model)
+    compiled = run if model.run_eagerly else _compiled(run)
     with quantized_values_in(model), gathering(layers) as statistics:
         for inputs in batches:
             compiled(tf.nest.map_structure(tf.convert_to_tensor, inputs))
@@ -70,6 +71,23 @@ def reestimate_batch_norm(model, data, steps: int | None = None, batch_size: int
         raise ValueError("data holds no batch that comes through a BatchNormalization layer")
     for each in seen:
         each.assign()
+
+
+def _compiled(run: Callable[[Any], Any]) -> Callable[[Any], None]:
+    """`run` as a graph, traced once for each signature of its tensors.
+
+    A `tf.function` would warn, since one is made at every call of the above.
+    """
+    graphs = {}
+
+    def call(inputs) -> None:
+        signature = tf.nest.map_structure(tf.TensorSpec.from_tensor, inputs)
+        key = tuple(tf.nest.flatten(signature))
+        if key not in graphs:
+            graphs[key] = tf.function(run).get_concrete_function(signature)
+        graphs[key](inputs)
+
+    return call
 
 
 class BatchNormReestimation(Callback):
