@@ -17,6 +17,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import keras
 import numpy as np
 from absl import app, flags
+from resnet import resnet20
 from rich.progress import track
 
 import tfqd
@@ -30,30 +31,6 @@ SPECS = {
     "codebook 4 bit": tfqd.Codebook(bits=4),
     "deployable 4 bit": tfqd.presets.deployable(4),
 }
-
-
-def resnet20() -> keras.Model:
-    """ResNet-20 for CIFAR-10: three stages of three blocks, width 16."""
-    layers = keras.layers
-
-    def block(x, width, stride):
-        y = layers.Conv2D(width, 3, stride, padding="same", use_bias=False)(x)
-        y = layers.ReLU()(layers.BatchNormalization()(y))
-        y = layers.Conv2D(width, 3, padding="same", use_bias=False)(y)
-        y = layers.BatchNormalization()(y)
-        if stride != 1:
-            x = layers.Conv2D(width, 1, stride, use_bias=False)(x)
-            x = layers.BatchNormalization()(x)
-        return layers.ReLU()(layers.Add()([x, y]))
-
-    inputs = keras.Input((32, 32, 3))
-    x = layers.Conv2D(16, 3, padding="same", use_bias=False)(inputs)
-    x = layers.ReLU()(layers.BatchNormalization()(x))
-    for width, stride in ((16, 1), (32, 2), (64, 2)):
-        for index in range(3):
-            x = block(x, width, stride if index == 0 else 1)
-    x = layers.GlobalAveragePooling2D()(x)
-    return keras.Model(inputs, layers.Dense(10)(x), name="resnet20")
 
 
 def mlp() -> keras.Model:

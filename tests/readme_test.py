@@ -19,17 +19,19 @@ def examples_in(text):
 
 EXAMPLES = examples_in(README)
 EXAMPLES_IN_GUIDES = examples_in((ROOT / "docs/callbacks.md").read_text())
+# The examples of this guide go on from one another.
+DISTILLATION = examples_in((ROOT / "docs/distillation.md").read_text())
+PROGRAMS = [*EXAMPLES, *EXAMPLES_IN_GUIDES, "\n".join(DISTILLATION)]
 
 
 def test_there_are_examples():
     assert len(EXAMPLES) >= 2
     assert "distiller.fit" in EXAMPLES[0]
     assert len(EXAMPLES_IN_GUIDES) == 2
+    assert len(DISTILLATION) == 4
 
 
-@pytest.mark.parametrize(
-    "code", EXAMPLES + EXAMPLES_IN_GUIDES, ids=range(len(EXAMPLES + EXAMPLES_IN_GUIDES))
-)
+@pytest.mark.parametrize("code", PROGRAMS, ids=range(len(PROGRAMS)))
 def test_an_example_runs_as_pasted(code, tmp_path):
     if "import tfqd" not in code:
         code = f"import tfqd\n{code}"
