@@ -232,8 +232,8 @@ def _train(run: Run, seed: int, teacher, student, images: Images, folder, title:
             callbacks=callbacks,
             verbose=0,
         )
-    plain = batches(images, seed, 0, NORM_BATCHES, augment=False)
-    reestimate_batch_norm(distiller.student, plain, steps=NORM_BATCHES)
+    plain = batches(images, seed, 0, min(NORM_BATCHES, steps), augment=False)
+    reestimate_batch_norm(distiller.student, plain)
     return distiller.student
 
 

@@ -1,0 +1,95 @@
+"""The CIFAR-10 example, on a few random images of CIFAR-10's format."""
+
+import json
+import os
+import pathlib
+import pickle
+import signal
+import subprocess
+import sys
+import time
+
+import keras
+import numpy as np
+import pytest
+
+ROOT = pathlib.Path(__file__).parents[2]
+EXAMPLE = ROOT / "examples" / "cifar10_resnet8.py"
+
+
+def run(folder, *arguments):
+    command = [sys.executable, EXAMPLE, f"--output={folder / 'out'}", *arguments]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    return subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+
+def rows(folder):
+    return json.loads((folder / "out" / "results.json").read_text())["rows"]
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    """256 training and 128 test images as in cifar-10-batches-py, and an untrained ResNet-8."""
+    folder = tmp_path_factory.mktemp("data")
+    rng = np.random.default_rng(0)
+    (folder / "cifar-10-batches-py").mkdir()
+    for name, count in (("data_batch_1", 128), ("data_batch_2", 128), ("test_batch", 128)):
+        batch = {
+            b"data": rng.integers(0, 256, (count, 3072), np.uint8),
+            b"labels": rng.integers(0, 10, count).tolist(),
+        }
+        (folder / "cifar-10-batches-py" / name).write_bytes(pickle.dumps(batch))
+    sys.path.insert(0, str(EXAMPLE.parent))
+    try:
+        from resnet8_data import resnet8
+    finally:
+        sys.path.remove(str(EXAMPLE.parent))
+    (folder / "models").mkdir()
+    keras.utils.set_random_seed(0)
+    resnet8().save(folder / "models" / "resnet8_cifar10.h5")
+    return folder
+
+
+def test_a_run_that_is_killed_is_taken_up_and_finished_runs_are_kept(data, tmp_path):
+    arguments = [f"--data_dir={data}", "--epochs=3", "--runs=post_training_4bit,distilled_2bit"]
+    first = run(tmp_path, *arguments)
+    for line in first.stdout:
+        if "distilled_2bit, seed 0: epoch 2 of 3" in line:
+            break
+    first.send_signal(signal.SIGKILL)
+    first.communicate()
+    assert [row["run"] for row in rows(tmp_path)] == ["post_training_4bit"]
+    (tmp_path / "out" / "distilled_2bit_seed0" / "distiller.keras").stat()
+    start = time.time()
+    second = run(tmp_path, *arguments)
+    output, errors = second.communicate(timeout=300)
+    assert second.returncode == 0, errors
+    assert "epoch 1 of 3" not in output
+    assert "epoch 3 of 3" in output
+    post_training, distilled = rows(tmp_path)
+    assert distilled["run"] == "distilled_2bit"
+    assert distilled["phases"] == {"0": 2}, "with three epochs the phases fall together"
+    archive = tmp_path / "out" / "distilled_2bit_seed0" / "model.tfqd"
+    assert archive.stat().st_size == distilled["bytes"] < 0.7 * post_training["bytes"]
+    assert archive.stat().st_mtime > start
+    assert 0 <= distilled["accuracy"] <= 100
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--runs=distilled_5bit"], "--runs: no run called 'distilled_5bit'; there are float,"),
+        (["--seeds=a"], "--seeds must be whole numbers"),
+        (["--data_dir=missing"], "missing/models/resnet8_cifar10.h5 is not there"),
+    ],
+)
+def test_bad_arguments_end_with_one_line(arguments, message, tmp_path):
+    process = run(tmp_path, *arguments)
+    _, errors = process.communicate(timeout=120)
+    assert process.returncode != 0
+    lines = [line for line in errors.splitlines() if line.startswith("cifar10_resnet8: ")]
+    assert len(lines) == 1
+    assert message in lines[0]
+    assert "Traceback" not in errors
