@@ -179,6 +179,31 @@ def test_several_inputs_come_as_a_list_or_dict(kind):
     np.testing.assert_allclose(norm.moving_mean, (a - b).mean(0), rtol=1e-5, atol=1e-6)
 
 
+class Nested(keras.Model):
+    """A subclassed model with a model inside, and a BatchNormalization for each step."""
+
+    def __init__(self):
+        super().__init__()
+        self.inner = keras.Sequential([layers.Dense(3), layers.BatchNormalization(name="inner")])
+        self.steps = layers.TimeDistributed(layers.BatchNormalization(name="steps"))
+
+    def call(self, x):
+        return self.steps(self.inner(x))
+
+
+def test_layers_inside_models_and_wrappers_are_measured():
+    model, series = Nested(), X.reshape(8, 3, 12)
+    model(series)
+    dense, inner = model.inner.layers
+    reestimate_batch_norm(model, series)
+    hidden = np.array(dense(series))
+    np.testing.assert_allclose(inner.moving_mean, hidden.mean((0, 1)), rtol=1e-4, atol=1e-5)
+    by_step = np.array(inner(hidden))
+    steps = model.steps.layer
+    variance = by_step.var(0).mean(0)  # one batch for each of the three steps
+    np.testing.assert_allclose(steps.moving_variance, variance, rtol=1e-4)
+
+
 def test_a_frozen_layer_keeps_its_statistics(model):
     model.get_layer("norm").trainable = False
     before = statistics(model)[0]
@@ -251,7 +276,7 @@ def test_what_cannot_be_measured_is_refused(model):
         reestimate_batch_norm(plain, X)
     with pytest.raises(ValueError, match=r"'scaled' .* a call of its own"):
         reestimate_batch_norm(keras.Sequential([keras.Input((6,)), Scaled(name="scaled")]), X)
-    with pytest.raises(ValueError, match="no batch"):
+    with pytest.raises(ValueError, match="gave no batch"):
         reestimate_batch_norm(model, iter([]))
     with pytest.raises(ValueError, match="no end"):
         reestimate_batch_norm(model, SOURCES["endless dataset"]())

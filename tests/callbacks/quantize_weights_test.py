@@ -1,5 +1,7 @@
 """A plain model under QuantizeWeights trains as a quantized one (Algorithm 1)."""
 
+import types
+
 import keras
 import numpy as np
 import pytest
@@ -227,6 +229,17 @@ def test_a_run_from_a_backup_ends_as_the_whole_run(tmp_path):
     assert_same(kernels(parts), kernels(whole))
 
 
+@pytest.mark.parametrize("policy", ["mixed_float16", "bfloat16"])
+def test_other_precisions_train_too(policy):
+    layer = keras.layers.Dense(1, dtype=policy, name="second")
+    model = keras.Sequential([keras.Input((6,)), keras.layers.Dense(8, name="first"), layer])
+    callback = QuantizeWeights(SPEC)
+    history = fit(compiled(model, jit_compile=True), callback, epochs=4)
+    assert history["loss"][-1] < 0.5 * history["loss"][0]
+    assert levels(model) <= 4
+    np.testing.assert_array_equal(callback.quantized_model()(X), model(X))
+
+
 def test_a_checkpoint_during_the_fit_is_the_plain_model(tmp_path):
     model = compiled(small_model())
     checkpoint = keras.callbacks.ModelCheckpoint(tmp_path / "{epoch}.keras")
@@ -284,6 +297,15 @@ def _with_ema(model):
 def test_what_a_callback_cannot_serve_is_refused(message):
     with pytest.raises(ValueError, match=message):
         fit(REFUSED[message](), QuantizeWeights(SPEC))
+
+
+def test_several_replicas_are_refused(monkeypatch):
+    strategy = types.SimpleNamespace(num_replicas_in_sync=2)
+    callback = QuantizeWeights(SPEC)
+    callback.set_model(compiled(small_model()))
+    monkeypatch.setattr(keras.Model, "distribute_strategy", strategy)
+    with pytest.raises(ValueError, match="works on one replica; got 2"):
+        callback.on_train_begin()
 
 
 def test_specs_that_need_gradients_are_refused():

@@ -68,7 +68,10 @@ def reestimate_batch_norm(model, data, steps: int | None = None, batch_size: int
             compiled(tf.nest.map_structure(tf.convert_to_tensor, inputs))
     seen = [each for each in statistics if each.seen]
     if not seen:
-        raise ValueError("data holds no batch that comes through a BatchNormalization layer")
+        raise ValueError(
+            "data gave no batch that comes through a BatchNormalization layer; note that an "
+            "iterator gives its batches only once"
+        )
     for each in seen:
         each.assign()
 
