@@ -106,6 +106,32 @@ def test_wrapper_of_a_frozen_layer_trains_nothing(data):
     assert wrapper.trainable_variables == []
 
 
+def test_points_of_a_wrapped_layer_train_on_alone_after_a_reload(tmp_path):
+    wrapper = tfqd.layers.QuantizeWrapper(layers.Dense(3), CODEBOOK)
+    model = keras.Sequential([keras.Input((8,)), wrapper])
+    wrapper.layer.trainable = False
+    (points,) = model.trainable_variables
+    model.save(tmp_path / "model.keras")
+    reloaded = keras.saving.load_model(tmp_path / "model.keras")
+    (again,) = reloaded.trainable_variables
+    assert points.name.endswith(again.name)
+
+
+def test_points_only_leaves_a_wrapped_layers_bias_to_train(data, tmp_path):
+    wrapper = tfqd.layers.QuantizeWrapper(
+        layers.Dense(3), tfqd.Codebook(bits=2, train="points", gradient_scale="lsq")
+    )
+    model = keras.Sequential([keras.Input((8,)), wrapper])
+    model.save(tmp_path / "model.keras")
+    for each in (model, keras.saving.load_model(tmp_path / "model.keras")):
+        kernel = each.layers[0].layer.kernel.numpy()
+        each.compile(keras.optimizers.AdamW(0.01, weight_decay=0.1), "mse")
+        each.fit(data[0], data[0][:, :3], verbose=0)
+        np.testing.assert_array_equal(each.layers[0].layer.kernel, kernel)
+        names = {v.name.split(".")[-1] for v in each.trainable_variables}
+        assert names == {"bias", "kernel_points"}
+
+
 def test_wrapper_passes_on_several_arguments_and_states(data):
     x = data[0].reshape(32, 4, 2)
     attention = layers.MultiHeadAttention(2, key_dim=3)

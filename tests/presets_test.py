@@ -18,7 +18,13 @@ def test_paper_quantizes_every_trainable_tensor_in_flat_buckets_of_256():
 
 def test_paper_trains_points_from_the_quantiles_on_request():
     assert select(presets.paper(2, codebook=True), CANDIDATES)[1] == Codebook(
-        bits=2, bucket_size=256, layout="flat", scaling="affine", init="quantile"
+        bits=2,
+        bucket_size=256,
+        layout="flat",
+        scaling="affine",
+        train="points",
+        init="quantile",
+        gradient_scale=None,
     )
 
 

@@ -20,15 +20,20 @@ common_fields = {
     "scaling": st.sampled_from(["affine", "symmetric"]),
     "clip": st.none() | st.floats(1e-3, 1e3),
 }
+trained_fields = {
+    "gradient_scale": st.sampled_from([None, "lsq"]),
+    "learning_rate_multiplier": st.floats(1e-3, 1e3),
+}
 specs = (
     st.builds(Uniform, rounding=st.sampled_from(["deterministic", "stochastic"]), **common_fields)
-    | st.builds(Codebook, init=st.sampled_from(["quantile", "uniform"]), **common_fields)
     | st.builds(
-        LearnedStep,
-        gradient_scale=st.sampled_from([None, "lsq"]),
-        learning_rate_multiplier=st.floats(1e-3, 1e3),
-        **common_fields | {"clip": st.none()},
+        Codebook,
+        train=st.sampled_from(["both", "points", "weights"]),
+        init=st.sampled_from(["quantile", "uniform"]),
+        **common_fields,
+        **trained_fields,
     )
+    | st.builds(LearnedStep, **common_fields | trained_fields | {"clip": st.none()})
 )
 
 
@@ -118,18 +123,28 @@ def test_refuses_unknown_rounding_and_init():
         Codebook(init="kmeans")
 
 
+@pytest.mark.parametrize("spec", [Codebook, LearnedStep])
 @pytest.mark.parametrize("multiplier", [0, -1, float("nan"), float("inf"), True, "1", None])
-def test_refuses_a_bad_learning_rate_multiplier(multiplier):
+def test_refuses_a_bad_learning_rate_multiplier(spec, multiplier):
     message = "learning_rate_multiplier must be a positive finite number; got"
     with pytest.raises(ValueError, match=message):
-        LearnedStep(learning_rate_multiplier=multiplier)
+        spec(learning_rate_multiplier=multiplier)
 
 
-def test_learned_step_refuses_a_clip_and_other_gradient_scales():
+@pytest.mark.parametrize("spec", [Codebook, LearnedStep])
+def test_refuses_other_gradient_scales(spec):
+    with pytest.raises(ValueError, match=r"gradient_scale must be one of None, 'lsq'; got 0\.1"):
+        spec(gradient_scale=0.1)
+
+
+def test_learned_step_refuses_a_clip():
     with pytest.raises(ValueError, match=r"clip must be None: .*; got 1"):
         LearnedStep(clip=1.0)
-    with pytest.raises(ValueError, match=r"gradient_scale must be one of None, .lsq.; got 0\.1"):
-        LearnedStep(gradient_scale=0.1)
+
+
+def test_codebook_refuses_to_train_anything_else():
+    with pytest.raises(ValueError, match="train must be one of 'both', 'points', 'weights'; got"):
+        Codebook(train="scales")
 
 
 @pytest.mark.parametrize(

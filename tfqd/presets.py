@@ -12,11 +12,13 @@ def paper(bits: int, codebook: bool = False) -> Selection:
 
     Args:
         bits: bits per weight, 1 to 8.
-        codebook: train the points (Algorithm 2) instead of keeping the uniform
-            grid (Algorithm 1).
+        codebook: train the points alone, from the quantiles of frozen weights
+            (Algorithm 2), instead of weights on the uniform grid (Algorithm 1).
     """
-    method = Codebook if codebook else Uniform
-    return {".*": method(bits=bits, bucket_size=256, layout="flat", scaling="affine")}
+    buckets = {"bits": bits, "bucket_size": 256, "layout": "flat", "scaling": "affine"}
+    if codebook:
+        return {".*": Codebook(**buckets, train="points", init="quantile")}
+    return {".*": Uniform(**buckets)}
 
 
 def deployable(bits: int) -> Selection:

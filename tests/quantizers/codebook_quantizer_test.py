@@ -82,6 +82,36 @@ def test_points_are_trained(layer):
     assert tf.reduce_mean((quantizer(WEIGHTS, True, variables) - WEIGHTS) ** 2) < loss
 
 
+def test_lsqs_gradient_scale_counts_weights_and_points(layer):
+    def gradient(spec):
+        quantizer = CodebookQuantizer(spec)
+        variables = quantizer.build((20, 30), "kernel", layer, lambda: WEIGHTS)
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_sum(quantizer(WEIGHTS, True, variables) ** 2)
+        return tape.gradient(loss, tape.watched_variables())[0]
+
+    plain, scaled = (gradient(Codebook(bits=3, gradient_scale=s)) for s in (None, "lsq"))
+    np.testing.assert_allclose(scaled, plain / np.sqrt(600 * 8), rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("train", "to_weights"), [("both", 1.0), ("points", None), ("weights", 1.0)]
+)
+def test_what_is_not_trained_gets_no_gradient(layer, train, to_weights):
+    quantizer = CodebookQuantizer(Codebook(bits=2, train=train))
+    variables = quantizer.build((20, 30), "kernel", layer, lambda: WEIGHTS)
+    assert quantizer.trains_weights == (to_weights is not None)
+    assert len(layer.trainable_weights) == (train != "weights")
+    with tf.GradientTape() as tape:
+        tape.watch(WEIGHTS)
+        quantized = quantizer(WEIGHTS, True, variables)
+    found = tape.gradient(quantized, WEIGHTS)
+    if to_weights is None:
+        assert found is None
+    else:
+        np.testing.assert_array_equal(found, to_weights)
+
+
 def test_stored_points_ascend_though_the_variable_does_not(layer):
     quantizer = CodebookQuantizer(Codebook(bits=2))
     variables = quantizer.build((20, 30), "kernel", layer)

@@ -22,7 +22,7 @@ SPECS = [
     Uniform(bits=2, bucket_size=16),
     Uniform(bits=3, bucket_size=None, layout="channel", scaling="symmetric", clip=1.0),
     Uniform(bits=4, bucket_size=16, rounding="stochastic"),
-    Codebook(bits=2, bucket_size=16),
+    Codebook(bits=2, bucket_size=16, learning_rate_multiplier=3.0),
     Codebook(bits=1, layout="channel", scaling="symmetric", init="uniform", clip=1.0),
     LearnedStep(bits=3, layout="channel"),
     LearnedStep(bits=4, bucket_size=16, scaling="affine", learning_rate_multiplier=3.0),
@@ -96,7 +96,7 @@ def test_inference_is_the_op_with_the_buckets_of_the_axes_given(quantizer, layer
         ]
         expected = ops.learned_step(WEIGHTS, *[*learned, None][:2], bucketing, spec.levels)
     else:
-        points = tf.convert_to_tensor(variables["points"])
+        points = spec.learning_rate_multiplier * tf.convert_to_tensor(variables["points"])
         expected = ops.codebook(WEIGHTS, points, bucketing, spec.scaling, spec.clip)
     np.testing.assert_array_equal(found, expected)
 

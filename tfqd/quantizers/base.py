@@ -97,6 +97,11 @@ class Quantizer(abc.ABC):
         """Whether scales and offsets are those of the weights' own ranges."""
         return True
 
+    @property
+    def trains_weights(self) -> bool:
+        """Whether the weights are to move in training; else they are to be frozen."""
+        return True
+
     def restore(self, stored: Encoding, weights: dict[str, Any]) -> None:  # noqa: B027
         """Sets the variables such that `encode` gives `stored`'s scales, offsets and points.
 

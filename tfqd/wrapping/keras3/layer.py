@@ -29,6 +29,8 @@ class QuantizeWrapper(SubstitutedCall, keras.layers.Wrapper):
         spec: one spec for its kernels, or a mapping from a regular expression
             over the variable's path, from the layer's name on (``dense/kernel``),
             to a spec or None.
+        state_trainable: for reloading: whether the points and the like of each
+            quantized variable, by role, are trained; None for what suits.
 
     Example:
 
@@ -38,13 +40,16 @@ class QuantizeWrapper(SubstitutedCall, keras.layers.Wrapper):
     ... ])
     """
 
-    def __init__(self, layer: keras.layers.Layer, spec: Selection, **kwargs):
+    def __init__(
+        self, layer: keras.layers.Layer, spec: Selection, *, state_trainable=None, **kwargs
+    ):
         check_selection(spec)
         if isinstance(layer, keras.layers.Layer):
             kwargs.setdefault("name", f"quantize_{layer.name}")
             kwargs.setdefault("dtype", layer.dtype_policy)
         super().__init__(layer, autocast=False, **kwargs)
         self.spec = spec
+        self._saved_trainable = state_trainable
         self._wrap(layer)
         if layer.built:
             self._quantize_built_layer()
@@ -65,6 +70,11 @@ class QuantizeWrapper(SubstitutedCall, keras.layers.Wrapper):
         self.built = True
         self._lock_state()
 
+    def _quantize(self, chosen) -> None:
+        super()._quantize(chosen)
+        if self._saved_trainable is not None:
+            self._state_trainable = self._saved_trainable
+
     def _path_in_layer(self, path: str) -> str:
         """The path from the inner layer's name on; what precedes may change on reload."""
         name = self.layer.name
@@ -82,7 +92,10 @@ class QuantizeWrapper(SubstitutedCall, keras.layers.Wrapper):
                 self._quantize_built_layer()
 
     def get_config(self) -> dict[str, Any]:
-        return {**super().get_config(), "spec": _selection_to_dict(self.spec)}
+        # Freezing the inner layer alone leaves the points to train, also after a reload.
+        trainable = self._state_trainable if self.built else self._saved_trainable
+        config = {"spec": _selection_to_dict(self.spec), "state_trainable": trainable}
+        return {**super().get_config(), **config}
 
     @classmethod
     def from_config(cls, config, custom_objects=None):
@@ -134,6 +147,8 @@ class Quantizer(keras.layers.Layer):
             )
         variable = self._variable
         value = None if variable is None else functools.partial(initial_value, variable)
+        if variable is not None and not self._quantizer.trains_weights:
+            variable.trainable = False
         self._state = self._quantizer.build(input_shape, self.name, self, value)
 
     def __call__(self, inputs, *args, **kwargs):

@@ -62,11 +62,13 @@ class QuantizedModel(KeepsSeeds, SubstitutedCall, keras.Model):
             "quantizers": [
                 {
                     "index": index[id(entry.variable)],
-                    "trainable": all(each.trainable for each in entry.state.values()),
+                    "trainable": trainable,
                     "bits": entry.bits,
                     **entry.quantizer.get_config(),
                 }
-                for entry in self.quantized_variables
+                for entry, trainable in zip(
+                    self.quantized_variables, self._state_trainable, strict=True
+                )
             ],
         }
 
@@ -82,10 +84,9 @@ class QuantizedModel(KeepsSeeds, SubstitutedCall, keras.Model):
             for entry in saved
         }
         quantized = cls(model, quantizers, **config)
+        quantized._state_trainable = [entry["trainable"] for entry in saved]
         for entry, old in zip(quantized.quantized_variables, saved, strict=True):
             entry.set_bits(old["bits"])
-            for variable in entry.state.values():
-                variable.trainable = old["trainable"]
         return quantized
 
     @property

@@ -70,6 +70,8 @@ class Substitution:
                 # Points that moved would change what a frozen layer computes.
                 for each in state.values():
                     each.trainable = False
+            if not quantizer.trains_weights:
+                variable.trainable = False
             self.variables.append(QuantizedVariable(variable, quantizer, state))
 
     def run(self, layer: keras.layers.Layer, args, kwargs, training):
@@ -167,6 +169,20 @@ class SubstitutedCall:
     def quantized_variables(self) -> list[QuantizedVariable]:
         """The quantized variables of the inner layer, in its own order."""
         return list(self._substitution.variables)
+
+    @property
+    def _state_trainable(self) -> list[dict[str, bool]]:
+        """Whether the quantizers' own variables, by role, are trained."""
+        return [
+            {role: variable.trainable for role, variable in entry.state.items()}
+            for entry in self.quantized_variables
+        ]
+
+    @_state_trainable.setter
+    def _state_trainable(self, trainable: list[dict[str, bool]]) -> None:
+        for entry, roles in zip(self.quantized_variables, trainable, strict=True):
+            for role, value in roles.items():
+                entry.state[role].trainable = value
 
     def call(self, *args, training=None, **kwargs):
         kwargs = self._inner_keywords(training, kwargs)
