@@ -91,6 +91,7 @@ SOURCES = {
     "dataset": lambda: tf.data.Dataset.from_tensor_slices((X, Y)).batch(16),
     "endless dataset": lambda: tf.data.Dataset.from_tensor_slices(X).batch(16).repeat(),
     "PyDataset": Batches,
+    "list of batches": lambda: [(X[:16], Y[:16]), (X[16:32], Y[:16]), (X[32:], Y[:16])],
     "iterator": lambda: iter([X[:16], X[16:32], X[32:]]),
 }
 

@@ -109,6 +109,13 @@ def test_epochs_with_more_bits_than_the_final_ones_do_not_count(quantized, path)
     assert {tensor.bits for tensor in tfqd.load(path, "compressed").quantized.values()} == {3}
 
 
+def test_a_fit_that_never_has_the_final_bits_says_so(quantized, path):
+    checkpoint = CompressedCheckpoint(path, "loss")
+    with pytest.warns(UserWarning, match="nothing was written .* own bits"):
+        fit(quantized, BitSchedule({0: 8, 5: 3}), checkpoint)
+    assert not path.exists()
+
+
 def test_a_plain_model_is_kept_with_its_quantized_weights(path):
     model, callback = compiled(small_model()), QuantizeWeights(SPEC)
     history = fit(model, callback, CompressedCheckpoint(path), validation_data=(X, Y), epochs=1)

@@ -9,7 +9,7 @@ import tensorflow as tf
 from small_model import X, Y, arrays, compiled, fit, small_model
 
 import tfqd
-from tfqd.callbacks import BatchNormReestimation, QuantizeWeights
+from tfqd.callbacks import BatchNormReestimation, CodeFlips, QuantizeWeights
 
 SPEC = tfqd.Uniform(bits=2, bucket_size=16)
 STOCHASTIC = tfqd.Uniform(bits=2, bucket_size=16, rounding="stochastic")
@@ -101,6 +101,14 @@ def test_predictions_during_the_fit_use_quantized_weights():
 
     fit(model, callback, At("on_epoch_end", predict), epochs=1)
     np.testing.assert_allclose(outputs[0], outputs[1], rtol=1e-5)
+
+
+def test_the_compressed_form_is_there_during_the_fit_too():
+    model, callback, during = compiled(small_model()), QuantizeWeights(SPEC), []
+    compress = At("on_epoch_end", lambda: during.append(callback.compress()))
+    history = fit(model, callback, compress, CodeFlips())
+    assert_same(during[-1].dequantize().values(), arrays(model))
+    assert len(history["code_flips"]) == 2
 
 
 def test_weights_without_an_update_come_back_bit_for_bit():

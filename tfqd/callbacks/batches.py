@@ -67,8 +67,8 @@ def _batches(data, steps: int | None) -> Iterable:
 
 
 def _is_arrays(data) -> bool:
-    if isinstance(data, tuple | list):
-        return all(map(_is_arrays, data))
-    if isinstance(data, Mapping):
-        return all(map(_is_arrays, data.values()))
-    return isinstance(data, np.ndarray) or tf.is_tensor(data)
+    inputs = _inputs(data)
+    if isinstance(inputs, Mapping):
+        inputs = list(inputs.values())
+    parts = inputs if isinstance(inputs, list) else [inputs]
+    return all(isinstance(part, np.ndarray) or tf.is_tensor(part) for part in parts)

@@ -3,6 +3,7 @@
 import math
 import os
 import re
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -63,6 +64,7 @@ class CompressedCheckpoint(Callback):
     ):
         super().__init__()
         self.best: float | None = None
+        self._any_epoch_counts = False
         self._path = path
         self._monitor = monitor
         self._larger_is_better = _mode(mode, monitor) == "max"
@@ -70,10 +72,22 @@ class CompressedCheckpoint(Callback):
         self._facts = dict(facts or {})
         self._options = {"rest_dtype": rest_dtype, "scale_dtype": scale_dtype, "probes": probes}
 
+    def on_train_begin(self, logs=None):
+        self._any_epoch_counts = False
+
+    def on_train_end(self, logs=None):
+        if not self._any_epoch_counts:
+            warnings.warn(
+                f"nothing was written to {os.fspath(self._path)!r}: in no epoch of this fit all "
+                "variables had their own bits",
+                stacklevel=2,
+            )
+
     def on_epoch_end(self, epoch, logs=None):
         model = handed_over(self.model)
         if any(entry.active is not entry.quantizer for entry in find_quantized(model)):
             return
+        self._any_epoch_counts = True
         value = self._monitored(logs or {})
         if self.best is None and epoch > 0:
             self.best = self._best_on_disk()

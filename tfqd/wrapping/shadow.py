@@ -15,6 +15,8 @@ import tensorflow as tf
 from tfqd.quantizers import Quantizer
 from tfqd.wrapping.quantized import QuantizedVariable, find_quantized
 
+_ATTRIBUTE = "quantized_variables"  # where `find_quantized` looks
+
 
 class Held(enum.Enum):
     """What the variables of a shadowed model hold."""
@@ -133,20 +135,22 @@ class Shadow:
     @contextlib.contextmanager
     def attached(self) -> Iterator[None]:
         """Inside, the model counts as quantized: `find_quantized` finds the entries."""
+        was_attached = _ATTRIBUTE in vars(self.model)
         self.attach()
         try:
             yield
         finally:
-            self.detach()
+            if not was_attached:
+                self.detach()
 
     def attach(self) -> None:
         """Makes `find_quantized` find the entries in the model."""
         # Past __setattr__, through which Keras would track, lock and save them.
-        vars(self.model)["quantized_variables"] = self.entries
+        vars(self.model)[_ATTRIBUTE] = self.entries
 
     def detach(self) -> None:
         """Undoes `attach`."""
-        vars(self.model).pop("quantized_variables", None)
+        vars(self.model).pop(_ATTRIBUTE, None)
 
     def _show_all(self) -> None:
         for entry in self.entries:
