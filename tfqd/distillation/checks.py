@@ -7,11 +7,11 @@ from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 from tfqd.distillation.cached_teacher import CachedTeacher
 from tfqd.distillation.losses import LogitsDistillation, looks_like_probabilities
 from tfqd.distillation.step import Weight
-from tfqd.wrapping.keras3 import zero_inputs
 
 
 def check_losses(losses, loss_weights, student_loss_weight) -> tuple[list[Any], list[Weight]]:
@@ -60,14 +60,19 @@ def _is_number(value, largest: float) -> bool:
     return number and 0 <= value <= largest and value != math.inf
 
 
-def check_models(teacher, student, losses) -> None:
-    """Raises TypeError or ValueError when the models cannot be trained together."""
+def check_models(teacher, student, losses, kind: type) -> None:
+    """Raises TypeError or ValueError when the models cannot be trained together.
+
+    Args:
+        kind: the ``Model`` of the student's Keras version.
+    """
     models = {"student": student}
     if not isinstance(teacher, CachedTeacher):
         models["teacher"] = teacher
     for role, model in models.items():
-        if not isinstance(model, keras.Model):
-            raise TypeError(f"{role} must be a Keras 3 model; got {type(model).__name__}")
+        if not isinstance(model, kind):
+            version = "Keras 3" if kind is keras.Model else "tf_keras"
+            raise TypeError(f"{role} must be a {version} model; got {type(model).__name__}")
         if not model.built:
             raise ValueError(f"{role} {model.name!r} is not built; call it on data first")
     for loss in losses:
@@ -114,17 +119,19 @@ def _fit(one: tuple, other: tuple) -> bool:
     )
 
 
-def check_probabilities(teacher, losses) -> None:
+def check_probabilities(teacher, losses, inputs) -> None:
     """Warns when the teacher gives probabilities where logits are expected, or the reverse.
 
     Asked of the teacher itself, on inputs of zeros, where their shape is known:
     a softmax gives rows that sum to 1 whatever comes in.
+
+    Args:
+        inputs: the teacher's arguments, of zeros; None where they are not known.
     """
     judging = [loss for loss in losses if isinstance(loss, LogitsDistillation)]
-    inputs = zero_inputs(teacher) if judging and isinstance(teacher, keras.Model) else None
-    if inputs is None:
+    if inputs is None or not judging:
         return
-    outputs = keras.tree.flatten(teacher(*inputs, training=False))
+    outputs = tf.nest.flatten(teacher(*inputs, training=False))
     if any(output.shape[-1] == 1 for output in outputs):
         return  # a single unit, of which no sum tells
     probabilities = [looks_like_probabilities(np.asarray(output)) for output in outputs]

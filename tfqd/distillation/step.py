@@ -42,12 +42,13 @@ class DistillationStep:
 
     _keras: Any
 
-    def _prepare(self, losses, weights, add_tracker) -> None:
+    def _prepare(self, losses, weights) -> None:
         """Readies the losses: what they read of the models, and their variables."""
         self._thread = threading.local()
         self._student_reader = self._reader(self.student, filter(None, map(_student_layer, losses)))
         self._teacher_reader = self._reader(self.teacher, filter(None, map(_teacher_layer, losses)))
         shapes = self._shapes(losses)
+        add_tracker = self._keras.mean_metric
         self.student_tracker = add_tracker("student_loss")
         self.distillation_tracker = add_tracker("distillation_loss")
         names = _unique([getattr(loss, "name", _default_name(loss)) for loss in losses])

@@ -1,152 +1,21 @@
-"""Reading the outputs of inner layers while a model runs as it is.
-
-A second model over the same layers would run them twice, and subclassed models
-offer none. So the `call` of the chosen layers is watched during the one forward
-pass that training makes anyway.
-"""
-
-import contextlib
-import threading
-from collections.abc import Iterator
+"""The features of Keras 3 models."""
 
 import keras
-import tensorflow as tf
 
+from tfqd.wrapping import features
 from tfqd.wrapping.keras3.signature import input_specs
 
 
-def find_layer(model: keras.Model, name: str) -> keras.layers.Layer:
-    """The layer of that name, in the model or nested in it.
+class FeatureReader(features.FeatureReader):
+    """See `tfqd.wrapping.features`."""
 
-    Args:
-        model: a built model.
-        name: a layer's name, or the end of its path where several nested layers
-            share a name: ``"encoder/dense"``.
+    @staticmethod
+    def _children(layer: keras.layers.Layer) -> list[keras.layers.Layer]:
+        return layer._layers
 
-    Raises:
-        ValueError: when no layer, or more than one, is called so.
-    """
-    named = dict(_with_paths(model, ""))
-    found = {id(layer): path for layer, path in named.items() if f"/{path}".endswith(f"/{name}")}
-    if len(found) == 1:
-        return next(layer for layer in named if id(layer) in found)
-    if found:
-        paths = ", ".join(sorted(found.values()))
-        raise ValueError(
-            f"model {model.name!r} has {len(found)} layers called {name!r}; name one by the end "
-            f"of its path: {paths}"
-        )
-    known = ", ".join(path for path in named.values() if path)
-    raise ValueError(f"model {model.name!r} has no layer called {name!r}; it has {known}")
+    def _input_specs(self) -> list:
+        return input_specs(self._model)
 
-
-def _with_paths(layer, path: str) -> Iterator[tuple[keras.layers.Layer, str]]:
-    for inner in layer._layers:
-        inner_path = f"{path}/{inner.name}".lstrip("/")
-        yield inner, inner_path
-        yield from _with_paths(inner, inner_path)
-
-
-class FeatureReader:
-    """Reads what some layers put out during calls of the model that holds them.
-
-    Calls in several threads, one for each replica of a distribution strategy,
-    do not see each other's features.
-
-    Args:
-        model: the model that holds the layers.
-        names: the layers' names, as `find_layer` takes them.
-
-    Raises:
-        ValueError: as `find_layer`.
-    """
-
-    def __init__(self, model: keras.Model, names: list[str]):
-        self._layers = {name: find_layer(model, name) for name in dict.fromkeys(names)}
-        self._model = model
-        self._lock = threading.Lock()
-        self._watchers = 0
-        self._thread = threading.local()
-
-    def __call__(self, model, *args, **kwargs):
-        """Calls `model`, any callable that runs the layers, and reads them.
-
-        Returns:
-            What the call gave, and the layers' outputs by name.
-
-        Raises:
-            ValueError: when a layer was not called, was called more than once,
-                or was called inside a loop.
-        """
-        if not self._layers:
-            return model(*args, **kwargs), {}
-        read: dict[str, list] = {name: [] for name in self._layers}
-        with self._watched():
-            self._thread.read = read
-            try:
-                outputs = model(*args, **kwargs)
-            finally:
-                self._thread.read = None
-        return outputs, {name: self._only(name, calls) for name, calls in read.items()}
-
-    def shapes(self) -> dict[str, tuple]:
-        """The static shapes of the layers' outputs, None where they vary.
-
-        Raises:
-            ValueError: when nothing is known about the model's inputs.
-        """
-        if not self._layers:
-            return {}
-        features = {}
-
-        def run(*inputs):
-            with keras.StatelessScope():
-                _, read = self(self._model, *inputs, training=False)
-            features.update({name: tuple(feature.shape) for name, feature in read.items()})
-
-        tf.function(run, autograph=False).get_concrete_function(*input_specs(self._model))
-        return features
-
-    @contextlib.contextmanager
-    def _watched(self):
-        """Has the layers report their calls, as long as any thread wants them to."""
-        with self._lock:
-            self._watchers += 1
-            if self._watchers == 1:
-                for name, layer in self._layers.items():
-                    layer.__dict__["call"] = self._reporting(name, layer.call)
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._watchers -= 1
-                if not self._watchers:
-                    for layer in self._layers.values():
-                        layer.__dict__.pop("call", None)
-
-    def _reporting(self, name: str, call):
-        def reporting_call(*args, **kwargs):
-            outputs = call(*args, **kwargs)
-            read = getattr(self._thread, "read", None)
-            if read is not None:
-                read[name].append(outputs)
-            return outputs
-
-        return reporting_call
-
-    def _only(self, name: str, calls: list):
-        if len(calls) != 1:
-            times = "was not called" if not calls else f"was called {len(calls)} times"
-            raise ValueError(
-                f"layer {name!r} {times} in a forward pass of model {self._model.name!r}; "
-                "a feature needs exactly one call"
-            )
-        (feature,) = calls
-        if not tf.executing_eagerly():
-            graph = tf.compat.v1.get_default_graph()
-            if any(each.graph is not graph for each in tf.nest.flatten(feature)):
-                raise ValueError(
-                    f"layer {name!r} of model {self._model.name!r} runs inside a loop or a "
-                    "branch, so it has no single output; name the layer around it"
-                )
-        return feature
+    @staticmethod
+    def _no_trace() -> keras.StatelessScope:
+        return keras.StatelessScope()

@@ -1,5 +1,7 @@
 """What the training of a student needs to know of Keras 3."""
 
+from typing import Any
+
 import keras
 import tensorflow as tf
 from keras.src.backend.common.masking import get_keras_mask
@@ -48,6 +50,21 @@ def in_inference(model: keras.Model, inputs):
     with keras.StatelessScope():
         outputs = model(inputs, training=False)
     return keras.tree.map_structure(tf.stop_gradient, outputs)
+
+
+def mean_metric(name: str) -> keras.metrics.Mean:
+    """A metric that averages what it is given."""
+    return keras.metrics.Mean(name=name)
+
+
+def serialize(model: keras.Model) -> dict[str, Any]:
+    """A model's configuration, as JSON values."""
+    return keras.saving.serialize_keras_object(model)
+
+
+def deserialize(config: dict[str, Any], custom_objects=None) -> keras.Model:
+    """The model that `serialize` was given."""
+    return keras.saving.deserialize_keras_object(config, custom_objects)
 
 
 def values(variables: list[keras.Variable]) -> list[tf.Variable]:

@@ -1,0 +1,100 @@
+"""What a Distiller is made of and saved as, for models of either Keras version."""
+
+from typing import Any
+
+import keras
+
+from tfqd.distillation.cached_teacher import CachedTeacher
+from tfqd.distillation.checks import check_losses, check_models, check_probabilities
+from tfqd.distillation.defaults import default_student_loss_weight
+from tfqd.distillation.losses import LogitsDistillation
+from tfqd.distillation.step import DistillationStep, Weight
+from tfqd.wrapping.quantized import find_quantized
+
+
+class BaseDistiller(DistillationStep):
+    """Mixin: constructor, trained variables and configuration; see `tfqd.Distiller`.
+
+    The class that mixes it in is a model, and names its Keras version's
+    functions in `_keras`.
+    """
+
+    def __init__(
+        self,
+        teacher,
+        student,
+        distillation_losses: Any = None,
+        distillation_loss_weights: list[Weight] | None = None,
+        student_loss_weight: Weight | None = None,
+        log_gradient_cosine: bool = False,
+        name: str = "distiller",
+        **kwargs,
+    ):
+        bits = self._fewest_bits(student)
+        if student_loss_weight is None:
+            student_loss_weight = default_student_loss_weight(bits)
+        losses, weights = check_losses(
+            distillation_losses or LogitsDistillation(),
+            distillation_loss_weights,
+            student_loss_weight,
+        )
+        losses = [loss.for_bits(bits) if hasattr(loss, "for_bits") else loss for loss in losses]
+        if teacher is None and isinstance(student, self._keras.Model):
+            teacher = self._keras.float_copy(student)
+        check_models(teacher, student, losses, self._keras.Model)
+        super().__init__(name=name, **kwargs)
+        self.teacher = teacher
+        self.student = student
+        self.distillation_losses = losses
+        self.distillation_loss_weights = weights
+        self.student_loss_weight = student_loss_weight
+        self.log_gradient_cosine = log_gradient_cosine
+        if self._learns_from_teacher and not isinstance(teacher, CachedTeacher):
+            check_probabilities(teacher, losses, self._keras.zero_inputs(teacher))
+        self._prepare(losses, weights)
+        self.built = True
+
+    def _fewest_bits(self, student) -> int | None:
+        """The fewest bits of any of the student's variables; None when it is float."""
+        if not isinstance(student, self._keras.Model):
+            return None
+        entries = find_quantized(student)
+        return min((entry.quantizer.spec.bits for entry in entries), default=None)
+
+    @property
+    def trainable_variables(self) -> list:
+        """The student's and the losses' own: the teacher is not trained."""
+        return self.trainable_weights
+
+    @property
+    def trainable_weights(self) -> list:
+        """The student's and the losses' own: the teacher is not trained."""
+        own = [variable for term in self._terms for variable in term.state.values()]
+        return self.student.trainable_variables + own
+
+    def get_config(self) -> dict[str, Any]:
+        serialize = keras.saving.serialize_keras_object
+        cached = isinstance(self.teacher, CachedTeacher)
+        return {
+            **super().get_config(),
+            "teacher": (serialize if cached else self._keras.serialize)(self.teacher),
+            "teacher_is_cached": cached,
+            "student": self._keras.serialize(self.student),
+            "distillation_losses": [serialize(loss) for loss in self.distillation_losses],
+            "distillation_loss_weights": [
+                serialize(weight) for weight in self.distillation_loss_weights
+            ],
+            "student_loss_weight": serialize(self.student_loss_weight),
+            "log_gradient_cosine": self.log_gradient_cosine,
+        }
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        config = dict(config)
+        plain = keras.saving.deserialize_keras_object
+        of_teacher = plain if config.pop("teacher_is_cached") else cls._keras.deserialize
+        config["teacher"] = of_teacher(config["teacher"], custom_objects)
+        config["student"] = cls._keras.deserialize(config["student"], custom_objects)
+        for part in ("distillation_losses", "distillation_loss_weights", "student_loss_weight"):
+            config[part] = plain(config[part], custom_objects)
+        return cls(**config)

@@ -1,0 +1,19 @@
+"""The Distiller of tf_keras models; made by `tfqd.Distiller` for a tf_keras student."""
+
+from tfqd.distillation.base import BaseDistiller
+from tfqd.wrapping.tf_keras import training
+
+
+@training.serializable
+class TfKerasDistiller(BaseDistiller, training.TrainedModel):
+    """`tfqd.Distiller` as a tf_keras model.
+
+    What it saves leaves out the seeds of Dropout: tf_keras keeps them in no variable.
+    """
+
+    _keras = training
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None):
+        loss = super().compute_loss(x, y, y_pred, sample_weight)
+        self.track_loss(loss, x)
+        return loss
