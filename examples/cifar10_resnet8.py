@@ -3,16 +3,18 @@
     python examples/cifar10_resnet8.py --data_dir=DATA
 
 A trained float ResNet-8 is quantized to 4, 3 and 2 bits and trained on for a few
-epochs, with its float self as the teacher. Beside each stand
+epochs, with its float self as the teacher. The runs:
 
-* post_training: quantized once, not trained;
-* control: the same training without the teacher, on labels alone;
+* distilled: a uniform grid whose step is trained too (`tfqd.LearnedStep`);
+* control: the same without the teacher, on labels alone;
+* uniform: distilled on the paper's grid, buckets of 256 weights, bits lowered step
+  by step (`tfqd.callbacks.BitSchedule`);
+* post_training: quantized once to the paper's grid, not trained;
 * float_control: the float model trained on for as many epochs with the teacher,
   the honest upper line.
 
-Bits are lowered step by step (`tfqd.callbacks.BitSchedule`), BatchNormalization
-statistics are measured anew with the final weights, and every model's size is
-that of its `.tfqd` file. DATA holds ``cifar10/train_*.webp`` and
+After each training BatchNormalization statistics are measured anew with the final
+weights; every model's size is that of its `.tfqd` file. DATA holds ``cifar10/train_*.webp`` and
 ``models/resnet8_cifar10.h5``, or Python's ``cifar-10-batches-py`` and the model.
 Without --data_dir the program runs on scikit-learn's digits, to try it out.
 
@@ -40,7 +42,6 @@ from rich.table import Table
 import tfqd
 from tfqd.callbacks import BitSchedule, reestimate_batch_norm
 
-BUCKET = 256
 NORM_BATCHES = 100
 
 _DATA = flags.DEFINE_string("data_dir", None, "folder with CIFAR-10 and the trained ResNet-8")
@@ -56,12 +57,14 @@ _VALIDATE = flags.DEFINE_bool("validate", False, "measure on held-out training i
 class Run:
     """One training.
 
-    bits: None for float.
-    phases: bits by the share of the epochs at which they begin.
+    spec: what the kernels are quantized to; None for float.
+    phases: bits by the share of the epochs at which they begin; none for the
+        spec's own from the start.
     distil: whether the teacher counts.
+    trained: whether it is trained at all.
     """
 
-    bits: int | None
+    spec: tfqd.Uniform | tfqd.LearnedStep | None
     phases: dict[float, int] = dataclasses.field(default_factory=dict)
     distil: bool = True
     trained: bool = True
@@ -70,13 +73,16 @@ class Run:
     learning_rate: float = 2e-3
 
 
+PAPER = {bits: tfqd.Uniform(bits=bits, bucket_size=256) for bits in (8, 4, 3, 2)}
+LEARNED = {bits: tfqd.LearnedStep(bits=bits) for bits in (2, 4, 3)}
 PHASES = {4: {0: 4}, 3: {0: 4, 0.2: 3}, 2: {0: 4, 0.1: 3, 0.3: 2}}
 RUNS = {
     "float": Run(None, trained=False),
-    **{f"post_training_{bits}bit": Run(bits, trained=False) for bits in (8, 4, 3, 2)},
-    **{f"distilled_{bits}bit": Run(bits, PHASES[bits]) for bits in (2, 4, 3)},
+    **{f"post_training_{bits}bit": Run(spec, trained=False) for bits, spec in PAPER.items()},
+    **{f"distilled_{bits}bit": Run(spec) for bits, spec in LEARNED.items()},
     "float_control": Run(None),
-    **{f"control_{bits}bit": Run(bits, PHASES[bits], distil=False) for bits in (2, 4, 3)},
+    **{f"control_{bits}bit": Run(spec, distil=False) for bits, spec in LEARNED.items()},
+    **{f"uniform_{bits}bit": Run(PAPER[bits], PHASES[bits]) for bits in (2, 3, 4)},
 }
 
 
@@ -97,9 +103,12 @@ def main(argv) -> None:
     )
     for seed in seeds:
         for name in runs:
-            if not results.has(name, seed):
-                row = _make(name, seed, model, images, output, console)
-                results.add({"run": name, "seed": seed, **row})
+            key = {"run": name, "seed": seed}
+            if RUNS[name].trained:
+                key["epochs"] = _EPOCHS.value
+            if not results.has(key):
+                row = _make(name, seed, model, images, output)
+                results.add({**key, **row})
                 console.print(f"{name}, seed {seed}: {row['accuracy']:.2f} %")
     console.print(results.table())
 
@@ -123,21 +132,19 @@ class Results:
         self._content = {
             "command": "python examples/cifar10_resnet8.py --data_dir=DATA",
             "data": source,
-            "epochs": _EPOCHS.value,
             "rows": [],
         }
         if path.exists():
             found = json.loads(path.read_text())
-            for key in ("data", "epochs"):
-                if found[key] != self._content[key]:
-                    raise ValueError(
-                        f"{path} holds results with {key} {found[key]!r}, not "
-                        f"{self._content[key]!r}; give another --results or --output"
-                    )
+            if found["data"] != source:
+                raise ValueError(
+                    f"{path} holds results on {found['data']!r}, not on {source!r}; give another "
+                    "--results or --output"
+                )
             self._content = found
 
-    def has(self, run: str, seed: int) -> bool:
-        return any((row["run"], row["seed"]) == (run, seed) for row in self._content["rows"])
+    def has(self, key: dict) -> bool:
+        return any(row.items() >= key.items() for row in self._content["rows"])
 
     def add(self, row: dict) -> None:
         self._content["rows"].append(row)
@@ -150,28 +157,31 @@ class Results:
         table = Table(
             title="ResNet-8", caption="bytes: the .tfqd file; of float models, the weights"
         )
-        for heading in ("run", "seeds", "accuracy", "bytes"):
+        for heading in ("run", "epochs", "seeds", "accuracy", "bytes"):
             table.add_column(heading, justify="left" if heading == "run" else "right")
-        for run in RUNS:
-            rows = [row for row in self._content["rows"] if row["run"] == run]
-            if rows:
-                accuracy = np.array([row["accuracy"] for row in rows])
-                spread = f" ± {accuracy.std(ddof=1):.2f}" if len(rows) > 1 else ""
-                size = f"{np.mean([row['bytes'] for row in rows]):,.0f}"
-                table.add_row(run, str(len(rows)), f"{accuracy.mean():.2f}{spread} %", size)
+        groups: dict[tuple, list[dict]] = {}
+        for row in self._content["rows"]:
+            groups.setdefault((row["run"], row.get("epochs", 0)), []).append(row)
+        for (run, epochs), rows in sorted(groups.items()):
+            accuracy = np.array([row["accuracy"] for row in rows])
+            spread = f" ± {accuracy.std(ddof=1):.2f}" if len(rows) > 1 else ""
+            size = f"{np.mean([row['bytes'] for row in rows]):,.0f}"
+            table.add_row(
+                run, str(epochs), str(len(rows)), f"{accuracy.mean():.2f}{spread} %", size
+            )
         return table
 
 
-def _make(name: str, seed: int, model, images: Images, output, console) -> dict:
+def _make(name: str, seed: int, model, images: Images, output: pathlib.Path) -> dict:
     """Makes a run and gives its row."""
     run, start = RUNS[name], time.perf_counter()
     keras.utils.set_random_seed(seed)
-    student = model if run.bits is None else tfqd.quantize_model(model, _spec(run.bits))
-    folder = output / f"{name}_seed{seed}"
+    student = model if run.spec is None else tfqd.quantize_model(model, run.spec)
+    folder = output / f"{name}_{_EPOCHS.value}epochs_seed{seed}"
     if run.trained:
         student = _train(run, seed, model, student, images, folder, f"{name}, seed {seed}")
     accuracy = 100.0 * _accuracy(student, images)
-    if run.bits is None:
+    if run.spec is None:
         size = 4 * model.count_params()
     else:
         folder.mkdir(parents=True, exist_ok=True)
@@ -181,18 +191,18 @@ def _make(name: str, seed: int, model, images: Images, output, console) -> dict:
     return {"accuracy": accuracy, "bytes": size, "seconds": round(seconds), **_settings(run)}
 
 
-def _spec(bits: int) -> tfqd.Uniform:
-    return tfqd.Uniform(bits=bits, bucket_size=BUCKET)
-
-
 def _settings(run: Run) -> dict:
-    if not run.trained:
-        return {"bits": run.bits}
-    settings = dataclasses.asdict(run)
-    del settings["trained"], settings["distil"]
-    settings["student_loss_weight"] = run.student_loss_weight if run.distil else 1.0
-    settings["phases"] = _phases(run) if run.bits else None
+    settings = {"spec": None if run.spec is None else run.spec.to_dict()}
+    if run.trained:
+        settings["phases"] = _phases(run)
+        settings["temperature"] = run.temperature if run.distil else None
+        settings["student_loss_weight"] = _student_loss_weight(run)
+        settings["learning_rate"] = run.learning_rate
     return settings
+
+
+def _student_loss_weight(run: Run) -> float:
+    return run.student_loss_weight if run.distil else 1.0
 
 
 def _phases(run: Run) -> dict[int, int]:
@@ -208,9 +218,9 @@ def _train(run: Run, seed: int, teacher, student, images: Images, folder, title:
     else:
         distiller = tfqd.Distiller(
             teacher,
-            _copy(student) if run.bits is None else student,
+            _copy(student) if run.spec is None else student,
             tfqd.distillation.LogitsDistillation(run.temperature, from_logits=False),
-            student_loss_weight=run.student_loss_weight if run.distil else 1.0,
+            student_loss_weight=_student_loss_weight(run),
         )
         rate = keras.optimizers.schedules.CosineDecay(run.learning_rate, _EPOCHS.value * steps)
         distiller.compile(
@@ -221,7 +231,7 @@ def _train(run: Run, seed: int, teacher, student, images: Images, folder, title:
         )
     done = int(distiller.optimizer.iterations) // steps
     callbacks = [EpochLog(title, _EPOCHS.value), Checkpoint(checkpoint)]
-    if run.bits is not None:
+    if run.phases:
         callbacks.append(BitSchedule(_phases(run)))
     if done < _EPOCHS.value:
         distiller.fit(

@@ -53,15 +53,15 @@ def data(tmp_path_factory):
 
 
 def test_a_run_that_is_killed_is_taken_up_and_finished_runs_are_kept(data, tmp_path):
-    arguments = [f"--data_dir={data}", "--epochs=3", "--runs=post_training_4bit,distilled_2bit"]
+    arguments = [f"--data_dir={data}", "--epochs=3", "--runs=post_training_4bit,uniform_2bit"]
     first = run(tmp_path, *arguments)
     for line in first.stdout:
-        if "distilled_2bit, seed 0: epoch 2 of 3" in line:
+        if "uniform_2bit, seed 0: epoch 2 of 3" in line:
             break
     first.send_signal(signal.SIGKILL)
     first.communicate()
     assert [row["run"] for row in rows(tmp_path)] == ["post_training_4bit"]
-    (tmp_path / "out" / "distilled_2bit_seed0" / "distiller.keras").stat()
+    (tmp_path / "out" / "uniform_2bit_3epochs_seed0" / "distiller.keras").stat()
     start = time.time()
     second = run(tmp_path, *arguments)
     output, errors = second.communicate(timeout=300)
@@ -69,9 +69,9 @@ def test_a_run_that_is_killed_is_taken_up_and_finished_runs_are_kept(data, tmp_p
     assert "epoch 1 of 3" not in output
     assert "epoch 3 of 3" in output
     post_training, distilled = rows(tmp_path)
-    assert distilled["run"] == "distilled_2bit"
+    assert distilled["run"] == "uniform_2bit"
     assert distilled["phases"] == {"0": 2}, "with three epochs the phases fall together"
-    archive = tmp_path / "out" / "distilled_2bit_seed0" / "model.tfqd"
+    archive = tmp_path / "out" / "uniform_2bit_3epochs_seed0" / "model.tfqd"
     assert archive.stat().st_size == distilled["bytes"] < 0.7 * post_training["bytes"]
     assert archive.stat().st_mtime > start
     assert 0 <= distilled["accuracy"] <= 100
