@@ -4,6 +4,8 @@ Implements "Model compression via distillation and quantization" (Polino,
 Pascanu, Alistarh, ICLR 2018, arXiv 1802.05668).
 """
 
+import importlib as _importlib
+
 from tfqd import callbacks as callbacks
 from tfqd import export as export
 from tfqd import layers as layers
@@ -23,3 +25,10 @@ from tfqd.wrapping import compress as compress
 from tfqd.wrapping import quantize_model as quantize_model
 from tfqd.wrapping import strip_quantization as strip_quantization
 from tfqd.wrapping.bridge import to_tf_keras as to_tf_keras
+
+
+def __getattr__(name: str):
+    """`tfqd.tfmot`, imported when it is first used: tfmot is slow to import, and optional."""
+    if name == "tfmot":
+        return _importlib.import_module("tfqd.tfmot")
+    raise AttributeError(f"module 'tfqd' has no attribute {name!r}")

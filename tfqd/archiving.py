@@ -18,8 +18,9 @@ def load(path: str | os.PathLike, kind: str = "keras") -> keras.Model | Compress
 
     Args:
         path: the archive.
-        kind: ``"keras"`` for a plain Keras model that holds the quantized
-            values, ``"tf_keras"`` for one of Keras 2 (see `tfqd.to_tf_keras`),
+        kind: ``"keras"`` for a plain model, of the Keras version that the archive
+            was saved from, that holds the quantized values; ``"tf_keras"`` for
+            one of Keras 2 in any case (see `tfqd.to_tf_keras`);
             ``"quantized"`` for a quantized model that trains on from them,
             ``"compressed"`` for the `CompressedModel`.
 
@@ -35,4 +36,5 @@ def load(path: str | os.PathLike, kind: str = "keras") -> keras.Model | Compress
     if kind == "compressed":
         return compressed
     model = model_from_compressed(compressed, quantized=kind == "quantized")
-    return to_tf_keras(model) if kind == "tf_keras" else model
+    convert = kind == "tf_keras" and compressed.keras_version == "keras"
+    return to_tf_keras(model) if convert else model

@@ -65,12 +65,6 @@ def test_what_is_no_model(call, thing):
         tfqd.quantize_model(thing, SPEC)
 
 
-def test_model_of_keras_2_is_told_from_other_objects():
-    model = type("Model", (), {"__module__": "tf_keras.src.engine.training"})()
-    with pytest.raises(TypeError, match=r"tf_keras \(Keras 2\) models are not supported yet"):
-        tfqd.quantize_model(model, SPEC)
-
-
 def test_unbuilt_model():
     model = keras.Sequential([layers.Dense(3)], name="unbuilt")
     with pytest.raises(ValueError, match="model 'unbuilt' is not built; call it on data"):

@@ -13,7 +13,10 @@ from tfqd.wrapping import keras3
 
 
 def quantize_model(
-    model: keras.Model, spec: Selection, first_last: Spec | str | None = "same"
+    model: keras.Model,
+    spec: Selection,
+    first_last: Spec | str | None = "same",
+    activations: str | None = None,
 ) -> keras.Model:
     """A copy of `model` that uses quantized weights in every forward pass.
 
@@ -26,8 +29,15 @@ def quantize_model(
     `fit` is that of ``keras.Model``: a `train_step` of the model's own is not
     taken over. Put `tfqd.layers.QuantizeWrapper` around its layers to keep it.
 
+    A tf_keras (Keras 2) model comes back as a tf_keras model whose quantized
+    layers are wrapped, as by tfmot (`tfqd.tfmot.QuantizeWrapper`); there
+    ``wrapper.layer.trainable = False`` leaves the points to train alone, and a
+    variable's path is its layer's name and the attributes that lead to it, as in
+    ``lstm/cell/recurrent_kernel``.
+
     Args:
-        model: a built Keras 3 model: Sequential, Functional or subclassed.
+        model: a built Keras 3 model: Sequential, Functional or subclassed; or a
+            Sequential or Functional tf_keras model.
         spec: one spec (`tfqd.Uniform`, `tfqd.Codebook`) for all kernels,
             recurrent kernels and embeddings; or an ordered mapping from a
             regular expression over the variable's path to a spec or None
@@ -36,14 +46,19 @@ def quantize_model(
         first_last: ``"same"`` treats the first and last weighted layers like the
             others; None leaves them float; a spec is used for the kernels of
             theirs that `spec` quantizes.
+        activations: None, or for tf_keras models ``"tfmot"``: put in the
+            activation quantizers of tfmot's default 8-bit scheme too, so that
+            the TFLite converter makes a full-integer file.
 
     Returns:
-        A Keras model, not compiled.
+        A Keras model of the same Keras version, not compiled.
 
     Raises:
         TypeError: when `model` is no Keras model or `spec` no spec.
         ValueError: when the model is unbuilt or already quantized, a pattern
-            matches no variable, or weights are NaN or infinite.
+            matches no variable, or weights are NaN or infinite; when a tf_keras
+            model is subclassed, or has a layer that `activations` cannot serve.
+        ModuleNotFoundError: for a tf_keras model, without tfmot.
 
     Example:
 
@@ -51,14 +66,26 @@ def quantize_model(
     >>> quantized = tfqd.quantize_model(
     ...     model, {"dense_1/kernel": None, "kernel": tfqd.Codebook(bits=2)})
     """
-    return _version(model).quantize_model(model, spec, first_last)
+    version = _version(model)
+    if version is not keras3:
+        return version.quantize_model(model, spec, first_last, activations)
+    if activations is not None:
+        raise ValueError(
+            f"activations={activations!r} is for tf_keras models; tfqd.to_tf_keras(model) makes "
+            f"one of the common layers of Keras 3. Got {type(model).__name__} {model.name!r}"
+        )
+    return keras3.quantize_model(model, spec, first_last)
 
 
 def strip_quantization(model: keras.Model) -> keras.Model:
     """A plain copy of a quantized model that holds the quantized values.
 
+    Of a tf_keras model with tfmot's activation quantizers, those stay: they are
+    part of what it computes.
+
     Args:
-        model: from `quantize_model`, or built with `tfqd.layers.QuantizeWrapper`.
+        model: from `quantize_model`, or built with `tfqd.layers.QuantizeWrapper`
+            or by tfmot's ``quantize_apply`` with `tfqd.tfmot`.
 
     Raises:
         TypeError: when `model` is no Keras model.
@@ -74,7 +101,8 @@ def compress(model: keras.Model) -> CompressedModel:
     quantization (the paper's "post-mortem" baseline).
 
     Args:
-        model: from `quantize_model`, or built with `tfqd.layers`.
+        model: from `quantize_model`, or built with `tfqd.layers` or
+            `tfqd.tfmot`.
 
     Returns:
         A `tfqd.CompressedModel`; its `dequantize()` gives, bit for bit, the
@@ -98,8 +126,10 @@ def model_from_compressed(compressed: CompressedModel, quantized: bool = False) 
     Raises:
         ValueError: when there is no architecture, or one that does not fit.
     """
-    make = keras3.quantized_from if quantized else keras3.plain_from
-    return make(compressed)
+    version = keras3
+    if compressed.keras_version == "tf_keras":
+        from tfqd.wrapping import tf_keras as version
+    return (version.quantized_from if quantized else version.plain_from)(compressed)
 
 
 def _version(model):
@@ -107,8 +137,8 @@ def _version(model):
     if isinstance(model, keras.Model):
         return keras3
     if any(cls.__module__.split(".")[0] == "tf_keras" for cls in type(model).__mro__):
-        raise TypeError(
-            "tf_keras (Keras 2) models are not supported yet; got a "
-            f"{type(model).__module__}.{type(model).__name__}"
-        )
+        from tfqd.wrapping import tf_keras  # Imports tfmot: only for those who need it.
+
+        if isinstance(model, tf_keras.Model):
+            return tf_keras
     raise TypeError(f"model must be a Keras model; got {type(model).__name__}: {model!r:.80}")

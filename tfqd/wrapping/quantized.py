@@ -74,8 +74,9 @@ def find_quantized(model) -> list[QuantizedVariable]:
     Args:
         model: of Keras 3 or tf_keras.
     """
-    return [
-        quantized
+    found = {
+        id(quantized): quantized
         for layer in model._flatten_layers()
         for quantized in getattr(layer, "quantized_variables", ())
-    ]
+    }
+    return list(found.values())

@@ -4,11 +4,12 @@ from typing import Any
 
 import keras
 
-from tfqd.compressed import CompressedModel, QuantizedTensor
+from tfqd.compressed import CompressedModel
 from tfqd.wrapping.keras3.candidates import check_finite
 from tfqd.wrapping.keras3.model import QuantizedModel
 from tfqd.wrapping.keras3.stripping import layers_of_tfqd, plain_copy, plain_weights
-from tfqd.wrapping.keras3.substitution import QuantizedVariable, find_quantized
+from tfqd.wrapping.keras3.substitution import find_quantized
+from tfqd.wrapping.tensors import quantized_tensor
 from tfqd.wrapping.variables import unique_names
 
 
@@ -26,7 +27,7 @@ def compress(model: keras.Model) -> CompressedModel:
         check_finite(variable)
         entry = quantized.get(id(variable))
         floating = entry is None or entry.active is None
-        tensors[name] = variable.numpy() if floating else _quantized_tensor(entry)
+        tensors[name] = variable.numpy() if floating else quantized_tensor(entry)
     return CompressedModel(tensors, _architecture(model))
 
 
@@ -34,18 +35,3 @@ def _architecture(model: keras.Model) -> dict[str, Any] | None:
     """The plain model's serialization; None where code of its own quantizes."""
     plain = model.model if isinstance(model, QuantizedModel) else plain_copy(model)
     return None if layers_of_tfqd(plain) else keras.saving.serialize_keras_object(plain)
-
-
-def _quantized_tensor(entry: QuantizedVariable) -> QuantizedTensor:
-    spec = entry.active.spec
-    encoding = entry.encode()
-    return QuantizedTensor(
-        codes=encoding.codes,
-        bits=spec.bits,
-        levels=spec.levels,
-        bucketing=entry.active.bucketing(entry.variable.shape),
-        scale=encoding.scale,
-        offset=encoding.offset,
-        points=encoding.points,
-        spec=spec.to_dict(),
-    )

@@ -5,12 +5,11 @@ import copy
 import keras
 import numpy as np
 
-from tfqd.compressed import CompressedModel, QuantizedTensor
-from tfqd.compressed.restoring import restore_weights
-from tfqd.quantizers import Quantizer, quantizer_for
-from tfqd.quantizers.base import Encoding
+from tfqd.compressed import CompressedModel
+from tfqd.quantizers import quantizer_for
 from tfqd.spec import from_dict
 from tfqd.wrapping.keras3.model import QuantizedModel
+from tfqd.wrapping.tensors import float_weights, restore_state
 
 
 def plain_from(compressed: CompressedModel) -> keras.Model:
@@ -39,7 +38,7 @@ def quantized_from(compressed: CompressedModel) -> QuantizedModel:
         for name, tensor in compressed.quantized.items()
     }
     weights = {
-        name: _float_weights(tensor, quantizers[name]) if name in quantizers else tensor
+        name: float_weights(tensor, quantizers[name]) if name in quantizers else tensor
         for name, tensor in compressed.tensors.items()
     }
     index = {name: i for i, name in enumerate(compressed.tensors)}
@@ -48,15 +47,8 @@ def quantized_from(compressed: CompressedModel) -> QuantizedModel:
     )
     stored = compressed.quantized.values()
     for entry, tensor in zip(model.quantized_variables, stored, strict=True):
-        entry.quantizer.restore(
-            Encoding(tensor.codes, tensor.scale, tensor.offset, tensor.points), entry.state
-        )
+        restore_state(entry, tensor)
     return model
-
-
-def _float_weights(tensor: QuantizedTensor, quantizer: Quantizer) -> np.ndarray:
-    """Weights that the quantizer, its variables restored, maps to the tensor's codes."""
-    return restore_weights(tensor) if quantizer.follows_weights else tensor.dequantize()
 
 
 def _rebuilt(compressed: CompressedModel, weights: dict[str, np.ndarray]) -> keras.Model:

@@ -1,0 +1,110 @@
+"""The variables of a tf_keras model that may be quantized."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import tensorflow as tf
+import tf_keras
+
+from tfqd.selection import Candidate, Selection, select
+from tfqd.spec import Spec
+from tfqd.wrapping.tf_keras.attributes import HeldVariable, held_variables
+from tfqd.wrapping.tf_keras.config import channel_axes_of, is_held_kernel
+from tfqd.wrapping.tf_keras.variable import as_stored
+from tfqd.wrapping.tf_keras.wrapper import QuantizeWrapper
+from tfqd.wrapping.variables import is_kernel
+
+
+class OwnedVariable:
+    """A variable of a model and the layer, one of the model's own, that it is part of.
+
+    held: None for the rare one that no attribute of its layer holds.
+    """
+
+    def __init__(self, variable: tf.Variable, layer, held: HeldVariable | None):
+        self.variable = variable
+        self.layer = layer
+        self.held = held
+
+    @property
+    def path(self) -> str:
+        """Layer and attributes, as in ``lstm/cell/kernel``; nested models are not named."""
+        inside = self.held.path.replace(".", "/") if self.held else self._own_name
+        return f"{self.layer.name}/{inside}"
+
+    @property
+    def is_kernel(self) -> bool:
+        """Whether a spec without a pattern applies to it."""
+        if self.held is None:
+            return is_kernel(self._own_name, len(self.variable.shape))
+        return is_held_kernel(self.held)
+
+    @property
+    def channel_axes(self) -> tuple[int, ...]:
+        """The axes that index the output channel; only of one that an attribute holds."""
+        return channel_axes_of(self.held)
+
+    @property
+    def _own_name(self) -> str:
+        return self.variable.name.split(":")[0].rpartition("/")[2]
+
+
+def layers_of(model: tf_keras.Model) -> Iterator[tf_keras.layers.Layer]:
+    """The layers of a model and of the models among them, each once."""
+    seen: set[int] = set()
+    for layer in model.layers:
+        for each in layers_of(layer) if isinstance(layer, tf_keras.Model) else [layer]:
+            if id(each) not in seen:
+                seen.add(id(each))
+                yield each
+
+
+def owned_variables(model: tf_keras.Model) -> list[OwnedVariable]:
+    """All variables of a model's layers, those in tfqd's wrappers under their layer's name."""
+    owned: dict[int, OwnedVariable] = {}
+    for layer in layers_of(model):
+        inner = layer.layer if isinstance(layer, QuantizeWrapper) else layer
+        held = {id(each.variable): each for each in held_variables(inner)}
+        for variable in layer.weights:
+            of_inner = id(variable) in held
+            entry = OwnedVariable(variable, inner if of_inner else layer, held.get(id(variable)))
+            owned.setdefault(id(variable), entry)
+    return list(owned.values())
+
+
+def choose_specs(model: tf_keras.Model, selection: Selection) -> list[tuple[OwnedVariable, Spec]]:
+    """The variables of a built model that `selection` quantizes, with their specs.
+
+    Raises:
+        TypeError, ValueError: for a bad selection, NaN or infinite weights, or a
+            variable that cannot be quantized.
+    """
+    owned = [entry for entry in owned_variables(model) if _may_be_chosen(entry.variable)]
+    specs = select(selection, [Candidate(entry.path, entry.is_kernel) for entry in owned])
+    chosen = [(entry, spec) for entry, spec in zip(owned, specs, strict=True) if spec is not None]
+    for entry, _ in chosen:
+        if entry.held is None:
+            raise ValueError(
+                f"{entry.path} is held by no attribute of its layer, so it cannot be quantized; "
+                "map its path to None"
+            )
+        check_finite(entry.path, entry.variable)
+    return chosen
+
+
+def check_finite(path: str, variable: tf.Variable) -> None:
+    """Raises ValueError when the variable holds NaN or infinite weights."""
+    if not variable.dtype.is_floating:
+        return
+    with as_stored():
+        value = tf.convert_to_tensor(variable)
+    if not bool(tf.reduce_all(tf.math.is_finite(value))):
+        count = int(np.sum(~np.isfinite(value.numpy())))
+        raise ValueError(
+            f"{path} holds {count} NaN or infinite weights of {value.shape.num_elements()}; "
+            "finite weights are needed to quantize it"
+        )
+
+
+def _may_be_chosen(variable: tf.Variable) -> bool:
+    return variable.trainable and variable.dtype.is_floating

@@ -1,0 +1,113 @@
+"""Copies of tf_keras models, weights and vocabularies included."""
+
+import tempfile
+from collections.abc import Callable
+
+import tensorflow as tf
+import tf_keras
+
+Layer = tf_keras.layers.Layer
+
+
+class Copy:
+    """An independent copy of a built Sequential or Functional model.
+
+    It is made from the configurations of the layers, nested models included, and
+    has their weights and states. It is not compiled.
+
+    Args:
+        source: the model.
+        change: makes what stands in the copy for a layer. It is given the layer
+            and `clone`, which copies a layer, as one of another class if told.
+
+    Attributes:
+        model: the copy.
+
+    Raises:
+        ValueError: when a layer cannot be made again from its configuration.
+    """
+
+    def __init__(
+        self,
+        source: tf_keras.Model,
+        change: Callable[[Layer, Callable], Layer] = lambda layer, clone: clone(layer),
+    ):
+        self._change = change
+        self._made: dict[int, Layer] = {}
+        self._pairs: list[tuple[Layer, Layer]] = []
+        self._origins: dict[int, tf.Variable] = {}
+        self.model = self._model(source)
+        for old, new in self._pairs:
+            self._copy_state(old, new)
+
+    def origin(self, variable: tf.Variable) -> tf.Variable:
+        """The source's variable that one of the copy's has its value from."""
+        return self._origins[id(variable)]
+
+    def copy_variables(self, old: list[tf.Variable], new: list[tf.Variable]) -> None:
+        """Gives variables of the copy the values of variables of the source."""
+        for old_variable, new_variable in zip(old, new, strict=True):
+            new_variable.assign(old_variable)
+            self._origins[id(new_variable)] = old_variable
+
+    def _model(self, source: tf_keras.Model) -> tf_keras.Model:
+        copy = tf_keras.models.clone_model(source, clone_function=self._layer)
+        if not copy.built:  # A Sequential model without an Input layer.
+            copy.build(source._build_input_shape)
+        copy._trainable = source._trainable
+        return copy
+
+    def _layer(self, layer: Layer) -> Layer:
+        if id(layer) not in self._made:
+            if isinstance(layer, tf_keras.Model):
+                self._made[id(layer)] = self._model(layer)
+            else:
+                self._made[id(layer)] = self._change(layer, self._clone)
+        return self._made[id(layer)]
+
+    def _clone(self, layer: Layer, kind: type[Layer] | None = None) -> Layer:
+        try:
+            copy = (kind or type(layer)).from_config(layer.get_config())
+        except (TypeError, ValueError, NotImplementedError) as error:
+            raise _cannot_be_copied(layer, str(error)) from error
+        self._pairs.append((layer, copy))
+        return copy
+
+    def _copy_state(self, old: Layer, new: Layer) -> None:
+        old_parts, new_parts = list(old._flatten_layers()), list(new._flatten_layers())
+        if [_shapes(part) for part in old_parts] != [_shapes(part) for part in new_parts]:
+            raise _cannot_be_copied(
+                old, "made again from its configuration it has other weights than it has itself."
+            )
+        for old_part, new_part in zip(old_parts, new_parts, strict=True):
+            self._copy_own_state(old_part, new_part)
+
+    def _copy_own_state(self, old: Layer, new: Layer) -> None:
+        """The steps that Keras' files take, without a file."""
+        store: dict = {}
+        old.save_own_variables(store)
+        if store:
+            new.load_own_variables(store)
+        if hasattr(old, "save_assets"):
+            with tempfile.TemporaryDirectory() as folder:
+                old.save_assets(folder)
+                new.load_assets(folder)
+        for old_variable, new_variable in zip(_own(old), _own(new), strict=True):
+            self._origins[id(new_variable)] = old_variable
+
+
+def _own(layer: Layer) -> list[tf.Variable]:
+    return layer._trainable_weights + layer._non_trainable_weights
+
+
+def _shapes(layer: Layer) -> list:
+    return [variable.shape for variable in _own(layer)]
+
+
+def _cannot_be_copied(layer: Layer, reason: str) -> ValueError:
+    return ValueError(
+        f"layer {layer.name!r} ({type(layer).__name__}) cannot be copied: {reason} A custom layer "
+        "needs get_config() and from_config() that make it again; what its configuration names "
+        "must be registered (tf_keras.saving.register_keras_serializable) or in a "
+        "tf_keras.saving.custom_object_scope."
+    )

@@ -1,0 +1,41 @@
+"""Reading a quantized tf_keras model out into the compressed form."""
+
+import numpy as np
+import tf_keras
+
+from tfqd.compressed import CompressedModel, QuantizedTensor
+from tfqd.wrapping.quantized import find_quantized
+from tfqd.wrapping.tensors import quantized_tensor
+from tfqd.wrapping.tf_keras.candidates import check_finite, owned_variables
+from tfqd.wrapping.tf_keras.stripping import plain_copy
+from tfqd.wrapping.tf_keras.variable import QuantizedVariable
+from tfqd.wrapping.variables import unique_names
+
+
+def compress(model: tf_keras.Model) -> CompressedModel:
+    """See `tfqd.compress`."""
+    entries = find_quantized(model)
+    if not entries:
+        raise ValueError(
+            f"model {model.name!r} is not quantized; tfqd.quantize_model(model, spec) quantizes it"
+        )
+    return _read(plain_copy(model), {id(entry.variable): entry for entry in entries})
+
+
+def float_form(model: tf_keras.Model) -> CompressedModel:
+    """The compressed form of a float model, in which nothing is quantized."""
+    return _read(plain_copy(model), {})
+
+
+def _read(plain, quantized: dict[int, QuantizedVariable]) -> CompressedModel:
+    paths = {id(entry.variable): entry.path for entry in owned_variables(plain.model)}
+    weights = plain.model.weights
+    names = unique_names(paths[id(variable)] for variable in weights)
+    tensors: dict[str, np.ndarray | QuantizedTensor] = {}
+    for name, variable in zip(names, weights, strict=True):
+        check_finite(name, variable)
+        entry = quantized.get(id(plain.origin(variable)))
+        floating = entry is None or entry.active is None
+        tensors[name] = variable.numpy() if floating else quantized_tensor(entry)
+    architecture = tf_keras.saving.serialize_keras_object(plain.model)
+    return CompressedModel(tensors, architecture, "tf_keras")

@@ -1,0 +1,143 @@
+"""A tf_keras model whose chosen weights are quantized in every forward pass."""
+
+import tf_keras
+from tf_keras.src.engine.functional import Functional
+
+from tfqd.report import variables_table
+from tfqd.selection import Selection, check_selection
+from tfqd.spec import Spec
+from tfqd.wrapping.quantized import find_quantized
+from tfqd.wrapping.tf_keras.candidates import layers_of
+from tfqd.wrapping.tf_keras.choosing import Chosen, choose, configs_of
+from tfqd.wrapping.tf_keras.cloning import Copy
+from tfqd.wrapping.tf_keras.scheme import QuantizeScheme, check_activations
+from tfqd.wrapping.tf_keras.toolkit import QuantizeAnnotate, QuantizeLayer, tfmot
+from tfqd.wrapping.tf_keras.variable import QuantizedVariable
+from tfqd.wrapping.tf_keras.wrapper import QuantizeWrapper
+
+_GRAPHS_ONLY = (
+    "tfmot wraps the layers of Sequential and Functional models. Build it with the functional "
+    "API, or put tfqd.tfmot.QuantizeWrapper(layer, tfqd.tfmot.QuantizeConfig(spec)) around the "
+    "layers that it creates; of Keras 3 tfqd quantizes subclassed models too"
+)
+
+
+class _Summary:
+    """Adds the quantized variables to a model's summary."""
+
+    def summary(self, line_length=None, positions=None, print_fn=None, **kwargs) -> None:
+        """Prints tf_keras' summary, then bits and bytes per quantized variable.
+
+        The arguments are those of ``tf_keras.Model.summary``.
+        """
+        super().summary(line_length, positions, print_fn, **kwargs)
+        (print_fn or print)(variables_table(self.quantized_variables))
+
+    @property
+    def quantized_variables(self) -> list[QuantizedVariable]:
+        """The quantized variables of all layers."""
+        return [
+            entry
+            for layer in layers_of(self)
+            for entry in getattr(layer, "quantized_variables", ())
+        ]
+
+
+@tf_keras.saving.register_keras_serializable(package="tfqd")
+class QuantizedFunctional(_Summary, Functional):
+    """A Functional model with quantized layers; made by `tfqd.quantize_model`."""
+
+
+@tf_keras.saving.register_keras_serializable(package="tfqd")
+class QuantizedSequential(_Summary, tf_keras.Sequential):
+    """A Sequential model with quantized layers; made by `tfqd.quantize_model`."""
+
+
+@tf_keras.saving.register_keras_serializable(package="tfqd")
+class QuantizeInput(QuantizeLayer):
+    """tfmot's quantizer of a model's input, which says when it is built.
+
+    tfmot's own does not, and makes its variables twice when a ``.keras`` file is read.
+    """
+
+    def build(self, input_shape):
+        super().build(input_shape)
+        self.built = True
+
+
+def quantize_model(
+    model: tf_keras.Model,
+    spec: Selection,
+    first_last: Spec | str | None = "same",
+    activations: str | None = None,
+) -> tf_keras.Model:
+    """See `tfqd.quantize_model`."""
+    check_selection(spec)
+    check_activations(activations)
+    _check(model)
+    if activations is None:
+        return with_quantizers(model, choose(model, spec, first_last))
+    return _with_activations(model, QuantizeScheme(spec, activations, first_last))
+
+
+def with_quantizers(model: tf_keras.Model, chosen: Chosen) -> tf_keras.Model:
+    """A copy of a model in which the layers of the chosen variables are wrapped."""
+    configs = configs_of(chosen)
+
+    def wrap(layer, clone):
+        config = configs.get(id(layer))
+        return clone(layer) if config is None else QuantizeWrapper(clone(layer), config)
+
+    return _finished(Copy(model, wrap).model)
+
+
+def _with_activations(model: tf_keras.Model, scheme: QuantizeScheme) -> tf_keras.Model:
+    """By way of tfmot's `quantize_apply`, whose transforms may replace layers."""
+    nested = [layer.name for layer in model.layers if isinstance(layer, tf_keras.Model)]
+    if nested:
+        raise ValueError(
+            f"model {model.name!r} has the models {', '.join(nested)} among its layers, which "
+            "tfmot's activation quantizers do not reach; make it of one piece or leave "
+            "activations None"
+        )
+    with tfmot.quantization.keras.quantize_scope():
+        annotated = tf_keras.models.clone_model(Copy(model).model, clone_function=QuantizeAnnotate)
+        applied = tfmot.quantization.keras.quantize_apply(annotated, scheme)
+        return _finished(Copy(applied, _repaired).model)
+
+
+def _repaired(layer, clone):
+    return clone(layer, QuantizeInput) if type(layer) is QuantizeLayer else clone(layer)
+
+
+def _finished(model: tf_keras.Model) -> tf_keras.Model:
+    for entry in find_quantized(model):
+        entry.initialize()
+    if type(model) is Functional:
+        model.__class__ = QuantizedFunctional
+    elif type(model) is tf_keras.Sequential:
+        model.__class__ = QuantizedSequential
+    return model
+
+
+def _check(model: tf_keras.Model) -> None:
+    """Raises ValueError for a model that cannot be quantized."""
+    if not isinstance(model, tf_keras.Sequential) and not model._is_graph_network:
+        raise ValueError(
+            f"model {model.name!r} is subclassed ({type(model).__name__}); {_GRAPHS_ONLY}"
+        )
+    if not model.built or not model._is_graph_network:
+        raise ValueError(
+            f"model {model.name!r} is not built; give it an Input layer, call it on data or "
+            "model.build(input_shape) first"
+        )
+    for layer in model.layers:
+        if isinstance(layer, tf_keras.Model):
+            _check(layer)
+    wrappers = (QuantizeAnnotate, tfmot.quantization.keras.QuantizeWrapper)
+    wrapped = [layer for layer in layers_of(model) if isinstance(layer, wrappers)]
+    if find_quantized(model) or wrapped:
+        raise ValueError(
+            f"model {model.name!r} is already quantized; tfqd.strip_quantization(model) gives "
+            "back a plain model"
+        )

@@ -1,0 +1,35 @@
+"""The scope in which files of quantized tf_keras models are read."""
+
+from typing import Any
+
+from tfqd.wrapping.tf_keras.config import QuantizeConfig
+from tfqd.wrapping.tf_keras.model import QuantizedFunctional, QuantizedSequential, QuantizeInput
+from tfqd.wrapping.tf_keras.toolkit import tfmot
+from tfqd.wrapping.tf_keras.wrapper import QuantizeWrapper
+
+_CLASSES = (
+    QuantizeConfig,
+    QuantizedFunctional,
+    QuantizedSequential,
+    QuantizeInput,
+    QuantizeWrapper,
+)
+
+
+def quantize_scope(*custom_objects: dict[str, Any]):
+    """A scope that knows the classes of tfqd and tfmot by the names that files use.
+
+    Needed to load ``.h5`` files and models with tfmot's own quantizers, and to
+    clone either; ``.keras`` files and SavedModels with tfqd's alone do without.
+
+    Args:
+        custom_objects: further classes by name.
+
+    Example:
+
+    >>> quantized.save("quantized.h5")
+    >>> with tfqd.tfmot.quantize_scope():
+    ...     reloaded = tf_keras.models.load_model("quantized.h5")
+    """
+    ours = {cls.__name__: cls for cls in _CLASSES}
+    return tfmot.quantization.keras.quantize_scope(ours, *custom_objects)

@@ -1,0 +1,59 @@
+"""From a quantized model back to a plain tf_keras model."""
+
+import tensorflow as tf
+import tf_keras
+from tf_keras.src.engine.functional import Functional
+
+from tfqd.wrapping.quantized import find_quantized
+from tfqd.wrapping.tf_keras.cloning import Copy
+from tfqd.wrapping.tf_keras.config import QuantizeConfig
+from tfqd.wrapping.tf_keras.model import QuantizedFunctional, QuantizedSequential
+from tfqd.wrapping.tf_keras.wrapper import QuantizeWrapper
+
+_PLAIN = {QuantizedFunctional: Functional, QuantizedSequential: tf_keras.Sequential}
+
+
+def strip_quantization(model: tf_keras.Model) -> tf_keras.Model:
+    """See `tfqd.strip_quantization`."""
+    quantized = {id(entry.variable): entry for entry in find_quantized(model)}
+    if not quantized:
+        raise ValueError(f"model {model.name!r} is not quantized; there is nothing to strip")
+    plain = plain_copy(model)
+    for variable in plain.model.weights:
+        entry = quantized.get(id(plain.origin(variable)))
+        if entry is not None:
+            variable.assign(tf.cast(entry.quantize(False), variable.dtype))
+    return plain.model
+
+
+def plain_copy(model: tf_keras.Model) -> Copy:
+    """A copy with the float weights, without tfqd's quantizers.
+
+    tfmot's stay, of activations as well as of weights: they are part of what the
+    model computes.
+    """
+    kept: list[tuple[QuantizeWrapper, QuantizeWrapper]] = []
+
+    def unwrap(layer, clone):
+        config = getattr(layer, "quantize_config", None)
+        if not isinstance(layer, QuantizeWrapper) or not isinstance(config, QuantizeConfig):
+            return clone(layer)
+        inner = clone(layer.layer)
+        if config.activations is None:
+            return inner
+        remains = QuantizeConfig({}, activations=config.activations)
+        kept.append((layer, QuantizeWrapper(inner, remains, name=layer.name)))
+        return kept[-1][1]
+
+    copy = Copy(model, unwrap)
+    for old, new in kept:
+        copy.copy_variables(_of_activations(old), _of_activations(new))
+    for part in copy.model._flatten_layers():
+        part.__class__ = _PLAIN.get(type(part), type(part))
+    return copy
+
+
+def _of_activations(wrapper: QuantizeWrapper) -> list[tf.Variable]:
+    of_weights = {id(v) for entry in wrapper.quantized_variables for v in entry.state.values()}
+    own = wrapper._trainable_weights + wrapper._non_trainable_weights
+    return [variable for variable in own if id(variable) not in of_weights]

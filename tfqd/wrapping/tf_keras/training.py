@@ -1,0 +1,126 @@
+"""What the training of a student needs to know of tf_keras; as `keras3.training`."""
+
+from typing import Any
+
+import tensorflow as tf
+import tf_keras
+from tf_keras.src.utils import losses_utils
+
+from tfqd.wrapping import features
+from tfqd.wrapping.tf_keras.signature import input_specs
+from tfqd.wrapping.tf_keras.stripping import plain_copy
+
+Model = tf_keras.Model
+serializable = tf_keras.saving.register_keras_serializable(package="tfqd")
+
+
+class TrainedModel(tf_keras.Model):
+    """A model that computes its total loss itself and logs that as ``loss``."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.loss_tracker = mean_metric("loss")
+
+    @property
+    def metrics(self) -> list[tf_keras.metrics.Metric]:
+        """As ever, but for the compiled loss' own mean, which is a part of the total."""
+        compiled = getattr(self, "compiled_loss", None)
+        part = None if compiled is None else compiled._total_loss_mean
+        return [metric for metric in super().metrics if metric is not part]
+
+    def track_loss(self, loss: tf.Tensor, x) -> None:
+        """Logs the total loss of a batch."""
+        self.loss_tracker.update_state(mean_of_replica(loss), _count(x))
+
+
+def has_loss(model: tf_keras.Model) -> bool:
+    """Whether the model was compiled with a loss."""
+    return model.loss is not None
+
+
+def supervised_loss(model: tf_keras.Model, y, y_pred, sample_weight) -> tf.Tensor:
+    """The loss that the model was compiled with, without penalties: a scalar.
+
+    It is divided by the number of replicas, whose gradients are summed.
+    """
+    return model.compiled_loss(y, y_pred, sample_weight)
+
+
+def penalties(model: tf_keras.Model) -> tf.Tensor:
+    """The student's regularization and ``add_loss`` terms, summed: a scalar."""
+    losses = [tf.cast(loss, tf.float32) for loss in model.student.losses]
+    return share_of_replica(tf.add_n([tf.zeros(()), *losses]))
+
+
+def share_of_replica(loss: tf.Tensor) -> tf.Tensor:
+    """A mean over this replica's samples, as its share of the mean over all replicas'."""
+    return losses_utils.scale_loss_for_distribution(loss)
+
+
+def mean_of_replica(loss: tf.Tensor) -> tf.Tensor:
+    """The inverse of `share_of_replica`: what metrics, which average, are to see."""
+    return loss * tf.cast(tf.distribute.get_strategy().num_replicas_in_sync, loss.dtype)
+
+
+def mask_of(outputs):
+    """The masks that tf_keras has put on a structure of tensors; None where it has none."""
+    return tf.nest.map_structure(lambda tensor: getattr(tensor, "_keras_mask", None), outputs)
+
+
+def in_inference(model, inputs):
+    """The model's outputs in inference mode."""
+    return tf.nest.map_structure(tf.stop_gradient, model(inputs, training=False))
+
+
+def values(variables: list[tf.Variable]) -> list[tf.Variable]:
+    """What a gradient tape watches of the variables."""
+    return list(variables)
+
+
+def float_copy(model: tf_keras.Model) -> tf_keras.Model:
+    """A copy of a quantized or plain model that computes with the float weights."""
+    return plain_copy(model).model
+
+
+def zero_inputs(model: tf_keras.Model) -> list[Any] | None:
+    """The arguments of a call on one example of zeros; None where shapes are not known."""
+    if getattr(model, "inputs", None) is None:
+        return None
+    specs = input_specs(model)
+    if any(None in tuple(spec.shape)[1:] for spec in tf.nest.flatten(specs)):
+        return None
+    return [tf.nest.map_structure(lambda s: tf.zeros([1, *s.shape[1:]], s.dtype), specs)]
+
+
+def mean_metric(name: str) -> tf_keras.metrics.Mean:
+    """A metric that averages what it is given."""
+    return tf_keras.metrics.Mean(name=name)
+
+
+def serialize(model: tf_keras.Model) -> dict[str, Any]:
+    """A model's configuration, as JSON values."""
+    return tf_keras.saving.serialize_keras_object(model)
+
+
+def deserialize(config: dict[str, Any], custom_objects=None) -> tf_keras.Model:
+    """The model that `serialize` was given."""
+    return tf_keras.saving.deserialize_keras_object(config, custom_objects)
+
+
+class FeatureReader(features.FeatureReader):
+    """See `tfqd.wrapping.features`."""
+
+    @staticmethod
+    def _children(layer: tf_keras.layers.Layer):
+        return layer._flatten_layers(recursive=False, include_self=False)
+
+    def _input_specs(self) -> list:
+        if getattr(self._model, "inputs", None) is None:
+            raise ValueError(
+                f"the shapes that model {self._model.name!r} is called on are not known"
+            )
+        return [input_specs(self._model)]
+
+
+def _count(x) -> tf.Tensor:
+    return tf.shape(tf.nest.flatten(x)[0])[0]

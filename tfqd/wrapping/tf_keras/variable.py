@@ -1,0 +1,50 @@
+"""A quantized variable of tf_keras."""
+
+import tensorflow as tf
+from tf_keras.src.mixed_precision import autocast_variable
+
+from tfqd.quantizers import Quantizer
+from tfqd.wrapping import quantized
+
+
+class QuantizedVariable(quantized.QuantizedVariable):
+    """A tf_keras variable with its quantizer.
+
+    Args:
+        variable: the float variable.
+        quantizer: what its spec asks for.
+        state: the quantizer's own variables by role.
+        path: layer and attributes that hold it, as in ``lstm/cell/kernel``.
+    """
+
+    variable: tf.Variable
+
+    def __init__(self, variable: tf.Variable, quantizer: Quantizer, state: dict, path: str):
+        super().__init__(variable, quantizer, state)
+        self._path = path
+
+    @property
+    def path(self) -> str:
+        return self._path
+
+    def value(self) -> tf.Tensor:
+        return float_value(self.variable)
+
+    def quantize(self, training) -> tf.Tensor:
+        with as_stored():
+            return super().quantize(training)
+
+    def encode(self):
+        with as_stored():
+            return super().encode()
+
+
+def as_stored():
+    """A scope in which variables are read as they are, not in the compute dtype."""
+    return autocast_variable.enable_auto_cast_variables(None)
+
+
+def float_value(variable: tf.Variable) -> tf.Tensor:
+    """The variable's own value, float32, as the quantizers take it."""
+    with as_stored():
+        return tf.cast(tf.convert_to_tensor(variable), tf.float32)
