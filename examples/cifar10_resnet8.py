@@ -62,26 +62,33 @@ class Run:
         spec's own from the start.
     distil: whether the teacher counts.
     trained: whether it is trained at all.
+    shift: pixels by which images are moved at random. A student of few bits
+        does not even fit the images as they are, and wants less of it.
     """
 
     spec: tfqd.Uniform | tfqd.LearnedStep | None
     phases: dict[float, int] = dataclasses.field(default_factory=dict)
     distil: bool = True
     trained: bool = True
+    shift: int = 4
     temperature: float = 4.0
     student_loss_weight: float = 0.3
     learning_rate: float = 2e-3
 
 
 PAPER = {bits: tfqd.Uniform(bits=bits, bucket_size=256) for bits in (8, 4, 3, 2)}
+SHIFTS = {4: 4, 3: 2, 2: 1}
 LEARNED = {bits: tfqd.LearnedStep(bits=bits) for bits in (2, 4, 3)}
 PHASES = {4: {0: 4}, 3: {0: 4, 0.2: 3}, 2: {0: 4, 0.1: 3, 0.3: 2}}
 RUNS = {
     "float": Run(None, trained=False),
     **{f"post_training_{bits}bit": Run(spec, trained=False) for bits, spec in PAPER.items()},
-    **{f"distilled_{bits}bit": Run(spec) for bits, spec in LEARNED.items()},
+    **{f"distilled_{bits}bit": Run(spec, shift=SHIFTS[bits]) for bits, spec in LEARNED.items()},
     "float_control": Run(None),
-    **{f"control_{bits}bit": Run(spec, distil=False) for bits, spec in LEARNED.items()},
+    **{
+        f"control_{bits}bit": Run(spec, distil=False, shift=SHIFTS[bits])
+        for bits, spec in LEARNED.items()
+    },
     **{f"uniform_{bits}bit": Run(PAPER[bits], PHASES[bits]) for bits in (2, 3, 4)},
 }
 
@@ -195,6 +202,7 @@ def _settings(run: Run) -> dict:
     settings = {"spec": None if run.spec is None else run.spec.to_dict()}
     if run.trained:
         settings["phases"] = _phases(run)
+        settings["shift"] = run.shift
         settings["temperature"] = run.temperature if run.distil else None
         settings["student_loss_weight"] = _student_loss_weight(run)
         settings["learning_rate"] = run.learning_rate
@@ -235,14 +243,14 @@ def _train(run: Run, seed: int, teacher, student, images: Images, folder, title:
         callbacks.append(BitSchedule(_phases(run)))
     if done < _EPOCHS.value:
         distiller.fit(
-            batches(images, seed, done * steps, _EPOCHS.value * steps),
+            batches(images, seed, done * steps, _EPOCHS.value * steps, run.shift),
             initial_epoch=done,
             epochs=_EPOCHS.value,
             steps_per_epoch=steps,
             callbacks=callbacks,
             verbose=0,
         )
-    plain = batches(images, seed, 0, min(NORM_BATCHES, steps), augment=False)
+    plain = batches(images, seed, 0, min(NORM_BATCHES, steps))
     reestimate_batch_norm(distiller.student, plain)
     return distiller.student
 

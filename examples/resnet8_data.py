@@ -23,12 +23,12 @@ class Images(NamedTuple):
     y_test: np.ndarray
 
 
-def batches(images: Images, seed: int, start: int, stop: int, augment: bool = True):
+def batches(images: Images, seed: int, start: int, stop: int, shift: int | None = None):
     """The training batches from step `start` to `stop`.
 
     They depend on the seed and the step alone, so a training that is resumed
-    sees what it would have seen: every epoch in an order of its own, images
-    shifted by up to four pixels and flipped at random.
+    sees what it would have seen: every epoch in an order of its own, images moved
+    by up to `shift` pixels and flipped at random; as they are when it is None.
     """
     x = tf.constant(np.pad(images.x_train, ((0, 0), (PAD, PAD), (PAD, PAD), (0, 0))))
     y = tf.constant(images.y_train)
@@ -41,7 +41,7 @@ def batches(images: Images, seed: int, start: int, stop: int, augment: bool = Tr
         order = tf.random.experimental.index_shuffle(
             positions, seed=tf.stack([tf.cast(epoch, tf.int64), seed]), max_index=count - 1
         )
-        rows, columns = _crops(tf.stack([tf.cast(step, tf.int64), seed]), augment)
+        rows, columns = _crops(tf.stack([tf.cast(step, tf.int64), seed]), shift)
         cropped = tf.gather(tf.gather(x, order), rows, batch_dims=1)
         cropped = tf.gather(cropped, columns, axis=2, batch_dims=1)
         return tf.cast(cropped, tf.float32), tf.gather(y, order)
@@ -49,13 +49,14 @@ def batches(images: Images, seed: int, start: int, stop: int, augment: bool = Tr
     return tf.data.Dataset.range(start, stop).map(batch, num_parallel_calls=1).prefetch(2)
 
 
-def _crops(seed: tf.Tensor, augment: bool) -> tuple[tf.Tensor, tf.Tensor]:
+def _crops(seed: tf.Tensor, shift: int | None) -> tuple[tf.Tensor, tf.Tensor]:
     """Rows and columns of each image of a batch: int32 [batch, 32] each."""
     size = tf.range(32)[None, :]
-    if not augment:
+    if shift is None:
         whole = tf.repeat(size + PAD, BATCH, axis=0)
         return whole, whole
-    shifts = tf.random.stateless_uniform([2, BATCH, 1], seed, 0, 2 * PAD + 1, tf.int32)
+    low, high = PAD - shift, PAD + shift + 1
+    shifts = tf.random.stateless_uniform([2, BATCH, 1], seed, low, high, tf.int32)
     flips = tf.random.stateless_uniform([BATCH, 1], seed + 1, 0, 2, tf.int32)
     columns = tf.where(flips == 1, size[:, ::-1], size)
     return shifts[0] + size, shifts[1] + columns
@@ -132,8 +133,10 @@ def _trained_on(images: Images, announce) -> keras.Model:
     model = resnet8()
     model.compile("adam", "sparse_categorical_crossentropy", jit_compile=False)
     steps = len(images.x_train) // BATCH
-    model.fit(batches(images, 0, 0, 15 * steps), epochs=15, steps_per_epoch=steps, verbose=0)
-    reestimate_batch_norm(model, batches(images, 0, 0, steps, augment=False))
+    model.fit(
+        batches(images, 0, 0, 15 * steps, shift=2), epochs=15, steps_per_epoch=steps, verbose=0
+    )
+    reestimate_batch_norm(model, batches(images, 0, 0, steps))
     return model
 
 
