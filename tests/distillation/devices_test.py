@@ -1,33 +1,74 @@
-"""Two devices learn what one learns with the same global batch."""
+"""Two devices, or two processes, learn what one learns with the same global batch."""
 
+import json
 import os
 import pathlib
+import socket
 import subprocess
 import sys
 
 import numpy as np
 
-SCRIPT = pathlib.Path(__file__).with_name("train_on_devices.py")
+HERE = pathlib.Path(__file__).parent
+ROOT = HERE.parents[1]
+
+
+def start(script, mode, output, **environment):
+    return subprocess.Popen(
+        [sys.executable, HERE / script, mode, output],
+        env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def finished(process, output):
+    _, errors = process.communicate(timeout=300)
+    assert process.returncode == 0, errors
+    with np.load(output) as arrays:
+        return {name: arrays[name] for name in arrays.files}
+
+
+def assert_equal(results, expected):
+    assert results.keys() == expected.keys()
+    assert {"loss", "student_loss", "feature_distillation", "accuracy"} <= expected.keys()
+    for name, values in expected.items():
+        np.testing.assert_allclose(results[name], values, rtol=2e-4, atol=2e-5, err_msg=name)
+
+
+def free_ports(count):
+    sockets = [socket.socket() for _ in range(count)]
+    for each in sockets:
+        each.bind(("localhost", 0))
+    ports = [each.getsockname()[1] for each in sockets]
+    for each in sockets:
+        each.close()
+    return ports
 
 
 def test_two_mirrored_devices_equal_one(tmp_path):
-    environment = {**os.environ, "PYTHONPATH": str(SCRIPT.parents[2])}
-    processes = {
-        devices: subprocess.Popen(
-            [sys.executable, SCRIPT, devices, tmp_path / f"{devices}.npz"],
-            env=environment,
-            stderr=subprocess.PIPE,
-            text=True,
+    files = {mode: tmp_path / f"{mode}.npz" for mode in ("one", "mirrored")}
+    runs = {mode: start("train_on_devices.py", mode, file) for mode, file in files.items()}
+    results = {mode: finished(run, files[mode]) for mode, run in runs.items()}
+    assert_equal(results["mirrored"], results["one"])
+
+
+def test_two_processes_of_tf_keras_equal_one(tmp_path):
+    addresses = [f"localhost:{port}" for port in free_ports(2)]
+    files = [tmp_path / f"worker{index}.npz" for index in range(2)]
+    workers = [
+        start(
+            "train_on_workers.py",
+            "workers",
+            file,
+            TF_CONFIG=json.dumps(
+                {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}}
+            ),
         )
-        for devices in ("one", "mirrored")
-    }
-    results = {}
-    for devices, process in processes.items():
-        _, errors = process.communicate(timeout=300)
-        assert process.returncode == 0, errors
-        with np.load(tmp_path / f"{devices}.npz") as arrays:
-            results[devices] = {name: arrays[name] for name in arrays.files}
-    one, two = results["one"], results["mirrored"]
-    assert one.keys() == two.keys() >= {"loss", "student_loss", "feature_distillation", "accuracy"}
-    for name, expected in one.items():
-        np.testing.assert_allclose(two[name], expected, rtol=2e-4, atol=2e-5, err_msg=name)
+        for index, file in enumerate(files)
+    ]
+    results = [finished(worker, file) for worker, file in zip(workers, files, strict=True)]
+    one = tmp_path / "one.npz"
+    expected = finished(start("train_on_workers.py", "one", one), one)
+    for each in results:
+        assert_equal(each, expected)
