@@ -5,7 +5,7 @@ import tensorflow as tf
 from small_networks import HARD, X, Y, compiled, loss_of, network
 
 import tfqd
-from tfqd.distillation import LogitsDistillation
+from tfqd.distillation import FeatureDistillation, LogitsDistillation
 
 
 def test_the_loss_is_the_weighted_sum_of_hard_soft_and_penalties():
@@ -266,3 +266,30 @@ def test_saving_keeps_student_teacher_losses_and_optimizer(tmp_path):
 def test_bad_input_is_refused(arguments, error, message):
     with pytest.raises(error, match=message):
         tfqd.Distiller(**{"teacher": network(), "student": network(8), **arguments})
+
+
+def test_a_compiled_step_learns_what_the_plain_one_does():
+    keras.utils.set_random_seed(8)
+    teacher, student = network(), network(8)
+    losses = [LogitsDistillation(2.0), FeatureDistillation("hidden", "hidden")]
+    histories = []
+    for jit_compile in (False, True):
+        keras.utils.set_random_seed(9)
+        twin = keras.models.clone_model(student)
+        twin.set_weights(student.get_weights())
+        quantized = tfqd.quantize_model(twin, tfqd.Codebook(bits=2))
+        distiller = tfqd.Distiller(teacher, quantized, losses)
+        distiller.compile(keras.optimizers.SGD(0.05), HARD, jit_compile=jit_compile)
+        histories.append(distiller.fit(X, Y, epochs=3, shuffle=False, verbose=0).history["loss"])
+    np.testing.assert_allclose(*histories, rtol=1e-3)
+
+
+def test_the_default_losses_train_under_mixed_precision():
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        student = tfqd.quantize_model(network(8), tfqd.Uniform(bits=4))
+        distiller = compiled(tfqd.Distiller(None, student))
+    finally:
+        keras.config.set_dtype_policy("float32")
+    losses = distiller.fit(X, Y, epochs=10, verbose=0).history["loss"]
+    assert losses[-1] < losses[0]

@@ -8,7 +8,6 @@ from small_networks import X, Y
 
 import tfqd
 from tfqd.distillation import FeatureDistillation, LogitsDistillation
-from tfqd.wrapping.tf_keras.scope import quantize_scope
 
 
 def network(version, units=16, penalty=0.0):
@@ -81,7 +80,7 @@ def test_a_reload_trains_on_as_if_nothing_had_happened(tmp_path):
     _, distiller = both(losses, lambda model: tfqd.quantize_model(model, tfqd.Uniform(bits=4)))
     distiller.fit(X, Y, shuffle=False, verbose=0)
     distiller.save(tmp_path / "distiller.keras")
-    with quantize_scope():
+    with tfqd.tfmot.quantize_scope():
         reloaded = tf_keras.saving.load_model(tmp_path / "distiller.keras")
     for model in (distiller, reloaded):
         model.fit(X, Y, shuffle=False, verbose=0)
