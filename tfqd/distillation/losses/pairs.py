@@ -5,9 +5,63 @@ counts like w copies of it: w times as the one that learns, and as one of those
 that it is compared with. So a weight of 0 takes a sample out of the batch.
 """
 
+import abc
+
 import tensorflow as tf
 
 from tfqd.distillation.losses.averaging import spread
+from tfqd.distillation.losses.feature_loss import FeatureLoss
+
+
+class PairLoss(FeatureLoss):
+    """A loss on what each model makes of all pairs of a batch's samples.
+
+    Args:
+        teacher_layer_name: the teacher's layer to learn from; None for its output.
+        student_layer_name: the student's layer that learns; None for its output.
+        name: what the loss is logged as.
+
+    Raises:
+        ValueError: for a name that is no text.
+    """
+
+    def compute_loss(
+        self, teacher_outputs, student_outputs, *, sample_weight=None, mask=None, state=None
+    ) -> tf.Tensor:
+        """The loss of a batch.
+
+        Args:
+            teacher_outputs: float [batch, ...].
+            student_outputs: float [batch, ...].
+            sample_weight: None, or numbers [batch].
+            mask: None, or bool [batch, positions...] of both; masked features
+                count as 0.
+            state: not used.
+
+        Returns:
+            A float32 scalar.
+
+        Raises:
+            ValueError: when a weight or mask does not fit.
+        """
+        teacher, student = self._read(teacher_outputs, student_outputs)
+        weights = copies(flatten(student, None), sample_weight)
+        taught = self._relations(flatten(teacher, mask), weights)
+        learnt = self._relations(flatten(student, mask), weights)
+        return pair_mean(self._difference(taught, learnt), weights)
+
+    @abc.abstractmethod
+    def _relations(self, features: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
+        """A number for each pair: float32 [batch, batch].
+
+        Args:
+            features: float32 [batch, size].
+            weights: float32 [batch].
+        """
+
+    @abc.abstractmethod
+    def _difference(self, taught: tf.Tensor, learnt: tf.Tensor) -> tf.Tensor:
+        """How far apart the models' numbers are, pair by pair."""
 
 
 def flatten(features: tf.Tensor, mask) -> tf.Tensor:

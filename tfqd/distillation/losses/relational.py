@@ -3,12 +3,11 @@
 import keras
 import tensorflow as tf
 
-from tfqd.distillation.losses import pairs
-from tfqd.distillation.losses.feature_loss import FeatureLoss
+from tfqd.distillation.losses.pairs import PairLoss
 
 
 @keras.saving.register_keras_serializable(package="tfqd")
-class RelationalDistillation(FeatureLoss):
+class RelationalDistillation(PairLoss):
     """The Huber loss between the samples' distances in a batch.
 
     The distance-wise loss of Park et al. 2019, arXiv 1904.05068 (not the
@@ -21,13 +20,7 @@ class RelationalDistillation(FeatureLoss):
     It compares pairs of samples: larger batches say more, and a sample of
     weight w counts like w copies of it, w = 0 takes it out of the batch.
 
-    Args:
-        teacher_layer_name: the teacher's layer to learn from; None for its output.
-        student_layer_name: the student's layer that learns; None for its output.
-        name: what the loss is logged as.
-
-    Raises:
-        ValueError: for a name that is no text.
+    The arguments are those of `PairLoss`.
     """
 
     def __init__(
@@ -38,48 +31,23 @@ class RelationalDistillation(FeatureLoss):
     ):
         super().__init__(teacher_layer_name, student_layer_name, name)
 
-    def compute_loss(
-        self, teacher_outputs, student_outputs, *, sample_weight=None, mask=None, state=None
-    ) -> tf.Tensor:
-        """The loss of a batch.
-
-        Args:
-            teacher_outputs: float [batch, ...].
-            student_outputs: float [batch, ...].
-            sample_weight: None, or numbers [batch].
-            mask: None, or bool [batch, positions...] of both; masked features
-                count as 0.
-            state: not used.
-
-        Returns:
-            A float32 scalar.
-
-        Raises:
-            ValueError: when a weight or mask does not fit.
-        """
-        teacher, student = self._read(teacher_outputs, student_outputs)
-        weights = pairs.copies(pairs.flatten(student, None), sample_weight)
-        difference = tf.abs(
-            _relative_distances(pairs.flatten(teacher, mask), weights)
-            - _relative_distances(pairs.flatten(student, mask), weights)
+    def _relations(self, features: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
+        """The distances of all pairs of rows, over their mean: float32 [batch, batch]."""
+        # Around their mean, so that the difference of squares cancels fewer digits.
+        features -= tf.reduce_mean(features, axis=0)
+        squares = tf.reduce_sum(features**2, axis=1)
+        sums = squares[:, tf.newaxis] + squares
+        squared = sums - 2 * tf.matmul(features, features, transpose_b=True)
+        # What is left of the cancelled digits is no distance, and its root has no gradient.
+        apart = squared > 1e-5 * sums
+        distances = tf.where(apart, tf.sqrt(tf.where(apart, squared, 1.0)), 0.0)
+        pairs_weights = weights[:, tf.newaxis] * weights
+        mean = tf.math.divide_no_nan(
+            tf.reduce_sum(pairs_weights * distances),
+            tf.reduce_sum(tf.where(apart, pairs_weights, 0.0)),
         )
-        huber = tf.where(difference < 1, 0.5 * difference**2, difference - 0.5)
-        return pairs.pair_mean(huber, weights)
+        return tf.math.divide_no_nan(distances, mean)
 
-
-def _relative_distances(features: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
-    """The distances of all pairs of rows, over their mean: float32 [batch, batch]."""
-    # Around their mean, so that the difference of squares cancels fewer digits.
-    features -= tf.reduce_mean(features, axis=0)
-    squares = tf.reduce_sum(features**2, axis=1)
-    sums = squares[:, tf.newaxis] + squares
-    squared = sums - 2 * tf.matmul(features, features, transpose_b=True)
-    # What is left of the cancelled digits is no distance, and its root has no gradient.
-    apart = squared > 1e-5 * sums
-    distances = tf.where(apart, tf.sqrt(tf.where(apart, squared, 1.0)), 0.0)
-    pairs_weights = weights[:, tf.newaxis] * weights
-    mean = tf.math.divide_no_nan(
-        tf.reduce_sum(pairs_weights * distances),
-        tf.reduce_sum(tf.where(apart, pairs_weights, 0.0)),
-    )
-    return tf.math.divide_no_nan(distances, mean)
+    def _difference(self, taught: tf.Tensor, learnt: tf.Tensor) -> tf.Tensor:
+        difference = tf.abs(taught - learnt)
+        return tf.where(difference < 1, 0.5 * difference**2, difference - 0.5)
