@@ -42,7 +42,7 @@ RULES = {
         "quantizers compressed selection spec bucketing report",
         "numpy tensorflow keras tf_keras tensorflow_model_optimization",
     ),
-    "distillation": rule("wrapping quantizers spec", "numpy tensorflow keras"),
+    "distillation": rule("wrapping compressed", "numpy tensorflow keras"),
     "export": rule("compressed wrapping bucketing grid version", "numpy tensorflow keras"),
     "callbacks": rule(
         "wrapping export compressed selection spec bucketing", "numpy tensorflow keras"
