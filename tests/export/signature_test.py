@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+import tf_keras
 from keras import layers
 from served_models import CASES
 
@@ -40,6 +41,15 @@ def test_input_layers_name_the_inputs():
     answer = Signature(model).call(
         model, {"left": np.zeros((1, 2)), "right_hand_side": np.ones((1, 3))}
     )
+    np.testing.assert_array_equal(answer["both"], [[0, 0, 1, 1, 1]])
+
+
+def test_input_layers_of_tf_keras_name_the_inputs():
+    a, b = tf_keras.Input((2,), name="left"), tf_keras.Input((3,), name="right-hand side")
+    model = tf_keras.Model([b, a], tf_keras.layers.Concatenate(name="both")([a, b]))
+    assert names(model) == ["right_hand_side", "left"]
+    left, right = np.zeros((1, 2)), np.ones((1, 3))
+    answer = Signature(model).call(model, {"left": left, "right_hand_side": right})
     np.testing.assert_array_equal(answer["both"], [[0, 0, 1, 1, 1]])
 
 

@@ -140,12 +140,12 @@ class QuantizeWeights(Callback):
             shadow.show_quantized()
 
     def quantized_model(self):
-        """A quantized Keras 3 model as from `tfqd.quantize_model`, which can train on.
+        """A quantized model as from `tfqd.quantize_model`, which can train on.
 
         Raises:
-            ValueError: before a `fit`, or for a tf_keras model.
+            ValueError: before a `fit`, or when the model cannot be copied.
         """
-        return quantized_copy(self._used_shadow())
+        return quantized_copy(self._used_shadow(), self.spec)
 
     def compress(self) -> CompressedModel:
         """The compressed form of the model, as `tfqd.compress` gives it.

@@ -3,10 +3,12 @@
 import keras
 import tensorflow as tf
 
+from tfqd.quantizers import Quantizer, quantizer_for
 from tfqd.selection import Selection
 from tfqd.wrapping.keras3.candidates import choose_quantizers
 from tfqd.wrapping.keras3.cloning import copy_model
 from tfqd.wrapping.keras3.model import QuantizedModel
+from tfqd.wrapping.quantized import find_quantized
 from tfqd.wrapping.shadow import Shadow
 
 
@@ -14,16 +16,11 @@ def shadow_of(model, selection: Selection) -> Shadow:
     """A shadow for the variables of a built plain model that `selection` quantizes.
 
     Raises:
-        TypeError: when it is no Keras model.
+        TypeError: when `selection` is none.
         ValueError: for a bad selection, NaN or infinite weights, or a
             constraint on one of the variables.
     """
-    if not isinstance(model, keras.Model):
-        raise TypeError(f"model must be a Keras model; got {type(model).__name__}")
-    chosen = [
-        (variable, variable.path, quantizer)
-        for variable, quantizer in choose_quantizers(model, selection)
-    ]
+    chosen = _chosen(model, selection)
     for variable, path, _ in chosen:
         if variable.constraint is not None:
             raise ValueError(
@@ -34,24 +31,46 @@ def shadow_of(model, selection: Selection) -> Shadow:
     return Shadow(model, chosen)
 
 
-def quantized_copy(shadow: Shadow) -> QuantizedModel:
-    """A quantized model with the float values of a shadowed one.
+def quantized_copy(shadow: Shadow, selection: Selection):
+    """A quantized model with the float values, bits and seeds of a shadowed one.
+
+    Args:
+        shadow: of a model of Keras 3 or tf_keras.
+        selection: what it was made by.
 
     Raises:
-        ValueError: when it is a tf_keras model.
+        ValueError: when the model cannot be copied.
     """
-    if not isinstance(shadow.model, keras.Model):
-        raise ValueError(
-            "only a Keras 3 model has a quantized copy; compress() gives the compressed form of a "
-            "tf_keras model"
-        )
-    index = {id(variable): i for i, variable in enumerate(shadow.model.weights)}
-    places = [index[id(entry.variable)] for entry in shadow.entries]
-    quantizers = [entry.quantizer for entry in shadow.entries]
-    copy = QuantizedModel(copy_model(shadow.model), dict(zip(places, quantizers, strict=True)))
-    for ours, theirs in zip(shadow.entries, copy.quantized_variables, strict=True):
+    copy = _quantized(shadow, selection)
+    for ours, theirs in zip(shadow.entries, find_quantized(copy), strict=True):
         theirs.variable.assign(tf.cast(ours.value(), theirs.variable.dtype))
         for role, variable in ours.state.items():
             theirs.state[role].assign(variable)
         theirs.set_bits(ours.bits)
     return copy
+
+
+def _chosen(model, selection: Selection) -> list[tuple[object, str, Quantizer]]:
+    """Variables, paths and quantizers."""
+    if isinstance(model, keras.Model):
+        chosen = choose_quantizers(model, selection)
+        return [(variable, variable.path, quantizer) for variable, quantizer in chosen]
+    from tfqd.wrapping.tf_keras.candidates import choose_specs  # Imports tfmot.
+
+    return [
+        (entry.variable, entry.path, quantizer_for(spec, entry.channel_axes))
+        for entry, spec in choose_specs(model, selection)
+    ]
+
+
+def _quantized(shadow: Shadow, selection: Selection):
+    """A quantized copy of the model as it is."""
+    model = shadow.model
+    if isinstance(model, keras.Model):
+        index = {id(variable): i for i, variable in enumerate(model.weights)}
+        quantizers = {index[id(entry.variable)]: entry.quantizer for entry in shadow.entries}
+        return QuantizedModel(copy_model(model), quantizers)
+    from tfqd.wrapping.tf_keras.candidates import choose_specs
+    from tfqd.wrapping.tf_keras.model import with_quantizers
+
+    return with_quantizers(model, choose_specs(model, selection))
