@@ -9,9 +9,8 @@ from tfqd.compressed import CompressedModel, Probes
 from tfqd.export import probes as probing
 from tfqd.export.precision import with_compute_type
 from tfqd.export.signature import Signature
-from tfqd.wrapping import compress, model_from_compressed, strip_quantization
-from tfqd.wrapping.keras3.substitution import find_quantized
-from tfqd.wrapping.variables import unique_names
+from tfqd.wrapping import compress, float_form, model_from_compressed, strip_quantization
+from tfqd.wrapping.quantized import is_quantized
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -68,8 +67,9 @@ def computing_in(origin: Origin, dtype: str) -> Origin:
     Raises:
         ValueError: when the model cannot be made again from its architecture.
     """
-    architecture = with_compute_type(origin.compressed.architecture, dtype)
-    compressed = dataclasses.replace(origin.compressed, architecture=architecture)
+    compressed = origin.compressed
+    architecture = with_compute_type(compressed.architecture, dtype, compressed.keras_version)
+    compressed = dataclasses.replace(compressed, architecture=architecture)
     return dataclasses.replace(
         origin, compressed=compressed, plain=model_from_compressed(compressed)
     )
@@ -78,17 +78,6 @@ def computing_in(origin: Origin, dtype: str) -> Origin:
 def _read(model: keras.Model | CompressedModel) -> tuple[CompressedModel, keras.Model]:
     if isinstance(model, CompressedModel):
         return model, model_from_compressed(model)
-    if isinstance(model, keras.Model) and not find_quantized(model):
-        return _float_form(model), model
-    compressed = compress(model)
-    return compressed, strip_quantization(model)
-
-
-def _float_form(model: keras.Model) -> CompressedModel:
-    """The compressed form of a float model, in which nothing is quantized."""
-    names = unique_names(variable.path for variable in model.weights)
-    weights = zip(names, model.weights, strict=True)
-    return CompressedModel(
-        {name: variable.numpy() for name, variable in weights},
-        keras.saving.serialize_keras_object(model),
-    )
+    if is_quantized(model):
+        return compress(model), strip_quantization(model)
+    return float_form(model), model

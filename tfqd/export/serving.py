@@ -3,14 +3,13 @@
 import pathlib
 from collections.abc import Mapping
 
-import keras
-import numpy as np
 import tensorflow as tf
 
 from tfqd.compressed import CompressedModel, QuantizedTensor
 from tfqd.export.decoding import DecodedWeights, Storage, can_share
 from tfqd.export.origin import Origin
 from tfqd.export.packing import pack_tensors
+from tfqd.wrapping import serving
 
 # What stayed float and is smaller becomes a part of the graph: that takes less
 # room than a variable, and lets TensorFlow fold normalizations when it loads it.
@@ -64,6 +63,7 @@ class ServedModel(tf.Module):
     def __init__(self, origin: Origin, dtype: tf.DType):
         super().__init__()
         self.weights = Weights(origin.compressed, dtype)
+        self.own_variables = serving.own_variables(origin.plain)
         self.serve = _serving_function(origin, self.weights)
 
     def save(self, folder: pathlib.Path) -> None:
@@ -90,29 +90,15 @@ def _groups(tensors: Mapping[str, QuantizedTensor]) -> list[list[str]]:
 
 def _serving_function(origin: Origin, weights: Weights) -> tf.types.experimental.ConcreteFunction:
     model, signature = origin.plain, origin.signature
-    seeds = _seeds(model)
 
     @tf.function(autograph=False)
     def serve(**inputs):
-        # Added rather than handed to the constructor, which would cast each
-        # value to its variable's type: weights of short types stay short.
-        scope = keras.StatelessScope(initialize_variables=False)
         values = weights.read()
-        for variable, path in zip(model.weights, origin.compressed.tensors, strict=True):
-            scope.add_update((variable, values[path]))
-        for variable, value in seeds:
-            scope.add_update((variable, tf.constant(value)))
-        with scope:
+        with serving.reading(model, [values[path] for path in origin.compressed.tensors]):
             outputs = signature.call(model, inputs)
         return {name: _widened(output) for name, output in outputs.items()}
 
     return serve.get_concrete_function(**{spec.name: spec for spec in signature.inputs})
-
-
-def _seeds(model: keras.Model) -> list[tuple[keras.Variable, np.ndarray]]:
-    """The variables that are no weights, which inference draws nothing from."""
-    weights = {id(variable) for variable in model.weights}
-    return [(v, v.numpy()) for v in model.variables if id(v) not in weights]
 
 
 def _widened(output: tf.Tensor) -> tf.Tensor:

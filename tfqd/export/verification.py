@@ -6,7 +6,6 @@ import pathlib
 import zipfile
 from collections.abc import Callable, Mapping
 
-import keras
 import numpy as np
 import tensorflow as tf
 
@@ -15,6 +14,7 @@ from tfqd.export import probes as probing
 from tfqd.export.precision import tolerance_of
 from tfqd.export.signature import Signature
 from tfqd.wrapping import model_from_compressed
+from tfqd.wrapping.serving import load_keras_file
 
 PROBES_IN_FOLDER = pathlib.PurePath("assets.extra", "tfqd_probes.npz")
 PROBES_IN_ZIP = "tfqd_probes.npz"
@@ -79,7 +79,7 @@ def verify_saved_model(folder: pathlib.Path, probes: Probes, tolerance: float) -
 
 def verify_keras(path: pathlib.Path, probes: Probes, tolerance: float) -> Verification:
     """Loads and calls a plain ``.keras`` model; see `verify`."""
-    model = keras.saving.load_model(path)
+    model = load_keras_file(path)
     signature = Signature(model, probes.inputs)
     return _hold_against(probes, "keras", tolerance, lambda inputs: signature.call(model, inputs))
 

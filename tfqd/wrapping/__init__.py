@@ -115,6 +115,15 @@ def compress(model: keras.Model) -> CompressedModel:
     return _version(model).compress(model)
 
 
+def float_form(model: keras.Model) -> CompressedModel:
+    """The compressed form of a float model, in which nothing is quantized.
+
+    Raises:
+        TypeError: when `model` is no Keras model.
+    """
+    return _version(model).float_form(model)
+
+
 def model_from_compressed(compressed: CompressedModel, quantized: bool = False) -> keras.Model:
     """A Keras model made again from its compressed form.
 

@@ -68,6 +68,11 @@ class QuantizedVariable(abc.ABC):
         return None if self.active is None else self.active.encode(self.value(), self.state)
 
 
+def is_quantized(model) -> bool:
+    """Whether it is a model or layer, of Keras 3 or tf_keras, with quantized variables."""
+    return hasattr(model, "_flatten_layers") and bool(find_quantized(model))
+
+
 def find_quantized(model) -> list[QuantizedVariable]:
     """All quantized variables in a model or layer, in the model's order.
 

@@ -10,6 +10,7 @@ reads the result out, `rebuilding` and `stripping` make plain models of it.
 from keras import Model as Model
 
 from tfqd.wrapping.keras3.compression import compress as compress
+from tfqd.wrapping.keras3.compression import float_form as float_form
 from tfqd.wrapping.keras3.features import FeatureReader as FeatureReader
 from tfqd.wrapping.keras3.layer import Quantizer as Quantizer
 from tfqd.wrapping.keras3.layer import QuantizeWrapper as QuantizeWrapper

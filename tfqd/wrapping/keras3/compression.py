@@ -31,6 +31,16 @@ def compress(model: keras.Model) -> CompressedModel:
     return CompressedModel(tensors, _architecture(model))
 
 
+def float_form(model: keras.Model) -> CompressedModel:
+    """See `tfqd.wrapping.float_form`."""
+    names = unique_names(variable.path for variable in model.weights)
+    weights = zip(names, model.weights, strict=True)
+    return CompressedModel(
+        {name: variable.numpy() for name, variable in weights},
+        keras.saving.serialize_keras_object(model),
+    )
+
+
 def _architecture(model: keras.Model) -> dict[str, Any] | None:
     """The plain model's serialization; None where code of its own quantizes."""
     plain = model.model if isinstance(model, QuantizedModel) else plain_copy(model)

@@ -10,6 +10,7 @@ out, `stripping` and `rebuilding` make plain models of it. `toolkit` is tfmot.
 from tf_keras import Model as Model
 
 from tfqd.wrapping.tf_keras.compression import compress as compress
+from tfqd.wrapping.tf_keras.compression import float_form as float_form
 from tfqd.wrapping.tf_keras.model import quantize_model as quantize_model
 from tfqd.wrapping.tf_keras.rebuilding import plain_from as plain_from
 from tfqd.wrapping.tf_keras.rebuilding import quantized_from as quantized_from

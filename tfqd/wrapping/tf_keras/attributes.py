@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 import tensorflow as tf
 import tf_keras
+from tf_keras.src.mixed_precision.autocast_variable import AutoCastVariable
 
 _CONTAINERS = (list, tuple, dict)
 
@@ -58,6 +59,12 @@ def replaced(values: list[tuple[HeldVariable, tf.Tensor]]) -> Iterator[None]:
     finally:
         for held, _ in values:
             held.put(held.variable)
+
+
+def dtype_read(held: HeldVariable) -> tf.DType:
+    """The type in which the layer's code reads the variable."""
+    autocast = isinstance(held.variable, AutoCastVariable)
+    return tf.as_dtype(held.holder.compute_dtype if autocast else held.variable.dtype)
 
 
 def held_variables(layer: tf_keras.layers.Layer) -> list[HeldVariable]:

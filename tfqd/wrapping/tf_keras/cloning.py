@@ -6,6 +6,8 @@ from collections.abc import Callable
 import tensorflow as tf
 import tf_keras
 
+from tfqd.wrapping.tf_keras.toolkit import tfmot
+
 Layer = tf_keras.layers.Layer
 
 
@@ -36,7 +38,8 @@ class Copy:
         self._made: dict[int, Layer] = {}
         self._pairs: list[tuple[Layer, Layer]] = []
         self._origins: dict[int, tf.Variable] = {}
-        self.model = self._model(source)
+        with tfmot.quantization.keras.quantize_scope():  # Its layers may be among the model's.
+            self.model = self._model(source)
         for old, new in self._pairs:
             self._copy_state(old, new)
 

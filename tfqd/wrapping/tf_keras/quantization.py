@@ -4,10 +4,9 @@ import contextlib
 from collections.abc import Iterator
 
 import tensorflow as tf
-from tf_keras.src.mixed_precision.autocast_variable import AutoCastVariable
 
 from tfqd.quantizers import Quantizer
-from tfqd.wrapping.tf_keras.attributes import HeldVariable, held_variables, replaced
+from tfqd.wrapping.tf_keras.attributes import HeldVariable, dtype_read, held_variables, replaced
 from tfqd.wrapping.tf_keras.toolkit import QuantizeAwareActivation, smart_cond
 from tfqd.wrapping.tf_keras.variable import QuantizedVariable, as_stored
 
@@ -73,7 +72,7 @@ class Quantization:
     def _quantized_weights(self, training) -> list[tuple[HeldVariable, tf.Tensor]]:
         with as_stored():
             values = [(held, quantize(training)) for held, quantize in self._weights]
-        return [(held, tf.cast(value, _dtype_read(held))) for held, value in values]
+        return [(held, tf.cast(value, dtype_read(held))) for held, value in values]
 
     def quantize_output(self, outputs, training):
         """The layer's outputs as the config's output quantizer leaves them."""
@@ -117,9 +116,3 @@ def _switched(quantizer, tensor, state):
         )
 
     return quantize
-
-
-def _dtype_read(held: HeldVariable) -> tf.DType:
-    """The type in which the layer's code reads the variable."""
-    autocast = isinstance(held.variable, AutoCastVariable)
-    return tf.as_dtype(held.holder.compute_dtype if autocast else held.variable.dtype)
