@@ -250,8 +250,9 @@ def _train(run: Run, seed: int, teacher, student, images: Images, folder, title:
             callbacks=callbacks,
             verbose=0,
         )
-    plain = batches(images, seed, 0, min(NORM_BATCHES, steps))
-    reestimate_batch_norm(distiller.student, plain)
+    # Moved and flipped as in training: other images have other statistics.
+    seen = batches(images, seed, 0, min(NORM_BATCHES, steps), run.shift)
+    reestimate_batch_norm(distiller.student, seen)
     return distiller.student
 
 

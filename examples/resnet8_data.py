@@ -136,7 +136,7 @@ def _trained_on(images: Images, announce) -> keras.Model:
     model.fit(
         batches(images, 0, 0, 15 * steps, shift=2), epochs=15, steps_per_epoch=steps, verbose=0
     )
-    reestimate_batch_norm(model, batches(images, 0, 0, steps))
+    reestimate_batch_norm(model, batches(images, 0, 0, steps, shift=2))
     return model
 
 
