@@ -71,22 +71,28 @@ class Run:
     distil: bool = True
     trained: bool = True
     shift: int = 4
-    temperature: float = 4.0
+    temperature: float = 2.0
     student_loss_weight: float = 0.3
-    learning_rate: float = 2e-3
+    learning_rate: float = 1e-3
 
 
 PAPER = {bits: tfqd.Uniform(bits=bits, bucket_size=256) for bits in (8, 4, 3, 2)}
-SHIFTS = {4: 4, 3: 2, 2: 1}
+# The fewer bits, the further the weights have to go, and the more the teacher's
+# whole distribution says.
+RECIPES = {
+    4: {"shift": 4},
+    3: {"shift": 2},
+    2: {"shift": 1, "temperature": 4.0, "learning_rate": 2e-3},
+}
 LEARNED = {bits: tfqd.LearnedStep(bits=bits) for bits in (2, 4, 3)}
 PHASES = {4: {0: 4}, 3: {0: 4, 0.2: 3}, 2: {0: 4, 0.1: 3, 0.3: 2}}
 RUNS = {
     "float": Run(None, trained=False),
     **{f"post_training_{bits}bit": Run(spec, trained=False) for bits, spec in PAPER.items()},
-    **{f"distilled_{bits}bit": Run(spec, shift=SHIFTS[bits]) for bits, spec in LEARNED.items()},
+    **{f"distilled_{bits}bit": Run(spec, **RECIPES[bits]) for bits, spec in LEARNED.items()},
     "float_control": Run(None),
     **{
-        f"control_{bits}bit": Run(spec, distil=False, shift=SHIFTS[bits])
+        f"control_{bits}bit": Run(spec, distil=False, **RECIPES[bits])
         for bits, spec in LEARNED.items()
     },
     **{f"uniform_{bits}bit": Run(PAPER[bits], PHASES[bits]) for bits in (2, 3, 4)},
