@@ -99,6 +99,21 @@ def test_a_quantized_model_trains_as_in_keras_3(models, spec, tmp_path):
     assert_close(their_weights, weights)
 
 
+def test_a_distillers_student_follows_as_in_keras_3(models, tmp_path):
+    runs = []
+    for i, (model, library) in enumerate(zip(models, (keras, tf_keras), strict=True)):
+        teacher, student = build(library), tfqd.quantize_model(model, CODEBOOK)
+        teacher.set_weights([0.5 * array for array in arrays(model)])
+        path = tmp_path / f"{i}.tfqd"
+        measure = BatchNormReestimation(X, every=1)
+        best = CompressedCheckpoint(path, monitor="loss")
+        distiller = compiled(tfqd.Distiller(teacher, student))
+        history = fit(distiller, BitSchedule({0: None, 1: 2}), measure, best, epochs=3)
+        runs.append((history["loss"], tfqd.load(path, "compressed").dequantize().values()))
+    np.testing.assert_allclose(runs[1][0], runs[0][0], rtol=1e-4)
+    assert_close(runs[1][1], runs[0][1])
+
+
 def test_the_callback_of_a_tf_keras_model_gives_its_compressed_form(models, tmp_path):
     model, quantize = compiled(models[1]), QuantizeWeights(SPEC)
     fit(model, quantize)
