@@ -143,7 +143,7 @@ class Results:
     def __init__(self, path: pathlib.Path, source: str):
         self._path = path
         self._content = {
-            "command": "python examples/cifar10_resnet8.py --data_dir=DATA",
+            "command": f"python examples/cifar10_resnet8.py --data_dir=DATA --results={path}",
             "data": source,
             "rows": [],
         }
@@ -193,7 +193,7 @@ def _make(name: str, seed: int, model, images: Images, output: pathlib.Path) -> 
     folder = output / f"{name}_{_EPOCHS.value}epochs_seed{seed}"
     if run.trained:
         student = _train(run, seed, model, student, images, folder, f"{name}, seed {seed}")
-    accuracy = 100.0 * _accuracy(student, images)
+    accuracy = round(100.0 * _accuracy(student, images), 2)
     if run.spec is None:
         size = 4 * model.count_params()
     else:
