@@ -42,6 +42,12 @@ SPECS = {
     "paper": tfqd.presets.paper(3),
     "deployable": tfqd.presets.deployable(8),
     "channel codebook": tfqd.Codebook(bits=3, layout="channel", bucket_size=5, scaling="symmetric"),
+    "codebooks of channels": tfqd.Codebook(
+        bits=3, points=6, layout="channel", channels_per_codebook=4, init="kmeans"
+    ),
+    "codebook of integers": tfqd.Codebook(
+        bits=2, scaling="symmetric", grid="int4", init="normal", learning_rate_multiplier=3
+    ),
     "learned step": tfqd.LearnedStep(bits=3, layout="channel"),
     "learned step, affine": tfqd.LearnedStep(
         bits=2, scaling="affine", bucket_size=32, learning_rate_multiplier=3

@@ -29,9 +29,18 @@ specs = (
     | st.builds(
         Codebook,
         train=st.sampled_from(["both", "points", "weights"]),
-        init=st.sampled_from(["quantile", "uniform"]),
+        init=st.sampled_from(["quantile", "uniform", "kmeans", "normal"]),
+        points=st.none() | st.just(2),
         **common_fields,
         **trained_fields,
+    )
+    | st.builds(
+        Codebook,
+        bits=st.integers(1, 3),
+        layout=st.just("channel"),
+        scaling=st.just("symmetric"),
+        channels_per_codebook=st.none() | st.integers(1, 300),
+        grid=st.sampled_from([None, "int8", "int4"]),
     )
     | st.builds(LearnedStep, **common_fields | trained_fields | {"clip": st.none()})
 )
@@ -119,8 +128,8 @@ def test_refuses_a_bad_field_by_its_name(spec, field, value):
 def test_refuses_unknown_rounding_and_init():
     with pytest.raises(ValueError, match="rounding must be one of 'deterministic', 'stochastic'"):
         Uniform(rounding="floor")
-    with pytest.raises(ValueError, match="init must be one of 'quantile', 'uniform'; got 'kmeans'"):
-        Codebook(init="kmeans")
+    with pytest.raises(ValueError, match=r"init must be one of 'quantile', .*; got 'k-means'"):
+        Codebook(init="k-means")
 
 
 @pytest.mark.parametrize("spec", [Codebook, LearnedStep])
@@ -140,6 +149,38 @@ def test_refuses_other_gradient_scales(spec):
 def test_learned_step_refuses_a_clip():
     with pytest.raises(ValueError, match=r"clip must be None: .*; got 1"):
         LearnedStep(clip=1.0)
+
+
+def test_a_codebook_may_have_fewer_points_than_its_bits_can_tell_apart():
+    assert Codebook(bits=4, points=10).levels == 10
+    assert Codebook(bits=np.int8(5), points=np.int64(28)).points == 28
+    for points in (1, 17, 2.0, True, "10"):
+        with pytest.raises(ValueError, match="points must be None or an integer from 2 to 16"):
+            Codebook(bits=4, points=points)
+
+
+def test_codebooks_of_channels_by_hand():
+    bucketing = Bucketing((3, 10), None, "channel")
+    for channels, shape in ((None, (4,)), (1, (10, 4)), (4, (3, 4)), (10, (1, 4)), (11, (1, 4))):
+        spec = Codebook(bits=2, layout="channel", channels_per_codebook=channels)
+        assert spec.points_shape(bucketing) == shape
+    with pytest.raises(ValueError, match="channels_per_codebook needs layout='channel'"):
+        Codebook(channels_per_codebook=1)
+    for channels in (0, -1, 1.5, True):
+        with pytest.raises(ValueError, match="channels_per_codebook must be None or a positive"):
+            Codebook(layout="channel", channels_per_codebook=channels)
+
+
+def test_a_grid_needs_symmetric_scaling_and_room():
+    assert Codebook(scaling="symmetric", grid="int8", bits=7).steps == 127
+    assert Codebook(bits=4, points=15, scaling="symmetric", grid="int4").steps == 7
+    assert Codebook().steps == 1
+    with pytest.raises(ValueError, match="grid='int8' needs scaling='symmetric'"):
+        Codebook(grid="int8")
+    with pytest.raises(ValueError, match="grid='int4' has 15 values, too few for 16 points"):
+        Codebook(scaling="symmetric", grid="int4")
+    with pytest.raises(ValueError, match="grid must be one of None, 'int8', 'int4'; got 'int16'"):
+        Codebook(scaling="symmetric", grid="int16")
 
 
 def test_codebook_refuses_to_train_anything_else():

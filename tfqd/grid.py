@@ -1,4 +1,8 @@
-"""Which level of a grid is 0: arithmetic on numbers, no tensors."""
+"""Grids of integers: arithmetic on numbers, no tensors."""
+
+# The largest integer of the types that points can be kept to. Kernels of integers
+# take grids that are symmetric about 0.
+LARGEST_INTEGER = {"int8": 127, "int4": 7}
 
 
 def zero_code(levels: int) -> float:

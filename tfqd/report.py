@@ -2,6 +2,7 @@
 
 import dataclasses
 import io
+import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -88,7 +89,7 @@ def variables_table(quantized: Iterable) -> str:
     for entry in quantized:
         shape, spec = tuple(entry.variable.shape), entry.quantizer.spec
         bucketing = entry.quantizer.bucketing(shape)
-        points = spec.levels if isinstance(spec, Codebook) else 0
+        points = math.prod(spec.points_shape(bucketing)) if isinstance(spec, Codebook) else 0
         stored = fixed_length_bytes(bucketing, spec.bits, spec.scaling == "affine", points)
         table.add_row(
             Text(entry.path),

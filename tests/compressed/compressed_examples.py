@@ -17,12 +17,23 @@ def random_codes(random, count, levels, spread=0.15):
 
 
 def quantized_tensor(
-    shape=(24, 16), bits=4, scaling="affine", kind="uniform", layout="flat", bucket_size=64, seed=0
+    shape=(24, 16),
+    bits=4,
+    scaling="affine",
+    kind="uniform",
+    layout="flat",
+    bucket_size=64,
+    seed=0,
+    **options,
 ):
     random = np.random.default_rng(seed)
-    spec = KINDS[kind](bits=bits, scaling=scaling, layout=layout, bucket_size=bucket_size)
+    spec = KINDS[kind](
+        bits=bits, scaling=scaling, layout=layout, bucket_size=bucket_size, **options
+    )
     bucketing = Bucketing(shape, bucket_size, layout)
-    points = np.sort(random.uniform(-1, 1, spec.levels)).astype(np.float32)
+    points = None
+    if kind == "codebook":
+        points = np.sort(random.uniform(-1, 1, spec.points_shape(bucketing))).astype(np.float32)
     return QuantizedTensor(
         codes=random_codes(random, bucketing.size, spec.levels).reshape(shape),
         bits=bits,
@@ -32,7 +43,8 @@ def quantized_tensor(
         offset=random.normal(0, 1, bucketing.count).astype(np.float32)
         if scaling == "affine"
         else None,
-        points=points if kind == "codebook" else None,
+        points=points,
+        channels_per_codebook=options.get("channels_per_codebook"),
         spec=spec.to_dict(),
     )
 
@@ -52,6 +64,9 @@ def small_model(seed=0):
         "conv/bias": random.normal(size=8).astype(np.float32),
         "dense/kernel": quantized_tensor((24, 16), 2, "symmetric", layout="channel", seed=seed),
         "codes/embeddings": quantized_tensor((50, 6), 8, kind="codebook", seed=seed),
+        "groups/kernel": quantized_tensor(
+            (9, 7), 3, kind="codebook", layout="channel", channels_per_codebook=3, points=5
+        ),
         "flat/kernel": constant_tensor(),
         "steps": np.array(seed + 7, np.int64),
     }
@@ -86,7 +101,7 @@ def assert_equal_tensors(actual, expected):
         assert (actual.dtype, actual.shape) == (expected.dtype, expected.shape)
         assert actual.tobytes() == expected.tobytes()
         return
-    for name in ("bits", "levels", "bucketing", "spec"):
+    for name in ("bits", "levels", "bucketing", "channels_per_codebook", "spec"):
         assert getattr(actual, name) == getattr(expected, name)
     for name in ("codes", "scale", "offset", "points"):
         if getattr(expected, name) is None:

@@ -21,6 +21,8 @@ def encode(quantizer, weights, state):
         encoding.scale,
         encoding.offset,
         encoding.points,
+        encoding.channels_per_codebook,
+        spec.to_dict(),
     )
 
 
@@ -50,6 +52,36 @@ def test_restored_weights_quantize_to_the_same_tensor(
     if tensor.offset is not None:
         np.testing.assert_array_equal(again.offset, tensor.offset)
     np.testing.assert_allclose(again.dequantize(), tensor.dequantize(), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        Codebook(bits=3, layout="channel", channels_per_codebook=2, scaling="symmetric"),
+        Codebook(bits=3, points=6, layout="channel", channels_per_codebook=1, bucket_size=5),
+        Codebook(bits=2, scaling="symmetric", grid="int8", bucket_size=32),
+        Codebook(
+            bits=3,
+            scaling="symmetric",
+            grid="int4",
+            bucket_size=None,
+            layout="channel",
+            channels_per_codebook=4,
+        ),
+    ],
+)
+def test_restored_weights_of_other_codebooks_quantize_to_the_same_tensor(spec):
+    rng = np.random.default_rng(0)
+    quantizer = quantizer_for(spec)
+    for _ in range(5):
+        weights = rng.normal(size=(20, 9)).astype(np.float32)
+        shape = spec.points_shape(quantizer.bucketing(weights.shape))
+        low = -1.1 if spec.scaling == "symmetric" else 0.1
+        state = {"points": tf.constant(rng.uniform(low, 0.9, shape), tf.float32)}
+        tensor = encode(quantizer, weights, state)
+        again = encode(quantizer, restore_weights(tensor), state)
+        np.testing.assert_array_equal(again.scale, tensor.scale)
+        np.testing.assert_allclose(again.dequantize(), tensor.dequantize(), rtol=1e-6)
 
 
 def test_quantizing_a_codebook_tensors_own_values_again_does_not():

@@ -101,6 +101,21 @@ def test_codebook_by_hand():
     assert tensor.dequantize().tolist() == [[9, 11], [21, 24]]
 
 
+def test_several_codebooks_by_hand():
+    bucketing = Bucketing((3, 2), None, "channel", (0,))  # one bucket a row
+    tensor = QuantizedTensor(
+        uint8([[0, 1], [1, 0], [2, 1]]),
+        2,
+        3,
+        bucketing,
+        floats([1, 2, 10]),
+        None,
+        floats([[-1, 0, 1], [-0.5, 0.25, 0.5]]),
+        2,
+    )
+    assert tensor.dequantize().tolist() == [[-1, 0], [0, -2], [5, 2.5]]
+
+
 GOOD = {
     "codes": uint8([0, 3, 1, 2, 3]),
     "bits": 2,
@@ -134,6 +149,7 @@ def test_what_fits_together_is_accepted():
         ("offset", floats([np.inf, 0]), "offset holds NaN or infinite values"),
         ("points", floats([0, 1]), r"points must be float32 of shape \(4,\)"),
         ("points", floats([0, 1, 2, np.nan]), "points holds NaN or infinite values"),
+        ("channels_per_codebook", 1, "channels_per_codebook must be at least 1, and the layout"),
     ],
 )
 def test_refuses_what_does_not_fit_together(field, value, message):

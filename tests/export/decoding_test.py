@@ -1,5 +1,6 @@
 """Packed tensors decode, by TensorFlow's operations, to exactly what they stand for."""
 
+import dataclasses
 import gc
 import itertools
 
@@ -48,6 +49,20 @@ def random_tensor(generator, bits, shape, channel_axes, layout, affine, codebook
     )
 
 
+def with_several_codebooks(generator, bits, shape, channel_axes):
+    """The same with one codebook every few output channels, of any number of points."""
+    tensor = random_tensor(generator, bits, shape, channel_axes, "channel", True, True)
+    channels, levels = int(generator.integers(1, 5)), int(generator.integers(2, 2**bits + 1))
+    count = -(-tensor.bucketing.rows // channels)
+    return dataclasses.replace(
+        tensor,
+        codes=tensor.codes % levels,
+        levels=levels,
+        points=generator.normal(size=(count, levels)).astype(np.float32),
+        channels_per_codebook=channels,
+    )
+
+
 def random_tensors(bits):
     generator = np.random.default_rng(bits)
     kinds = itertools.product(("flat", "channel"), (True, False), (True, False))
@@ -55,7 +70,7 @@ def random_tensors(bits):
         random_tensor(generator, bits, shape, axes if layout == "channel" else (), layout, *rest)
         for (shape, axes), (layout, *rest) in itertools.product(SHAPES, kinds)
         if axes or layout == "flat"
-    ]
+    ] + [with_several_codebooks(generator, bits, shape, axes) for shape, axes in SHAPES if axes]
 
 
 def bits_of(array):
@@ -90,7 +105,7 @@ def test_packed_codes_take_what_the_bits_ask_for(bits):
         -(-t.size * bits // 8) + len(plane_widths(bits)) - 1 for t in tensors
     )
     numbers = [t.scale.size + (t.offset is not None) * t.scale.size for t in tensors]
-    points = [2**bits for t in tensors if t.points is not None]
+    points = [2**bits * t.points.size // t.levels for t in tensors if t.points is not None]
     assert packed.numbers.size == sum(numbers) + sum(points)
 
 

@@ -172,5 +172,21 @@ CASES = {
         {"features": _floats(3, 20)},
         ["scores"],
     ),
+    "codebooks": Case(
+        convolutional,
+        {
+            "depthwise": tfqd.Codebook(bits=2, layout="channel", channels_per_codebook=1),
+            "kernel": tfqd.Codebook(
+                bits=3,
+                points=5,
+                layout="channel",
+                channels_per_codebook=3,
+                scaling="symmetric",
+                grid="int8",
+            ),
+        },
+        {"image": _floats(2, 9, 9, 3)},
+        ["classes"],
+    ),
     "subclassed": Case(subclassed, tfqd.Uniform(bits=8), {"input": _floats(2, 7)}, ["output_0"]),
 }

@@ -1,5 +1,6 @@
 """The codebook quantizer's points."""
 
+import dataclasses
 import importlib
 
 import numpy as np
@@ -52,6 +53,56 @@ def test_quantile_points_share_the_weights_evenly(layer):
     assert between.tolist() == [200, 200, 200]
 
 
+@pytest.mark.parametrize(("channels", "shape"), [(1, (30, 8)), (4, (8, 8)), (99, (1, 8))])
+def test_channels_have_codebooks_from_their_own_quantiles(channels, shape, layer):
+    spec = Codebook(bits=3, layout="channel", channels_per_codebook=channels)
+    points = points_at_start(spec, layer, lambda: WEIGHTS)
+    assert points.shape == shape
+    bucketing = spec.bucketing((20, 30))
+    np.testing.assert_array_equal(
+        points, ops.quantile_points(WEIGHTS, 8, bucketing, channels_per_codebook=channels)
+    )
+
+
+@pytest.mark.parametrize("channels", [None, 7])
+def test_starts_by_kmeans_and_by_sensitivity_on_request(channels, layer):
+    spec = Codebook(bits=2, init="kmeans", layout="channel", channels_per_codebook=channels)
+    arguments = (WEIGHTS, 4, spec.bucketing((20, 30)), "affine", None, channels)
+    points = points_at_start(spec, layer, lambda: WEIGHTS)
+    np.testing.assert_array_equal(points, ops.kmeans_points(*arguments))
+    quantizer = CodebookQuantizer(dataclasses.replace(spec, init="quantile"))
+    variables = quantizer.build((20, 30), "kernel", layer)
+    costs = tf.random.stateless_uniform([20, 30], [3, 4])
+    quantizer.initialize(WEIGHTS, variables, costs)
+    np.testing.assert_array_equal(points_of(variables), ops.kmeans_points(*arguments, costs))
+
+
+@pytest.mark.parametrize("value", [None, lambda: WEIGHTS])
+def test_normal_points_need_no_value(value, layer):
+    spec = Codebook(points=10, init="normal", scaling="symmetric")
+    np.testing.assert_array_equal(
+        points_at_start(spec, layer, value), ops.normal_points(10, "symmetric")
+    )
+
+
+@pytest.mark.parametrize(("grid", "largest", "bits"), [("int8", 127, 4), ("int4", 7, 3)])
+def test_points_on_a_grid_are_used_and_stored_as_integers(grid, largest, bits, layer):
+    spec = Codebook(bits=bits, scaling="symmetric", grid=grid, bucket_size=None)
+    quantizer = CodebookQuantizer(spec)
+    variables = quantizer.build((20, 30), "kernel", layer, lambda: WEIGHTS)
+    with tf.GradientTape() as tape:
+        quantized = quantizer(WEIGHTS, True, variables)
+        loss = tf.reduce_sum(quantized**2)
+    stored = quantizer.encode(WEIGHTS, variables)
+    np.testing.assert_array_equal(stored.points, np.rint(largest * points_of(variables)))
+    np.testing.assert_array_equal(stored.points[stored.codes] * stored.scale[0], quantized)
+    assert np.abs(stored.points).max() == largest
+    gradient = tape.gradient(loss, tape.watched_variables())[0]
+    alpha = np.abs(WEIGHTS).max()
+    expected = np.bincount(stored.codes.ravel(), 2 * alpha * quantized.numpy().ravel(), 2**bits)
+    np.testing.assert_allclose(gradient, expected, rtol=1e-4, atol=1e-3)
+
+
 def test_starts_evenly_spaced_on_request(layer):
     spec = Codebook(bits=3, init="uniform")
     np.testing.assert_array_equal(points_at_start(spec, layer, lambda: WEIGHTS), EVEN)
@@ -90,8 +141,12 @@ def test_lsqs_gradient_scale_counts_weights_and_points(layer):
             loss = tf.reduce_sum(quantizer(WEIGHTS, True, variables) ** 2)
         return tape.gradient(loss, tape.watched_variables())[0]
 
-    plain, scaled = (gradient(Codebook(bits=3, gradient_scale=s)) for s in (None, "lsq"))
-    np.testing.assert_allclose(scaled, plain / np.sqrt(600 * 8), rtol=1e-5)
+    for channels, weights in ((None, 600), (10, 200)):
+        plain, scaled = (
+            gradient(Codebook(layout="channel", channels_per_codebook=channels, gradient_scale=s))
+            for s in (None, "lsq")
+        )
+        np.testing.assert_allclose(scaled, plain / np.sqrt(weights * 16), rtol=1e-5)
 
 
 @pytest.mark.parametrize(

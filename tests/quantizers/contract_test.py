@@ -24,6 +24,8 @@ SPECS = [
     Uniform(bits=4, bucket_size=16, rounding="stochastic"),
     Codebook(bits=2, bucket_size=16, learning_rate_multiplier=3.0),
     Codebook(bits=1, layout="channel", scaling="symmetric", init="uniform", clip=1.0),
+    Codebook(bits=3, points=5, layout="channel", channels_per_codebook=2, init="kmeans"),
+    Codebook(bits=3, scaling="symmetric", grid="int4", init="normal"),
     LearnedStep(bits=3, layout="channel"),
     LearnedStep(bits=4, bucket_size=16, scaling="affine", learning_rate_multiplier=3.0),
 ]
@@ -97,7 +99,10 @@ def test_inference_is_the_op_with_the_buckets_of_the_axes_given(quantizer, layer
         expected = ops.learned_step(WEIGHTS, *[*learned, None][:2], bucketing, spec.levels)
     else:
         points = spec.learning_rate_multiplier * tf.convert_to_tensor(variables["points"])
-        expected = ops.codebook(WEIGHTS, points, bucketing, spec.scaling, spec.clip)
+        if spec.grid:
+            points = ops.to_integers(points, 7)
+        options = {"channels_per_codebook": spec.channels_per_codebook, "steps": spec.steps}
+        expected = ops.codebook(WEIGHTS, points, bucketing, spec.scaling, spec.clip, **options)
     np.testing.assert_array_equal(found, expected)
 
 

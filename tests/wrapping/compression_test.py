@@ -17,6 +17,13 @@ SPECS = {
     "codebook, symmetric channel": tfqd.Codebook(
         bits=2, scaling="symmetric", layout="channel", bucket_size=None
     ),
+    "codebook of ten points": tfqd.Codebook(bits=4, points=10, init="kmeans"),
+    "codebooks of channels": tfqd.Codebook(
+        bits=2, layout="channel", bucket_size=4, channels_per_codebook=2
+    ),
+    "codebook of integers": tfqd.Codebook(
+        bits=3, layout="channel", bucket_size=None, scaling="symmetric", grid="int8"
+    ),
     "codebook, one bit": tfqd.Codebook(bits=1, init="uniform"),
     "learned step": tfqd.LearnedStep(bits=3),
     "learned step, affine": tfqd.LearnedStep(bits=4, bucket_size=16, scaling="affine"),

@@ -25,7 +25,8 @@ class QuantizedEntry:
     shape, dtype: of the weights that it decodes to; dtype is float32.
     bits, levels, layout, bucket_size, channel_axes: as in `QuantizedTensor`.
     scaling: ``"affine"`` when each bucket has an offset, else ``"symmetric"``.
-    points: whether it has a codebook, float32 [levels].
+    points: whether it has codebooks, float32 [levels] each.
+    channels_per_codebook: as in `QuantizedTensor`.
     spec: the spec that it was quantized by.
     coding: how the codes are stored (`tfqd.compressed.coding`).
     entropy: bits per code that no code can undercut, rounded.
@@ -46,6 +47,7 @@ class QuantizedEntry:
     channel_axes: list
     scaling: str
     points: bool
+    channels_per_codebook: int | None
     spec: dict
     coding: str
     entropy: float

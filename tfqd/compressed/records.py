@@ -51,6 +51,7 @@ def encode_quantized(
         channel_axes=list(tensor.bucketing.channel_axes),
         scaling="symmetric" if tensor.offset is None else "affine",
         points=tensor.points is not None,
+        channels_per_codebook=tensor.channels_per_codebook,
         spec=tensor.spec,
         coding=coded.coding,
         entropy=round(huffman.entropy(np.bincount(codes)), 4),
@@ -135,7 +136,9 @@ def _check_quantized(entry: QuantizedEntry) -> None:
         )
     if not 1 <= entry.bits <= 8 or not 2 <= entry.levels <= 2**entry.bits:
         raise ValueError(f"{entry.levels} levels do not fit into {entry.bits} bits of 1 to 8")
-    size = _bucketing(entry).size
+    size, channels = _bucketing(entry).size, entry.channels_per_codebook
+    if channels is not None and (channels < 1 or entry.layout != "channel" or not entry.points):
+        raise ValueError(f"channels_per_codebook cannot be {channels}")
     if (entry.bytes - sum(_section_bytes(entry))) * coding.CODES_PER_BYTE < size:
         raise ValueError(f"its {entry.bytes} bytes are too few for shape {entry.shape}")
 
@@ -156,7 +159,9 @@ def _decode_quantized(entry: QuantizedEntry, data: bytes) -> QuantizedTensor:
     codes = coding.decode(coded, entry.bits, entry.levels, bucketing.size)
     offset_start = scale_start + sizes[0]
     points_start = offset_start + sizes[1]
-    offset, points = data[offset_start:points_start], data[points_start:]
+    offset, points = data[offset_start:points_start], widen(data[points_start:], "float32")
+    if entry.channels_per_codebook is not None:
+        points = points.reshape(-1, entry.levels)
     return QuantizedTensor(
         codes=codes.reshape(bucketing.shape),
         bits=entry.bits,
@@ -164,7 +169,8 @@ def _decode_quantized(entry: QuantizedEntry, data: bytes) -> QuantizedTensor:
         bucketing=bucketing,
         scale=widen(data[scale_start:offset_start], entry.scale_dtype),
         offset=widen(offset, entry.scale_dtype) if offset else None,
-        points=widen(points, "float32") if points else None,
+        points=points if entry.points else None,
+        channels_per_codebook=entry.channels_per_codebook,
         spec=entry.spec,
     )
 
@@ -184,9 +190,11 @@ def _bucketing(entry: QuantizedEntry) -> Bucketing:
 
 def _section_bytes(entry: QuantizedEntry) -> tuple[int, int, int]:
     """Bytes of the scales, offsets and points, which follow the codes."""
-    per_bucket = _bucketing(entry).count * float_bytes(entry.scale_dtype)
+    bucketing = _bucketing(entry)
+    per_bucket = bucketing.count * float_bytes(entry.scale_dtype)
     offsets = per_bucket if entry.scaling == "affine" else 0
-    return per_bucket, offsets, 4 * entry.levels if entry.points else 0
+    codebooks = -(-bucketing.rows // (entry.channels_per_codebook or bucketing.rows))
+    return per_bucket, offsets, 4 * entry.levels * codebooks if entry.points else 0
 
 
 def _item_bytes(stored: str) -> int:

@@ -7,10 +7,13 @@ upper end, where the original extremes were, and the others at their levels; the
 ranges, and with them the codes, come out the same.
 """
 
+import dataclasses
+
 import numpy as np
 
 from tfqd.bucketing import Bucketing
 from tfqd.compressed.tensor import QuantizedTensor
+from tfqd.grid import LARGEST_INTEGER
 
 
 def restore_weights(tensor: QuantizedTensor) -> np.ndarray:
@@ -21,6 +24,7 @@ def restore_weights(tensor: QuantizedTensor) -> np.ndarray:
         the tensor's bit for bit, and its codes decode to the same values to
         float32 rounding.
     """
+    tensor = _in_scaled_domain(tensor)
     bucketing = tensor.bucketing
     values = _cut(tensor.dequantize(), bucketing, 0.0)
     lowest = np.argmin(_cut(tensor.codes, bucketing, np.inf), axis=1)
@@ -31,7 +35,7 @@ def restore_weights(tensor: QuantizedTensor) -> np.ndarray:
     buckets = np.arange(bucketing.count)
     if tensor.offset is None:
         values = np.clip(values, -tensor.scale[:, None], tensor.scale[:, None])
-        at_top = codes_or_padding[buckets, highest] == _code_of(tensor, 1.0)
+        at_top = codes_or_padding[buckets, highest] == _top_codes(tensor)
         where = np.where(at_top, highest, lowest)
         values[buckets, where] = np.where(at_top, tensor.scale, -tensor.scale)
     else:
@@ -42,6 +46,19 @@ def restore_weights(tensor: QuantizedTensor) -> np.ndarray:
     return _uncut(values, bucketing)
 
 
+def _in_scaled_domain(tensor: QuantizedTensor) -> QuantizedTensor:
+    """The same weights, nearly, with points that are no integers and alpha for a scale."""
+    largest = LARGEST_INTEGER.get(tensor.spec.get("grid"))
+    if largest is None:
+        return tensor
+    steps = np.float32(largest)
+    scale = tensor.scale * steps
+    for neighbour in (np.nextafter(scale, np.inf), np.nextafter(scale, -np.inf)):
+        better = (scale / steps != tensor.scale) & (neighbour / steps == tensor.scale)
+        scale = np.where(better, neighbour, scale)
+    return dataclasses.replace(tensor, points=tensor.points / steps, scale=scale.astype(np.float32))
+
+
 def _upper_end(offset: np.ndarray, scale: np.ndarray) -> np.ndarray:
     """The float32 m for which m - offset rounds to scale, as the maximum's did."""
     top = offset + scale
@@ -50,11 +67,15 @@ def _upper_end(offset: np.ndarray, scale: np.ndarray) -> np.ndarray:
     return top.astype(np.float32)
 
 
-def _code_of(tensor: QuantizedTensor, scaled: float) -> int:
-    """The level that a scaled weight is assigned to."""
+def _top_codes(tensor: QuantizedTensor) -> np.ndarray:
+    """The level that a scaled weight of 1 is assigned to: int64 [buckets]."""
+    bucketing = tensor.bucketing
     if tensor.points is None:
-        return tensor.levels - 1 if scaled > 0 else 0
-    return int(np.searchsorted((tensor.points[:-1] + tensor.points[1:]) / 2, scaled))
+        return np.full(bucketing.count, tensor.levels - 1)
+    points = np.atleast_2d(tensor.points)
+    codes = ((points[:, :-1] + points[:, 1:]) / 2 < 1.0).sum(axis=1)
+    rows = np.arange(bucketing.rows) // (tensor.channels_per_codebook or bucketing.rows)
+    return np.repeat(codes[rows], bucketing.buckets_per_row)
 
 
 def _cut(array: np.ndarray, bucketing: Bucketing, fill: float) -> np.ndarray:

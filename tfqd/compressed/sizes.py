@@ -98,7 +98,7 @@ def model_size(model: CompressedModel) -> Size:
 
 
 def _fixed_bytes(tensor: QuantizedTensor) -> int:
-    points = 0 if tensor.points is None else tensor.levels
+    points = 0 if tensor.points is None else tensor.points.size
     return fixed_length_bytes(tensor.bucketing, tensor.bits, tensor.offset is not None, points)
 
 

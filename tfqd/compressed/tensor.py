@@ -20,9 +20,12 @@ class QuantizedTensor:
         scale: float32 [buckets]; alpha of each bucket, 0 for a constant one.
         offset: float32 [buckets], beta of each bucket, or None for symmetric
             scaling.
-        points: float32 [levels], the trained codebook in the scaled domain, or
-            None for the uniform grid. With symmetric scaling that grid is
-            written about the code of 0 (`tfqd.grid`); its lowest level is -alpha.
+        points: float32 [levels], the trained codebook in the scaled domain (or
+            integers, in units of the scale), or [codebooks, levels], or None for
+            the uniform grid. With symmetric scaling that grid is written about
+            the code of 0 (`tfqd.grid`); its lowest level is -alpha.
+        channels_per_codebook: output channels, one after the other in layout
+            ``channel``, that share a codebook; None for one codebook.
         spec: the spec that the tensor was quantized by, as plain JSON values.
 
     Raises:
@@ -36,6 +39,7 @@ class QuantizedTensor:
     scale: np.ndarray
     offset: np.ndarray | None = None
     points: np.ndarray | None = None
+    channels_per_codebook: int | None = None
     spec: dict = dataclasses.field(default_factory=dict)
 
     def __post_init__(self):
@@ -48,7 +52,18 @@ class QuantizedTensor:
         if self.offset is not None:
             _check_array("offset", self.offset, np.float32, (self.bucketing.count,))
         if self.points is not None:
-            _check_array("points", self.points, np.float32, (self.levels,))
+            _check_array("points", self.points, np.float32, self._points_shape())
+
+    def _points_shape(self) -> tuple[int, ...]:
+        channels, bucketing = self.channels_per_codebook, self.bucketing
+        if channels is None:
+            return (self.levels,)
+        if channels < 1 or bucketing.layout != "channel":
+            raise ValueError(
+                "channels_per_codebook must be at least 1, and the layout 'channel'; got "
+                f"{channels} and {bucketing.layout!r}"
+            )
+        return (-(-bucketing.rows // channels), self.levels)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -68,7 +83,7 @@ class QuantizedTensor:
         scales, never quantized a second time (that is not idempotent).
         """
         if self.points is not None:
-            values = self.points[self.codes] * self._spread(self.scale)
+            values = self._points_of_codes() * self._spread(self.scale)
         elif self.offset is None:
             zero = np.float32(zero_code(self.levels))
             values = (self.codes.astype(np.float32) - zero) * self._spread(self.scale / zero)
@@ -78,6 +93,14 @@ class QuantizedTensor:
         if self.offset is not None:
             values = values + self._spread(self.offset)
         return np.asarray(values)  # numpy makes a scalar of a product of arrays of rank 0
+
+    def _points_of_codes(self) -> np.ndarray:
+        """The point of each weight, in the tensor's shape."""
+        if self.channels_per_codebook is None:
+            return self.points[self.codes]
+        rows = np.arange(self.bucketing.rows, dtype=np.int32) // self.channels_per_codebook
+        first = np.repeat(rows * self.levels, self.bucketing.buckets_per_row)
+        return self.points.reshape(-1)[self._spread(first) + self.codes]
 
     def _spread(self, per_bucket: np.ndarray) -> np.ndarray:
         """One value a bucket -> one value a weight, in the tensor's shape."""

@@ -143,7 +143,11 @@ def _decode(
     offset = next(numbers) if format.affine else None
     points = next(numbers) if format.codebook else None
 
-    values = _first(_levels(format, own_planes, points, tables), block.size)
+    if tensor.codebooks > 1:
+        codes = _first(_codes(format, own_planes, tables), block.size)
+        values = tf.gather(points, _with_codebooks(codes, tensor))
+    else:
+        values = _first(_levels(format, own_planes, points, tables), block.size)
     padding = block.buckets * block.length - block.along
     if padding:
         values = tf.reshape(values, [block.outer, block.along, block.inner])
@@ -168,11 +172,25 @@ def _levels(format: Format, planes: list[tf.Tensor], points, tables: _Tables) ->
         codes = tables.codes(*widths, 0)
         table = tables.levels(format) if points is None else _level(format, codes, points)
         return _look_up(table, planes[0])
+    return _level(format, _codes(format, planes, tables), points)
+
+
+def _codes(format: Format, planes: list[tf.Tensor], tables: _Tables) -> tf.Tensor:
+    """The codes: int32 [N or more]."""
+    widths = plane_widths(format.bits)
     shifts = np.cumsum([0, *widths[:-1]])
     tables_of_planes = [tables.codes(w, int(s)) for w, s in zip(widths, shifts, strict=True)]
     parts = [_look_up(table, plane) for table, plane in zip(tables_of_planes, planes, strict=True)]
     shortest = min(part.shape[0] for part in parts)
-    return _level(format, tf.add_n([_first(part, shortest) for part in parts]), points)
+    return tf.add_n([_first(part, shortest) for part in parts])
+
+
+def _with_codebooks(codes: tf.Tensor, tensor: PackedTensor) -> tf.Tensor:
+    """Codes as indices into all codebooks, end to end: int32 [outer, along, inner]."""
+    block, format = tensor.geometry, tensor.format
+    codebooks = tf.range(math.prod(block.channels)) // format.channels_per_codebook
+    first = tf.reshape(codebooks * 2**format.bits, block.channels)
+    return tf.reshape(codes, [block.outer, block.along, block.inner]) + first
 
 
 def _level(format: Format, codes: tf.Tensor, points: tf.Tensor | None) -> tf.Tensor:

@@ -7,9 +7,10 @@ each tensor they hold, one after the other,
   1 and a plane of 2), each packed without gaps. The bytes number what the bits
   ask for, and a table of 256 rows decodes each of them;
 * numbers, float32: the steps of the buckets, which levels are multiplied by;
-  their offsets, with affine scaling; the codebook of 2^bits points, if any.
+  their offsets, with affine scaling; the codebooks of 2^bits points, if any.
 """
 
+import math
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
@@ -27,12 +28,14 @@ class Format(NamedTuple):
     bits: bits per code.
     affine: whether the buckets have offsets.
     codebook: whether codes index points; else a code less `zero` is a level.
+    channels_per_codebook: output channels that share a codebook, of several.
     zero: the code of 0 with symmetric scaling; 0 with affine scaling.
     """
 
     bits: int
     affine: bool
     codebook: bool
+    channels_per_codebook: int | None
     zero: float
 
 
@@ -59,6 +62,11 @@ class Geometry(NamedTuple):
         """Number of buckets in the whole block."""
         return self.outer * self.buckets * self.inner
 
+    @property
+    def channels(self) -> tuple[int, int, int]:
+        """Shape of the output channels' numbers, to broadcast against the block."""
+        return self.outer, 1, self.inner
+
 
 class PackedTensor(NamedTuple):
     """What a tensor's codes and numbers are; they lie behind those of the tensor before.
@@ -82,7 +90,16 @@ class PackedTensor(NamedTuple):
     def number_sizes(self) -> list[int]:
         """How many steps, offsets and points there are."""
         sizes = [self.geometry.count] * (2 if self.format.affine else 1)
-        return [*sizes, 2**self.format.bits] if self.format.codebook else sizes
+        points = self.codebooks * 2**self.format.bits
+        return [*sizes, points] if points else sizes
+
+    @property
+    def codebooks(self) -> int:
+        """How many codebooks there are."""
+        if not self.format.codebook:
+            return 0
+        channels = math.prod(self.geometry.channels)
+        return -(-channels // (self.format.channels_per_codebook or channels))
 
 
 class Packed(NamedTuple):
@@ -119,7 +136,7 @@ def pack_tensors(tensors: Iterable[QuantizedTensor]) -> Packed:
 def _format(tensor: QuantizedTensor) -> Format:
     affine, codebook = tensor.offset is not None, tensor.points is not None
     zero = 0.0 if affine or codebook else zero_code(tensor.levels)
-    return Format(tensor.bits, affine, codebook, zero)
+    return Format(tensor.bits, affine, codebook, tensor.channels_per_codebook, zero)
 
 
 def _stored_order(bucketing: Bucketing) -> tuple[int, ...]:
@@ -153,7 +170,9 @@ def _numbers(tensor: QuantizedTensor) -> Iterator[np.ndarray]:
     if tensor.offset is not None:
         yield _in_stored_order(tensor.offset, tensor.bucketing)
     if tensor.points is not None:
-        yield np.pad(tensor.points, (0, 2**tensor.bits - tensor.levels))
+        codebooks = np.atleast_2d(tensor.points)
+        unused = 2**tensor.bits - tensor.levels
+        yield np.pad(codebooks, ((0, 0), (0, unused))).reshape(-1)
 
 
 def _in_stored_order(per_bucket: np.ndarray, bucketing: Bucketing) -> np.ndarray:

@@ -4,9 +4,10 @@ Scaled weight v belongs to point j when j midpoints lie below it. Three
 executions of that one rule, equal bit for bit since each operation of theirs is
 rounded by itself, compared or selected:
 
-* eagerly, one ``tf.searchsorted``, which needs the least memory;
-* in a graph, a binary search of log2 k steps over the whole tensor, which XLA
-  can fuse whatever k is (its own searchsorted compares with all k at once);
+* eagerly, with one codebook, one ``tf.searchsorted``, which needs the least
+  memory;
+* else a binary search of log2 k steps over the whole tensor, which XLA can fuse
+  whatever k is (its own searchsorted compares with all k at once);
 * in a training graph, for a large tensor, the same search compiled by XLA into
   one loop: 10 to 30 times faster than an operation a step.
 """
@@ -20,46 +21,57 @@ FUSE_FROM = 2**16
 
 
 def nearest(
-    buckets: tf.Tensor, bucket_range: Range, points: tf.Tensor, training: bool = False
+    buckets: tf.Tensor,
+    bucket_range: Range,
+    points: tf.Tensor,
+    training: bool = False,
+    codebooks: tf.Tensor | None = None,
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """The nearest points and their codes.
 
     Args:
         buckets: float32 weights, a cut tensor of static shape.
         bucket_range: the buckets' scales and offsets.
-        points: float32 [k], ascending, k at least 2. Halfway between two
-            points the lower one wins.
+        points: float32 [k] or [codebooks, k], ascending, k at least 2. Halfway
+            between two points the lower one wins.
         training: whether to compile the search of a large tensor; left off in
             inference, so that exported graphs hold standard operations only.
+        codebooks: int32, the codebook of each weight, or what broadcasts
+            against `buckets`; None where there is but one.
 
     Returns:
         float32 points, not scaled up, and int32 codes, both of `buckets`' shape.
     """
-    if tf.executing_eagerly():
+    if codebooks is None and tf.executing_eagerly():
         scaled = tf.reshape(scale_down(buckets, bucket_range), [-1])
         codes = tf.searchsorted(_midpoints(points), scaled, side="left")
         codes = tf.reshape(codes, buckets.shape)
         return tf.gather(points, codes), codes
     if training and buckets.shape.num_elements() >= FUSE_FROM:
-        return _fused_search(buckets, bucket_range, points)
-    return _search(buckets, bucket_range, points)
+        return _fused_search(buckets, bucket_range, points, codebooks)
+    return _search(buckets, bucket_range, points, codebooks)
 
 
-def _search(buckets, bucket_range, points) -> tuple[tf.Tensor, tf.Tensor]:
+def _search(buckets, bucket_range, points, codebooks) -> tuple[tf.Tensor, tf.Tensor]:
     scaled = scale_down(buckets, bucket_range)
-    half = 2 ** ((points.shape[0] - 1).bit_length() - 1)
-    filling = tf.fill([2 * half - points.shape[0]], np.float32(np.inf))
-    midpoints = tf.concat([_midpoints(points), filling], 0)
-    codes = half * tf.cast(scaled > midpoints[half - 1], tf.int32)
+    levels = points.shape[-1]
+    points = tf.reshape(points, [-1, levels])
+    half = 2 ** ((levels - 1).bit_length() - 1)
+    filling = [[0, 0], [0, 2 * half - levels]]
+    midpoints = tf.pad(_midpoints(points), filling, constant_values=np.float32(np.inf))
+    points, midpoints = tf.reshape(points, [-1]), tf.reshape(midpoints, [-1])
+    book = 0 if codebooks is None else codebooks
+    start = book * (2 * half - 1)
+    codes = half * tf.cast(scaled > tf.gather(midpoints, start + (half - 1)), tf.int32)
     while half > 1:
         half //= 2
-        above = scaled > tf.gather(midpoints, codes + (half - 1))
+        above = scaled > tf.gather(midpoints, codes + (start + (half - 1)))
         codes += half * tf.cast(above, tf.int32)
-    return tf.gather(points, codes), codes
+    return tf.gather(points, codes + book * levels), codes
 
 
 _fused_search = tf.function(_search, jit_compile=True, autograph=False)
 
 
 def _midpoints(points) -> tf.Tensor:
-    return (points[:-1] + points[1:]) / 2.0
+    return (points[..., :-1] + points[..., 1:]) / 2.0

@@ -8,6 +8,23 @@ def deterministic(x: tf.Tensor) -> tf.Tensor:
     return tf.round(x)
 
 
+def to_integers(x: tf.Tensor, largest: int) -> tf.Tensor:
+    """`largest` * x at the nearest of the integers from -`largest` to `largest`.
+
+    Args:
+        x: floating point; its gradient is straight-through, as if nothing had
+            been rounded or clipped.
+        largest: positive.
+    """
+
+    @tf.custom_gradient
+    def rounded(x):
+        integers = tf.round(tf.clip_by_value(x, -1.0, 1.0) * largest)
+        return integers, lambda upstream: upstream * largest
+
+    return rounded(x)
+
+
 def stochastic(x: tf.Tensor, seed: tf.Tensor, tolerance: tf.Tensor | float = 0.0) -> tf.Tensor:
     """Up with probability x - floor(x), else down: E[result] = x.
 

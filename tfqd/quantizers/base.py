@@ -17,20 +17,25 @@ class Encoding(NamedTuple):
     codes: uint8, the tensor's shape.
     scale: float32 [buckets].
     offset: float32 [buckets], or None with symmetric scaling.
-    points: float32 [k] ascending, or None where the grid is uniform.
+    points: float32 [k] or [codebooks, k], ascending, or None where the grid is
+        uniform.
+    channels_per_codebook: output channels that share a codebook; None where
+        there is but one.
     """
 
     codes: np.ndarray
     scale: np.ndarray
     offset: np.ndarray | None
     points: np.ndarray | None
+    channels_per_codebook: int | None = None
 
 
 def encoding(stored) -> Encoding:
     """What an op's codes hold, as numpy arrays.
 
     Args:
-        stored: eager tensors: `codes`, `scale`, `offset` and perhaps `points`.
+        stored: eager tensors: `codes`, `scale`, `offset` and perhaps `points`,
+            with `channels_per_codebook`.
     """
     offset, points = stored.offset, getattr(stored, "points", None)
     return Encoding(
@@ -38,6 +43,7 @@ def encoding(stored) -> Encoding:
         np.asarray(stored.scale),
         None if offset is None else np.asarray(offset),
         None if points is None else np.asarray(points),
+        getattr(stored, "channels_per_codebook", None),
     )
 
 
@@ -89,8 +95,17 @@ class Quantizer(abc.ABC):
         Decoding them gives what `__call__` gives in inference, bit for bit.
         """
 
-    def initialize(self, inputs: tf.Tensor, weights: dict[str, Any]) -> None:  # noqa: B027
-        """Sets the variables that depend on the tensor's values, if any."""
+    def initialize(  # noqa: B027
+        self, inputs: tf.Tensor, weights: dict[str, Any], sensitivity: tf.Tensor | None = None
+    ) -> None:
+        """Sets the variables that depend on the tensor's values, if any.
+
+        Args:
+            inputs: the tensor's values.
+            weights: what `build` returned.
+            sensitivity: None, or what a squared error of each weight costs, not
+                negative, for quantizers that can place their levels by it.
+        """
 
     @property
     def follows_weights(self) -> bool:

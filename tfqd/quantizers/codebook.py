@@ -1,4 +1,4 @@
-"""Nearest-point quantization with a trained codebook."""
+"""Nearest-point quantization with trained codebooks."""
 
 from typing import Any
 
@@ -6,6 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfqd import ops
+from tfqd.bucketing import Bucketing
 from tfqd.quantizers.base import Encoding, Quantizer, encoding
 from tfqd.quantizers.trained import kept, trained
 from tfqd.spec import Codebook
@@ -14,10 +15,10 @@ from tfqd.spec import Codebook
 class CodebookQuantizer(Quantizer):
     """Moves a tensor's weights to the nearest of its points; see `tfqd.Codebook`.
 
-    `build` creates the points, a float32 variable of shape [2^bits], at the
-    weights' quantiles or evenly spaced as the spec says; evenly spaced as long
-    as no value is known. With a learning rate multiplier m it holds points / m
-    (`tfqd.quantizers.trained`).
+    `build` creates the points, a float32 variable of shape [k], or
+    [codebooks, k] with several codebooks, where the spec lets them start; at the
+    uniform start as long as no value is known that another start asks for. With
+    a learning rate multiplier m it holds points / m (`tfqd.quantizers.trained`).
     """
 
     spec: Codebook
@@ -27,53 +28,75 @@ class CodebookQuantizer(Quantizer):
         return self.spec.train != "points"
 
     def build(self, tensor_shape, name: str, layer, value=None) -> dict[str, Any]:
-        self.bucketing(tensor_shape)
+        bucketing = self.bucketing(tensor_shape)
+
+        def start(shape, dtype=None, **_):
+            inputs = None if value is None else value()
+            return tf.constant(self._kept(self._start(inputs, bucketing)))
+
         points = layer.add_weight(
             name=f"{name}_points",
-            shape=(self.spec.levels,),
+            shape=self.spec.points_shape(bucketing),
             dtype="float32",
-            initializer=lambda shape, dtype=None, **_: tf.constant(
-                self._start(None if value is None else value())
-            ),
+            initializer=start,
             trainable=self.spec.train != "weights",
         )
         return {"points": points}
 
-    def initialize(self, inputs: tf.Tensor, weights: dict[str, Any]) -> None:
-        weights["points"].assign(self._start(inputs))
+    def initialize(self, inputs: tf.Tensor, weights: dict[str, Any], sensitivity=None) -> None:
+        start = self._start(inputs, self.bucketing(inputs.shape), sensitivity)
+        weights["points"].assign(self._kept(start))
 
     def restore(self, stored: Encoding, weights: dict[str, Any]) -> None:
-        weights["points"].assign(kept(stored.points, self.spec.learning_rate_multiplier))
+        weights["points"].assign(self._kept(stored.points / np.float32(self.spec.steps)))
 
-    def _start(self, inputs: tf.Tensor | None) -> np.ndarray:
-        """What the variable holds at first."""
+    def _kept(self, points: np.ndarray) -> np.ndarray:
+        """What the variable holds for these points of the scaled domain."""
+        return kept(points, self.spec.learning_rate_multiplier)
+
+    def _start(self, inputs: tf.Tensor | None, bucketing: Bucketing, sensitivity=None):
+        """The points at first, in the scaled domain; by k-means where errors have a cost."""
         spec = self.spec
-        if inputs is None or spec.init == "uniform":
+        init = spec.init if sensitivity is None else "kmeans"
+        if init == "normal":
+            points = ops.normal_points(spec.levels, spec.scaling)
+        elif init == "uniform" or inputs is None:
             points = ops.uniform_points(spec.levels, spec.scaling)
         else:
-            bucketing = self.bucketing(inputs.shape)
-            points = ops.quantile_points(inputs, spec.levels, bucketing, spec.scaling, spec.clip)
-        return kept(points, spec.learning_rate_multiplier)
+            arguments = (inputs, spec.levels, bucketing, spec.scaling, spec.clip)
+            arguments += (spec.channels_per_codebook,)
+            if init == "kmeans":
+                return ops.kmeans_points(*arguments, sensitivity)
+            return ops.quantile_points(*arguments)
+        return np.broadcast_to(points, spec.points_shape(bucketing))
 
     def __call__(self, inputs, training, weights: dict[str, Any], **kwargs) -> tf.Tensor:
-        spec = self.spec
-        bucketing = self.bucketing(inputs.shape)
         if not self.trains_weights:
             inputs = tf.stop_gradient(inputs)
-        points = self._points(weights, bucketing)
-        return ops.codebook(
-            inputs, points, bucketing, spec.scaling, spec.clip, training=training is True
-        )
-
-    def encode(self, inputs: tf.Tensor, weights: dict[str, Any]) -> Encoding:
-        spec = self.spec
         bucketing = self.bucketing(inputs.shape)
         points = self._points(weights, bucketing)
-        return encoding(ops.codebook_codes(inputs, points, bucketing, spec.scaling, spec.clip))
+        return ops.codebook(inputs, points, bucketing, training=training is True, **self._options)
 
-    def _points(self, weights, bucketing) -> tf.Tensor:
-        """The points, with their gradient as the spec scales it."""
+    def encode(self, inputs: tf.Tensor, weights: dict[str, Any]) -> Encoding:
+        bucketing = self.bucketing(inputs.shape)
+        points = self._points(weights, bucketing)
+        return encoding(ops.codebook_codes(inputs, points, bucketing, **self._options))
+
+    @property
+    def _options(self) -> dict[str, Any]:
+        spec = self.spec
+        return {
+            "scaling": spec.scaling,
+            "clip": spec.clip,
+            "channels_per_codebook": spec.channels_per_codebook,
+            "steps": spec.steps,
+        }
+
+    def _points(self, weights, bucketing: Bucketing) -> tf.Tensor:
+        """The points, on their grid, with their gradient as the spec scales it."""
         spec, gradient_scale = self.spec, 1.0
         if spec.gradient_scale == "lsq":
-            gradient_scale = (bucketing.size * spec.levels) ** -0.5
-        return trained(weights["points"], spec.learning_rate_multiplier, gradient_scale)
+            codebooks = np.prod(spec.points_shape(bucketing)[:-1])
+            gradient_scale = (bucketing.size / codebooks * spec.levels) ** -0.5
+        points = trained(weights["points"], spec.learning_rate_multiplier, gradient_scale)
+        return points if spec.grid is None else ops.to_integers(points, spec.steps)

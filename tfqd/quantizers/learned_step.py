@@ -43,7 +43,7 @@ class LearnedStepQuantizer(Quantizer):
         roles = ("step", "offset") if self.spec.scaling == "affine" else ("step",)
         return {role: variable(role) for role in roles}
 
-    def initialize(self, inputs: tf.Tensor, weights: dict[str, Any]) -> None:
+    def initialize(self, inputs: tf.Tensor, weights: dict[str, Any], sensitivity=None) -> None:
         for role, start in self._start(inputs, inputs.shape).items():
             weights[role].assign(start)
 

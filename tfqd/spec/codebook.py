@@ -3,26 +3,41 @@
 import dataclasses
 from typing import ClassVar
 
+from tfqd.bucketing import Bucketing, is_integer
+from tfqd.grid import LARGEST_INTEGER
 from tfqd.spec.base import GRADIENT_SCALES, Spec, check_choice, checked_positive
 
 TRAINED = ("both", "points", "weights")
-INITS = ("quantile", "uniform")
+INITS = ("quantile", "uniform", "kmeans", "normal")
+GRIDS = (None, *LARGEST_INTEGER)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Codebook(Spec):
-    """Nearest-point quantization with 2^bits trained points per tensor.
+    """Nearest-point quantization with trained points.
 
     The points live in the scaled domain and receive the exact gradient of
     Eq. 6 of arXiv 1802.05668; the weights receive the straight-through one.
 
     Args:
+        points: number of points k; None for 2^bits, fewer need not be a power
+            of two.
+        channels_per_codebook: None for one codebook a tensor, as in the paper;
+            a number for one every so many output channels, 1 for one each, in
+            layout ``channel``.
         train: ``"both"``, points and weights together; ``"points"``, Algorithm 2
             of the paper: the weights are frozen, and so scales and offsets stay
             what they were; or ``"weights"``, the points stay where they start.
         init: where the points start: ``"quantile"``, at the quantiles of the
-            scaled weights (the paper's heuristic), or ``"uniform"``, evenly
-            spaced over the scaled range.
+            scaled weights (the paper's heuristic); ``"uniform"``, evenly spaced
+            over the scaled range; ``"kmeans"``, where the squared error of the
+            weights is smallest (`tfqd.sensitive_points` weighs it by what it
+            costs); or ``"normal"``, at quantiles of a normal distribution with
+            0 among them, as QLoRA's NF4.
+        grid: ``"int8"`` or ``"int4"`` rounds the points to the integers from
+            -127 to 127, or -7 to 7, times alpha / 127 or alpha / 7, in training
+            too (their gradient is straight-through), so that an integer kernel
+            computes what was trained. Needs symmetric scaling.
         gradient_scale: None leaves the points' gradient as it is, a sum over
             their weights, as the paper does; ``"lsq"`` multiplies it by
             1 / sqrt(N k), with N weights and k points, so that one learning
@@ -33,8 +48,11 @@ class Codebook(Spec):
     The remaining arguments are those of `Spec`.
     """
 
+    points: int | None = None
+    channels_per_codebook: int | None = None
     train: str = "both"
     init: str = "quantile"
+    grid: str | None = None
     gradient_scale: str | None = None
     learning_rate_multiplier: float = 1.0
 
@@ -42,8 +60,67 @@ class Codebook(Spec):
 
     def __post_init__(self):
         super().__post_init__()
+        self._check_points()
+        self._check_channels()
         check_choice("train", self.train, TRAINED)
         check_choice("init", self.init, INITS)
+        check_choice("grid", self.grid, GRIDS)
+        self._check_grid()
         check_choice("gradient_scale", self.gradient_scale, GRADIENT_SCALES)
         multiplier = checked_positive("learning_rate_multiplier", self.learning_rate_multiplier)
         object.__setattr__(self, "learning_rate_multiplier", multiplier)
+
+    @property
+    def levels(self) -> int:
+        return 2**self.bits if self.points is None else self.points
+
+    @property
+    def steps(self) -> int:
+        """The largest integer of the points' grid; 1 where they are on none."""
+        return 1 if self.grid is None else LARGEST_INTEGER[self.grid]
+
+    def points_shape(self, bucketing: Bucketing) -> tuple[int, ...]:
+        """(k,), or (codebooks, k) with several codebooks a tensor."""
+        if self.channels_per_codebook is None:
+            return (self.levels,)
+        return (-(-bucketing.rows // self.channels_per_codebook), self.levels)
+
+    def _check_points(self) -> None:
+        if self.points is None:
+            return
+        if not is_integer(self.points) or not 2 <= self.points <= 2**self.bits:
+            raise ValueError(
+                f"points must be None or an integer from 2 to {2**self.bits}, which "
+                f"{self.bits} bits can tell apart; got {self.points!r}"
+            )
+        object.__setattr__(self, "points", int(self.points))
+
+    def _check_channels(self) -> None:
+        channels = self.channels_per_codebook
+        if channels is None:
+            return
+        if not is_integer(channels) or channels < 1:
+            raise ValueError(
+                f"channels_per_codebook must be None or a positive integer; got {channels!r}"
+            )
+        if self.layout != "channel":
+            raise ValueError(
+                "channels_per_codebook needs layout='channel', in which no bucket spans two "
+                f"channels; got layout={self.layout!r}"
+            )
+        object.__setattr__(self, "channels_per_codebook", int(channels))
+
+    def _check_grid(self) -> None:
+        if self.grid is None:
+            return
+        if self.scaling != "symmetric":
+            raise ValueError(
+                f"grid={self.grid!r} needs scaling='symmetric', which maps 0 to 0; got "
+                f"{self.scaling!r}"
+            )
+        room = 2 * self.steps + 1
+        if self.levels > room:
+            raise ValueError(
+                f"grid={self.grid!r} has {room} values, too few for {self.levels} points; give "
+                "fewer bits or points"
+            )

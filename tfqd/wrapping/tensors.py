@@ -21,6 +21,7 @@ def quantized_tensor(entry: QuantizedVariable) -> QuantizedTensor:
         scale=encoding.scale,
         offset=encoding.offset,
         points=encoding.points,
+        channels_per_codebook=encoding.channels_per_codebook,
         spec=spec.to_dict(),
     )
 

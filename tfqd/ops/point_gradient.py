@@ -1,0 +1,85 @@
+"""Eq. 6 of arXiv 1802.05668: sums over codes of alpha times the upstream gradient."""
+
+import tensorflow as tf
+
+from tfqd.bucketing import Bucketing
+from tfqd.ops.buckets import to_buckets
+from tfqd.ops.scaling import Range
+
+_RUN_LENGTH = 4096
+
+
+def point_gradient(
+    upstream: tf.Tensor,
+    codes: tf.Tensor,
+    buckets: Range,
+    bucketing: Bucketing,
+    levels: int,
+    channels_per_codebook: int | None = None,
+) -> tf.Tensor:
+    """The gradient to ascending points.
+
+    Args:
+        upstream: float32, shape `bucketing.shape`.
+        codes: int32, a cut tensor.
+        buckets: the buckets' scales.
+        bucketing: where the buckets lie.
+        levels: number of points k.
+        channels_per_codebook: see `tfqd.ops.codebook`.
+
+    Returns:
+        float32 [k], or [codebooks, k].
+    """
+    cut = to_buckets(upstream, bucketing, fill="zero")
+    if channels_per_codebook is not None:
+        sums = _sums_by_channel(cut * buckets.scale, codes, bucketing, levels)
+        return _sum_groups(sums, channels_per_codebook)
+    if bucketing.channels_last or not levels <= bucketing.length <= _RUN_LENGTH:
+        return _sum_by_code(cut * buckets.scale, codes, levels)
+    # Alpha is the bucket's, so it may wait for the bucket's sums, which are fewer.
+    sums = _sums_in_runs(cut, codes, bucketing.length, levels)
+    return tf.reduce_sum(sums * tf.reshape(buckets.scale, [-1, 1]), axis=0)
+
+
+def _sums_by_channel(values, codes, bucketing: Bucketing, levels: int) -> tf.Tensor:
+    """The sums of each output channel: float32 [rows, levels]."""
+    if bucketing.channels_last:
+        values, codes = (tf.transpose(each, [2, 0, 1]) for each in (values, codes))
+    length = bucketing.buckets_per_row * bucketing.length
+    return _sums_in_runs(values, codes, length, levels)
+
+
+def _sum_groups(sums: tf.Tensor, size: int) -> tf.Tensor:
+    """[rows, levels] -> [groups, levels], summed over groups of `size` rows, the last shorter."""
+    rows, levels = sums.shape
+    padded = tf.pad(sums, [[0, -rows % size], [0, 0]])
+    return tf.reduce_sum(tf.reshape(padded, [-1, size, levels]), axis=1)
+
+
+def _sum_by_code(values: tf.Tensor, codes: tf.Tensor, levels: int) -> tf.Tensor:
+    """The sum of the values of each code: float32 [levels].
+
+    Summed in runs first: less is rounded than in one long sum.
+    """
+    values, codes = tf.reshape(values, [-1]), tf.reshape(codes, [-1])
+    size = values.shape[0]
+    whole = size - size % _RUN_LENGTH
+    sums = []
+    for part, length in ((slice(0, whole), _RUN_LENGTH), (slice(whole, size), size - whole)):
+        if part.start < part.stop:
+            runs = _sums_in_runs(values[part], codes[part], length, levels)
+            sums.append(tf.reduce_sum(runs, axis=0))
+    return tf.add_n(sums)
+
+
+def _sums_in_runs(values, codes, length: int, levels: int) -> tf.Tensor:
+    """The sums of each run of `length` values: float32 [runs, levels].
+
+    One thread sums a run, so that the order is the same each time.
+    """
+    return tf.raw_ops.DenseBincount(
+        input=tf.reshape(codes, [-1, length]),
+        size=levels,
+        weights=tf.reshape(values, [-1, length]),
+        binary_output=False,
+    )

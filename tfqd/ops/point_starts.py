@@ -1,0 +1,122 @@
+"""Where the points of a codebook start."""
+
+import statistics
+
+import numpy as np
+import tensorflow as tf
+
+from tfqd.bucketing import Bucketing
+from tfqd.ops.buckets import bucket_axis, to_buckets
+from tfqd.ops.kmeans import kmeans
+from tfqd.ops.scaling import bucket_range, scale_down
+from tfqd.ops.straight_through import clip_weights
+
+
+def uniform_points(levels: int, scaling: str = "affine") -> np.ndarray:
+    """`levels` evenly spaced points over the scaled domain: float32 [levels]."""
+    low = -1.0 if scaling == "symmetric" else 0.0
+    return np.linspace(low, 1.0, levels, dtype=np.float32)
+
+
+def normal_points(levels: int, scaling: str = "affine") -> np.ndarray:
+    """Points at quantiles of a normal distribution, 0 among them, scaled to end in 1.
+
+    The construction of QLoRA's NF4 (arXiv 2305.14314, for 16 levels) for any
+    number: levels // 2 points above 0 and (levels - 1) // 2 below, at even steps
+    of probability from 1/2 to 1 - (1/(2 k) + 1/(2 (k-1)))/2. Two points are -1
+    and 1. With affine scaling they are moved from [-1, 1] to [0, 1].
+
+    Returns:
+        float32 [levels], ascending.
+    """
+    if levels == 2:
+        return uniform_points(2, scaling)
+    largest = 1 - (1 / (2 * levels) + 1 / (2 * (levels - 1))) / 2
+    quantile = statistics.NormalDist().inv_cdf
+
+    def half(count):
+        return np.array([quantile(p) for p in np.linspace(largest, 0.5, count + 1)[:-1]])
+
+    points = np.concatenate([-half((levels - 1) // 2), [0.0], half(levels // 2)[::-1]])
+    points /= quantile(largest)
+    return (points if scaling == "symmetric" else (points + 1) / 2).astype(np.float32)
+
+
+def quantile_points(
+    weights: tf.Tensor,
+    levels: int,
+    bucketing: Bucketing,
+    scaling: str = "affine",
+    clip: float | None = None,
+    channels_per_codebook: int | None = None,
+) -> np.ndarray:
+    """Points at the quantiles 0, 1/(levels-1), ..., 1 of the scaled weights.
+
+    Args:
+        weights: float32, shape `bucketing.shape`, finite.
+        levels: number of points, at least 2.
+        bucketing: where the buckets lie.
+        scaling: ``"affine"`` or ``"symmetric"``.
+        clip: as given to `codebook`, which scales the clipped weights.
+        channels_per_codebook: see `tfqd.ops.codebook`.
+
+    Returns:
+        float32 [levels] or [codebooks, levels], ascending; the first is the
+        smallest scaled weight and the last the largest (0 and 1 with affine
+        scaling and one codebook).
+    """
+    probabilities = np.linspace(0.0, 1.0, levels)
+    cut, buckets = _cut(weights, bucketing, scaling, clip)
+    scaled = _by_channel(scale_down(cut, buckets), bucketing)
+    points = [np.quantile(each, probabilities) for each in _groups(scaled, channels_per_codebook)]
+    return _stacked(points, channels_per_codebook)
+
+
+def kmeans_points(
+    weights: tf.Tensor,
+    levels: int,
+    bucketing: Bucketing,
+    scaling: str = "affine",
+    clip: float | None = None,
+    channels_per_codebook: int | None = None,
+    sensitivity: tf.Tensor | None = None,
+) -> np.ndarray:
+    """Points that make the squared error of the weights small: weighted k-means.
+
+    A scaled weight counts alpha^2, by which its squared error is larger in the
+    tensor, times its sensitivity.
+
+    Args:
+        sensitivity: what the squared error of each weight costs, not negative,
+            of the weights' shape; None where all cost the same.
+
+    The other arguments and the result are those of `quantile_points`.
+    """
+    cut, buckets = _cut(weights, bucketing, scaling, clip)
+    costs = tf.ones_like(cut) if sensitivity is None else to_buckets(sensitivity, bucketing)
+    scaled = _by_channel(scale_down(cut, buckets), bucketing)
+    costs = _by_channel(costs * buckets.scale**2, bucketing)
+    pairs = zip(*(_groups(each, channels_per_codebook) for each in (scaled, costs)), strict=True)
+    return _stacked([kmeans(*pair, levels) for pair in pairs], channels_per_codebook)
+
+
+def _cut(weights, bucketing: Bucketing, scaling: str, clip):
+    cut = to_buckets(clip_weights(weights, clip), bucketing)
+    return cut, bucket_range(cut, bucket_axis(bucketing), scaling)
+
+
+def _by_channel(cut: tf.Tensor, bucketing: Bucketing) -> np.ndarray:
+    """A cut tensor as [rows, row_length], without its padding."""
+    cut = tf.transpose(cut, [2, 0, 1]) if bucketing.channels_last else cut
+    return tf.reshape(cut, [bucketing.rows, -1])[:, : bucketing.row_length].numpy()
+
+
+def _groups(channels: np.ndarray, size: int | None) -> list[np.ndarray]:
+    """The values of each codebook: [N] each."""
+    size = len(channels) if size is None else size
+    return [channels[i : i + size].reshape(-1) for i in range(0, len(channels), size)]
+
+
+def _stacked(points: list[np.ndarray], channels_per_codebook: int | None) -> np.ndarray:
+    stacked = np.stack(points).astype(np.float32)
+    return stacked[0] if channels_per_codebook is None else stacked
