@@ -37,8 +37,10 @@ class CachedTeacher:
 
     Example:
 
-    >>> cached = tfqd.distillation.cache_teacher(teacher, data, directory, verbose=0)
-    >>> distiller = tfqd.Distiller(cached, student)
+    >>> import tensorflow as tf
+    >>> data = tf.data.Dataset.from_tensor_slices((tf.ones((32, 8)), tf.ones(32))).batch(8)
+    >>> cached = tfqd.distillation.cache_teacher(teacher, data, "teacher_cache", verbose=0)
+    >>> distiller = tfqd.Distiller(cached, quantized)
     >>> distiller.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
     >>> history = distiller.fit(cached.attach(data), verbose=0)
     """
