@@ -63,4 +63,5 @@ def load_keras_file(path: pathlib.Path):
 def _seeds(model: keras.Model) -> list[tuple[keras.Variable, np.ndarray]]:
     """The variables that are no weights, which inference draws nothing from."""
     weights = {id(variable) for variable in model.weights}
-    return [(v, v.numpy()) for v in model.variables if id(v) not in weights]
+    with tf.init_scope():  # the call may be under way of being traced
+        return [(v, v.numpy()) for v in model.variables if id(v) not in weights]
