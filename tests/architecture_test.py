@@ -31,7 +31,7 @@ RULES = {
     "version": rule(),
     "bucketing": rule(),
     "grid": rule(),
-    "spec": rule("bucketing"),
+    "spec": rule("bucketing grid"),
     "selection": rule("spec"),
     "presets": rule("selection spec"),
     "ops": rule("bucketing grid", "numpy tensorflow"),
