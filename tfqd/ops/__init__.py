@@ -24,3 +24,5 @@ from tfqd.ops.rounding import to_integers as to_integers
 from tfqd.ops.scaling import bucket_range as bucket_range
 from tfqd.ops.uniform import uniform as uniform
 from tfqd.ops.uniform import uniform_codes as uniform_codes
+from tfqd.ops.zeros import hold_zeros as hold_zeros
+from tfqd.ops.zeros import with_zero as with_zero

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from tfqd import ops
 from tfqd.bucketing import Bucketing
 from tfqd.spec import Spec, from_dict
 
@@ -122,6 +123,10 @@ class Quantizer(abc.ABC):
 
         Where scales and offsets follow the weights, these have to be right too.
         """
+
+    def _taken(self, inputs: tf.Tensor) -> tf.Tensor:
+        """The tensor as it is quantized in training, whose gradient is the tensor's."""
+        return ops.hold_zeros(inputs) if self.spec.preserve_zeros else inputs
 
     def bucketing(self, shape) -> Bucketing:
         """The buckets of a tensor of this shape."""

@@ -71,8 +71,7 @@ class CodebookQuantizer(Quantizer):
         return np.broadcast_to(points, spec.points_shape(bucketing))
 
     def __call__(self, inputs, training, weights: dict[str, Any], **kwargs) -> tf.Tensor:
-        if not self.trains_weights:
-            inputs = tf.stop_gradient(inputs)
+        inputs = self._taken(inputs) if self.trains_weights else tf.stop_gradient(inputs)
         bucketing = self.bucketing(inputs.shape)
         points = self._points(weights, bucketing)
         return ops.codebook(inputs, points, bucketing, training=training is True, **self._options)
@@ -93,10 +92,12 @@ class CodebookQuantizer(Quantizer):
         }
 
     def _points(self, weights, bucketing: Bucketing) -> tf.Tensor:
-        """The points, on their grid, with their gradient as the spec scales it."""
+        """The points, on their grid and with 0, with their gradient as the spec scales it."""
         spec, gradient_scale = self.spec, 1.0
         if spec.gradient_scale == "lsq":
             codebooks = np.prod(spec.points_shape(bucketing)[:-1])
             gradient_scale = (bucketing.size / codebooks * spec.levels) ** -0.5
         points = trained(weights["points"], spec.learning_rate_multiplier, gradient_scale)
-        return points if spec.grid is None else ops.to_integers(points, spec.steps)
+        if spec.grid is not None:
+            points = ops.to_integers(points, spec.steps)
+        return ops.with_zero(points) if spec.preserve_zeros else points

@@ -67,7 +67,7 @@ class LearnedStepQuantizer(Quantizer):
             weights["offset"].assign(kept(stored.offset, spec.learning_rate_multiplier))
 
     def __call__(self, inputs, training, weights: dict[str, Any], **kwargs) -> tf.Tensor:
-        bucketing = self.bucketing(inputs.shape)
+        inputs, bucketing = self._taken(inputs), self.bucketing(inputs.shape)
         return ops.learned_step(
             inputs, *self._trained(weights, bucketing), bucketing, self.spec.levels
         )

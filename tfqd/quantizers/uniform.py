@@ -36,6 +36,7 @@ class UniformQuantizer(Quantizer):
         return {"seed": seed}
 
     def __call__(self, inputs, training, weights: dict[str, Any], **kwargs) -> tf.Tensor:
+        inputs = self._taken(inputs)
         if "seed" not in weights or training is None or training is False:
             return self._quantize(inputs, None)
         seed = tf.convert_to_tensor(weights["seed"])

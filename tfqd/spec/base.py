@@ -27,6 +27,9 @@ class Spec:
         clip: None for the paper's straight-through gradient, the identity. A
             number c clips the weights to [-c, c] before they are quantized
             and passes no gradient to weights outside (Hubara et al. 2016).
+        preserve_zeros: whether weights that are zero, as after pruning, stay
+            zero, quantized and in training: 0 is on the grid or in the codebook,
+            and zeros get no gradient. Needs symmetric scaling.
 
     Numbers may be numpy's; they are kept as Python's.
 
@@ -39,6 +42,7 @@ class Spec:
     layout: str = "flat"
     scaling: str = "affine"
     clip: float | None = None
+    preserve_zeros: bool = False
 
     kind: ClassVar[str]
 
@@ -48,6 +52,24 @@ class Spec:
         check_layout(self.layout)
         check_choice("scaling", self.scaling, SCALINGS)
         object.__setattr__(self, "clip", _checked_clip(self.clip))
+        check_choice("preserve_zeros", self.preserve_zeros, (False, True))
+        self._check_zeros()
+
+    def _check_zeros(self) -> None:
+        if self.preserve_zeros and self.scaling != "symmetric":
+            raise ValueError(
+                "preserve_zeros=True needs scaling='symmetric', which maps 0 to 0; got "
+                f"{self.scaling!r}"
+            )
+        if self.preserve_zeros and not self.has_zero:
+            raise ValueError(
+                f"preserve_zeros=True needs a grid with 0 on it: at least 2 bits; got {self.bits}"
+            )
+
+    @property
+    def has_zero(self) -> bool:
+        """Whether 0 can be a level, with symmetric scaling."""
+        return self.bits > 1
 
     @property
     def levels(self) -> int:

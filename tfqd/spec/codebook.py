@@ -71,6 +71,10 @@ class Codebook(Spec):
         object.__setattr__(self, "learning_rate_multiplier", multiplier)
 
     @property
+    def has_zero(self) -> bool:
+        return True
+
+    @property
     def levels(self) -> int:
         return 2**self.bits if self.points is None else self.points
 
