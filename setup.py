@@ -28,7 +28,10 @@ EXTRAS = {
     "tfmot": ["tensorflow-model-optimization>=0.8.1", "tf-keras>=2.21"],
 }
 EXTRAS["all"] = sorted(requirement for extra in EXTRAS.values() for requirement in extra)
-EXTRAS["test"] = [*EXTRAS["demo"], *EXTRAS["tfmot"], "hypothesis", "pytest>=8", "setuptools>=68"]
+EXTRAS["test"] = [*EXTRAS["demo"], *EXTRAS["plots"], *EXTRAS["tfmot"]]
+EXTRAS["test"] += ["hypothesis", "pytest>=8", "setuptools>=68"]
+# The series of examples/series_gru.py; only its data files are used, so --no-deps will do.
+EXTRAS["examples"] = ["aeon"]
 # The formatter's style may change between minor versions.
 EXTRAS["lint"] = ["ruff>=0.17,<0.18"]
 EXTRAS["dev"] = [*EXTRAS["test"], *EXTRAS["lint"]]

@@ -47,6 +47,10 @@ RULES = {
     "callbacks": rule(
         "wrapping export compressed selection spec bucketing", "numpy tensorflow keras"
     ),
+    "allocation": rule(
+        "wrapping export compressed quantizers report presets selection spec bucketing",
+        "numpy tensorflow keras rich matplotlib",
+    ),
 }
 
 # The doors of the house: they may import every room, and no room imports them.
@@ -177,7 +181,7 @@ def test_import_leaves_the_users_keras_alone(first_import):
 
 def public_objects():
     """(name, object) of what users may call, and of the public parts of its classes."""
-    for module in (tfqd, tfqd.callbacks, tfqd.layers, tfqd.presets):
+    for module in (tfqd, tfqd.allocation, tfqd.callbacks, tfqd.layers, tfqd.presets):
         for name, value in vars(module).items():
             if name.startswith("_") or isinstance(value, types.ModuleType):
                 continue

@@ -6,10 +6,14 @@ Pascanu, Alistarh, ICLR 2018, arXiv 1802.05668).
 
 import importlib as _importlib
 
+from tfqd import allocation as allocation
 from tfqd import callbacks as callbacks
 from tfqd import export as export
 from tfqd import layers as layers
 from tfqd import presets as presets
+from tfqd.allocation import allocate_bits as allocate_bits
+from tfqd.allocation import allocate_points as allocate_points
+from tfqd.allocation import sensitive_points as sensitive_points
 from tfqd.archiving import load as load
 from tfqd.compressed import ArchiveError as ArchiveError
 from tfqd.compressed import CompressedModel as CompressedModel

@@ -54,9 +54,13 @@ class QuantizedVariable(abc.ABC):
         finer = uniform.bits > own.spec.bits
         self.active = quantizer_for(uniform, own.channel_axes) if finer else own
 
-    def initialize(self) -> None:
-        """Sets the quantizer's variables to what suits the variable as it is now."""
-        self.quantizer.initialize(self.value(), self.state)
+    def initialize(self, sensitivity: tf.Tensor | None = None) -> None:
+        """Sets the quantizer's variables to what suits the variable as it is now.
+
+        Args:
+            sensitivity: see `tfqd.quantizers.Quantizer.initialize`.
+        """
+        self.quantizer.initialize(self.value(), self.state, sensitivity)
 
     def quantize(self, training) -> tf.Tensor:
         """The variable's quantized value, float32."""

@@ -1,0 +1,133 @@
+"""Gradients over some batches, and points where errors cost least."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import tfqd
+from tfqd.allocation.sensitivity import mean_gradients, mean_squared_gradients
+from tfqd.wrapping.gradients import loss_function
+from tfqd.wrapping.quantized import find_quantized
+
+RANDOM = np.random.default_rng(0)
+X = RANDOM.normal(size=(24, 5)).astype("float32")
+Y = RANDOM.normal(size=(24, 3)).astype("float32")
+KERNEL = RANDOM.normal(size=(5, 3)).astype("float32")
+
+
+class Batches(keras.utils.PyDataset):
+    def __len__(self):
+        return 3
+
+    def __getitem__(self, index):
+        part = slice(8 * index, 8 * index + 8)
+        return X[part], Y[part]
+
+
+def linear(spec):
+    model = keras.Sequential([keras.Input((5,)), keras.layers.Dense(3, use_bias=False)])
+    model.set_weights([KERNEL])
+    return tfqd.quantize_model(model, spec)
+
+
+def by_hand(start, stop):
+    """Gradient of the mean squared error of some examples."""
+    x, y = X[start:stop].astype(float), Y[start:stop]
+    return 2 * x.T @ (x @ KERNEL - y) / y.size
+
+
+def found(mean, data, **arguments):
+    model = linear(tfqd.Uniform(bits=1))
+    options = {"batches": 3, "batch_size": 8, **arguments}
+    loss = loss_function(model, "mse")
+    (gradient,) = mean(model, find_quantized(model), data, loss, **options)
+    return gradient.numpy()
+
+
+DATA = {
+    "arrays": (X, Y),
+    "weighted": (X, Y, np.ones(24, "float32")),
+    "dataset": tf.data.Dataset.from_tensor_slices((X, Y)).batch(8).repeat(),
+    "list": [(X[i : i + 8], Y[i : i + 8]) for i in (0, 8, 16)],
+    "py_dataset": Batches(),
+}
+
+
+@pytest.mark.parametrize("data", DATA)
+def test_gradients_are_those_of_the_float_weights(data):
+    gradients = np.stack([by_hand(start, start + 8) for start in (0, 8, 16)])
+    np.testing.assert_allclose(found(mean_gradients, DATA[data]), gradients.mean(0), rtol=1e-4)
+    np.testing.assert_allclose(
+        found(mean_squared_gradients, DATA[data]), (gradients**2).mean(0), rtol=1e-4
+    )
+
+
+def test_sample_weights_count():
+    weights = np.zeros(24, "float32")
+    weights[:2] = 4
+    expected = by_hand(0, 2)  # 2 of 8 examples, 4 times each
+    np.testing.assert_allclose(
+        found(mean_gradients, (X, Y, weights), batches=1), expected, rtol=1e-4
+    )
+
+
+def test_only_so_many_batches_are_used():
+    np.testing.assert_allclose(
+        found(mean_gradients, DATA["list"], batches=1), by_hand(0, 8), rtol=1e-4
+    )
+
+
+def test_the_model_is_as_it_was_afterwards():
+    model = linear(tfqd.Codebook(bits=2))
+    before = model(X).numpy()
+    (entry,) = model.quantized_variables
+    mean_gradients(model, [entry], (X, Y), loss_function(model, "mse"), 1, 8)
+    assert entry.bits == 2
+    np.testing.assert_array_equal(model(X), before)
+
+
+def test_the_compiled_loss_is_used_when_none_is_given():
+    model = linear(tfqd.Uniform(bits=1))
+    with pytest.raises(ValueError, match=r"give a loss, or compile model 'sequential.*' with one"):
+        loss_function(model)
+    model.compile("sgd", "mae")
+    np.testing.assert_allclose(loss_function(model)(Y, X[:, :3]), np.abs(Y - X[:, :3]).mean())
+
+
+def test_sensitive_points_lower_the_error_that_costs():
+    spec = tfqd.Codebook(bits=2, bucket_size=None, init="kmeans")
+    plain, sensitive = linear(spec), linear(spec)
+    tfqd.sensitive_points(sensitive, (X, Y), loss="mse", batches=3, batch_size=8)
+    (entry,) = sensitive.quantized_variables
+    loss = loss_function(sensitive, "mse")
+    (cost,) = mean_squared_gradients(sensitive, [entry], (X, Y), loss, 3, 8)
+
+    def error(model):
+        (tensor,) = tfqd.compress(model).quantized.values()
+        return float(np.sum(cost * (tensor.dequantize() - KERNEL) ** 2))
+
+    assert error(sensitive) < error(plain)
+
+
+def test_sensitive_points_leaves_other_methods_as_they_start():
+    model = linear(tfqd.LearnedStep(bits=2))
+    before = model(X).numpy()
+    tfqd.sensitive_points(model, (X, Y), loss="mse")
+    np.testing.assert_array_equal(model(X), before)
+
+
+def test_bad_data_is_refused():
+    quantized = linear(tfqd.Codebook(bits=2))
+    with pytest.raises(TypeError, match=r"data must be a tuple of inputs and targets.*got float"):
+        tfqd.sensitive_points(quantized, 1.0, loss="mse")
+    with pytest.raises(TypeError, match="a batch must be a tuple of inputs, targets and perhaps"):
+        tfqd.sensitive_points(quantized, [X], loss="mse")
+    with pytest.raises(ValueError, match="data holds no batch"):
+        tfqd.sensitive_points(quantized, [], loss="mse")
+    with pytest.raises(ValueError, match="batches must be a positive integer; got 0"):
+        tfqd.sensitive_points(quantized, (X, Y), loss="mse", batches=0)
+    with pytest.raises(ValueError, match=r"gradient to sequential.*/kernel is NaN or infinite"):
+        tfqd.sensitive_points(quantized, (X * np.nan, Y), loss="mse")
+    with pytest.raises(ValueError, match=r"is not quantized; see tfqd\.quantize_model"):
+        tfqd.sensitive_points(tfqd.strip_quantization(quantized), (X, Y), loss="mse")

@@ -1,0 +1,163 @@
+"""Bits where they matter, for a budget of bytes on disk or of bits on average."""
+
+from collections.abc import Sequence
+
+from tfqd.allocation.allocation import Allocation
+from tfqd.allocation.budget import parse_bytes
+from tfqd.allocation.choices import Choice, finer, variants
+from tfqd.allocation.menu import Menu
+from tfqd.allocation.sensitivity import mean_squared_gradients
+from tfqd.bucketing import checked_bucket_size, is_integer
+from tfqd.export.archive_file import archive_size
+from tfqd.selection import Selection
+from tfqd.spec import Uniform
+from tfqd.wrapping import compress, quantize_model
+from tfqd.wrapping.gradients import loss_function
+from tfqd.wrapping.quantized import find_quantized
+
+# The hashes in an archive's manifest differ from model to model, and so does the
+# number of bytes that DEFLATE makes of them.
+_SLACK = 32
+_ROUNDS = 20
+
+
+def allocate_bits(
+    model,
+    data,
+    *,
+    budget: int | str | None = None,
+    average_bits: float | None = None,
+    spec: Selection | None = None,
+    loss=None,
+    bits: Sequence[int] = range(1, 9),
+    bucket_sizes: Sequence[int] | None = None,
+    batches: int = 16,
+    batch_size: int = 32,
+) -> Allocation:
+    """Bits for each tensor such that the loss rises least within a budget.
+
+    Every tensor is quantized in each of its ways and encoded as the archive
+    does, which gives bytes; the rise of the loss is expected to be half the sum
+    of the mean squared gradients times the squared errors (the diagonal of the
+    empirical Fisher information for the Hessian). One way a tensor is then
+    chosen, by dynamic programming, so that the whole archive, as `tfqd.save`
+    writes it, keeps to the budget.
+
+    The budget holds for the model right after `tfqd.quantize_model`. Training
+    changes how often each code occurs, and so the bytes, by some percent. A
+    budget is used up to a percent or two; in a model of few tensors not so with
+    a spec whose buckets are whole tensors or channels, which leaves only bits.
+
+    Args:
+        model: a built float model of Keras 3 or tf_keras; it is not changed.
+        data: a tuple of inputs, targets and perhaps sample weights; or a
+            ``tf.data.Dataset``, PyDataset or other iterable of such tuples.
+        budget: bytes of the archive: a number, or a text such as ``"120 kB"``.
+        average_bits: or bits per weight, on average over the quantized weights;
+            then only `bits` differ between tensors.
+        spec: the method, a spec or a mapping as for `tfqd.quantize_model`; its
+            bits do not count. None for `tfqd.Uniform` with buckets of 256.
+        loss: a Keras loss or its name; None for the one that the model was
+            compiled with.
+        bits: which bits a tensor may get.
+        bucket_sizes: which bucket sizes a tensor may get. None for a quarter to
+            four times the spec's own, and then finer ones to use a budget up;
+            of a spec without a bucket size only bits vary, and the number of
+            points of codebooks.
+        batches: number of batches to use for the gradients.
+        batch_size: of arrays; other data has its batches.
+
+    Returns:
+        A mapping for `tfqd.quantize_model`, with the `size` of the archive.
+
+    Raises:
+        TypeError: when `data` is nothing of this, or as `tfqd.quantize_model`.
+        ValueError: as `tfqd.quantize_model`; when not exactly one of `budget`
+            and `average_bits` is given, or no choice keeps to it; when there is
+            no loss or no batch, or a gradient is NaN or infinite.
+
+    Example:
+
+    >>> import tensorflow as tf
+    >>> data = tf.random.stateless_normal((64, 8), (1, 2)), tf.ones((64, 4))
+    >>> allocation = tfqd.allocate_bits(model, data, average_bits=3, loss="mse")
+    >>> allocation.average_bits <= 3
+    True
+    >>> quantized = tfqd.quantize_model(model, allocation)
+    """
+    bits, bucket_sizes = _checked_bits(bits), _checked_sizes(bucket_sizes)
+    if (budget is None) == (average_bits is None):
+        raise ValueError(
+            f"give either budget or average_bits; got budget={budget!r}, "
+            f"average_bits={average_bits!r}"
+        )
+    capacity = parse_bytes(budget) if average_bits is None else _checked_average(average_bits)
+    copy = quantize_model(model, Uniform() if spec is None else spec)
+    entries = find_quantized(copy)
+    costs = mean_squared_gradients(
+        copy, entries, data, loss_function(model, loss), batches, batch_size
+    )
+    menu = Menu(entries, costs)
+    if average_bits is not None:
+        menu.add(
+            lambda weights, template: variants(template, weights, bits, [template.bucket_size])
+        )
+        return Allocation(menu.shares(menu.choose_bits(int(capacity * menu.weights))))
+    menu.add(lambda weights, template: variants(template, weights, bits, bucket_sizes))
+    chosen, size = _within(menu, model, capacity)
+    if bucket_sizes is None:
+        best = iter(chosen)
+        menu.add(lambda weights, _: finer(next(best).spec, weights))
+        chosen, size = _within(menu, model, capacity)
+    return Allocation(menu.shares(chosen), size)
+
+
+def _within(menu: Menu, model, budget: int) -> tuple[list[Choice], int]:
+    """The best choices whose whole archive keeps to the budget, and its bytes."""
+
+    def bytes_of(chosen):
+        return archive_size(compress(quantize_model(model, Allocation(menu.shares(chosen)))))
+
+    def payload(chosen):
+        return sum(choice.size for choice in chosen)
+
+    smallest = menu.smallest()
+    size = bytes_of(smallest)
+    if size > budget:
+        raise ValueError(
+            f"the smallest archive that these choices give takes {size} bytes, more than the "
+            f"budget of {budget}"
+        )
+    # What is not payload differs a little from choice to choice.
+    around = size - payload(smallest) + _SLACK
+    for _ in range(_ROUNDS):
+        if payload(smallest) > budget - around:
+            return smallest, size
+        chosen = menu.choose_bytes(budget - around)
+        found = bytes_of(chosen)
+        if found + _SLACK <= budget:
+            return chosen, found
+        around += found + _SLACK - budget
+    return smallest, size
+
+
+def _checked_bits(bits) -> list[int]:
+    found = sorted({int(b) if is_integer(b) else 0 for b in bits})
+    if not found or not all(1 <= b <= 8 for b in found):
+        raise ValueError(f"bits must be integers from 1 to 8; got {bits!r}")
+    return found
+
+
+def _checked_sizes(sizes) -> list[int | None] | None:
+    if sizes is None:
+        return None
+    found = [checked_bucket_size(size) for size in sizes]
+    if not found:
+        raise ValueError("bucket_sizes must not be empty")
+    return found
+
+
+def _checked_average(bits) -> float:
+    if isinstance(bits, bool) or not isinstance(bits, int | float) or not 1 <= bits <= 8:
+        raise ValueError(f"average_bits must be a number from 1 to 8; got {bits!r}")
+    return float(bits)

@@ -1,0 +1,36 @@
+"""Sizes as people write them."""
+
+import re
+
+from tfqd.bucketing import is_integer
+
+_UNITS = {"B": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9}
+_UNITS |= {"KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
+
+
+def parse_bytes(size: int | str) -> int:
+    """A number of bytes, given as one or as a text with a unit.
+
+    Args:
+        size: a positive integer, or a number and one of B, kB, MB, GB (powers
+            of 1000) and KiB, MiB, GiB (of 1024).
+
+    Raises:
+        ValueError: for anything else.
+
+    Example:
+
+    >>> parse_bytes("120 kB"), parse_bytes("1.5MiB"), parse_bytes(4096)
+    (120000, 1572864, 4096)
+    """
+    if is_integer(size) and size > 0:
+        return int(size)
+    match = (
+        re.fullmatch(r"(\d+(?:\.\d*)?)\s*(\w+)", size.strip()) if isinstance(size, str) else None
+    )
+    if match is None or match[2] not in _UNITS or not float(match[1]):
+        raise ValueError(
+            "a size must be a positive number of bytes, or a text such as '120 kB' with one of "
+            f"{', '.join(_UNITS)}; got {size!r}"
+        )
+    return int(float(match[1]) * _UNITS[match[2]])

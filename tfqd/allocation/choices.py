@@ -1,0 +1,137 @@
+"""The ways to quantize one tensor: what each takes in the archive, and what it costs."""
+
+import dataclasses
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tfqd.compressed import QuantizedTensor
+from tfqd.compressed.records import encode_quantized
+from tfqd.quantizers import quantizer_for
+from tfqd.spec import Codebook, Spec
+
+_STEPS = 6
+
+
+class Choice(NamedTuple):
+    """A spec for a tensor.
+
+    spec: how it is quantized.
+    size: bytes of its codes, scales, offsets and points in the archive.
+    cost: how much the loss is expected to rise.
+    """
+
+    spec: Spec
+    size: int
+    cost: float
+
+
+class Weights(NamedTuple):
+    """A tensor that bits are to be found for.
+
+    value: float32.
+    channel_axes: the axes that index its output channel.
+    sensitivity: mean squared gradient of each weight.
+    """
+
+    value: tf.Tensor
+    channel_axes: tuple[int, ...]
+    sensitivity: tf.Tensor
+
+    @property
+    def size(self) -> int:
+        """Number of weights."""
+        return self.value.shape.num_elements()
+
+
+def measure(weights: Weights, spec: Spec) -> Choice:
+    """Quantizes the weights, without training, and encodes them as the archive does.
+
+    The cost is the diagonal second-order one, 1/2 sum of sensitivity times
+    squared error.
+    """
+    quantizer = quantizer_for(spec, weights.channel_axes)
+    shape = tuple(weights.value.shape)
+    state = quantizer.build(shape, "weights", keras.layers.Layer(), lambda: weights.value)
+    encoding = quantizer.encode(weights.value, state)
+    tensor = QuantizedTensor(
+        encoding.codes,
+        spec.bits,
+        spec.levels,
+        quantizer.bucketing(shape),
+        *encoding[1:],
+        spec.to_dict(),
+    )
+    _, data = encode_quantized("", tensor, "float32")
+    error = np.square(tensor.dequantize() - weights.value.numpy(), dtype=np.float64)
+    return Choice(spec, len(data), float(0.5 * np.sum(weights.sensitivity.numpy() * error)))
+
+
+def variants(
+    template: Spec,
+    weights: Weights,
+    bits: Sequence[int],
+    bucket_sizes: Sequence[int | None] | None,
+) -> list[Spec]:
+    """The template with other bits and bucket sizes; of buckets that are equal, one.
+
+    Args:
+        template: everything else.
+        weights: the tensor.
+        bits: which bits.
+        bucket_sizes: which bucket sizes; None for the template's own, twice and
+            four times it, a half and a quarter.
+    """
+    sizes = _around(template.bucket_size, (4, 2, 1, 1 / 2, 1 / 4))
+    if bucket_sizes is not None:
+        sizes = list(bucket_sizes)
+    template = dataclasses.replace(template, points=None) if _has_points(template) else template
+    specs = [
+        dataclasses.replace(template, bits=b, bucket_size=size) for b in bits for size in sizes
+    ]
+    return _different(specs, weights)
+
+
+def finer(spec: Spec, weights: Weights) -> list[Spec]:
+    """Variants in small steps about a spec, for what a budget leaves.
+
+    Bucket sizes from a half to twice its own; where it has none and is a
+    codebook, numbers of points up to twice its own.
+    """
+    if spec.bucket_size is not None:
+        factors = [2 ** (i / _STEPS) for i in range(-_STEPS, _STEPS + 1)]
+        sizes = _around(spec.bucket_size, factors)
+        specs = [dataclasses.replace(spec, bucket_size=size) for size in sizes]
+        return _different(specs, weights)
+    if isinstance(spec, Codebook):
+        counts = {round(spec.levels * 2 ** (i / _STEPS)) for i in range(-_STEPS, _STEPS + 1)}
+        return [with_points(spec, count) for count in sorted(counts) if 2 <= count <= 256]
+    return [spec]
+
+
+def with_points(spec: Codebook, count: int) -> Codebook:
+    """The codebook with another number of points, and as many bits as that needs."""
+    bits = (count - 1).bit_length()
+    return dataclasses.replace(spec, bits=bits, points=None if count == 2**bits else count)
+
+
+def _has_points(spec: Spec) -> bool:
+    return isinstance(spec, Codebook) and spec.points is not None
+
+
+def _around(bucket_size: int | None, factors: Sequence[float]) -> list[int | None]:
+    if bucket_size is None:
+        return [None]
+    return sorted({max(1, round(bucket_size * factor)) for factor in factors}, reverse=True)
+
+
+def _different(specs: Sequence[Spec], weights: Weights) -> list[Spec]:
+    """Without those whose buckets are those of one before, as in a short tensor."""
+    found: dict[tuple[int, int], Spec] = {}
+    for spec in specs:
+        bucketing = spec.bucketing(weights.value.shape, weights.channel_axes)
+        found.setdefault((spec.bits, bucketing.length), spec)
+    return list(found.values())

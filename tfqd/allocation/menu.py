@@ -1,0 +1,99 @@
+"""What may be chosen for each tensor of a model, and choosing."""
+
+from collections.abc import Callable, Iterator, Sequence
+
+import tensorflow as tf
+
+from tfqd.allocation.allocation import Share
+from tfqd.allocation.choices import Choice, Weights, measure
+from tfqd.allocation.knapsack import Option, choose
+from tfqd.spec import Spec
+from tfqd.wrapping.quantized import QuantizedVariable
+
+
+class Item:
+    """The variables of one path, which patterns cannot tell apart, and their choices.
+
+    template: the spec that the user gave for them.
+    choices: what was measured.
+    """
+
+    def __init__(self, path: str, template: Spec):
+        self.path = path
+        self.template = template
+        self.parts: list[Weights] = []
+        self.choices: dict[Spec, Choice] = {}
+
+    @property
+    def size(self) -> int:
+        """Number of weights."""
+        return sum(part.size for part in self.parts)
+
+    def add(self, spec: Spec) -> None:
+        """Measures one more choice."""
+        if spec not in self.choices:
+            measured = [measure(part, spec) for part in self.parts]
+            size, cost = sum(each.size for each in measured), sum(each.cost for each in measured)
+            self.choices[spec] = Choice(spec, size, cost)
+
+
+class Menu:
+    """The choices for all quantized variables of a model.
+
+    Args:
+        entries: the variables, quantized by the specs that the user gave.
+        costs: mean squared gradient of each weight of theirs.
+    """
+
+    def __init__(self, entries: Sequence[QuantizedVariable], costs: Sequence[tf.Tensor]):
+        items: dict[str, Item] = {}
+        for entry, cost in zip(entries, costs, strict=True):
+            item = items.setdefault(entry.path, Item(entry.path, entry.quantizer.spec))
+            item.parts.append(Weights(entry.value(), entry.quantizer.channel_axes, cost))
+        self._items = list(items.values())
+
+    def __iter__(self) -> Iterator[Item]:
+        return iter(self._items)
+
+    @property
+    def weights(self) -> int:
+        """Number of all weights."""
+        return sum(item.size for item in self)
+
+    def add(self, specs_of: Callable[[Weights, Spec], Sequence[Spec]]) -> None:
+        """Measures further choices, given each item's largest tensor and template."""
+        for item in self:
+            for spec in specs_of(max(item.parts, key=lambda part: part.size), item.template):
+                item.add(spec)
+
+    def choose_bytes(self, capacity: int) -> list[Choice]:
+        """The choices of smallest cost that take no more bytes than `capacity`.
+
+        Raises:
+            ValueError: when even the smallest take more.
+        """
+        return self._choose(capacity, lambda item, choice: choice.size)
+
+    def choose_bits(self, capacity: int) -> list[Choice]:
+        """The same for `capacity` bits of all codes, not entropy-coded."""
+        return self._choose(capacity, lambda item, choice: choice.spec.bits * item.size)
+
+    def smallest(self) -> list[Choice]:
+        """The choices of fewest bytes."""
+        return [min(item.choices.values(), key=lambda choice: choice.size) for item in self]
+
+    def shares(self, chosen: Sequence[Choice]) -> list[Share]:
+        """What each item is given."""
+        return [
+            Share(item.path, item.size, choice.spec, choice.size)
+            for item, choice in zip(self, chosen, strict=True)
+        ]
+
+    def _choose(self, capacity: int, size_of: Callable[[Item, Choice], int]) -> list[Choice]:
+        choices = [list(item.choices.values()) for item in self]
+        options = [
+            [Option(size_of(item, choice), choice.cost) for choice in its]
+            for item, its in zip(self, choices, strict=True)
+        ]
+        places = choose(options, capacity)
+        return [its[place] for its, place in zip(choices, places, strict=True)]

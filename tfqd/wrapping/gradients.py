@@ -1,0 +1,95 @@
+"""Gradients of a loss to the quantized variables' float values, in any Keras version."""
+
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
+
+import keras
+import tensorflow as tf
+
+from tfqd.wrapping.keras3 import training as keras3_training
+from tfqd.wrapping.quantized import QuantizedVariable
+from tfqd.wrapping.versions import is_tf_keras
+
+Loss = Callable[..., tf.Tensor]
+
+
+def loss_function(model, loss=None) -> Loss:
+    """The function of targets, outputs and sample weights that is a scalar loss.
+
+    Args:
+        model: of Keras 3 or tf_keras; the loss that it was compiled with counts
+            when `loss` is None.
+        loss: None, or what ``keras.losses.get`` knows.
+
+    Raises:
+        ValueError: when `loss` is None and the model was not compiled with one,
+            or Keras does not know it.
+    """
+    if loss is None:
+        training = _training(model)
+        if not training.has_loss(model):
+            raise ValueError(
+                f"give a loss, or compile model {model.name!r} with one: how much a weight "
+                "matters is how much the loss changes with it"
+            )
+        return lambda y, y_pred, weight=None: training.supervised_loss(model, y, y_pred, weight)
+    known = keras.losses.get(loss)
+    if isinstance(known, keras.losses.Loss):
+        return known
+
+    def mean(y, y_pred, weight=None):
+        values = known(y, y_pred)
+        return tf.reduce_mean(values if weight is None else values * weight)
+
+    return mean
+
+
+def gradient_function(
+    model, entries: Sequence[QuantizedVariable], loss: Loss
+) -> Callable[..., list[tf.Tensor]]:
+    """A function of a batch: the loss's gradients to the entries' variables.
+
+    The model is run in inference, with quantized values or, inside
+    `float_values`, with the float ones.
+
+    Args:
+        model: a quantized model of Keras 3 or tf_keras.
+        entries: quantized variables of its.
+        loss: from `loss_function`.
+
+    Returns:
+        A compiled function of inputs, targets and sample weights (or None).
+    """
+    watched = _training(model).values([entry.variable for entry in entries])
+
+    @tf.function(reduce_retracing=True, autograph=False)
+    def gradients(x, y, weight=None):
+        with tf.GradientTape(watch_accessed_variables=False) as tape:
+            tape.watch(watched)
+            value = loss(y, model(x, training=False), weight)
+        found = tape.gradient(value, watched, unconnected_gradients="zero")
+        return [tf.cast(tf.convert_to_tensor(gradient), tf.float32) for gradient in found]
+
+    return gradients
+
+
+@contextlib.contextmanager
+def float_values(entries: Sequence[QuantizedVariable]) -> Iterator[None]:
+    """Inside, functions that are traced compute with the entries' float values."""
+    before = [entry.active for entry in entries]
+    for entry in entries:
+        entry.set_bits(None)
+    try:
+        yield
+    finally:
+        for entry, active in zip(entries, before, strict=True):
+            entry.active = active
+
+
+def _training(model):
+    """What the model's Keras version has for training."""
+    if not is_tf_keras(model):
+        return keras3_training
+    from tfqd.wrapping.tf_keras import training
+
+    return training
