@@ -15,11 +15,8 @@ def halved(x):
 def words():
     x = tf_keras.Input((6,), dtype="int32")
     y = layers.Embedding(10, 4, mask_zero=True)(x)
-    y = layers.LSTM(4, return_sequences=True)(y)
-    y = layers.GRU(4, return_sequences=True)(y)
-    cells = [layers.LSTMCell(3), layers.GRUCell(3)]
-    y = layers.RNN(layers.StackedRNNCells(cells), return_sequences=True)(y)
-    return tf_keras.Model(x, layers.Dense(1)(layers.SimpleRNN(4)(y)))
+    y = layers.GRU(4)(layers.LSTM(4, return_sequences=True)(y))
+    return tf_keras.Model(x, layers.Dense(1)(y))
 
 
 def series():
@@ -30,7 +27,7 @@ def series():
             layers.Conv1D(4, 3, padding="same"),
             layers.BatchNormalization(),
             layers.ELU(),
-            layers.Bidirectional(layers.LSTM(3, return_sequences=True)),
+            layers.Bidirectional(layers.SimpleRNN(3, return_sequences=True)),
             layers.LayerNormalization(),
             layers.EinsumDense("abc,cd->abd", (None, 5), bias_axes="d"),
             layers.LeakyReLU(),

@@ -7,7 +7,7 @@ from tfqd.compressed import CompressedModel, QuantizedTensor
 from tfqd.wrapping.quantized import find_quantized
 from tfqd.wrapping.tensors import quantized_tensor
 from tfqd.wrapping.tf_keras.candidates import check_finite, owned_variables
-from tfqd.wrapping.tf_keras.stripping import plain_copy
+from tfqd.wrapping.tf_keras.stripping import not_quantized, plain_copy
 from tfqd.wrapping.tf_keras.variable import QuantizedVariable
 from tfqd.wrapping.variables import unique_names
 
@@ -16,9 +16,7 @@ def compress(model: tf_keras.Model) -> CompressedModel:
     """See `tfqd.compress`."""
     entries = find_quantized(model)
     if not entries:
-        raise ValueError(
-            f"model {model.name!r} is not quantized; tfqd.quantize_model(model, spec) quantizes it"
-        )
+        raise not_quantized(model)
     return _read(plain_copy(model), {id(entry.variable): entry for entry in entries})
 
 

@@ -5,11 +5,14 @@ import tf_keras
 from tf_keras.src.engine.functional import Functional
 
 from tfqd.wrapping.quantized import find_quantized
+from tfqd.wrapping.tf_keras.candidates import layers_of
 from tfqd.wrapping.tf_keras.cloning import Copy
 from tfqd.wrapping.tf_keras.config import QuantizeConfig
 from tfqd.wrapping.tf_keras.model import QuantizedFunctional, QuantizedSequential
+from tfqd.wrapping.tf_keras.toolkit import tfmot
 from tfqd.wrapping.tf_keras.wrapper import QuantizeWrapper
 
+_TFMOTS_WRAPPER = tfmot.quantization.keras.QuantizeWrapper
 _PLAIN = {QuantizedFunctional: Functional, QuantizedSequential: tf_keras.Sequential}
 
 
@@ -17,13 +20,26 @@ def strip_quantization(model: tf_keras.Model) -> tf_keras.Model:
     """See `tfqd.strip_quantization`."""
     quantized = {id(entry.variable): entry for entry in find_quantized(model)}
     if not quantized:
-        raise ValueError(f"model {model.name!r} is not quantized; there is nothing to strip")
+        raise not_quantized(model)
     plain = plain_copy(model)
     for variable in plain.model.weights:
         entry = quantized.get(id(plain.origin(variable)))
         if entry is not None:
             variable.assign(tf.cast(entry.quantize(False), variable.dtype))
     return plain.model
+
+
+def not_quantized(model: tf_keras.Model) -> ValueError:
+    """The error of a call that needs a quantized model."""
+    theirs = [layer for layer in layers_of(model) if isinstance(layer, _TFMOTS_WRAPPER)]
+    if theirs:
+        reason = (
+            f"its layer {theirs[0].name!r} is in tfmot's own wrapper; give quantize_apply the "
+            "scheme tfqd.tfmot.QuantizeScheme(), and layers a tfqd.tfmot.QuantizeConfig"
+        )
+    else:
+        reason = "tfqd.quantize_model(model, spec) quantizes it"
+    return ValueError(f"model {model.name!r} is not quantized by tfqd; {reason}")
 
 
 def plain_copy(model: tf_keras.Model) -> Copy:

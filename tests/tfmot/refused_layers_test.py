@@ -1,0 +1,108 @@
+"""What tfmot's default scheme refuses: it trains, is saved, loaded elsewhere and exported."""
+
+import os
+import pathlib
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import tf_keras
+from tf_keras_models import MODELS, learnable_data
+
+import tfqd
+from tfqd.wrapping.tf_keras.toolkit import tfmot
+
+TESTS = pathlib.Path(__file__).parent
+SPECS = {
+    "words": tfqd.Codebook(bits=2, bucket_size=32),
+    "series": tfqd.presets.paper(4, codebook=True),
+    "attention": tfqd.Codebook(bits=3),
+    "volumes": tfqd.presets.deployable(4),
+    "images": tfqd.Uniform(bits=4, rounding="stochastic"),
+}
+FORMATS = [
+    *((name, kind) for name in MODELS for kind in ("keras", "h5", "weights", "served")),
+    # Slow to write and read: not for all.
+    *((name, "saved_model") for name in ("words", "attention", "images")),
+]
+REFUSED = [
+    *("Bidirectional", "Conv1D", "Conv3D", "ConvLSTM2D", "ELU", "EinsumDense", "Embedding", "GRU"),
+    *("LSTM", "Lambda", "LayerNormalization", "MultiHeadAttention", "Multiply", "Rescaling"),
+    *("Sequential", "TFOpLambda", "TimeDistributed"),
+]
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """The folder with everything saved and loaded elsewhere; losses and models by name."""
+    folder = tmp_path_factory.mktemp("saved")
+    losses, models = {}, {}
+    for name, build in MODELS.items():
+        tf_keras.utils.set_random_seed(5)
+        model = tfqd.quantize_model(build(), SPECS[name])
+        x, y = learnable_data(model)
+        model.compile(tf_keras.optimizers.Adam(0.02), "mse")
+        losses[name] = model.fit(x, y, epochs=3, verbose=0).history["loss"]
+        save_all(model, folder / name)
+        np.savez(folder / f"{name}.npz", x=x, y=y, outputs=model(x))
+        model.fit(x, y, shuffle=False, verbose=0)
+        models[name] = model
+    environment = {k: v for k, v in os.environ.items() if k != "TF_USE_LEGACY_KERAS"}
+    environment["PYTHONPATH"] = str(TESTS.parents[1])
+    command = [sys.executable, TESTS / "load_in_fresh_process.py", folder]
+    subprocess.run(command, env=environment, check=True)
+    return folder, losses, models
+
+
+def save_all(model, stem):
+    model.save(f"{stem}.keras")
+    model.save(f"{stem}.h5")
+    if (stem.name, "saved_model") in FORMATS:
+        model.save(f"{stem}_saved_model", save_format="tf")
+    model.save_weights(f"{stem}.weights.h5")
+    tfqd.export.saved_model(model, f"{stem}_served")
+
+
+def test_tfmots_default_scheme_refuses_these_layers():
+    registry = tfmot.quantization.keras.default_8bit.Default8BitQuantizeRegistry()
+    used = [layer for build in MODELS.values() for layer in build().layers]
+    refused = {type(layer).__name__ for layer in used if not registry.supports(layer)}
+    assert set(REFUSED) <= refused
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_loss_falls_and_everything_that_is_quantized_moves(trained, name):
+    _, losses, models = trained
+    assert losses[name][-1] < losses[name][0]
+    tf_keras.utils.set_random_seed(5)
+    before = {
+        each.path: each
+        for each in tfqd.quantize_model(MODELS[name](), SPECS[name]).quantized_variables
+    }
+    after = models[name].quantized_variables
+    assert len(after) == len(before) > 0
+    for entry in after:
+        old = before[entry.path]
+        assert np.any(entry.value() != old.value())
+        for role, variable in entry.state.items():
+            assert np.any(variable.numpy() != old.state[role].numpy())
+
+
+@pytest.mark.parametrize(("name", "kind"), FORMATS)
+def test_it_answers_the_same_in_a_fresh_process(trained, name, kind):
+    folder, _, _ = trained
+    expected = np.load(folder / f"{name}.npz")["outputs"]
+    loaded = np.load(folder / f"{name}_loaded.npz")[kind]
+    if kind == "served":
+        np.testing.assert_allclose(loaded, expected, rtol=1e-5, atol=1e-6)
+    else:
+        np.testing.assert_array_equal(loaded, expected)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_it_trains_on_there_as_here(trained, name):
+    folder, _, models = trained
+    loaded = np.load(folder / f"{name}_loaded.npz")
+    for i, weight in enumerate(models[name].get_weights()):
+        np.testing.assert_allclose(loaded[f"weight_{i}"], weight, rtol=1e-5, atol=1e-6)
