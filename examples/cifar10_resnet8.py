@@ -9,7 +9,13 @@ epochs, with its float self as the teacher. The runs:
 * control: the same without the teacher, on labels alone;
 * uniform: distilled on the paper's grid, buckets of 256 weights, bits lowered step
   by step (`tfqd.callbacks.BitSchedule`);
-* post_training: quantized once to the paper's grid, not trained;
+* points: the paper's second method, differentiable quantization: points that start
+  at quantiles are trained, weights are not;
+* codebook: points and weights are trained together;
+* budget: as distilled, with bits allotted to the kernels by `tfqd.allocate_bits`
+  within the bytes that equal bits take;
+* post_training, post_training_points, post_training_budget: quantized once, to the
+  paper's grid, to points at quantiles, to the grid with bits allotted; not trained;
 * float_control: the float model trained on for as many epochs with the teacher,
   the honest upper line.
 
@@ -18,16 +24,18 @@ weights; every model's size is that of its `.tfqd` file. DATA holds ``cifar10/tr
 ``models/resnet8_cifar10.h5``, or Python's ``cifar-10-batches-py`` and the model.
 Without --data_dir the program runs on scikit-learn's digits, to try it out.
 
-A run that is interrupted goes on from its last whole epoch; one that is in the
-results is not repeated. `--validate` holds out 5,000 training images and
+The teacher's answers to the images as they were moved are kept in OUTPUT, for the
+runs that see the same. A run that is interrupted goes on from its last whole epoch;
+one that is in the results is not repeated; several processes may share the results,
+each with --runs of its own. `--validate` holds out 5,000 training images and
 measures on them instead of the test images: to choose settings by.
 """
 
-import dataclasses
 import json
 import os
 import pathlib
 import sys
+import tempfile
 import time
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -36,13 +44,16 @@ import keras
 import numpy as np
 from absl import app, flags
 from resnet8_data import BATCH, Images, batches, held_out, load
+from resnet8_runs import RUNS, Run
 from rich.console import Console
 from rich.table import Table
 
 import tfqd
 from tfqd.callbacks import BitSchedule, reestimate_batch_norm
+from tfqd.distillation import LogitsDistillation, cache_teacher
 
 NORM_BATCHES = 100
+ALLOCATION_IMAGES = 512
 
 _DATA = flags.DEFINE_string("data_dir", None, "folder with CIFAR-10 and the trained ResNet-8")
 _OUTPUT = flags.DEFINE_string("output", "cifar10_resnet8", "folder for checkpoints and models")
@@ -51,52 +62,6 @@ _RUNS = flags.DEFINE_list("runs", None, "names of the runs to make; default all"
 _EPOCHS = flags.DEFINE_integer("epochs", 10, "epochs of each run", lower_bound=1)
 _SEEDS = flags.DEFINE_list("seeds", ["0"], "seeds of each run")
 _VALIDATE = flags.DEFINE_bool("validate", False, "measure on held-out training images")
-
-
-@dataclasses.dataclass(frozen=True)
-class Run:
-    """One training.
-
-    spec: what the kernels are quantized to; None for float.
-    phases: bits by the share of the epochs at which they begin; none for the
-        spec's own from the start.
-    distil: whether the teacher counts.
-    trained: whether it is trained at all.
-    shift: pixels by which images are moved at random. A student of few bits
-        does not even fit the images as they are, and wants less of it.
-    """
-
-    spec: tfqd.Uniform | tfqd.LearnedStep | None
-    phases: dict[float, int] = dataclasses.field(default_factory=dict)
-    distil: bool = True
-    trained: bool = True
-    shift: int = 4
-    temperature: float = 2.0
-    student_loss_weight: float = 0.3
-    learning_rate: float = 1e-3
-
-
-PAPER = {bits: tfqd.Uniform(bits=bits, bucket_size=256) for bits in (8, 4, 3, 2)}
-# The fewer bits, the further the weights have to go, and the more the teacher's
-# whole distribution says.
-RECIPES = {
-    4: {"shift": 4},
-    3: {"shift": 2},
-    2: {"shift": 1, "temperature": 4.0, "learning_rate": 2e-3},
-}
-LEARNED = {bits: tfqd.LearnedStep(bits=bits) for bits in (2, 4, 3)}
-PHASES = {4: {0: 4}, 3: {0: 4, 0.2: 3}, 2: {0: 4, 0.1: 3, 0.3: 2}}
-RUNS = {
-    "float": Run(None, trained=False),
-    **{f"post_training_{bits}bit": Run(spec, trained=False) for bits, spec in PAPER.items()},
-    **{f"distilled_{bits}bit": Run(spec, **RECIPES[bits]) for bits, spec in LEARNED.items()},
-    "float_control": Run(None),
-    **{
-        f"control_{bits}bit": Run(spec, distil=False, **RECIPES[bits])
-        for bits, spec in LEARNED.items()
-    },
-    **{f"uniform_{bits}bit": Run(PAPER[bits], PHASES[bits]) for bits in (2, 3, 4)},
-}
 
 
 def main(argv) -> None:
@@ -142,28 +107,31 @@ class Results:
 
     def __init__(self, path: pathlib.Path, source: str):
         self._path = path
-        self._content = {
+        self._empty = {
             "command": f"python examples/cifar10_resnet8.py --data_dir=DATA --results={path}",
             "data": source,
             "rows": [],
         }
-        if path.exists():
-            found = json.loads(path.read_text())
-            if found["data"] != source:
-                raise ValueError(
-                    f"{path} holds results on {found['data']!r}, not on {source!r}; give another "
-                    "--results or --output"
-                )
-            self._content = found
+        found = self._read()["data"]
+        if found != source:
+            raise ValueError(
+                f"{path} holds results on {found!r}, not on {source!r}; give another "
+                "--results or --output"
+            )
+
+    def _read(self) -> dict:
+        """The file as it is now: another process may have added to it."""
+        return json.loads(self._path.read_text()) if self._path.exists() else self._empty
 
     def has(self, key: dict) -> bool:
-        return any(row.items() >= key.items() for row in self._content["rows"])
+        return any(row.items() >= key.items() for row in self._read()["rows"])
 
     def add(self, row: dict) -> None:
-        self._content["rows"].append(row)
+        content = self._read()
+        content["rows"].append(row)
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = self._path.with_suffix(".new")
-        temporary.write_text(json.dumps(self._content, indent=1) + "\n")
+        temporary = self._path.with_suffix(f".{os.getpid()}")
+        temporary.write_text(json.dumps(content, indent=1) + "\n")
         os.replace(temporary, self._path)
 
     def table(self) -> Table:
@@ -173,7 +141,7 @@ class Results:
         for heading in ("run", "epochs", "seeds", "accuracy", "bytes"):
             table.add_column(heading, justify="left" if heading == "run" else "right")
         groups: dict[tuple, list[dict]] = {}
-        for row in self._content["rows"]:
+        for row in self._read()["rows"]:
             groups.setdefault((row["run"], row.get("epochs", 0)), []).append(row)
         for (run, epochs), rows in sorted(groups.items()):
             accuracy = np.array([row["accuracy"] for row in rows])
@@ -189,7 +157,8 @@ def _make(name: str, seed: int, model, images: Images, output: pathlib.Path) -> 
     """Makes a run and gives its row."""
     run, start = RUNS[name], time.perf_counter()
     keras.utils.set_random_seed(seed)
-    student = model if run.spec is None else tfqd.quantize_model(model, run.spec)
+    spec = _allocated(run.spec, model, images) if run.allocated else run.spec
+    student = model if spec is None else tfqd.quantize_model(model, spec)
     folder = output / f"{name}_{_EPOCHS.value}epochs_seed{seed}"
     if run.trained:
         student = _train(run, seed, model, student, images, folder, f"{name}, seed {seed}")
@@ -201,31 +170,34 @@ def _make(name: str, seed: int, model, images: Images, output: pathlib.Path) -> 
         tfqd.save(student, folder / "model.tfqd", facts={"run": name, "accuracy": accuracy})
         size = (folder / "model.tfqd").stat().st_size
     seconds = time.perf_counter() - start
-    return {"accuracy": accuracy, "bytes": size, "seconds": round(seconds), **_settings(run)}
+    row = {"accuracy": accuracy, "bytes": size, "seconds": round(seconds)}
+    if run.allocated:
+        row["bits"] = {share.path: round(share.bits, 2) for share in spec.shares}
+    return row | run.settings(_EPOCHS.value)
 
 
-def _settings(run: Run) -> dict:
-    settings = {"spec": None if run.spec is None else run.spec.to_dict()}
-    if run.trained:
-        settings["phases"] = _phases(run)
-        settings["shift"] = run.shift
-        settings["temperature"] = run.temperature if run.distil else None
-        settings["student_loss_weight"] = _student_loss_weight(run)
-        settings["learning_rate"] = run.learning_rate
-    return settings
-
-
-def _student_loss_weight(run: Run) -> float:
-    return run.student_loss_weight if run.distil else 1.0
-
-
-def _phases(run: Run) -> dict[int, int]:
-    return {int(share * _EPOCHS.value): bits for share, bits in run.phases.items()}
+def _allocated(spec, model, images: Images) -> tfqd.allocation.Allocation:
+    """Bits for each kernel, within the bytes of the model that is quantized to the spec."""
+    with tempfile.TemporaryDirectory() as folder:
+        equal = pathlib.Path(folder) / "equal_bits.tfqd"
+        tfqd.save(tfqd.quantize_model(model, spec), equal)
+        budget = equal.stat().st_size
+    chosen = np.random.default_rng(0).permutation(len(images.x_train))[:ALLOCATION_IMAGES]
+    data = images.x_train[chosen].astype(np.float32), images.y_train[chosen]
+    loss = "sparse_categorical_crossentropy"
+    return tfqd.allocate_bits(model, data, budget=budget, spec=spec, loss=loss)
 
 
 def _train(run: Run, seed: int, teacher, student, images: Images, folder, title: str):
     """Trains the student, from its last whole epoch on, and gives it back."""
-    steps = len(images.x_train) // BATCH
+    epochs, steps = _EPOCHS.value, len(images.x_train) // BATCH
+    answers = f"teacher_shift{run.shift}_{epochs}epochs_seed{seed}"
+
+    def stream(start: int, stop: int):
+        return batches(images, seed, start, stop, run.shift)
+
+    if run.distil:
+        teacher = cache_teacher(teacher, stream(0, epochs * steps), folder.parent / answers)
     checkpoint = folder / "distiller.keras"
     if checkpoint.exists():
         distiller = keras.saving.load_model(checkpoint)
@@ -233,10 +205,10 @@ def _train(run: Run, seed: int, teacher, student, images: Images, folder, title:
         distiller = tfqd.Distiller(
             teacher,
             _copy(student) if run.spec is None else student,
-            tfqd.distillation.LogitsDistillation(run.temperature, from_logits=False),
-            student_loss_weight=_student_loss_weight(run),
+            LogitsDistillation(run.temperature, from_logits=False),
+            student_loss_weight=run.weight_of_labels,
         )
-        rate = keras.optimizers.schedules.CosineDecay(run.learning_rate, _EPOCHS.value * steps)
+        rate = keras.optimizers.schedules.CosineDecay(run.learning_rate, epochs * steps)
         distiller.compile(
             keras.optimizers.Adam(rate),
             "sparse_categorical_crossentropy",
@@ -244,21 +216,21 @@ def _train(run: Run, seed: int, teacher, student, images: Images, folder, title:
             jit_compile=False,
         )
     done = int(distiller.optimizer.iterations) // steps
-    callbacks = [EpochLog(title, _EPOCHS.value), Checkpoint(checkpoint)]
+    callbacks = [EpochLog(title, epochs), Checkpoint(checkpoint)]
     if run.phases:
-        callbacks.append(BitSchedule(_phases(run)))
-    if done < _EPOCHS.value:
+        callbacks.append(BitSchedule(run.phases_of(epochs)))
+    if done < epochs:
+        left = stream(done * steps, epochs * steps)
         distiller.fit(
-            batches(images, seed, done * steps, _EPOCHS.value * steps, run.shift),
+            teacher.attach(left) if run.distil else left,
             initial_epoch=done,
-            epochs=_EPOCHS.value,
+            epochs=epochs,
             steps_per_epoch=steps,
             callbacks=callbacks,
             verbose=0,
         )
     # Moved and flipped as in training: other images have other statistics.
-    seen = batches(images, seed, 0, min(NORM_BATCHES, steps), run.shift)
-    reestimate_batch_norm(distiller.student, seen)
+    reestimate_batch_norm(distiller.student, stream(0, min(NORM_BATCHES, steps)))
     return distiller.student
 
 

@@ -1,0 +1,90 @@
+"""The trainings of the ResNet-8 example: what is quantized, how, and from whom it learns."""
+
+import dataclasses
+
+import tfqd
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """One training.
+
+    spec: what the kernels are quantized to; None for float.
+    phases: bits by the share of the epochs at which they begin; none for the
+        spec's own from the start.
+    allocated: whether bits are allotted to the kernels, within the bytes of the
+        model that is quantized to `spec`.
+    distil: whether the teacher counts.
+    trained: whether it is trained at all.
+    shift: pixels by which images are moved at random. A student of few bits
+        does not even fit the images as they are, and wants less of it.
+    """
+
+    spec: tfqd.Uniform | tfqd.Codebook | tfqd.LearnedStep | None
+    phases: dict[float, int] = dataclasses.field(default_factory=dict)
+    allocated: bool = False
+    distil: bool = True
+    trained: bool = True
+    shift: int = 4
+    temperature: float = 2.0
+    student_loss_weight: float = 0.3
+    learning_rate: float = 1e-3
+
+    def phases_of(self, epochs: int) -> dict[int, int]:
+        """Bits by the epoch at which they begin."""
+        return {int(share * epochs): bits for share, bits in self.phases.items()}
+
+    def settings(self, epochs: int) -> dict:
+        """What the results file says of the run."""
+        settings = {"spec": None if self.spec is None else self.spec.to_dict()}
+        if self.trained:
+            settings["phases"] = self.phases_of(epochs)
+            settings["shift"] = self.shift
+            settings["temperature"] = self.temperature if self.distil else None
+            settings["student_loss_weight"] = self.weight_of_labels
+            settings["learning_rate"] = self.learning_rate
+        return settings
+
+    @property
+    def weight_of_labels(self) -> float:
+        return self.student_loss_weight if self.distil else 1.0
+
+
+# The fewer bits, the further the weights have to go, and the more the teacher's
+# whole distribution says.
+RECIPES = {
+    4: {"shift": 4},
+    3: {"shift": 2},
+    2: {"shift": 1, "temperature": 4.0, "learning_rate": 2e-3},
+}
+PAPER = {bits: tfqd.Uniform(bits=bits, bucket_size=256) for bits in (8, 4, 3, 2)}
+PHASES = {4: {0: 4}, 3: {0: 4, 0.2: 3}, 2: {0: 4, 0.1: 3, 0.3: 2}}
+LEARNED = {bits: tfqd.LearnedStep(bits=bits) for bits in RECIPES}
+POINTS = {bits: tfqd.Codebook(bits=bits, bucket_size=256, train="points") for bits in RECIPES}
+# One scale a tensor, as a learned step has it, so that the bytes are about equal.
+JOINT = {
+    bits: tfqd.Codebook(bits=bits, bucket_size=None, init="kmeans", gradient_scale="lsq")
+    for bits in RECIPES
+}
+
+RUNS = {
+    "float": Run(None, trained=False),
+    "float_control": Run(None),
+    **{f"post_training_{bits}bit": Run(spec, trained=False) for bits, spec in PAPER.items()},
+    **{
+        f"post_training_points_{bits}bit": Run(spec, trained=False) for bits, spec in POINTS.items()
+    },
+    **{
+        f"post_training_budget_{bits}bit": Run(PAPER[bits], allocated=True, trained=False)
+        for bits in RECIPES
+    },
+}
+for _bits, _recipe in RECIPES.items():
+    RUNS |= {
+        f"distilled_{_bits}bit": Run(LEARNED[_bits], **_recipe),
+        f"control_{_bits}bit": Run(LEARNED[_bits], distil=False, **_recipe),
+        f"codebook_{_bits}bit": Run(JOINT[_bits], **_recipe),
+        f"points_{_bits}bit": Run(POINTS[_bits], **_recipe),
+        f"budget_{_bits}bit": Run(LEARNED[_bits], allocated=True, **_recipe),
+        f"uniform_{_bits}bit": Run(PAPER[_bits], PHASES[_bits], **_recipe),
+    }
