@@ -17,7 +17,7 @@ demo: $(VENV)/demo.stamp
 	$(VENV)/bin/tfqd demo
 
 test: $(VENV)/dev.stamp
-	$(VENV)/bin/python -m pytest $(ARGS)
+	$(VENV)/bin/python -m pytest -n auto --dist loadfile $(ARGS)
 
 lint: $(VENV)/dev.stamp
 	$(VENV)/bin/ruff check .

@@ -29,7 +29,7 @@ EXTRAS = {
 }
 EXTRAS["all"] = sorted(requirement for extra in EXTRAS.values() for requirement in extra)
 EXTRAS["test"] = [*EXTRAS["demo"], *EXTRAS["plots"], *EXTRAS["tfmot"]]
-EXTRAS["test"] += ["hypothesis", "pytest>=8", "setuptools>=68"]
+EXTRAS["test"] += ["hypothesis", "pytest>=8", "pytest-xdist", "setuptools>=68"]
 # The series of examples/series_gru.py; only its data files are used, so --no-deps will do.
 EXTRAS["examples"] = ["aeon"]
 # The formatter's style may change between minor versions.
