@@ -59,6 +59,7 @@ def test_dict_says_everything():
         "layout": "flat",
         "scaling": "affine",
         "clip": 1.0,
+        "preserve_zeros": False,
         "rounding": "deterministic",
     }
     assert Codebook().to_dict()["kind"] == "codebook"

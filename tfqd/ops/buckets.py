@@ -93,5 +93,6 @@ def _pad(matrix: tf.Tensor, padding: int, axis: int, fill: str) -> tf.Tensor:
     if not padding:
         return matrix
     last = matrix[-1:] if axis == 0 else matrix[:, -1:]
-    block = tf.repeat(last if fill == "last" else tf.zeros_like(last), padding, axis=axis)
+    shape = (padding, last.shape[1]) if axis == 0 else (last.shape[0], padding)
+    block = tf.broadcast_to(last, shape) if fill == "last" else tf.zeros(shape, matrix.dtype)
     return tf.concat([matrix, block], axis=axis)
