@@ -28,7 +28,7 @@ EXTRAS = {
     "tfmot": ["tensorflow-model-optimization>=0.8.1", "tf-keras>=2.21"],
 }
 EXTRAS["all"] = sorted(requirement for extra in EXTRAS.values() for requirement in extra)
-EXTRAS["test"] = [*EXTRAS["demo"], *EXTRAS["plots"], *EXTRAS["tfmot"]]
+EXTRAS["test"] = [*EXTRAS["demo"], *EXTRAS["plots"], *EXTRAS["tflite"], *EXTRAS["tfmot"]]
 EXTRAS["test"] += ["hypothesis", "pytest>=8", "pytest-xdist", "setuptools>=68"]
 # The series of examples/series_gru.py; only its data files are used, so --no-deps will do.
 EXTRAS["examples"] = ["aeon"]

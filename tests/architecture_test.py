@@ -43,7 +43,9 @@ RULES = {
         "numpy tensorflow keras tf_keras tensorflow_model_optimization",
     ),
     "distillation": rule("wrapping compressed", "numpy tensorflow keras"),
-    "export": rule("compressed wrapping bucketing grid version", "numpy tensorflow keras"),
+    "export": rule(
+        "compressed wrapping bucketing grid version", "numpy tensorflow keras ai_edge_litert"
+    ),
     "callbacks": rule(
         "wrapping export compressed selection spec bucketing", "numpy tensorflow keras"
     ),
@@ -171,7 +173,13 @@ def test_import_adds_at_most_half_a_second_to_tensorflow(first_import):
 
 
 def test_import_leaves_optional_packages_alone(first_import):
-    optional = {"matplotlib", "sklearn", "tensorflow_model_optimization", "tf_keras"}
+    optional = {
+        "ai_edge_litert",
+        "matplotlib",
+        "sklearn",
+        "tensorflow_model_optimization",
+        "tf_keras",
+    }
     assert optional.isdisjoint(first_import["packages"])
 
 

@@ -25,6 +25,7 @@ for target in PRODUCTS:
 
 DISTRIBUTIONS = {
     "absl": "absl-py",
+    "ai_edge_litert": "ai-edge-litert",
     "sklearn": "scikit-learn",
     "tensorflow_model_optimization": "tensorflow-model-optimization",
     "tf_keras": "tf-keras",

@@ -83,15 +83,15 @@ class QuantizedTensor:
         scales, never quantized a second time (that is not idempotent).
         """
         if self.points is not None:
-            values = self._points_of_codes() * self._spread(self.scale)
+            values = self._points_of_codes() * self.spread(self.scale)
         elif self.offset is None:
             zero = np.float32(zero_code(self.levels))
-            values = (self.codes.astype(np.float32) - zero) * self._spread(self.scale / zero)
+            values = (self.codes.astype(np.float32) - zero) * self.spread(self.scale / zero)
         else:
             step = self.scale / np.float32(self.levels - 1)
-            values = self.codes.astype(np.float32) * self._spread(step)
+            values = self.codes.astype(np.float32) * self.spread(step)
         if self.offset is not None:
-            values = values + self._spread(self.offset)
+            values = values + self.spread(self.offset)
         return np.asarray(values)  # numpy makes a scalar of a product of arrays of rank 0
 
     def _points_of_codes(self) -> np.ndarray:
@@ -100,9 +100,9 @@ class QuantizedTensor:
             return self.points[self.codes]
         rows = np.arange(self.bucketing.rows, dtype=np.int32) // self.channels_per_codebook
         first = np.repeat(rows * self.levels, self.bucketing.buckets_per_row)
-        return self.points.reshape(-1)[self._spread(first) + self.codes]
+        return self.points.reshape(-1)[self.spread(first) + self.codes]
 
-    def _spread(self, per_bucket: np.ndarray) -> np.ndarray:
+    def spread(self, per_bucket: np.ndarray) -> np.ndarray:
         """One value a bucket -> one value a weight, in the tensor's shape."""
         bucketing = self.bucketing
         rows = per_bucket.reshape(bucketing.rows, bucketing.buckets_per_row)

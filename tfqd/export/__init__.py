@@ -1,16 +1,18 @@
 """Files that other programs run, each run before it is handed over.
 
 Writers read a `tfqd.CompressedModel` and never a Keras layer. `saved_model` is
-for TensorFlow Serving, `keras` for tools that load plain Keras models. After
-writing, the file answers probe inputs; when its answers are not the quantized
-Keras model's, it is removed and `VerificationError` raised. The probes stay in
-the file, so that `verify` can ask again later, on any machine.
+for TensorFlow Serving, `tflite` for phones and small machines, `keras` for tools
+that load plain Keras models. After writing, the file answers probe inputs; when
+its answers are not the quantized Keras model's, it is removed and
+`VerificationError` raised. The probes stay in the file, so that `verify` can ask
+again later, on any machine.
 """
 
 from tfqd.export.keras_file import write_keras as keras
+from tfqd.export.litert.writer import write_tflite as tflite
 from tfqd.export.saved_model_file import write_saved_model as saved_model
 from tfqd.export.verification import Verification as Verification
 from tfqd.export.verification import VerificationError as VerificationError
 from tfqd.export.verification import verify as verify
 
-__all__ = ["Verification", "VerificationError", "keras", "saved_model", "verify"]
+__all__ = ["Verification", "VerificationError", "keras", "saved_model", "tflite", "verify"]

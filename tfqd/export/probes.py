@@ -91,12 +91,12 @@ def expanded(signature: Signature, inputs: Mapping[str, np.ndarray]) -> dict[str
     return arrays
 
 
-def thinned(output: np.ndarray) -> np.ndarray:
-    """At most 4096 values of an output, evenly picked."""
+def thinned(output: np.ndarray, kept: int = _KEPT) -> np.ndarray:
+    """At most `kept` values of an output, evenly picked."""
     flat = output.reshape(-1)
-    if flat.size <= _KEPT:
+    if flat.size <= kept:
         return flat
-    return flat[np.linspace(0, flat.size - 1, _KEPT).astype(int)]
+    return flat[np.linspace(0, flat.size - 1, kept).astype(int)]
 
 
 def to_bytes(probes: Probes, tolerance: float) -> bytes:

@@ -30,7 +30,7 @@ class VerificationError(ValueError):
 class Verification:
     """What came of running a file on its probes.
 
-    kind: ``"saved_model"``, ``"keras"`` or ``"tfqd"``.
+    kind: ``"saved_model"``, ``"keras"``, ``"tflite"`` or ``"tfqd"``.
     largest_difference: of any output value, relative to the largest absolute
         value of its output.
     tolerance: how large it may be.
@@ -49,8 +49,8 @@ def verify(path: str | os.PathLike) -> Verification:
 
     Args:
         path: a SavedModel's folder, a folder of its numbered versions (the
-            newest is run, as TensorFlow Serving does), a ``.keras`` file or a
-            ``.tfqd`` archive.
+            newest is run, as TensorFlow Serving does), a ``.keras`` file, a
+            ``.tflite`` file or a ``.tfqd`` archive.
             Running a SavedModel executes its graph: verify those you trust.
 
     Raises:
@@ -64,6 +64,10 @@ def verify(path: str | os.PathLike) -> Verification:
         return verify_saved_model(folder, *_read_probes(folder, _from_folder))
     if path.suffix == ".tfqd":
         return verify_archive(path)
+    if path.suffix == ".tflite":
+        from tfqd.export.litert.checking import verify_tflite  # it reads this module
+
+        return verify_tflite(path)
     return verify_keras(path, *_read_probes(path, _from_zip))
 
 
@@ -72,7 +76,7 @@ def verify_saved_model(folder: pathlib.Path, probes: Probes, tolerance: float) -
     try:
         loaded = tf.saved_model.load(str(folder))
         serve = loaded.signatures["serving_default"]
-        return _hold_against(probes, "saved_model", tolerance, lambda inputs: serve(**inputs))
+        return hold_against(probes, "saved_model", tolerance, lambda inputs: serve(**inputs))
     except tf.errors.OpError as error:
         raise ValueError(f"{folder} cannot be loaded and run: {error.message}") from error
 
@@ -81,7 +85,7 @@ def verify_keras(path: pathlib.Path, probes: Probes, tolerance: float) -> Verifi
     """Loads and calls a plain ``.keras`` model; see `verify`."""
     model = load_keras_file(path)
     signature = Signature(model, probes.inputs)
-    return _hold_against(probes, "keras", tolerance, lambda inputs: signature.call(model, inputs))
+    return hold_against(probes, "keras", tolerance, lambda inputs: signature.call(model, inputs))
 
 
 def verify_archive(path: pathlib.Path) -> Verification:
@@ -94,12 +98,39 @@ def verify_archive(path: pathlib.Path) -> Verification:
     signature = Signature(model, stored.inputs)
     inputs = probing.expanded(signature, stored.inputs)
     tolerance = tolerance_of(compressed.architecture)
-    return _hold_against(
+    return hold_against(
         Probes(inputs, stored.outputs),
         "tfqd",
         tolerance,
         lambda inputs: signature.call(model, inputs),
     )
+
+
+def hold_against(probes: Probes, kind: str, tolerance: float, run: Runner) -> Verification:
+    """Runs a file on probes.
+
+    Args:
+        probes: the inputs, and the model's answers, which may be thinned.
+        kind: what the file is, for the result and the error.
+        tolerance: the largest difference to let pass.
+        run: inputs by name -> outputs by name.
+
+    Raises:
+        VerificationError: when the answers differ by more.
+    """
+    outputs = run({name: tf.constant(array) for name, array in probes.inputs.items()})
+    answers = {name: probing.as_float32(output) for name, output in outputs.items()}
+    if answers.keys() != probes.outputs.keys():
+        raise VerificationError(
+            f"the {kind} file answers {sorted(answers)}; the model {sorted(probes.outputs)}"
+        )
+    difference = max(_difference(probes.outputs[name], answers[name]) for name in answers)
+    if not difference <= tolerance:
+        raise VerificationError(
+            f"the {kind} file and the model disagree on the probes: the largest difference is "
+            f"{difference:.3g} of the largest output, the tolerance {tolerance:.3g}"
+        )
+    return Verification(kind, difference, tolerance)
 
 
 def _from_folder(path: pathlib.Path) -> bytes:
@@ -120,22 +151,6 @@ def _read_probes(path: pathlib.Path, read: Callable[[pathlib.Path], bytes]) -> t
         raise ValueError(f"{path} is no export of tfqd: it has no {error.filename}") from error
     except (KeyError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise ValueError(f"{path} is no export of tfqd, or damaged: {error}") from error
-
-
-def _hold_against(probes: Probes, kind: str, tolerance: float, run: Runner) -> Verification:
-    outputs = run({name: tf.constant(array) for name, array in probes.inputs.items()})
-    answers = {name: probing.as_float32(output) for name, output in outputs.items()}
-    if answers.keys() != probes.outputs.keys():
-        raise VerificationError(
-            f"the {kind} file answers {sorted(answers)}; the model {sorted(probes.outputs)}"
-        )
-    difference = max(_difference(probes.outputs[name], answers[name]) for name in answers)
-    if not difference <= tolerance:
-        raise VerificationError(
-            f"the {kind} file and the model disagree on the probes: the largest difference is "
-            f"{difference:.3g} of the largest output, the tolerance {tolerance:.3g}"
-        )
-    return Verification(kind, difference, tolerance)
 
 
 def _difference(expected: np.ndarray, answer: np.ndarray) -> float:

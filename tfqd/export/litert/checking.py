@@ -1,0 +1,100 @@
+"""Running a TFLite file, three times over, against the model that it was made from.
+
+The file's float form must answer as the model does: then its structure and its
+integers are right. Each of its operators must read its integers as the file means
+them, in each runtime. And the file itself must answer, in each runtime, as far
+from the model as 8 bits of activations explain.
+"""
+
+import pathlib
+import zipfile
+from collections.abc import Mapping
+
+import numpy as np
+
+from tfqd.compressed import Probes
+from tfqd.export.litert.flatbuffer import File
+from tfqd.export.litert.float_form import float_form
+from tfqd.export.litert.kernels import TOLERANCE, largest_error
+from tfqd.export.litert.layouts import faults
+from tfqd.export.litert.metadata import read_facts, read_probes
+from tfqd.export.litert.runtimes import RuntimeRefusal, run, runtimes
+from tfqd.export.probes import thinned
+from tfqd.export.verification import Verification, VerificationError, hold_against
+
+REFERENCE = "tf.lite"
+_KEPT = 256
+
+
+def verify_tflite(path: pathlib.Path) -> Verification:
+    """Runs a TFLite file on the probes that it carries; see `tfqd.export.verify`."""
+    data = path.read_bytes()
+    try:
+        file = File(data)
+        exact = float(read_facts(file)["exact"])
+        probes, tolerance = read_probes(file)
+    except (ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise ValueError(f"{path} is no export of tfqd, or damaged: {error}") from error
+    return check(data, probes, exact, tolerance)[0]
+
+
+def check(
+    data: bytes, probes: Probes, exact: float, tolerance: float
+) -> tuple[Verification, float]:
+    """Runs a TFLite file on probes, in every runtime that is installed.
+
+    Args:
+        data: the file.
+        probes: what the model answers.
+        exact: how far the answers of the file's float form may be off.
+        tolerance: how far the file's own answers may be off.
+
+    Returns:
+        How far they are, and how far the weights that its kernels use are from
+        those in the file.
+
+    Raises:
+        VerificationError: a ValueError, when one of them is too far, or a runtime
+            refuses the file.
+    """
+    for fault in faults(File(data)):
+        raise VerificationError(f"no runtime is known to compute this right: {fault}")
+    probes = few(probes)
+    form = _runner(REFERENCE, float_form(data))
+    try:
+        hold_against(probes, "float form of the tflite", exact, form)
+        weight_error = max(_weight_error(data, runtime) for runtime in runtimes())
+        answers = [
+            hold_against(probes, "tflite", tolerance, _runner(runtime, data))
+            for runtime in runtimes()
+        ]
+    except RuntimeRefusal as error:
+        raise VerificationError(str(error)) from error
+    return max(answers, key=lambda answer: answer.largest_difference), weight_error
+
+
+def few(probes: Probes) -> Probes:
+    """The probes with as few values of each output as a small file can afford."""
+    return Probes(probes.inputs, _few(probes.outputs))
+
+
+def _weight_error(data: bytes, runtime: str) -> float:
+    error, name = largest_error(data, runtime)
+    if not error <= TOLERANCE:
+        raise VerificationError(
+            f"{name} of {runtime} does not compute with the weights that the file holds: it is "
+            f"{error:.3g} of its largest answer off, and {TOLERANCE:.0e} is allowed"
+        )
+    return error
+
+
+def _runner(runtime: str, data: bytes):
+    def answers(inputs: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
+        arrays = {name: np.asarray(array) for name, array in inputs.items()}
+        return _few(run(runtime, data, arrays))
+
+    return answers
+
+
+def _few(outputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    return {name: thinned(output, _KEPT) for name, output in outputs.items()}

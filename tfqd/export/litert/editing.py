@@ -1,0 +1,91 @@
+"""One operator of a file and what it is rewritten to."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from tensorflow.lite.python import schema_py_generated as schema
+
+from tfqd.export.litert.flatbuffer import File, Op, Type, operator, per_channel, shape_of
+
+# The versions that TensorFlow's own converter gives to operators of these weights.
+VERSIONS = {
+    (Op.FULLY_CONNECTED, Type.INT8): 12,
+    (Op.FULLY_CONNECTED, Type.INT4): 12,
+    (Op.FULLY_CONNECTED, Type.INT2): 12,
+    (Op.CONV_2D, Type.INT8): 5,
+    (Op.DEPTHWISE_CONV_2D, Type.INT8): 6,
+    (Op.TRANSPOSE_CONV, Type.INT8): 3,
+    (Op.EMBEDDING_LOOKUP, Type.INT8): 3,
+    (Op.EMBEDDING_LOOKUP, Type.INT4): 4,
+}
+INTEGER_TYPES = {8: Type.INT8, 4: Type.INT4, 2: Type.INT2}
+
+
+class Site:
+    """An operator that reads a weight, and the operators that come in its place.
+
+    Attributes:
+        operators: those written so far; `finish` puts them into the graph.
+
+    Args:
+        file: the file that is rewritten.
+        graph: the operator's subgraph.
+        operator: reads the weight.
+    """
+
+    def __init__(self, file: File, graph, operator):
+        self.file = file
+        self.graph = graph
+        self.operator = operator
+        self.operators: list = []
+
+    @property
+    def options(self):
+        """The operator's own options."""
+        return self.operator.builtinOptions
+
+    def tensor(self, index: int):
+        """A tensor of the subgraph."""
+        return self.graph.tensors[index]
+
+    def shape(self, index: int) -> list[int]:
+        """A tensor's shape, -1 in dimensions that are free."""
+        tensor = self.tensor(index)
+        if tensor.shapeSignature is not None and len(tensor.shapeSignature):
+            return [int(size) for size in tensor.shapeSignature]
+        return list(shape_of(tensor))
+
+    def constant(self, array: np.ndarray, type: int | None = None) -> int:
+        """A new constant tensor."""
+        return self.file.add_constant(self.graph, array, type)
+
+    def integers(self, array: np.ndarray, bits: int, scale: np.ndarray, axis: int = 0) -> int:
+        """A new constant of integers with one scale for each index of an axis."""
+        index = self.constant(array.astype(np.int8), INTEGER_TYPES[bits])
+        self.tensor(index).quantization = per_channel(scale, axis)
+        return index
+
+    def computed(self, shape: Sequence[int], type: int = Type.FLOAT32) -> int:
+        """A new tensor that an operator fills.
+
+        Args:
+            shape: -1 in dimensions that are free.
+        """
+        tensor = schema.TensorT()
+        tensor.type = type
+        tensor.shape = np.array([max(size, 1) for size in shape], np.int32)
+        if -1 in shape:
+            tensor.shapeSignature = np.array(shape, np.int32)
+        self.graph.tensors.append(tensor)
+        return len(self.graph.tensors) - 1
+
+    def add(self, code: int, inputs, output: int, options=None, version: int = 1) -> int:
+        """Writes an operator of one output; returns that."""
+        index = self.file.add_operator_code(code, version)
+        self.operators.append(operator(index, inputs, [output], options))
+        return output
+
+    def finish(self) -> None:
+        """Puts the operators written in the place of the one that was there."""
+        position = next(i for i, other in enumerate(self.graph.operators) if other is self.operator)
+        self.graph.operators[position : position + 1] = self.operators

@@ -1,0 +1,55 @@
+"""Tables of embeddings in INT8 and INT4, one scale a row."""
+
+import numpy as np
+from tensorflow.lite.python import schema_py_generated as schema
+
+from tfqd.export.litert.editing import INTEGER_TYPES, VERSIONS, Site
+from tfqd.export.litert.flatbuffer import Op, Type
+from tfqd.export.litert.weights import IntegerWeight, NoIntegerForm
+
+
+def embedding(site: Site, weight: IntegerWeight) -> tuple[str, str]:
+    """Rewrites a GATHER of rows of a table; see `fully_connected` for what comes back.
+
+    GATHER keeps one scale a tensor; EMBEDDING_LOOKUP takes one a row, and indices
+    in a list.
+    """
+    if site.options.axis != 0 or site.options.batchDims != 0:
+        raise NoIntegerForm("it is gathered along another axis than its rows")
+    if weight.blocks > 1 or weight.offset is not None:
+        raise NoIntegerForm("EMBEDDING_LOOKUP takes one scale a row, without an offset")
+    indices, y = int(site.operator.inputs[1]), int(site.operator.outputs[0])
+    bits = 4 if weight.bits <= 4 else 8
+    table = site.integers(weight.integers, bits, weight.step[:, 0])
+    rows, width = [-1], weight.integers.shape[1]
+    shape, result_shape = site.shape(indices), site.shape(y)
+    as_list = indices
+    if len(shape) != 1:
+        flat = site.constant(np.array(rows, np.int32))
+        type = site.tensor(indices).type
+        as_list = site.add(Op.RESHAPE, [indices, flat], site.computed(rows, type))
+    if site.tensor(indices).type != Type.INT32:
+        as_list = site.add(
+            Op.CAST, [as_list], site.computed(rows, Type.INT32), schema.CastOptionsT()
+        )
+    found = y if len(shape) == 1 else site.computed([-1, width])
+    version = VERSIONS[Op.EMBEDDING_LOOKUP, INTEGER_TYPES[bits]]
+    site.add(Op.EMBEDDING_LOOKUP, [as_list, table], found, version=version)
+    if len(shape) != 1:
+        site.add(Op.RESHAPE, [found, _shape(site, indices, result_shape)], y)
+    return f"int{bits}", "one scale a row"
+
+
+def _shape(site: Site, indices: int, shape: list[int]) -> int:
+    """The shape of the result: a constant, or computed where several dimensions are free."""
+    if shape.count(-1) <= 1:
+        return site.constant(np.array(shape, np.int32))
+    options = schema.ShapeOptionsT()
+    options.outType = Type.INT32
+    rank = len(shape) - 1
+    leading = site.add(Op.SHAPE, [indices], site.computed([rank], Type.INT32), options)
+    join = schema.ConcatenationOptionsT()
+    join.axis = 0
+    width = site.constant(np.array(shape[-1:], np.int32))
+    whole = site.computed([rank + 1], Type.INT32)
+    return site.add(Op.CONCATENATION, [leading, width], whole, join)

@@ -1,0 +1,222 @@
+"""TFLite files as objects, by the schema classes that come with TensorFlow."""
+
+import math
+import struct
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from tensorflow.lite.python import schema_py_generated as schema
+from tensorflow.lite.tools import flatbuffer_utils
+
+from tfqd.compressed.packing import pack, unpack
+from tfqd.export.litert.unused import drop_unused
+
+Op = schema.BuiltinOperator
+Type = schema.TensorType
+
+# A code above this one stands in a field that older files do not have.
+_LAST_OLD_CODE = 127
+_NUMPY = {
+    Type.FLOAT32: np.float32,
+    Type.FLOAT16: np.float16,
+    Type.INT8: np.int8,
+    Type.INT16: np.int16,
+    Type.INT32: np.int32,
+    Type.INT64: np.int64,
+    Type.BOOL: np.bool_,
+}
+_NARROW = {Type.INT4: 4, Type.INT2: 2}
+_NAMES = {
+    cls: {value: name for name, value in vars(cls).items() if isinstance(value, int)}
+    for cls in (Op, Type)
+}
+
+
+def op_name(code: int) -> str:
+    """``FULLY_CONNECTED`` for its code."""
+    return _NAMES[Op].get(code, str(code))
+
+
+def type_name(code: int) -> str:
+    """``int4`` for its code."""
+    return _NAMES[Type].get(code, str(code)).lower()
+
+
+class File:
+    """A TFLite file that is looked at and changed.
+
+    Args:
+        data: the bytes of the file.
+
+    Raises:
+        ValueError: when they are something else.
+    """
+
+    def __init__(self, data: bytes):
+        if data[4:8] != b"TFL3":
+            raise ValueError("it is no TFLite file: it does not bear the mark TFL3")
+        try:
+            # Reads the buffers of large files too, which lie behind the flatbuffer.
+            self.model = flatbuffer_utils.read_model_from_bytearray(bytearray(data))
+        except (struct.error, TypeError, IndexError, UnicodeDecodeError) as error:
+            raise ValueError(f"it is a damaged TFLite file: {error}") from error
+
+    @property
+    def graphs(self) -> list:
+        """The subgraphs; the first is the model, the others are bodies of loops."""
+        return self.model.subgraphs
+
+    def code(self, operator) -> int:
+        """The operator's `Op`."""
+        entry = self.model.operatorCodes[operator.opcodeIndex]
+        return max(entry.builtinCode, entry.deprecatedBuiltinCode)
+
+    def data(self, tensor) -> np.ndarray | None:
+        """The bytes of a constant, None for what is computed: uint8 [n]."""
+        data = self.model.buffers[tensor.buffer].data
+        return None if data is None or len(data) == 0 else np.asarray(data, np.uint8)
+
+    def constant(self, tensor) -> np.ndarray | None:
+        """A constant's stored numbers in its shape; None for what is computed.
+
+        Those of 4 and 2 bits come as int8.
+        """
+        data = self.data(tensor)
+        if data is None or tensor.type not in (_NUMPY.keys() | _NARROW.keys()):
+            return None
+        shape = shape_of(tensor)
+        if tensor.type in _NARROW:
+            return _signed(data, math.prod(shape), _NARROW[tensor.type]).reshape(shape)
+        return data.view(_NUMPY[tensor.type]).reshape(shape)
+
+    def add_operator_code(self, code: int, version: int = 1) -> int:
+        """The index of an operator and version, added where it is missing."""
+        for index, entry in enumerate(self.model.operatorCodes):
+            found = max(entry.builtinCode, entry.deprecatedBuiltinCode)
+            if (found, entry.version) == (code, version) and not entry.customCode:
+                return index
+        entry = schema.OperatorCodeT()
+        entry.builtinCode, entry.version = code, version
+        entry.deprecatedBuiltinCode = min(code, _LAST_OLD_CODE)
+        self.model.operatorCodes.append(entry)
+        return len(self.model.operatorCodes) - 1
+
+    def add_buffer(self, data: np.ndarray | bytes) -> int:
+        """The index of a new buffer that holds the bytes of `data`."""
+        buffer = schema.BufferT()
+        buffer.data = np.frombuffer(np.ascontiguousarray(data).tobytes(), np.uint8)
+        self.model.buffers.append(buffer)
+        return len(self.model.buffers) - 1
+
+    def add_constant(self, graph, array: np.ndarray, type: int | None = None) -> int:
+        """The index of a new constant tensor of a subgraph.
+
+        Args:
+            array: its numbers; of 4 and 2 bits as int8.
+            type: a `Type`; None for the array's own.
+        """
+        tensor = schema.TensorT()
+        tensor.shape = np.array(array.shape, np.int32)
+        self.set_constant(tensor, array, _type_of(array) if type is None else type)
+        graph.tensors.append(tensor)
+        return len(graph.tensors) - 1
+
+    def set_constant(self, tensor, array: np.ndarray, type: int) -> None:
+        """Puts other numbers, of another type, into a tensor."""
+        bits = _NARROW.get(type)
+        if bits is not None:
+            codes = array.reshape(-1).astype(np.uint8) & np.uint8(2**bits - 1)
+            array = np.frombuffer(pack(codes, bits), np.uint8)
+        tensor.type = type
+        tensor.buffer = self.add_buffer(array)
+
+    def readers(self, graph, index: int) -> Iterator:
+        """The operators of a subgraph that take a tensor."""
+        return (operator for operator in graph.operators if index in operator.inputs)
+
+    def shorten_names(self) -> None:
+        """Leaves names to what the signature names and to nothing between.
+
+        They are of use to those who look at the graph of layers; in a small model
+        they take more room than its operators.
+        """
+        for graph in self.graphs:
+            ends = {*map(int, graph.inputs), *map(int, graph.outputs)}
+            for index, tensor in enumerate(graph.tensors):
+                if index not in ends:
+                    tensor.name = None
+
+    def to_bytes(self) -> bytes:
+        """The bytes of the file, without what nothing refers to."""
+        drop_unused(self.model)
+        return flatbuffer_utils.convert_object_to_bytearray(self.model)
+
+
+def empty_file() -> File:
+    """A file of one subgraph of no operators, with the signature x -> y of its tensors 0 and 1."""
+    model = schema.ModelT()
+    model.version = 3
+    graph = schema.SubGraphT()
+    graph.tensors, graph.operators = [], []
+    graph.inputs, graph.outputs = np.array([0], np.int32), np.array([1], np.int32)
+    signature = schema.SignatureDefT()
+    signature.signatureKey = "serving_default"
+    signature.inputs, signature.outputs = [_entry("x", 0)], [_entry("y", 1)]
+    model.subgraphs, model.signatureDefs = [graph], [signature]
+    model.operatorCodes, model.buffers = [], [schema.BufferT()]
+    return File(flatbuffer_utils.convert_object_to_bytearray(model))
+
+
+def _entry(name: str, index: int):
+    entry = schema.TensorMapT()
+    entry.name, entry.tensorIndex = name, index
+    return entry
+
+
+def shape_of(tensor) -> tuple[int, ...]:
+    """A tensor's shape, 1 in dimensions that are free; () for a scalar."""
+    return () if tensor.shape is None else tuple(int(size) for size in tensor.shape)
+
+
+def per_channel(scale: np.ndarray, axis: int):
+    """The quantization of a tensor with one scale for each index of an axis.
+
+    Args:
+        scale: float32 [channels], all positive.
+        axis: of the tensor.
+    """
+    quantization = schema.QuantizationParametersT()
+    quantization.scale = np.ascontiguousarray(scale, np.float32)
+    quantization.zeroPoint = np.zeros(len(scale), np.int64)
+    quantization.quantizedDimension = axis
+    return quantization
+
+
+def operator(code_index: int, inputs: Sequence[int], outputs: Sequence[int], options=None):
+    """A new operator.
+
+    Args:
+        code_index: from `File.add_operator_code`.
+        inputs: indices of tensors, -1 for one that is left out.
+        outputs: indices of tensors.
+        options: an object of a generated class such as `AddOptionsT`, if any.
+    """
+    result = schema.OperatorT()
+    result.opcodeIndex = code_index
+    result.inputs = np.array(inputs, np.int32)
+    result.outputs = np.array(outputs, np.int32)
+    if options is not None:
+        kind = type(options).__name__.removesuffix("T")
+        result.builtinOptionsType = getattr(schema.BuiltinOptions, kind)
+        result.builtinOptions = options
+    return result
+
+
+def _signed(data: np.ndarray, count: int, bits: int) -> np.ndarray:
+    codes = unpack(data.tobytes(), bits, count).astype(np.int8)
+    return np.where(codes < 2 ** (bits - 1), codes, codes - 2**bits).astype(np.int8)
+
+
+def _type_of(array: np.ndarray) -> int:
+    types = {np.dtype(cls): type for type, cls in _NUMPY.items()}
+    return types[array.dtype]

@@ -1,0 +1,146 @@
+"""Reading weights back from a running file: each operator alone, in every runtime.
+
+An operator of integer weights rounds its float inputs to 8 bits, so a whole
+model's answers say little about a weight. But 0 and 1 are rounded to themselves,
+whatever the kernel: fed with them, an operator answers sums of its weights, which
+must be those of the numbers that the file holds. So what a kernel reads otherwise
+than the file means it (an unknown layout of buckets, a zero point that is passed
+over, a type that it has no code for) comes to light, in each operator.
+"""
+
+import copy
+
+import numpy as np
+from tensorflow.lite.python import schema_py_generated as schema
+
+from tfqd.export.litert.flatbuffer import (
+    File,
+    Op,
+    Type,
+    empty_file,
+    op_name,
+    shape_of,
+)
+from tfqd.export.litert.flatbuffer import operator as new_operator
+from tfqd.export.litert.float_form import dequantized
+from tfqd.export.litert.reference import answer, window
+from tfqd.export.litert.runtimes import run
+from tfqd.export.litert.unused import blockwise
+
+# Relative to an operator's largest answer; kernels scale sums of integers in float32.
+TOLERANCE = 1e-6
+
+_WEIGHT = {
+    Op.FULLY_CONNECTED: 1,
+    Op.CONV_2D: 1,
+    Op.DEPTHWISE_CONV_2D: 1,
+    Op.TRANSPOSE_CONV: 1,
+    Op.EMBEDDING_LOOKUP: 1,
+}
+_ROWS = 8
+
+
+def largest_error(data: bytes, runtime: str) -> tuple[float, str]:
+    """How exactly a runtime's kernels read a file's integer weights.
+
+    Args:
+        data: a file whose activations are float.
+        runtime: a key of `tfqd.export.litert.runtimes.runtimes`.
+
+    Returns:
+        The largest difference, relative to the operator's largest answer, and the
+        operator's name; infinite for what is no number. 0 and an empty name for a
+        file without integer weights.
+
+    Raises:
+        RuntimeRefusal: a ValueError, when the runtime does not run an operator.
+    """
+    file = File(data)
+    worst, name = 0.0, ""
+    for graph in file.graphs:
+        for operator in graph.operators:
+            place = _WEIGHT.get(file.code(operator))
+            if place is None:
+                continue
+            weight = graph.tensors[operator.inputs[place]]
+            values = dequantized(file, graph, weight)
+            if values is None:
+                continue
+            error = _error(file, graph, operator, values, runtime)
+            if not error <= worst:
+                worst, name = error, op_name(file.code(operator))
+    return worst, name
+
+
+def _error(file: File, graph, operator, values: np.ndarray, runtime: str) -> float:
+    code, options = file.code(operator), operator.builtinOptions
+    x = _inputs(code, options, values, _channels(code, graph, operator))
+    expected = answer(code, options, values.astype(np.float64), x)
+    (y,) = run(runtime, _alone(file, graph, operator, x, expected.shape), {"x": x}).values()
+    if not np.isfinite(y).all():
+        return float("inf")
+    largest = np.abs(expected).max()
+    return float(np.abs(y - expected).max() / largest) if largest else float(np.abs(y).max())
+
+
+def _channels(code: int, graph, operator) -> int:
+    """Of what the operator takes besides the weight."""
+    data = operator.inputs[2 if code == Op.TRANSPOSE_CONV else 0]
+    return ((1, *shape_of(graph.tensors[data])))[-1]
+
+
+def _inputs(code: int, options, weight: np.ndarray, channels: int) -> np.ndarray:
+    """Zeros and ones of a shape that the operator takes; all rows of a table."""
+    if code == Op.EMBEDDING_LOOKUP:
+        return np.arange(len(weight), dtype=np.int32)
+    if code == Op.FULLY_CONNECTED:
+        shape = [_ROWS, weight.shape[1]]
+    else:
+        height, width = window(options, weight.shape[1:3])
+        shape = [2, height + options.strideH, width + options.strideW, channels]
+    return np.random.default_rng(0).integers(0, 2, shape).astype(np.float32)
+
+
+def _alone(file: File, graph, operator, x: np.ndarray, shape: tuple[int, ...]) -> bytes:
+    """A file of nothing but the operator and its weight, with the signature x -> y."""
+    code = file.code(operator)
+    alone = empty_file()
+    tensors = alone.graphs[0].tensors
+    tensors.append(_float(x.shape, Type.INT32 if x.dtype == np.int32 else Type.FLOAT32))
+    tensors.append(_float(shape, Type.FLOAT32))
+    weight = _moved(file, graph, alone, graph.tensors[operator.inputs[_WEIGHT[code]]])
+    inputs = [0, weight]
+    if code == Op.TRANSPOSE_CONV:
+        inputs = [alone.add_constant(alone.graphs[0], np.array(shape, np.int32)), weight, 0]
+    elif code in (Op.CONV_2D, Op.DEPTHWISE_CONV_2D):
+        inputs.append(alone.add_constant(alone.graphs[0], np.zeros(shape[-1], np.float32)))
+    elif code == Op.FULLY_CONNECTED:
+        inputs.append(-1)
+    entry = file.model.operatorCodes[operator.opcodeIndex]
+    options = copy.copy(operator.builtinOptions)
+    if hasattr(options, "fusedActivationFunction"):
+        options.fusedActivationFunction = 0
+    if code == Op.FULLY_CONNECTED:
+        options.keepNumDims = False
+    index = alone.add_operator_code(code, entry.version)
+    alone.graphs[0].operators.append(new_operator(index, inputs, [1], options))
+    return alone.to_bytes()
+
+
+def _float(shape, type: int):
+    tensor = schema.TensorT()
+    tensor.shape, tensor.type, tensor.buffer = np.array(shape, np.int32), type, 0
+    return tensor
+
+
+def _moved(file: File, graph, other: File, tensor) -> int:
+    """The index, in another file, of a copy of a constant."""
+    moved = copy.deepcopy(tensor)
+    moved.buffer = other.add_buffer(file.data(tensor))
+    blocks = blockwise(moved)
+    if blocks is not None:
+        blocks.scales = _moved(file, graph, other, graph.tensors[blocks.scales])
+        if blocks.zeroPoints > 0:
+            blocks.zeroPoints = _moved(file, graph, other, graph.tensors[blocks.zeroPoints])
+    other.graphs[0].tensors.append(moved)
+    return len(other.graphs[0].tensors) - 1

@@ -1,0 +1,91 @@
+"""Layouts of integer weights that kernels read otherwise than the file means them.
+
+Some of them are silently wrong, on some machines, in some versions: LiteRT 2.3 and
+TensorFlow 2.21 answer NaN for convolutions of INT2, pass over the zero points of
+blocks, round the scales of blocks to bfloat16, take sparse weights for dense ones.
+Running a file shows it on this machine alone, so the layouts are refused by
+themselves too. Here is what is left: what was found right everywhere.
+"""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from tfqd.export.litert.flatbuffer import File, Op, Type, op_name, type_name
+from tfqd.export.litert.unused import blockwise
+
+# The types that kernels of float activations take, and the axis of their scales.
+_KERNELS = {
+    Op.FULLY_CONNECTED: ((Type.INT8, Type.INT4, Type.INT2), 0),
+    Op.EMBEDDING_LOOKUP: ((Type.INT8, Type.INT4), 0),
+    Op.CONV_2D: ((Type.INT8,), 0),
+    Op.DEPTHWISE_CONV_2D: ((Type.INT8,), 3),
+    Op.TRANSPOSE_CONV: ((Type.INT8,), 0),
+}
+_BLOCK_MULTIPLE = 32
+_INTEGERS = (Type.INT8, Type.INT4, Type.INT2)
+
+
+def faults(file: File) -> Iterator[str]:
+    """What is wrong with the integer weights of a file whose activations are float."""
+    for graph in file.graphs:
+        for operator in graph.operators:
+            kernel = _KERNELS.get(file.code(operator))
+            weight = graph.tensors[operator.inputs[1]] if kernel else None
+            if weight is None or weight.type not in _INTEGERS:
+                continue
+            if graph.tensors[operator.inputs[0]].type in _INTEGERS:
+                continue  # its activations are integers, as those of a calibrated file
+            for fault in _faults(file, graph, weight, *kernel):
+                yield f"{op_name(file.code(operator))} with {type_name(weight.type)}: {fault}"
+
+
+def on_bfloat16_grid(scale: np.ndarray) -> bool:
+    """Whether both bfloat16 and float16 hold all numbers of a float32 array exactly."""
+    half = scale.astype(np.float16)
+    short = (scale.view(np.uint32) & 0xFFFF) == 0  # the bits that bfloat16 has not
+    normal = np.abs(half) >= np.finfo(np.float16).smallest_normal
+    return bool((short & normal & (half.astype(np.float32) == scale)).all())
+
+
+def _faults(file: File, graph, weight, types, axis: int) -> Iterator[str]:
+    if weight.sparsity is not None:
+        yield "sparse weights are read as if they were dense"
+        return
+    if weight.type not in types:
+        yield f"its kernels take {' or '.join(map(type_name, types))}"
+        return
+    blocks = blockwise(weight)
+    if blocks is not None:
+        yield from _block_faults(file, graph, weight, blocks)
+        return
+    quantization = weight.quantization
+    scale = quantization.scale if quantization is not None else None
+    if scale is None or len(scale) != weight.shape[axis]:
+        count = 0 if scale is None else len(scale)
+        yield f"one scale a channel is needed, {weight.shape[axis]}; got {count}"
+        return
+    if quantization.quantizedDimension != axis and len(scale) > 1:
+        yield f"its scales lie along axis {quantization.quantizedDimension}, not {axis}"
+    if quantization.zeroPoint is not None and np.any(np.asarray(quantization.zeroPoint) != 0):
+        yield "zero points other than 0 are passed over or refused"
+    scale = np.asarray(scale, np.float32)
+    if not (np.isfinite(scale) & (scale >= np.finfo(np.float32).tiny)).all():
+        yield "scales must be positive, normal and finite"
+
+
+def _block_faults(file: File, graph, weight, blocks) -> Iterator[str]:
+    if weight.type != Type.INT4:
+        yield "its kernels take blocks of int4 only"
+    if blocks.blockSize % _BLOCK_MULTIPLE or weight.shape[1] % blocks.blockSize:
+        yield (
+            f"a block must be a multiple of {_BLOCK_MULTIPLE} and divide the {weight.shape[1]} "
+            f"inputs; got {blocks.blockSize}"
+        )
+    if blocks.zeroPoints > 0:
+        yield "zero points of blocks are passed over"
+    scales = graph.tensors[blocks.scales]
+    if scales.type != Type.FLOAT16:
+        yield f"the scales of blocks must be float16; got {type_name(scales.type)}"
+    elif not on_bfloat16_grid(file.constant(scales).astype(np.float32)):
+        yield "scales of blocks that bfloat16 does not hold are rounded to it"

@@ -1,0 +1,122 @@
+"""TFLite files that hold the trained integers, for LiteRT and TensorFlow Lite."""
+
+import gzip
+import os
+import pathlib
+from collections import Counter
+from typing import Any
+
+import keras
+
+from tfqd.compressed import CompressedModel
+from tfqd.compressed.atomic import new_file
+from tfqd.export.litert.checking import check, few
+from tfqd.export.litert.conversion import converted
+from tfqd.export.litert.flatbuffer import File, op_name
+from tfqd.export.litert.lowering import Preferences, lower
+from tfqd.export.litert.metadata import put_metadata
+from tfqd.export.litert.report import Report, TfliteExport
+from tfqd.export.origin import origin_of
+from tfqd.export.precision import check_tolerance, tolerance_of
+
+PREFERENCES = ("speed", "size")
+
+# Of the answers of the file's float form, whose operators add in another order.
+_EXACT = 1e-4
+# Of the file's own, whose kernels round activations to 8 bits, layer after layer.
+_ROUNDED = 0.1
+
+
+def write_tflite(
+    model: keras.Model | CompressedModel,
+    path: str | os.PathLike,
+    *,
+    prefer: str = "speed",
+    int2: bool = False,
+    batch_size: int | None = None,
+    probes: Any = None,
+    tolerance: float | None = None,
+) -> TfliteExport:
+    """Writes a TFLite file that computes with the very integers that were trained.
+
+    TensorFlow's converter makes a float file; its weights are then replaced by
+    the codes and scales of the model, without a second quantization. Weights of
+    4 bits and fewer become INT4 where a kernel takes it, others INT8; what no
+    kernel of integers computes exactly stays float, and the report says so and
+    why. Activations are float between the layers.
+
+    The file is run on every runtime that is installed (``tf.lite``, and LiteRT
+    from ``ai-edge-litert``) before it appears: its structure against the model,
+    each operator's weights as its kernel reads them, and its answers.
+
+    Args:
+        model: a quantized, mixed or float Keras model, or a `tfqd.CompressedModel`.
+        path: file to write or replace, ``*.tflite``.
+        prefer: where two forms are exact, the faster (``"speed"``: convolutions
+            in INT8 kernels, which compress to the bits that they have) or the
+            smaller (``"size"``: convolutions as patches and INT4 products).
+        int2: whether fully connected weights of 2 bits are stored as INT2. LiteRT
+            runs them faster than INT4, TensorFlow Lite about as fast as float.
+        batch_size: to be fixed in the file, as recurrent layers need it; None
+            leaves it free.
+        probes: inputs to hold the file against the model by, as the model takes
+            them; random ones that fit its inputs when None. They are kept in the
+            file for `verify`.
+        tolerance: the largest difference of answers to let pass, relative to the
+            largest output; None for 0.1. It is what 8 bits of activations cost
+            on the probes; weights must be exact whatever it is.
+
+    Returns:
+        How exactly the file answers, and a `report` of bytes, operators and types.
+
+    Raises:
+        TypeError: when `model` is something else.
+        ValueError: for another suffix, bad arguments, or a model that cannot be
+            rebuilt or converted.
+        VerificationError: a ValueError, when a runtime does not run the file or
+            computes something else.
+        OSError: when the file cannot be written.
+
+    Example:
+
+    >>> result = tfqd.export.tflite(quantized, "digits.tflite")
+    >>> result.report.weight_error < 1e-6
+    True
+    """
+    path = pathlib.Path(path)
+    if path.suffix != ".tflite":
+        raise ValueError(f"path must end in .tflite; got {str(path)!r}")
+    if prefer not in PREFERENCES:
+        allowed = ", ".join(map(repr, PREFERENCES))
+        raise ValueError(f"prefer must be one of {allowed}; got {prefer!r}")
+    _check_batch_size(batch_size)
+    check_tolerance(tolerance)
+    origin = origin_of(model, probes)
+    exact = max(_EXACT, tolerance_of(origin.compressed.architecture))
+    tolerance = tolerance or max(_ROUNDED, exact)
+    file = File(converted(origin, batch_size))
+    preferences = Preferences(prefer == "size", int2)
+    rows = lower(file, origin.compressed.quantized, preferences)
+    put_metadata(file, rows, exact, few(origin.probes), tolerance)
+    file.shorten_names()
+    data = file.to_bytes()
+    verification, weight_error = check(data, origin.probes, exact, tolerance)
+    with new_file(path) as staged:
+        staged.write_bytes(data)
+    codes = [file.code(operator) for graph in file.graphs for operator in graph.operators]
+    report = Report(
+        bytes=len(data),
+        gzip_bytes=len(gzip.compress(data, 9, mtime=0)),
+        weights=tuple(rows),
+        operators=dict(Counter(map(op_name, codes)).most_common()),
+        weight_error=weight_error,
+        activation_error=verification.largest_difference,
+    )
+    return TfliteExport("tflite", verification.largest_difference, tolerance, report)
+
+
+def _check_batch_size(batch_size) -> None:
+    if batch_size is None:
+        return
+    if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
+        raise ValueError(f"batch_size must be None or a positive integer; got {batch_size!r}")
