@@ -19,6 +19,12 @@ NF4 += [0.07958029955625534, 0.16093020141124725, 0.24611230194568634, 0.3379152
 NF4 += [0.44070982933044434, 0.5626170039176941, 0.7229568362236023, 1.0]
 
 
+def test_kmeans_keeps_values_that_are_no_more_than_the_centers():
+    values = np.array([3.0, -1.0, 3.0, 3.0, 0.5, -1.0])
+    assert kmeans(values, np.ones(6), 4).tolist() == [-1, 0.5, 3, 3]
+    assert kmeans(values, np.ones(6), 3).tolist() == [-1, 0.5, 3]
+
+
 def error(values, weights, centers):
     distances = np.abs(values[:, None] - centers).min(axis=1)
     return float((weights * distances**2).sum())

@@ -1,8 +1,8 @@
 """Loads what `refused_layers_test.py` saved, in a process that knows nothing of it.
 
 Run as ``python load_in_fresh_process.py FOLDER``. Each of the folder's
-``NAME.npz`` has an input ``x`` and targets ``y``; what the models saved as
-``NAME.*`` make of them is written to ``NAME_loaded.npz``.
+``NAME.npz`` has an input ``x``, targets ``y`` and whether to ``go_on`` training;
+what the models saved as ``NAME.*`` make of them is written to ``NAME_loaded.npz``.
 """
 
 import os
@@ -41,7 +41,8 @@ def main(folder: pathlib.Path) -> None:
         (argument,) = serve.structured_input_signature[1]
         (results["served"],) = serve(**{argument: tf.constant(arrays["x"])}).values()
         model = loaded["keras"]
-        model.fit(arrays["x"], arrays["y"], shuffle=False, verbose=0)
+        if arrays["go_on"]:
+            model.fit(arrays["x"], arrays["y"], shuffle=False, verbose=0)
         weights = {f"weight_{i}": weight for i, weight in enumerate(model.get_weights())}
         np.savez(folder / f"{name}_loaded.npz", **results, **weights)
     assert "TF_USE_LEGACY_KERAS" not in os.environ

@@ -13,15 +13,13 @@ NETWORKS = {
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-def test_it_quantizes_and_comes_back_from_its_archive(name, tmp_path):
+def test_it_is_quantized_and_stripped(name):
     side, kernels = NETWORKS[name]
     build = getattr(tf_keras.applications, name)
-    model = build(weights=None, input_shape=(side, side, 3), classes=4)
+    model = build(weights=None, input_shape=(side, side, 3), classes=4, classifier_activation=None)
     quantized = tfqd.quantize_model(model, tfqd.Uniform(bits=4))
     assert len(quantized.quantized_variables) == kernels
     x = np.random.default_rng(0).uniform(size=(2, side, side, 3)).astype("float32")
     outputs = quantized(x)
     assert np.abs(outputs - model(x)).max() > 0
-    tfqd.save(quantized, tmp_path / "model.tfqd", probes=x)
-    plain = tfqd.load(tmp_path / "model.tfqd")
-    np.testing.assert_allclose(plain(x), outputs, rtol=1e-5, atol=1e-7)
+    np.testing.assert_array_equal(tfqd.strip_quantization(quantized)(x), outputs)

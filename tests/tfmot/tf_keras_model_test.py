@@ -94,8 +94,8 @@ def test_an_archive_trains_on(trained, tmp_path):
 
 
 def test_the_report_counts_the_bytes_of_a_hand_worked_layer():
-    quantized = tfqd.quantize_model(chain(layers.Dense(32), shape=(64,)), SPEC)
-    size = tfqd.size_report(quantized).variables["dense/kernel"]
+    quantized = tfqd.quantize_model(chain(layers.Dense(32, name="d"), shape=(64,)), SPEC)
+    size = tfqd.size_report(quantized).variables["d/kernel"]
     # 2048 weights: 512 bytes of codes, 64 buckets of 8 bytes, 4 points of 4.
     assert (size.float_bytes, size.fixed_bytes) == (8192, 512 + 64 * 8 + 4 * 4)
 
@@ -193,7 +193,7 @@ def test_it_trains_in_short_types_with_and_without_xla(jit_compile):
 
 
 def test_vocabularies_and_statistics_are_copied():
-    lookup, normalization = layers.StringLookup(), layers.Normalization()
+    lookup, normalization = layers.StringLookup(name="lookup"), layers.Normalization()
     lookup.adapt(["a", "b", "b"])
     normalization.adapt(X)
     words, numbers = tf_keras.Input((1,), dtype="string"), tf_keras.Input((8,))
@@ -203,6 +203,10 @@ def test_vocabularies_and_statistics_are_copied():
     quantized = tfqd.quantize_model(model, tfqd.Uniform(bits=8, bucket_size=None))
     given = [np.array([["b"]] * 16), X]
     np.testing.assert_allclose(quantized(given), model(given), atol=0.05)
+    plain = tfqd.strip_quantization(quantized)
+    np.testing.assert_array_equal(plain(given), quantized(given))
+    with pytest.raises(ValueError, match=r"layer 'lookup' \(StringLookup\) has its vocabulary"):
+        tfqd.compress(quantized)
 
 
 class Subclassed(tf_keras.Model):

@@ -52,7 +52,7 @@ def volumes():
         [
             tf_keras.Input((3, 5, 5, 2)),
             layers.Conv3D(3, 2),
-            layers.ConvLSTM2D(3, 2),
+            layers.LeakyReLU(),
             layers.Flatten(),
             layers.Dense(1),
         ]

@@ -18,11 +18,16 @@ def kmeans(values: np.ndarray, weights: np.ndarray, count: int) -> np.ndarray:
         count: number of centers.
 
     Returns:
-        float64 [count], ascending. A center without values stays where it was.
+        float64 [count], ascending. Where there are no more different values than
+        centers, they are the centers, the last one repeated. A center without values
+        stays where it was.
     """
     order = np.argsort(values)
     values = np.asarray(values, np.float64)[order]
     weights = np.asarray(weights, np.float64)[order]
+    different = values[np.append(True, np.diff(values) > 0)]
+    if len(different) <= count:
+        return different[np.minimum(np.arange(count), len(different) - 1)]
     if not weights.any():
         weights = np.ones_like(values)
     mass = np.concatenate([[0.0], np.cumsum(weights)])

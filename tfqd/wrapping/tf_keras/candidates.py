@@ -10,7 +10,7 @@ from tfqd.selection import Candidate, Selection, select
 from tfqd.spec import Spec
 from tfqd.wrapping.tf_keras.attributes import HeldVariable, held_variables
 from tfqd.wrapping.tf_keras.config import channel_axes_of, is_held_kernel
-from tfqd.wrapping.tf_keras.variable import as_stored
+from tfqd.wrapping.tf_keras.variable import as_stored, variables_of
 from tfqd.wrapping.tf_keras.wrapper import QuantizeWrapper
 from tfqd.wrapping.variables import is_kernel
 
@@ -65,7 +65,7 @@ def owned_variables(model: tf_keras.Model) -> list[OwnedVariable]:
     for layer in layers_of(model):
         inner = layer.layer if isinstance(layer, QuantizeWrapper) else layer
         held = {id(each.variable): each for each in held_variables(inner)}
-        for variable in layer.weights:
+        for variable in variables_of(layer):
             of_inner = id(variable) in held
             entry = OwnedVariable(variable, inner if of_inner else layer, held.get(id(variable)))
             owned.setdefault(id(variable), entry)

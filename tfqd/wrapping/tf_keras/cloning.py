@@ -100,7 +100,8 @@ class Copy:
 
 
 def _own(layer: Layer) -> list[tf.Variable]:
-    return layer._trainable_weights + layer._non_trainable_weights
+    both = layer._trainable_weights + layer._non_trainable_weights
+    return [variable for variable in both if isinstance(variable, tf.Variable)]
 
 
 def _shapes(layer: Layer) -> list:

@@ -6,9 +6,9 @@ import tf_keras
 from tfqd.compressed import CompressedModel, QuantizedTensor
 from tfqd.wrapping.quantized import find_quantized
 from tfqd.wrapping.tensors import quantized_tensor
-from tfqd.wrapping.tf_keras.candidates import check_finite, owned_variables
+from tfqd.wrapping.tf_keras.candidates import check_finite, layers_of, owned_variables
 from tfqd.wrapping.tf_keras.stripping import not_quantized, plain_copy
-from tfqd.wrapping.tf_keras.variable import QuantizedVariable
+from tfqd.wrapping.tf_keras.variable import QuantizedVariable, variables_of
 from tfqd.wrapping.variables import unique_names
 
 
@@ -26,6 +26,7 @@ def float_form(model: tf_keras.Model) -> CompressedModel:
 
 
 def _read(plain, quantized: dict[int, QuantizedVariable]) -> CompressedModel:
+    _check_vocabularies(plain.model)
     paths = {id(entry.variable): entry.path for entry in owned_variables(plain.model)}
     weights = plain.model.weights
     names = unique_names(paths[id(variable)] for variable in weights)
@@ -37,3 +38,14 @@ def _read(plain, quantized: dict[int, QuantizedVariable]) -> CompressedModel:
         tensors[name] = variable.numpy() if floating else quantized_tensor(entry)
     architecture = tf_keras.saving.serialize_keras_object(plain.model)
     return CompressedModel(tensors, architecture, "tf_keras")
+
+
+def _check_vocabularies(model: tf_keras.Model) -> None:
+    """Raises ValueError for a vocabulary that the architecture does not hold."""
+    for layer in layers_of(model):
+        if len(variables_of(layer)) < len(layer.weights):
+            raise ValueError(
+                f"layer {layer.name!r} ({type(layer).__name__}) has its vocabulary from adapt(), "
+                "which its configuration does not hold; make the layer with "
+                "vocabulary=layer.get_vocabulary(include_special_tokens=False)"
+            )

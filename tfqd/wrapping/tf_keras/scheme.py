@@ -93,7 +93,7 @@ class LayoutTransform(_tfmot.QuantizeLayoutTransform):
         self._scheme = scheme
 
     def apply(self, model, layer_quantize_map):
-        """The model with its annotated layers wrapped, and the map that came in.
+        """The model with its annotated layers wrapped, and a map that leaves tfmot none.
 
         Args:
             model: a Sequential or Functional model that tfmot has copied.
@@ -124,7 +124,7 @@ class LayoutTransform(_tfmot.QuantizeLayoutTransform):
                 config = (config or QuantizeConfig({})).with_activations(activations[name])
             return layer if config is None else QuantizeWrapper(layer, _resolved(config, layer))
 
-        return tf_keras.models.clone_model(model, clone_function=wrap), layer_quantize_map
+        return tf_keras.models.clone_model(model, clone_function=wrap), {}
 
 
 def check_activations(activations) -> None:

@@ -10,6 +10,7 @@ from tfqd.wrapping.tf_keras.cloning import Copy
 from tfqd.wrapping.tf_keras.config import QuantizeConfig
 from tfqd.wrapping.tf_keras.model import QuantizedFunctional, QuantizedSequential
 from tfqd.wrapping.tf_keras.toolkit import tfmot
+from tfqd.wrapping.tf_keras.variable import variables_of
 from tfqd.wrapping.tf_keras.wrapper import QuantizeWrapper
 
 _TFMOTS_WRAPPER = tfmot.quantization.keras.QuantizeWrapper
@@ -22,7 +23,7 @@ def strip_quantization(model: tf_keras.Model) -> tf_keras.Model:
     if not quantized:
         raise not_quantized(model)
     plain = plain_copy(model)
-    for variable in plain.model.weights:
+    for variable in variables_of(plain.model):
         entry = quantized.get(id(plain.origin(variable)))
         if entry is not None:
             variable.assign(tf.cast(entry.quantize(False), variable.dtype))

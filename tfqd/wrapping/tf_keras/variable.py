@@ -1,6 +1,7 @@
 """A quantized variable of tf_keras."""
 
 import tensorflow as tf
+import tf_keras
 from tf_keras.src.mixed_precision import autocast_variable
 
 from tfqd.quantizers import Quantizer
@@ -37,6 +38,11 @@ class QuantizedVariable(quantized.QuantizedVariable):
     def encode(self):
         with as_stored():
             return super().encode()
+
+
+def variables_of(layer: tf_keras.layers.Layer) -> list[tf.Variable]:
+    """The layer's variables; a vocabulary is among tf_keras' weights too."""
+    return [weight for weight in layer.weights if isinstance(weight, tf.Variable)]
 
 
 def as_stored():
