@@ -6,6 +6,7 @@ A trained float ResNet-8 is quantized to 4, 3 and 2 bits and trained on for a fe
 epochs, with its float self as the teacher. The runs:
 
 * distilled: a uniform grid whose step is trained too (`tfqd.LearnedStep`);
+* taught: the same from a better teacher, a ResNet-20, where DATA has it;
 * control: the same without the teacher, on labels alone;
 * uniform: distilled on the paper's grid, buckets of 256 weights, bits lowered step
   by step (`tfqd.callbacks.BitSchedule`);
@@ -20,9 +21,10 @@ epochs, with its float self as the teacher. The runs:
   the honest upper line.
 
 After each training BatchNormalization statistics are measured anew with the final
-weights; every model's size is that of its `.tfqd` file. DATA holds ``cifar10/train_*.webp`` and
-``models/resnet8_cifar10.h5``, or Python's ``cifar-10-batches-py`` and the model.
-Without --data_dir the program runs on scikit-learn's digits, to try it out.
+weights; every model's size is that of its `.tfqd` file. DATA holds ``cifar10/train_*.webp``
+or Python's ``cifar-10-batches-py``, ``models/resnet8_cifar10.h5``, and perhaps
+``models/resnet20_cifar10.keras``. Without --data_dir the program runs on scikit-learn's
+digits, to try it out.
 
 The teacher's answers to the images as they were moved are kept in OUTPUT, for the
 runs that see the same. A run that is interrupted goes on from its last whole epoch;
@@ -43,7 +45,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import keras
 import numpy as np
 from absl import app, flags
-from resnet8_data import BATCH, Images, batches, held_out, load
+from resnet8_data import BATCH, Images, batches, better_teacher, better_teacher_file, held_out, load
 from resnet8_runs import RUNS, Run
 from rich.console import Console
 from rich.table import Table
@@ -92,10 +94,15 @@ def main(argv) -> None:
 
 
 def _chosen() -> tuple[list[str], list[int]]:
-    runs = _RUNS.value or list(RUNS)
+    taught = better_teacher_file(_DATA.value) is not None
+    able = [name for name, run in RUNS.items() if taught or run.teacher == "itself"]
+    runs = _RUNS.value or able
     unknown = sorted(set(runs) - RUNS.keys())
     if unknown:
         raise ValueError(f"--runs: no run called {unknown[0]!r}; there are {', '.join(RUNS)}")
+    untaught = [name for name in runs if name not in able]
+    if untaught:
+        raise ValueError(f"--runs: {untaught[0]} needs models/resnet20_cifar10.keras in --data_dir")
     try:
         return runs, [int(seed) for seed in _SEEDS.value]
     except ValueError as error:
@@ -161,7 +168,9 @@ def _make(name: str, seed: int, model, images: Images, output: pathlib.Path) -> 
     student = model if spec is None else tfqd.quantize_model(model, spec)
     folder = output / f"{name}_{_EPOCHS.value}epochs_seed{seed}"
     if run.trained:
-        student = _train(run, seed, model, student, images, folder, f"{name}, seed {seed}")
+        better = run.teacher == "resnet20"
+        teacher = better_teacher(better_teacher_file(_DATA.value)) if better else model
+        student = _train(run, seed, teacher, student, images, folder, f"{name}, seed {seed}")
     accuracy = round(100.0 * _accuracy(student, images), 2)
     if run.spec is None:
         size = 4 * model.count_params()
@@ -191,7 +200,7 @@ def _allocated(spec, model, images: Images) -> tfqd.allocation.Allocation:
 def _train(run: Run, seed: int, teacher, student, images: Images, folder, title: str):
     """Trains the student, from its last whole epoch on, and gives it back."""
     epochs, steps = _EPOCHS.value, len(images.x_train) // BATCH
-    answers = f"teacher_shift{run.shift}_{epochs}epochs_seed{seed}"
+    answers = f"{run.teacher}_shift{run.shift}_{epochs}epochs_seed{seed}"
 
     def stream(start: int, stop: int):
         return batches(images, seed, start, stop, run.shift)

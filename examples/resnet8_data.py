@@ -84,6 +84,18 @@ def load(folder: str | None, announce=print) -> tuple[Images, keras.Model, str]:
     return _cifar10(root), model, "CIFAR-10"
 
 
+def better_teacher_file(folder: str | None) -> pathlib.Path | None:
+    """Where a trained ResNet-20 lies; None where there is none."""
+    file = pathlib.Path(folder or "") / "models" / "resnet20_cifar10.keras"
+    return file if folder is not None and file.exists() else None
+
+
+def better_teacher(file: pathlib.Path) -> keras.Model:
+    """The ResNet-20, answering with probabilities, as the ResNet-8 does."""
+    model = keras.models.load_model(file, compile=False)
+    return keras.Model(model.inputs, keras.layers.Softmax()(model.outputs[0]), name="resnet20")
+
+
 def _cifar10(root: pathlib.Path) -> Images:
     if (root / "cifar-10-batches-py").is_dir():
         return Images(

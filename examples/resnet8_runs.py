@@ -15,6 +15,7 @@ class Run:
     allocated: whether bits are allotted to the kernels, within the bytes of the
         model that is quantized to `spec`.
     distil: whether the teacher counts.
+    teacher: ``"itself"``, the float ResNet-8, or ``"resnet20"``, a better one.
     trained: whether it is trained at all.
     shift: pixels by which images are moved at random. A student of few bits
         does not even fit the images as they are, and wants less of it.
@@ -24,6 +25,7 @@ class Run:
     phases: dict[float, int] = dataclasses.field(default_factory=dict)
     allocated: bool = False
     distil: bool = True
+    teacher: str = "itself"
     trained: bool = True
     shift: int = 4
     temperature: float = 2.0
@@ -40,6 +42,7 @@ class Run:
         if self.trained:
             settings["phases"] = self.phases_of(epochs)
             settings["shift"] = self.shift
+            settings["teacher"] = self.teacher if self.distil else None
             settings["temperature"] = self.temperature if self.distil else None
             settings["student_loss_weight"] = self.weight_of_labels
             settings["learning_rate"] = self.learning_rate
@@ -82,6 +85,7 @@ RUNS = {
 for _bits, _recipe in RECIPES.items():
     RUNS |= {
         f"distilled_{_bits}bit": Run(LEARNED[_bits], **_recipe),
+        f"taught_{_bits}bit": Run(LEARNED[_bits], teacher="resnet20", **_recipe),
         f"control_{_bits}bit": Run(LEARNED[_bits], distil=False, **_recipe),
         f"codebook_{_bits}bit": Run(JOINT[_bits], **_recipe),
         f"points_{_bits}bit": Run(POINTS[_bits], **_recipe),
