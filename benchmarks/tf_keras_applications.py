@@ -55,7 +55,8 @@ def examine(name: str) -> dict:
     model = build(weights=None, input_shape=(side, side, 3), classes=CLASSES)
     quantized = tfqd.quantize_model(model, SPEC)
     x = np.random.default_rng(0).normal(size=(2, side, side, 3)).astype("float32")
-    quantized.compile(tf_keras.optimizers.SGD(1e-4), "sparse_categorical_crossentropy")
+    sgd = tf_keras.optimizers.SGD(1e-4)
+    quantized.compile(sgd, "sparse_categorical_crossentropy", run_eagerly=True)
     before = [np.array(entry.variable) for entry in quantized.quantized_variables]
     loss = quantized.train_on_batch(x, np.array([0, 1]))
     after = [np.array(entry.variable) for entry in quantized.quantized_variables]

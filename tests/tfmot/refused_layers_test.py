@@ -16,7 +16,7 @@ from tfqd.wrapping.tf_keras.toolkit import tfmot
 TESTS = pathlib.Path(__file__).parent
 SPECS = {
     "words": tfqd.Codebook(bits=2, bucket_size=32),
-    "series": tfqd.presets.paper(4, codebook=True),
+    "series": tfqd.Codebook(bits=4, train="points"),
     "attention": tfqd.Codebook(bits=3),
     "volumes": tfqd.presets.deployable(4),
     "images": tfqd.Uniform(bits=4, rounding="stochastic"),

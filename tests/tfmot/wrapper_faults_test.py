@@ -71,23 +71,25 @@ def attention_can_be_made_again(wrapper):
     np.testing.assert_array_equal(again(data), model(data))
 
 
-CHECKS = [
-    a_call_leaves_the_layer_its_variables,
-    masks_reach_the_next_layer,
-    weights_keep_their_order_when_the_model_is_made_again,
-    a_frozen_layer_is_not_trained,
-    attention_can_be_made_again,
-]
+# What goes wrong with tfmot's wrapper.
+FAULTS = {
+    a_call_leaves_the_layer_its_variables: (AssertionError, "isinstance"),
+    masks_reach_the_next_layer: (AssertionError, "Not equal to tolerance"),
+    weights_keep_their_order_when_the_model_is_made_again: (ValueError, "shape .* not compatible"),
+    a_frozen_layer_is_not_trained: (AssertionError, r"assert \['kernel:0'"),
+    attention_can_be_made_again: (ValueError, "length 13, but the layer was expecting 9"),
+}
 
 
-@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+@pytest.mark.parametrize("check", FAULTS, ids=lambda check: check.__name__)
 def test_ours_has_not_the_fault(check):
     check(OURS)
 
 
-@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+@pytest.mark.parametrize("check", FAULTS, ids=lambda check: check.__name__)
 def test_theirs_has_the_fault(check):
-    with pytest.raises((AssertionError, AttributeError, TypeError, ValueError)):
+    error, message = FAULTS[check]
+    with pytest.raises(error, match=message):
         check(THEIRS)
 
 
