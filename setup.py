@@ -13,6 +13,7 @@ ROOT = pathlib.Path(__file__).parent
 REQUIRED = [
     "absl-py",
     "constriction>=0.4",
+    "flatbuffers",
     "keras>=3.12",
     "numpy",
     "rich",

@@ -44,7 +44,8 @@ RULES = {
     ),
     "distillation": rule("wrapping compressed", "numpy tensorflow keras"),
     "export": rule(
-        "compressed wrapping bucketing grid version", "numpy tensorflow keras ai_edge_litert"
+        "compressed wrapping bucketing grid version",
+        "numpy tensorflow keras ai_edge_litert flatbuffers",
     ),
     "callbacks": rule(
         "wrapping export compressed selection spec bucketing", "numpy tensorflow keras"

@@ -61,6 +61,7 @@ def test_dict_says_everything():
         "clip": 1.0,
         "preserve_zeros": False,
         "rounding": "deterministic",
+        "scale_grid": None,
     }
     assert Codebook().to_dict()["kind"] == "codebook"
 

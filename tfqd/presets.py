@@ -21,10 +21,18 @@ def paper(bits: int, codebook: bool = False) -> Selection:
     return {".*": Uniform(**buckets)}
 
 
-def deployable(bits: int) -> Selection:
+def deployable(bits: int, bucket_size: int | None = None) -> Selection:
     """Kernels that integer kernels run exactly: symmetric, one scale a channel.
 
     Args:
         bits: bits per weight, 1 to 8.
+        bucket_size: None for one scale a channel; a multiple of 32 for buckets of
+            so many weights, with scales that kernels hold exactly.
     """
-    return Uniform(bits=bits, bucket_size=None, layout="channel", scaling="symmetric")
+    return Uniform(
+        bits=bits,
+        bucket_size=bucket_size,
+        layout="channel",
+        scaling="symmetric",
+        scale_grid=None if bucket_size is None else "bfloat16",
+    )

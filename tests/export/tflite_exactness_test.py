@@ -52,6 +52,7 @@ DENSE = {
     "2 bits as such": Mode(symmetric(2), "int2", {"int2": True}),
     "1 bit": Mode(symmetric(1), "int4"),
     "buckets": Mode(symmetric(4, 32), "int4"),
+    "buckets on the grid of kernels": Mode(tfqd.presets.deployable(4, 32), "int4"),
     "buckets of 8 bits": Mode(symmetric(8, 32), "int8"),
     "buckets that do not divide the inputs": Mode(symmetric(4, 48), "int4"),
     "affine": Mode(channel(4), "int4"),
@@ -129,13 +130,25 @@ def test_convolutions_as_patches_see_what_convolutions_see(padding, strides, dil
     convolution = layers.Conv2D(
         5, (3, 2), padding=padding, strides=strides, dilation_rate=dilation, activation="relu"
     )
-    quantized = tfqd.quantize_model(keras.Model(image, convolution(image)), symmetric(4))
+    quantized = tfqd.quantize_model(keras.Model(image, convolution(image)), channel(4))
     path = tmp_path / "m.tflite"
-    result = tfqd.export.tflite(quantized, path, prefer="size")
-    assert result.report.operators["FULLY_CONNECTED"] == 1
+    (row,) = tfqd.export.tflite(quantized, path).report.weights
+    assert "as patches" in row.reason
     # Whatever a patch shows of them, zeros and ones are exact.
     bits = np.random.default_rng(0).integers(0, 2, (2, 7, 8, 3)).astype(np.float32)
     assert_exact(read_back(path.read_bytes(), bits), np.array(quantized(bits)))
+
+
+def test_large_convolutions_become_patches_where_size_counts(tmp_path):
+    image = keras.Input((3, 3, 72), name="x")
+    model = keras.Model(image, layers.Conv2D(72, 3, use_bias=False)(image))
+    kernel, data = exported(
+        model, Mode(symmetric(4), "int4", {"prefer": "size"}), tmp_path / "m.tflite"
+    )
+    assert len(data) < 72 * 72 * 9 / 2 + 6000
+    bits = np.random.default_rng(0).integers(0, 2, (4, 3, 3, 72)).astype(np.float32)
+    expected = bits.reshape(4, -1).astype(np.float64) @ kernel.reshape(-1, 72)
+    assert_exact(read_back(data, bits), expected.reshape(4, 1, 1, 72))
 
 
 OTHERS = {
@@ -166,6 +179,14 @@ def test_embeddings(bits, type, shape, tmp_path):
         -1, *[size or 2 for size in shape][: len(shape)]
     )
     assert_exact(read_back(data, indices), table[indices])
+
+
+def test_buckets_on_the_grid_of_kernels_are_one_operator(tmp_path):
+    model = keras.Sequential([keras.Input((96,)), layers.Dense(10)])
+    quantized = tfqd.quantize_model(model, tfqd.presets.deployable(4, bucket_size=32))
+    report = tfqd.export.tflite(quantized, tmp_path / "m.tflite").report
+    assert report.operators == {"FULLY_CONNECTED": 1}
+    assert "one scale for 32 inputs" in report.weights[0].reason
 
 
 def test_a_normalization_that_was_folded_scales_the_channels(tmp_path):

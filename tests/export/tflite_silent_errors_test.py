@@ -90,7 +90,7 @@ WRONG = {
         {"zero_points": np.ones((10, 3), np.int8)},
         "zero points of blocks are passed over",
     ),
-    "a convolution of INT2": (a_convolution, {"type": Type.INT2}, "kernels take int8"),
+    "a convolution of INT2": (a_convolution, {"type": Type.INT2}, "kernels take int8 or int4"),
 }
 REFUSED_BY_RUNTIMES = {
     "INT4 of a zero point": (a_zero_point, {}, "zero points other than 0"),
@@ -106,11 +106,10 @@ REFUSED_BY_RUNTIMES = {
         "kernels take int8",
     ),
 }
-# Wrong in other versions, on other processors, or slow; never run, for one of them may
+# Wrong in other versions, on other processors, or slow: never run, for one of them may
 # end the process.
 REFUSED_BY_LAYOUT = {
     "a convolution of one scale": (a_convolution_of_one_scale, {}, "one scale a channel"),
-    "a convolution of INT4": (a_convolution, {"type": Type.INT4}, "kernels take int8"),
     "sparse weights": (sparse_weights, {}, "read as if they were dense"),
     "blocks of 16": (blocks, {"size": 16, "scales": np.repeat(SHORT, 2, 1)}, "multiple of 32"),
 }

@@ -162,6 +162,28 @@ def test_a_changed_weight_is_found_out(small, tmp_path):
         tfqd.export.verify(tmp_path / "changed.tflite")
 
 
+def test_recurrent_layers_run_in_int4_with_a_fixed_batch_size(tmp_path):
+    case = CASES["recurrent"]
+    words = keras.Input((11,), dtype="int32", name="words")
+    quantized = tfqd.quantize_model(
+        keras.Model(words, case.build()(words)), tfqd.presets.deployable(4)
+    )
+    path = tmp_path / "model.tflite"
+    report = tfqd.export.tflite(quantized, path, batch_size=1).report
+    assert {row.type for row in report.weights} == {"int4"}
+    assert report.operators["WHILE"] == 3
+    expected = np.array(quantized(case.inputs["words"]))
+    (answer,) = run("ai-edge-litert", path.read_bytes(), case.inputs).values()
+    np.testing.assert_allclose(answer, expected, atol=0.03 * np.abs(expected).max())
+
+
+def test_a_model_that_does_not_convert_is_an_error_that_says_why(tmp_path):
+    steps = keras.Input((5, 6))
+    model = keras.Model(steps, layers.LSTM(4)(steps))
+    with pytest.raises(ValueError, match=r"'tf\.TensorListReserve' op .*; pass batch_size="):
+        tfqd.export.tflite(tfqd.quantize_model(model, symmetric(4)), tmp_path / "m.tflite")
+
+
 @pytest.mark.parametrize("data", [b"", b"TFL3", b"\x1c\0\0\0TFL3 and no more"])
 def test_other_files_are_refused(data, tmp_path):
     (tmp_path / "m.tflite").write_bytes(data)

@@ -99,12 +99,13 @@ def thinned(output: np.ndarray, kept: int = _KEPT) -> np.ndarray:
     return flat[np.linspace(0, flat.size - 1, kept).astype(int)]
 
 
-def to_bytes(probes: Probes, tolerance: float) -> bytes:
+def to_bytes(probes: Probes, tolerance: float, compressed: bool = True) -> bytes:
     """The probes as an ``.npz`` file, their outputs thinned."""
     arrays = {f"input/{name}": array for name, array in probes.inputs.items()}
     arrays |= {f"output/{name}": thinned(array) for name, array in probes.outputs.items()}
     buffer = io.BytesIO()
-    np.savez_compressed(buffer, tolerance=np.float64(tolerance), **arrays)
+    save = np.savez_compressed if compressed else np.savez
+    save(buffer, tolerance=np.float64(tolerance), **arrays)
     return buffer.getvalue()
 
 

@@ -41,6 +41,7 @@ def uniform(
     scaling: str = "affine",
     clip: float | None = None,
     seed: tf.Tensor | None = None,
+    short_steps: bool = False,
 ) -> tf.Tensor:
     """The quantized weights, with the straight-through gradient.
 
@@ -53,13 +54,15 @@ def uniform(
             the weights to [-c, c] and stops the gradient outside.
         seed: None rounds to the nearest level; int32 [2] rounds stochastically
             with the noise of that seed.
+        short_steps: whether steps are rounded to bfloat16; with symmetric scaling.
 
     Returns:
         float32, shape `bucketing.shape`, at most `levels` values a bucket.
     """
 
     def quantize(weights):
-        codes, buckets = _codes(clip_weights(weights, clip), bucketing, levels, scaling, seed)
+        clipped = clip_weights(weights, clip)
+        codes, buckets = _codes(clipped, bucketing, levels, scaling, seed, short_steps)
         return from_buckets(uniform_grid.decode(codes, buckets, levels), bucketing)
 
     return straight_through(quantize, weights, clip)
@@ -71,13 +74,15 @@ def uniform_codes(
     levels: int,
     scaling: str = "affine",
     clip: float | None = None,
+    short_steps: bool = False,
 ) -> UniformCodes:
     """Codes, scales and offsets of the weights, rounded to the nearest level.
 
     Decoding them by the module's equations gives `uniform`'s result bit for
     bit. The arguments are those of `uniform`.
     """
-    codes, buckets = _codes(clip_weights(weights, clip), bucketing, levels, scaling, None)
+    clipped = clip_weights(weights, clip)
+    codes, buckets = _codes(clipped, bucketing, levels, scaling, None, short_steps)
     return UniformCodes(
         tf.cast(from_buckets(codes, bucketing), tf.uint8),
         per_bucket(buckets.scale, bucketing),
@@ -85,10 +90,12 @@ def uniform_codes(
     )
 
 
-def _codes(weights, bucketing, levels, scaling, seed) -> tuple[tf.Tensor, Range]:
+def _codes(weights, bucketing, levels, scaling, seed, short_steps) -> tuple[tf.Tensor, Range]:
     """Float codes in the cut tensor's shape, and the buckets' range."""
     cut = to_buckets(weights, bucketing)
     buckets = bucket_range(cut, bucket_axis(bucketing), scaling)
+    if short_steps:
+        buckets = uniform_grid.with_short_steps(buckets, levels)
     position = uniform_grid.position(cut, buckets, levels)
     if seed is None:
         return rounding.deterministic(position), buckets

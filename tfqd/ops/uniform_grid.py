@@ -38,3 +38,16 @@ def decode(codes: tf.Tensor, buckets: Range, levels: int) -> tf.Tensor:
         zero = zero_code(levels)
         return (codes - zero) * tf.math.divide_no_nan(buckets.scale, zero)
     return codes * tf.math.divide_no_nan(buckets.scale, float(levels - 1)) + buckets.offset
+
+
+def with_short_steps(buckets: Range, levels: int) -> Range:
+    """Symmetric buckets whose steps are rounded to the nearest that bfloat16 holds.
+
+    The rounding is one of bits: compilers leave out casts to a shorter type and back.
+    """
+    zero = zero_code(levels)
+    step = tf.math.divide_no_nan(buckets.scale, zero)
+    bits = tf.bitcast(step, tf.int32) + 0x8000
+    short = tf.bitcast(tf.bitwise.bitwise_and(bits, tf.constant(-0x10000)), tf.float32)
+    # Exact: a step has 8 bits, and the code of 0 no more than 7.
+    return Range(short * zero, None)

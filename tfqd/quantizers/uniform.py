@@ -51,15 +51,17 @@ class UniformQuantizer(Quantizer):
 
     def encode(self, inputs: tf.Tensor, weights: dict[str, Any]) -> Encoding:
         spec = self.spec
+        short = spec.scale_grid is not None
         stored = ops.uniform_codes(
-            inputs, self.bucketing(inputs.shape), spec.levels, spec.scaling, spec.clip
+            inputs, self.bucketing(inputs.shape), spec.levels, spec.scaling, spec.clip, short
         )
         return encoding(stored)
 
     def _quantize(self, inputs, seed) -> tf.Tensor:
         spec = self.spec
+        bucketing, short = self.bucketing(inputs.shape), spec.scale_grid is not None
         return ops.uniform(
-            inputs, self.bucketing(inputs.shape), spec.levels, spec.scaling, spec.clip, seed
+            inputs, bucketing, spec.levels, spec.scaling, spec.clip, seed, short_steps=short
         )
 
 

@@ -6,6 +6,7 @@ from typing import ClassVar
 from tfqd.spec.base import Spec, check_choice
 
 ROUNDINGS = ("deterministic", "stochastic")
+SCALE_GRIDS = (None, "bfloat16")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -21,6 +22,9 @@ class Uniform(Spec):
             ``"stochastic"``: up or down at random such that the expectation is
             the weight, with fresh noise at every training step. Inference and
             `tfqd.compress` always round to the nearest level.
+        scale_grid: ``"bfloat16"`` rounds the step of each bucket to what bfloat16
+            holds, in training too, as integer kernels of buckets round it. Needs
+            symmetric scaling.
 
     The remaining arguments are those of `Spec`.
 
@@ -31,12 +35,18 @@ class Uniform(Spec):
     """
 
     rounding: str = "deterministic"
+    scale_grid: str | None = None
 
     kind: ClassVar[str] = "uniform"
 
     def __post_init__(self):
         super().__post_init__()
         check_choice("rounding", self.rounding, ROUNDINGS)
+        check_choice("scale_grid", self.scale_grid, SCALE_GRIDS)
+        if self.scale_grid is not None and self.scaling != "symmetric":
+            raise ValueError(
+                f"scale_grid={self.scale_grid!r} needs scaling='symmetric'; got {self.scaling!r}"
+            )
 
     @property
     def levels(self) -> int:

@@ -8,6 +8,7 @@ from the model as 8 bits of activations explain.
 
 import pathlib
 import zipfile
+import zlib
 from collections.abc import Mapping
 
 import numpy as np
@@ -33,7 +34,7 @@ def verify_tflite(path: pathlib.Path) -> Verification:
         file = File(data)
         exact = float(read_facts(file)["exact"])
         probes, tolerance = read_probes(file)
-    except (ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+    except (ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise ValueError(f"{path} is no export of tfqd, or damaged: {error}") from error
     return check(data, probes, exact, tolerance)[0]
 

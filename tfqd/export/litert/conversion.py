@@ -1,5 +1,6 @@
 """The float model through TensorFlow's own converter."""
 
+import re
 import tempfile
 
 import numpy as np
@@ -72,5 +73,9 @@ def _widened(output: tf.Tensor) -> tf.Tensor:
 
 def _reason(error: Exception) -> str:
     """The converter's first complaint, without its places in the source."""
-    lines = [line for line in str(error).splitlines() if "error:" in line] or [str(error)]
-    return f"TensorFlow's converter cannot convert the model: {lines[0][-300:]}"
+    text = str(error)
+    lines = [line for line in text.splitlines() if "error:" in line] or [text]
+    complaint = re.search(r"'tf\.\w+' op .*", lines[0])
+    reason = complaint[0] if complaint else lines[0][-300:]
+    hint = "; pass batch_size=, which recurrent layers need fixed" if "TensorList" in text else ""
+    return f"TensorFlow's converter cannot convert the model: {reason}{hint}"

@@ -1,20 +1,23 @@
 """Convolutions with integer weights, and as products of patches.
 
-The kernels that convolve with weights of 4 bits are slower than those of float.
-So such weights lie in INT8 (``prefer="speed"``: they take the room of 8 bits and
-compress to that of 4), or the convolution becomes a FULLY_CONNECTED operator over
-patches of the image (``prefer="size"``). A 1x1 convolution is one as it is.
+The kernels that convolve with INT4 are slow. So weights of 4 bits lie in INT8
+(``prefer="speed"``: they take the room of 8 bits and compress to that of 4), or the
+convolution becomes a FULLY_CONNECTED operator over patches of the image
+(``prefer="size"``). The patches take operators, some kilobyte: small convolutions
+rather stay, with INT4. A 1x1 convolution is a FULLY_CONNECTED operator as it is.
 """
 
 import numpy as np
 from tensorflow.lite.python import schema_py_generated as schema
 
-from tfqd.export.litert.editing import VERSIONS, Site
-from tfqd.export.litert.flatbuffer import Op, Type, operator
+from tfqd.export.litert.editing import INTEGER_TYPES, VERSIONS, Site
+from tfqd.export.litert.flatbuffer import Op, operator
 from tfqd.export.litert.fully_connected import fully_connected
 from tfqd.export.litert.weights import IntegerWeight, NoIntegerForm
 
 _SAME = schema.Padding.SAME
+# Weights for which the operators of patches are a few percent of the bytes.
+_WORTH_PATCHES = 40_000
 
 
 def convolution(site: Site, weight: IntegerWeight, size: bool) -> tuple[str, str]:
@@ -33,7 +36,9 @@ def convolution(site: Site, weight: IntegerWeight, size: bool) -> tuple[str, str
     ungrouped = kernel[3] == channels
     plain = weight.blocks == 1 and weight.offset is None
     if plain and not (ungrouped and weight.bits <= 4 and (pointwise or size)):
-        return in_int8(site, weight, "a convolution, which has no fast kernel below 8 bits")
+        return in_place(site, weight, 8, "a convolution, which has no fast kernel below 8 bits")
+    if plain and not pointwise and weight.integers.size < _WORTH_PATCHES:
+        return in_place(site, weight, 4, "a convolution too small to be worth patches")
     if not ungrouped:
         raise NoIntegerForm("it is a grouped convolution with several buckets a channel")
     if pointwise:
@@ -47,13 +52,16 @@ def convolution(site: Site, weight: IntegerWeight, size: bool) -> tuple[str, str
     return type, f"{note}; {reason}"
 
 
-def in_int8(site: Site, weight: IntegerWeight, reason: str, axis: int = 0) -> tuple[str, str]:
-    """Leaves the operator what it is, and gives it weights of INT8.
+def in_place(
+    site: Site, weight: IntegerWeight, bits: int, reason: str, axis: int = 0
+) -> tuple[str, str]:
+    """Leaves the operator what it is, and gives it integer weights.
 
     Args:
         site: an operator whose second input is the weight.
         weight: with one scale a channel.
-        reason: why it is INT8.
+        bits: of the type, 8 or 4.
+        reason: why it is that one.
         axis: of the output channel.
 
     Raises:
@@ -64,12 +72,13 @@ def in_int8(site: Site, weight: IntegerWeight, reason: str, axis: int = 0) -> tu
     old = site.operator
     shape = site.shape(int(old.inputs[1]))
     rows = weight.integers.reshape([shape[axis], *shape[:axis], *shape[axis + 1 :]])
-    index = site.integers(np.moveaxis(rows, 0, axis), 8, weight.step[:, 0], axis)
+    index = site.integers(np.moveaxis(rows, 0, axis), bits, weight.step[:, 0], axis)
     code = site.file.code(old)
     inputs = [index if place == 1 else i for place, i in enumerate(old.inputs)]
-    code_index = site.file.add_operator_code(code, VERSIONS[code, Type.INT8])
+    code_index = site.file.add_operator_code(code, VERSIONS[code, INTEGER_TYPES[bits]])
     site.operators.append(operator(code_index, inputs, old.outputs, old.builtinOptions))
-    return "int8", f"one scale a channel; {reason}" if weight.bits < 8 else "one scale a channel"
+    scale = "one scale a channel"
+    return f"int{bits}", scale if weight.bits == 8 else f"{scale}; {reason}"
 
 
 def patches(site: Site, x: int, window: list[int], stride: tuple[int, int]) -> int:

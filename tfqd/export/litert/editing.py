@@ -13,6 +13,7 @@ VERSIONS = {
     (Op.FULLY_CONNECTED, Type.INT4): 12,
     (Op.FULLY_CONNECTED, Type.INT2): 12,
     (Op.CONV_2D, Type.INT8): 5,
+    (Op.CONV_2D, Type.INT4): 7,
     (Op.DEPTHWISE_CONV_2D, Type.INT8): 6,
     (Op.TRANSPOSE_CONV, Type.INT8): 3,
     (Op.EMBEDDING_LOOKUP, Type.INT8): 3,
@@ -55,14 +56,20 @@ class Site:
             return [int(size) for size in tensor.shapeSignature]
         return list(shape_of(tensor))
 
-    def constant(self, array: np.ndarray, type: int | None = None) -> int:
-        """A new constant tensor."""
-        return self.file.add_constant(self.graph, array, type)
+    def constant(self, array: np.ndarray) -> int:
+        """A constant tensor of the array's own type; an old one where one is equal."""
+        return self.file.add_constant(self.graph, array, shared=True)
 
     def integers(self, array: np.ndarray, bits: int, scale: np.ndarray, axis: int = 0) -> int:
         """A new constant of integers with one scale for each index of an axis."""
-        index = self.constant(array.astype(np.int8), INTEGER_TYPES[bits])
-        self.tensor(index).quantization = per_channel(scale, axis)
+        quantization = per_channel(scale, axis)
+        return self.quantized(array, bits, quantization)
+
+    def quantized(self, array: np.ndarray, bits: int, quantization) -> int:
+        """A new constant of integers with a quantization of its own."""
+        type = INTEGER_TYPES[bits]
+        index = self.file.add_constant(self.graph, array.astype(np.int8), type)
+        self.tensor(index).quantization = quantization
         return index
 
     def computed(self, shape: Sequence[int], type: int = Type.FLOAT32) -> int:

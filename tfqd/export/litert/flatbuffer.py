@@ -9,6 +9,7 @@ from tensorflow.lite.python import schema_py_generated as schema
 from tensorflow.lite.tools import flatbuffer_utils
 
 from tfqd.compressed.packing import pack, unpack
+from tfqd.export.litert.building import Buffer, built
 from tfqd.export.litert.unused import drop_unused
 
 Op = schema.BuiltinOperator
@@ -55,6 +56,7 @@ class File:
     def __init__(self, data: bytes):
         if data[4:8] != b"TFL3":
             raise ValueError("it is no TFLite file: it does not bear the mark TFL3")
+        self._shared: dict[tuple, int] = {}
         try:
             # Reads the buffers of large files too, which lie behind the flatbuffer.
             self.model = flatbuffer_utils.read_model_from_bytearray(bytearray(data))
@@ -108,17 +110,25 @@ class File:
         self.model.buffers.append(buffer)
         return len(self.model.buffers) - 1
 
-    def add_constant(self, graph, array: np.ndarray, type: int | None = None) -> int:
+    def add_constant(
+        self, graph, array: np.ndarray, type: int | None = None, shared: bool = False
+    ) -> int:
         """The index of a new constant tensor of a subgraph.
 
         Args:
             array: its numbers; of 4 and 2 bits as int8.
             type: a `Type`; None for the array's own.
+            shared: whether an equal constant will do, which nobody changes.
         """
+        key = (id(graph), array.dtype.str, array.shape, array.tobytes()) if shared else None
+        if key in self._shared:
+            return self._shared[key]
         tensor = schema.TensorT()
         tensor.shape = np.array(array.shape, np.int32)
         self.set_constant(tensor, array, _type_of(array) if type is None else type)
         graph.tensors.append(tensor)
+        if shared:
+            self._shared[key] = len(graph.tensors) - 1
         return len(graph.tensors) - 1
 
     def set_constant(self, tensor, array: np.ndarray, type: int) -> None:
@@ -149,7 +159,7 @@ class File:
     def to_bytes(self) -> bytes:
         """The bytes of the file, without what nothing refers to."""
         drop_unused(self.model)
-        return flatbuffer_utils.convert_object_to_bytearray(self.model)
+        return built(self.model)
 
 
 def empty_file() -> File:
@@ -163,8 +173,8 @@ def empty_file() -> File:
     signature.signatureKey = "serving_default"
     signature.inputs, signature.outputs = [_entry("x", 0)], [_entry("y", 1)]
     model.subgraphs, model.signatureDefs = [graph], [signature]
-    model.operatorCodes, model.buffers = [], [schema.BufferT()]
-    return File(flatbuffer_utils.convert_object_to_bytearray(model))
+    model.operatorCodes, model.buffers = [], [Buffer()]
+    return File(built(model))
 
 
 def _entry(name: str, index: int):

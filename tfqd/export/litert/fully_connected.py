@@ -12,7 +12,7 @@ import numpy as np
 from tensorflow.lite.python import schema_py_generated as schema
 
 from tfqd.export.litert.editing import VERSIONS, Site
-from tfqd.export.litert.flatbuffer import Op, Type
+from tfqd.export.litert.flatbuffer import Op
 from tfqd.export.litert.layouts import on_bfloat16_grid
 from tfqd.export.litert.weights import IntegerWeight, NoIntegerForm
 
@@ -99,7 +99,6 @@ def _fits_blocks(weight: IntegerWeight, bits: int) -> bool:
 
 def _blockwise(integers, weight):
     def write(site, x, bias, y, activation):
-        index = site.constant(integers.astype(np.int8), Type.INT4)
         blocks = schema.BlockwiseQuantizationT()
         blocks.scales = site.constant(weight.step.astype(np.float16))
         blocks.zeroPoints = -1
@@ -108,7 +107,7 @@ def _blockwise(integers, weight):
         quantization.detailsType = schema.QuantizationDetails.BlockwiseQuantization
         quantization.details = blocks
         quantization.quantizedDimension = 0
-        site.tensor(index).quantization = quantization
+        index = site.quantized(integers, 4, quantization)
         _operator(site, x, index, bias, y, activation)
 
     return write

@@ -18,7 +18,7 @@ from tfqd.export.litert.unused import blockwise
 _KERNELS = {
     Op.FULLY_CONNECTED: ((Type.INT8, Type.INT4, Type.INT2), 0),
     Op.EMBEDDING_LOOKUP: ((Type.INT8, Type.INT4), 0),
-    Op.CONV_2D: ((Type.INT8,), 0),
+    Op.CONV_2D: ((Type.INT8, Type.INT4), 0),
     Op.DEPTHWISE_CONV_2D: ((Type.INT8,), 3),
     Op.TRANSPOSE_CONV: ((Type.INT8,), 0),
 }

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tfqd.compressed import QuantizedTensor
-from tfqd.export.litert.convolution import convolution, in_int8
+from tfqd.export.litert.convolution import convolution, in_place
 from tfqd.export.litert.editing import Site
 from tfqd.export.litert.embedding import embedding
 from tfqd.export.litert.flatbuffer import File, Op, Type, op_name
@@ -22,6 +22,8 @@ _SLOTS = {
     Op.TRANSPOSE_CONV: (1, 0),
     Op.GATHER: (0, 0),
 }
+
+_NO_OTHER = "convolution, which has no kernel below 8 bits"
 
 
 class Preferences(NamedTuple):
@@ -66,8 +68,8 @@ def lower(
         preferences: between exact forms.
 
     Returns:
-        A row for each operator that reads a weight, and one for each weight that
-        no operator reads as it is.
+        A row for each kind of operator that reads a weight, and one for each weight
+        that no operator reads as it is.
     """
     matcher = Matcher(tensors)
     rows = []
@@ -79,7 +81,8 @@ def lower(
             if match is not None:
                 type, reason = _lowered(Site(file, graph, operator), match, preferences)
                 name = op_name(file.code(operator))
-                rows.append(Row(match.path, match.tensor.spec, name, type, reason))
+                row = Row(match.path, match.tensor.spec, name, type, reason)
+                rows += [] if row in rows else [row]  # a shared weight is read more than once
     found = {row.path for row in rows}
     rows += [
         Row(path, tensor.spec, "", "float32", "no operator of integers takes it as it is")
@@ -110,9 +113,11 @@ def _rewritten(site: Site, weight: IntegerWeight, preferences: Preferences) -> t
     if code == Op.CONV_2D:
         return convolution(site, weight, preferences.size)
     if code == Op.DEPTHWISE_CONV_2D:
-        return in_int8(site, weight, "a depthwise convolution, which has no kernel below", axis=3)
+        return in_place(
+            site, weight, 8, "a depthwise convolution, which has no kernel below", axis=3
+        )
     if code == Op.TRANSPOSE_CONV:
-        return in_int8(site, weight, "a transposed convolution, which has no kernel below")
+        return in_place(site, weight, 8, "a transposed convolution, which has no kernel below")
     if code == Op.GATHER:
         return embedding(site, weight)
     inputs = site.operator.inputs

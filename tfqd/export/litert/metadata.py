@@ -1,6 +1,7 @@
 """What tfqd keeps in a TFLite file besides the model: what it is, and its probes."""
 
 import json
+import zlib
 from typing import Any
 
 from tensorflow.lite.python import schema_py_generated as schema
@@ -14,7 +15,6 @@ from tfqd.version import __version__
 # Names in the file's list of metadata.
 FACTS = "tfqd"
 PROBES = "tfqd_probes"
-_RUNTIME = b"min_runtime_version"
 
 
 def put_metadata(file: File, rows: list[Row], exact: float, probes: Probes, tolerance: float):
@@ -38,10 +38,10 @@ def put_metadata(file: File, rows: list[Row], exact: float, probes: Probes, tole
             [row.path, kinds.index(spec), row.type] for row, spec in zip(rows, specs, strict=True)
         ],
     }
-    # The converter's, of the float file; operators of integers may need a newer one.
-    file.model.metadata = [m for m in file.model.metadata or [] if m.name != _RUNTIME]
+    # The converter's own speak of the float file that it made.
+    file.model.metadata = []
     _put(file, FACTS, json.dumps(facts, separators=(",", ":")).encode())
-    _put(file, PROBES, probing.to_bytes(probes, tolerance))
+    _put(file, PROBES, zlib.compress(probing.to_bytes(probes, tolerance, compressed=False), 9))
 
 
 def read_facts(file: File) -> dict[str, Any]:
@@ -60,9 +60,9 @@ def read_probes(file: File) -> tuple[Probes, float]:
     """The probes, their outputs thinned, and the tolerance.
 
     Raises:
-        ValueError, KeyError, OSError, zipfile.BadZipFile: when the file has none.
+        ValueError, KeyError, OSError, zipfile.BadZipFile, zlib.error: when the file has none.
     """
-    return probing.from_bytes(_get(file, PROBES))
+    return probing.from_bytes(zlib.decompress(_get(file, PROBES)))
 
 
 def _put(file: File, name: str, data: bytes) -> None:

@@ -7,8 +7,7 @@ which all refer to each other by place in a list.
 import numpy as np
 from tensorflow.lite.python import schema_py_generated as schema
 
-# Kernels read constants in whole registers; the schema asks for this alignment.
-_ALIGNMENT = 16
+from tfqd.export.litert.building import Buffer
 
 
 def drop_unused(model) -> None:
@@ -57,6 +56,9 @@ def _drop_unused_tensors(model, number: int, graph) -> None:
         details.scales = places[details.scales]
         details.zeroPoints = places.get(details.zeroPoints, -1)
     graph.tensors = [graph.tensors[old] for old in sorted(used)]
+    for tensor in graph.tensors:
+        if tensor.quantization is not None and _is_empty(tensor.quantization):
+            tensor.quantization = None
 
 
 def _drop_unused_codes(model) -> None:
@@ -77,34 +79,14 @@ def _drop_unused_buffers(model) -> None:
         data = model.buffers[holder.buffer].data
         content = b"" if data is None else bytes(data)
         holder.buffer = kept.setdefault(content, len(kept))
-    model.buffers = [_Aligned(content) for content in kept]
+    model.buffers = [Buffer(content) for content in kept]
     # It lists buffers by their old places, and no reader needs it.
     model.metadataBuffer = None
 
 
-class _Aligned(schema.BufferT):
-    """A buffer that is written at a multiple of 16 bytes, as the schema asks.
-
-    The generated classes write it wherever it comes to lie.
-    """
-
-    def __init__(self, data: bytes):
-        super().__init__()
-        self.data = data
-
-    def Pack(self, builder):
-        if not self.data:
-            schema.BufferStart(builder)
-            return schema.BufferEnd(builder)
-        builder.StartVector(1, len(self.data), _ALIGNMENT)
-        # The builder grows downwards: its head is where the next bytes end.
-        end = builder.head
-        builder.head = end - len(self.data)
-        builder.Bytes[builder.head : end] = self.data
-        vector = builder.EndVector()
-        schema.BufferStart(builder)
-        schema.BufferAddData(builder, vector)
-        return schema.BufferEnd(builder)
+def _is_empty(quantization) -> bool:
+    lists = (quantization.scale, quantization.min, quantization.max)
+    return quantization.details is None and all(each is None or len(each) == 0 for each in lists)
 
 
 def _indices(holder, name: str):
