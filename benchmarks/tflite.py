@@ -1,0 +1,202 @@
+"""Bytes, latency and accuracy of tfqd's TFLite files beside those of others.
+
+    python benchmarks/tflite.py --data_dir=DATA --output benchmarks/results/tflite.json
+
+Per network: the float file of TensorFlow's converter (1 in every ratio), tfqd's
+files, the converter's dynamic-range INT8, and, where ai-edge-quantizer and tfmot
+are installed, their recipes. Latency: LiteRT, one thread, the thread's own
+processor time, so that what else the machine does counts little; each round calls
+every file in turn on the same input, and the figure is the median over rounds of
+the ratio to the float file of that round. Accuracy: ResNet-8 on the first --images
+test images of CIFAR-10. DATA is as for ``examples/cifar10_resnet8.py``; without it
+ResNet-8 is left out.
+
+--student names a `.tfqd` archive of a trained ResNet-8, which becomes further rows:
+``OUTPUT/.../model.tfqd`` of that example, or what --train_steps makes.
+"""
+
+import gzip
+import json
+import pathlib
+import platform
+import tempfile
+import time
+
+import keras
+import numpy as np
+import tensorflow as tf
+import tflite_models
+import tflite_rivals
+from absl import app, flags
+from ai_edge_litert.interpreter import Interpreter
+
+import tfqd
+
+_OUTPUT = flags.DEFINE_string("output", None, "JSON file for the results; printed anyway.")
+_DATA = flags.DEFINE_string("data_dir", None, "Folder with CIFAR-10 and the trained ResNet-8.")
+_NETS = flags.DEFINE_list("nets", ["dense", "resnet8", "mobilenet"], "Networks to measure.")
+_ROUNDS = flags.DEFINE_integer("rounds", 21, "Counted rounds, after 2 to warm up.")
+_IMAGES = flags.DEFINE_integer("images", 10_000, "Test images to measure the accuracy on.")
+_STUDENT = flags.DEFINE_list("student", [], "Archives of trained ResNet-8 students.")
+_STEPS = flags.DEFINE_integer("train_steps", 0, "Train a 4-bit ResNet-8 for so many steps first.")
+
+BATCHES = (1, 32)
+
+
+def exports(model: keras.Model, folder: pathlib.Path) -> dict[str, pathlib.Path]:
+    """The float model's files by tfqd, quantized once without training."""
+    files = {}
+    for name, bits, options in (
+        ("tfqd 8 bit", 8, {}),
+        ("tfqd 4 bit, speed", 4, {"prefer": "speed"}),
+        ("tfqd 4 bit, size", 4, {"prefer": "size"}),
+        ("tfqd 2 bit as INT2", 2, {"int2": True}),
+    ):
+        quantized = tfqd.quantize_model(model, tfqd.presets.deployable(bits))
+        files[name] = folder / f"{len(files)}.tflite"
+        # Random weights of few bits: deep networks of them amplify rounding.
+        tfqd.export.tflite(quantized, files[name], tolerance=10.0, **options)
+    return files
+
+
+def resnet8_files(folder: pathlib.Path) -> tuple[dict[str, pathlib.Path], object]:
+    """Files of ResNet-8, trained students and MLPerf Tiny's reference among them."""
+    images, model, _ = tflite_models.resnet8_data.load(_DATA.value)
+    files = {"float": tflite_rivals.float_file(model, folder)} | exports(model, folder)
+    archives = [pathlib.Path(path) for path in _STUDENT.value]
+    if _STEPS.value:
+        archives.append(folder / "student.tfqd")
+        tfqd.save(tflite_models.student(model, images, 4, _STEPS.value), archives[-1])
+    for archive in archives:
+        compressed = tfqd.compressed.read_archive(archive)
+        bits = max(tensor.bits for tensor in compressed.quantized.values())
+        for prefer in ("speed", "size"):
+            name = f"tfqd {bits} bit, trained, {prefer}"
+            files[name] = folder / f"{len(files)}.tflite"
+            tfqd.export.tflite(compressed, files[name], prefer=prefer)
+    reference = pathlib.Path(_DATA.value) / "models" / "resnet8_cifar10_int8_reference.tflite"
+    if reference.exists():
+        files["MLPerf Tiny's int8 reference"] = reference
+    examples = images.x_train[:: len(images.x_train) // 100].astype(np.float32)
+    return files | tflite_rivals.files(model, folder, examples), images
+
+
+class Runner:
+    """A file in LiteRT, on one thread, for one batch size."""
+
+    def __init__(self, path: pathlib.Path, batch: int):
+        self._interpreter = Interpreter(str(path), num_threads=1)
+        (self._input,) = self._interpreter.get_input_details()
+        shape = [batch, *self._input["shape"][1:]]
+        self._interpreter.resize_tensor_input(self._input["index"], shape)
+        self.shape = list(self._input["shape"][1:])
+        self._interpreter.allocate_tensors()
+        (self._output,) = self._interpreter.get_output_details()
+
+    def feed(self, x: np.ndarray) -> None:
+        """Sets the input, quantized where the file takes integers."""
+        scale, zero = self._input["quantization"]
+        if scale:
+            info = np.iinfo(self._input["dtype"])
+            x = np.clip(np.rint(x / scale + zero), info.min, info.max)
+        self._interpreter.set_tensor(self._input["index"], x.astype(self._input["dtype"]))
+
+    def call(self) -> float:
+        """Seconds of this thread that a call takes."""
+        start = time.thread_time()
+        self._interpreter.invoke()
+        return time.thread_time() - start
+
+    def answer(self) -> np.ndarray:
+        return self._interpreter.get_tensor(self._output["index"])
+
+
+def latencies(files: dict[str, pathlib.Path], batch: int) -> dict[str, float]:
+    """Median over rounds of each file's time over the float file's."""
+    runners = {name: Runner(path, batch) for name, path in files.items()}
+    shape = runners["float"].shape
+    x = np.random.default_rng(0).uniform(0, 1, [batch, *shape]).astype(np.float32)
+    for runner in runners.values():
+        runner.feed(x)
+    ratios = {name: [] for name in runners}
+    for number in range(_ROUNDS.value + 2):
+        seconds = {}
+        for name, runner in runners.items():
+            runner.call()  # finds another model's weights in the cache
+            seconds[name] = runner.call()
+        for name in ratios:
+            if number >= 2:
+                ratios[name].append(seconds[name] / seconds["float"])
+    return {name: round(float(np.median(each)), 3) for name, each in ratios.items()}
+
+
+def accuracy(path: pathlib.Path, images) -> float:
+    """Percent of the test images that a ResNet-8 file classifies right."""
+    order = np.random.default_rng(0).permutation(len(images.x_test))[: _IMAGES.value]
+    x, y = images.x_test[order].astype(np.float32), images.y_test[order]
+    size = next(size for size in (250, 200, 100, 50, 1) if len(x) % size == 0)
+    runner, right = Runner(path, size), 0
+    for start in range(0, len(x), size):
+        runner.feed(x[start : start + size])
+        runner.call()
+        right += int((runner.answer().argmax(-1) == y[start : start + size]).sum())
+    return round(100 * right / len(x), 2)
+
+
+def processor() -> str:
+    """The instructions for integers that the kernels may choose from."""
+    try:
+        text = pathlib.Path("/proc/cpuinfo").read_text()
+    except OSError:
+        return platform.machine()
+    flags_ = next((line for line in text.splitlines() if line.startswith("flags")), "").split()
+    known = [flag for flag in ("avx2", "avx_vnni", "avx512_vnni", "amx_int8") if flag in flags_]
+    return f"{platform.machine()} with {', '.join(known) or 'none of avx2 and newer'}"
+
+
+def measure(name: str, folder: pathlib.Path) -> list[dict]:
+    """The rows of one network."""
+    images = None
+    if name == "resnet8":
+        files, images = resnet8_files(folder)
+    else:
+        model = getattr(tflite_models, name)()
+        examples = np.random.default_rng(1).normal(size=[32, *model.input_shape[1:]])
+        files = {"float": tflite_rivals.float_file(model, folder)} | exports(model, folder)
+        files |= tflite_rivals.files(model, folder, examples.astype(np.float32))
+    times = {batch: latencies(files, batch) for batch in BATCHES}
+    rows = []
+    for file, path in files.items():
+        data = path.read_bytes()
+        row = {"net": name, "file": file, "bytes": len(data), "gzip": len(gzip.compress(data, 9))}
+        row |= {f"latency_batch_{batch}": times[batch][file] for batch in BATCHES}
+        if images is not None:
+            row["accuracy"] = accuracy(path, images)
+        rows.append(row)
+        print(json.dumps(row), flush=True)
+    for row in rows:
+        row["smaller"] = round(rows[0]["bytes"] / row["bytes"], 2)
+        row["smaller_gzip"] = round(rows[0]["bytes"] / row["gzip"], 2)
+    return rows
+
+
+def main(argv) -> None:
+    del argv
+    nets = [name for name in _NETS.value if name != "resnet8" or _DATA.value]
+    with tempfile.TemporaryDirectory() as folder:
+        rows = [row for name in nets for row in measure(name, _made(pathlib.Path(folder) / name))]
+    versions = {"tensorflow": tf.__version__, **tflite_rivals.versions()}
+    result = {"processor": processor(), "versions": versions, "rows": rows}
+    result |= {"rounds": _ROUNDS.value, "images": _IMAGES.value}
+    if _OUTPUT.value:
+        pathlib.Path(_OUTPUT.value).write_text(json.dumps(result, indent=1) + "\n")
+    print(json.dumps(result, indent=1))
+
+
+def _made(folder: pathlib.Path) -> pathlib.Path:
+    folder.mkdir()
+    return folder
+
+
+if __name__ == "__main__":
+    app.run(main)
