@@ -189,6 +189,32 @@ def test_buckets_on_the_grid_of_kernels_are_one_operator(tmp_path):
     assert "one scale for 32 inputs" in report.weights[0].reason
 
 
+@pytest.mark.parametrize(
+    "spec",
+    [
+        tfqd.Codebook(bits=4, bucket_size=None),
+        tfqd.Codebook(bits=3, bucket_size=None, layout="channel"),
+        tfqd.Codebook(
+            bits=2, bucket_size=None, layout="channel", channels_per_codebook=1, points=3
+        ),
+    ],
+)
+@pytest.mark.parametrize("kind", ["dense", "convolution"])
+def test_float_codebooks_are_looked_up_where_size_counts(spec, kind, tmp_path):
+    shape, layer = {
+        "dense": ((193,), layers.Dense(160, use_bias=False)),
+        "convolution": ((3, 3, 23), layers.Conv2D(160, 3, use_bias=False)),
+    }[kind]
+    x = keras.Input(shape, name="x")
+    mode = Mode(spec, "codebook", {"prefer": "size"})
+    kernel, data = exported(keras.Model(x, layer(x)), mode, tmp_path / "m.tflite")
+    assert len(data) < 0.45 * kernel.nbytes
+    inputs = kernel.size // 160
+    one_hot = np.eye(inputs, dtype=np.float32).reshape(inputs, *shape)
+    answers = read_back(data, one_hot)
+    assert_exact(answers, kernel.reshape(answers["tf.lite"].shape))
+
+
 def test_a_normalization_that_was_folded_scales_the_channels(tmp_path):
     image = keras.Input((3, 3, 4), name="x")
     normalized = layers.BatchNormalization()

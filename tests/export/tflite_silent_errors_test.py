@@ -14,7 +14,7 @@ from tflite_by_hand import convolution, dense, depthwise, on_bfloat16
 import tfqd
 from tfqd.compressed import Probes
 from tfqd.export.litert.checking import check
-from tfqd.export.litert.flatbuffer import Type
+from tfqd.export.litert.flatbuffer import Op, Type
 from tfqd.export.litert.kernels import TOLERANCE, largest_error
 from tfqd.export.litert.runtimes import RuntimeRefusal, runtimes
 
@@ -80,6 +80,12 @@ def sparse_weights(folder):
     return made
 
 
+def a_fused_lstm(folder):
+    made = dense(folder)
+    made.file.model.operatorCodes[0].builtinCode = Op.UNIDIRECTIONAL_SEQUENCE_LSTM
+    return made
+
+
 WRONG = {
     "INT4 of one scale and -8": (one_scale_and_the_lowest_code, {}, "one scale a channel"),
     "INT4 of zero point 8": (unsigned_nibbles, {}, "zero points other than 0"),
@@ -110,6 +116,7 @@ REFUSED_BY_RUNTIMES = {
 # end the process.
 REFUSED_BY_LAYOUT = {
     "a convolution of one scale": (a_convolution_of_one_scale, {}, "one scale a channel"),
+    "an LSTM that keeps its state": (a_fused_lstm, {}, "the state in which the last call left it"),
     "sparse weights": (sparse_weights, {}, "read as if they were dense"),
     "blocks of 16": (blocks, {"size": 16, "scales": np.repeat(SHORT, 2, 1)}, "multiple of 32"),
 }

@@ -22,22 +22,27 @@ _KERNELS = {
     Op.DEPTHWISE_CONV_2D: ((Type.INT8,), 3),
     Op.TRANSPOSE_CONV: ((Type.INT8,), 0),
 }
+# The converter fuses tf_keras' recurrent layers into them.
+_STATEFUL = (Op.UNIDIRECTIONAL_SEQUENCE_LSTM, Op.UNIDIRECTIONAL_SEQUENCE_RNN)
 _BLOCK_MULTIPLE = 32
 _INTEGERS = (Type.INT8, Type.INT4, Type.INT2)
 
 
 def faults(file: File) -> Iterator[str]:
-    """What is wrong with the integer weights of a file whose activations are float."""
+    """What is wrong with a file whose activations are float."""
     for graph in file.graphs:
         for operator in graph.operators:
-            kernel = _KERNELS.get(file.code(operator))
+            code = file.code(operator)
+            if code in _STATEFUL:
+                yield f"{op_name(code)}: it goes on from the state in which the last call left it"
+            kernel = _KERNELS.get(code)
             weight = graph.tensors[operator.inputs[1]] if kernel else None
             if weight is None or weight.type not in _INTEGERS:
                 continue
             if graph.tensors[operator.inputs[0]].type in _INTEGERS:
                 continue  # its activations are integers, as those of a calibrated file
             for fault in _faults(file, graph, weight, *kernel):
-                yield f"{op_name(file.code(operator))} with {type_name(weight.type)}: {fault}"
+                yield f"{op_name(code)} with {type_name(weight.type)}: {fault}"
 
 
 def on_bfloat16_grid(scale: np.ndarray) -> bool:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tfqd.compressed import QuantizedTensor
+from tfqd.export.litert.codebook import unpacked_at_load
 from tfqd.export.litert.convolution import convolution, in_place
 from tfqd.export.litert.editing import Site
 from tfqd.export.litert.embedding import embedding
@@ -43,7 +44,7 @@ class Row(NamedTuple):
     path: the weight's.
     spec: what it was quantized by.
     operator: that reads it in the file; empty when none does.
-    type: it got: ``"int4"``, ``"int8"``, ``"int2"`` or ``"float32"``.
+    type: it got: ``"int4"``, ``"int8"``, ``"int2"``, ``"codebook"`` or ``"float32"``.
     reason: why this one.
     """
 
@@ -100,12 +101,20 @@ def _weight(file: File, graph, operator, place: int) -> np.ndarray | None:
 
 
 def _lowered(site: Site, match, preferences: Preferences) -> tuple[str, str]:
-    try:
-        result = _rewritten(site, integer_weight(match), preferences)
-    except NoIntegerForm as error:
-        return "float32", str(error)
-    site.finish()
-    return result
+    forms = [lambda: _rewritten(site, integer_weight(match), preferences)]
+    if preferences.size and match.tensor.points is not None:
+        forms.append(lambda: unpacked_at_load(site, match))
+    reason = ""
+    for form in forms:
+        try:
+            result = form()
+        except NoIntegerForm as error:
+            reason = str(error)
+            site.operators.clear()
+            continue
+        site.finish()
+        return result
+    return "float32", reason
 
 
 def _rewritten(site: Site, weight: IntegerWeight, preferences: Preferences) -> tuple[str, str]:
