@@ -51,8 +51,10 @@ def test_a_graph_finds_the_same_points(levels, jit_compile):
         np.testing.assert_array_equal(found, expected)
 
 
-def test_a_large_tensor_in_training_finds_the_same_points():
-    scaled, points = scaled_and_points(16, module.FUSE_FROM)
+@pytest.mark.parametrize("levels", [2, 11, 16, 17, 200])
+def test_a_large_tensor_in_training_finds_the_same_points(levels):
+    scaled, points = scaled_and_points(levels, module.FUSE_FROM)
+    scaled[: 2 * levels - 1] = [*points, *((points[1:] + points[:-1]) / 2)]
     eager = nearest(tf.constant(scaled), tf.constant(points))
     fused = tf.function(lambda scaled: nearest(scaled, tf.constant(points), training=True))
     for found, expected in zip(fused(scaled), eager, strict=True):

@@ -34,6 +34,8 @@ def point_gradient(
     if channels_per_codebook is not None:
         sums = _sums_by_channel(cut * buckets.scale, codes, bucketing, levels)
         return _sum_groups(sums, channels_per_codebook)
+    if bucketing.count == 1:
+        return _sum_by_code(cut, codes, levels) * tf.reshape(buckets.scale, [])
     if bucketing.channels_last or not levels <= bucketing.length <= _RUN_LENGTH:
         return _sum_by_code(cut * buckets.scale, codes, levels)
     # Alpha is the bucket's, so it may wait for the bucket's sums, which are fewer.
