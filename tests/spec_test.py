@@ -60,6 +60,7 @@ def test_dict_says_everything():
         "scaling": "affine",
         "clip": 1.0,
         "preserve_zeros": False,
+        "freeze_above": None,
         "rounding": "deterministic",
         "scale_grid": None,
     }

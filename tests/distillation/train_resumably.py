@@ -49,7 +49,7 @@ def student():
         model,
         {
             "hidden/kernel": tfqd.Uniform(bits=3, rounding="stochastic", bucket_size=16),
-            "logits/kernel": tfqd.Codebook(bits=2, bucket_size=16),
+            "logits/kernel": tfqd.Codebook(bits=2, bucket_size=16, freeze_above=0.005),
         },
     )
 

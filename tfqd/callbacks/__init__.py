@@ -5,5 +5,7 @@ from tfqd.callbacks.batch_norm import reestimate_batch_norm as reestimate_batch_
 from tfqd.callbacks.bit_schedule import BitSchedule as BitSchedule
 from tfqd.callbacks.code_flips import CodeFlips as CodeFlips
 from tfqd.callbacks.compressed_checkpoint import CompressedCheckpoint as CompressedCheckpoint
+from tfqd.callbacks.dampen_oscillations import DampenOscillations as DampenOscillations
+from tfqd.callbacks.freeze_oscillations import FreezeOscillations as FreezeOscillations
 from tfqd.callbacks.quantize_weights import QuantizeWeights as QuantizeWeights
 from tfqd.callbacks.size_report import SizeReport as SizeReport

@@ -3,7 +3,7 @@
 With few bits a weight near the border between two levels may change its level
 at every step and never settle (Nagel et al. 2022, "Overcoming oscillations in
 quantization-aware training"). Their share shows whether bits, learning rate or
-a freeze of the weights should change.
+a freeze of the weights should change (`DampenOscillations`, `FreezeOscillations`).
 """
 
 import math
@@ -19,8 +19,10 @@ class CodeFlips(Callback):
     """Puts the share of weights that changed their code this epoch into the logs.
 
     ``logs["code_flips"]`` is the share, 0 to 1, over all quantized weights; NaN
-    in an epoch in which none is quantized. Put the callback behind
-    `QuantizeWeights` and `BitSchedule`, and before those that read the logs.
+    in an epoch in which none is quantized. Where a spec has ``freeze_above``,
+    ``logs["frozen_codes"]`` is the share of weights that are frozen. Put the
+    callback behind `QuantizeWeights` and `BitSchedule`, and before those that
+    read the logs.
 
     Args:
         per_variable: whether the logs hold ``code_flips/<path>`` for each
@@ -72,6 +74,7 @@ class CodeFlips(Callback):
         self.by_variable.append(shares)
         if logs is not None:
             logs["code_flips"] = flipped / size if size else math.nan
+            logs.update(_frozen(entries))
             if self._per_variable:
                 paths = [entry.path for entry in entries]
                 logs.update({f"code_flips/{path}": shares.get(path, math.nan) for path in paths})
@@ -81,6 +84,16 @@ class CodeFlips(Callback):
         if not entries:
             raise ValueError(f"model {self.model.name!r} has no quantized variables to watch")
         return entries
+
+
+def _frozen(entries: list[QuantizedVariable]) -> dict[str, float]:
+    """The share of frozen weights, if any can be."""
+    can_be = [entry for entry in entries if entry.quantizer.spec.freeze_above is not None]
+    if not can_be:
+        return {}
+    places = [entry.frozen for entry in can_be if entry.frozen is not None]
+    size = sum(math.prod(entry.variable.shape) for entry in entries)
+    return {"frozen_codes": sum(int(np.count_nonzero(place)) for place in places) / size}
 
 
 def _codes(entry: QuantizedVariable) -> np.ndarray | None:

@@ -52,7 +52,7 @@ class QuantizeWeights(Callback):
 
     Raises:
         TypeError: when `spec` is no spec.
-        ValueError: for a spec that is not uniform, or clips.
+        ValueError: for a spec that is not uniform, or clips or freezes weights.
         ValueError: in `fit`, for a model that is unbuilt or already quantized or
             has constraints on quantized weights, and for settings that a
             callback cannot serve: ``steps_per_execution`` above 1, several
@@ -189,11 +189,12 @@ def _check_spec(spec: Spec | None) -> None:
             "a callback has no gradients to train points or steps with; use tfqd.Uniform, or "
             f"tfqd.quantize_model(model, spec) instead of the callback; got {spec}"
         )
-    if spec is not None and spec.clip is not None:
-        raise ValueError(
-            "clip stops gradients, which a callback does not have; use "
-            f"tfqd.quantize_model(model, spec) instead of the callback; got {spec}"
-        )
+    for name in ("clip", "freeze_above"):
+        if spec is not None and getattr(spec, name) is not None:
+            raise ValueError(
+                f"{name} stops gradients, which a callback does not have; use "
+                f"tfqd.quantize_model(model, spec) instead of the callback; got {spec}"
+            )
 
 
 def _check_model(model) -> None:

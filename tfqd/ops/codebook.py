@@ -22,6 +22,7 @@ import tensorflow as tf
 
 from tfqd.bucketing import Bucketing
 from tfqd.ops.buckets import bucket_axis, from_buckets, per_bucket, to_buckets
+from tfqd.ops.held import to_free, with_held
 from tfqd.ops.nearest import nearest
 from tfqd.ops.point_gradient import point_gradient
 from tfqd.ops.scaling import Range, bucket_range, scale_up
@@ -56,6 +57,7 @@ def codebook(
     *,
     channels_per_codebook: int | None = None,
     steps: int = 1,
+    held: tf.Tensor | None = None,
 ) -> tf.Tensor:
     """The weights moved to their nearest points, with both gradients.
 
@@ -71,6 +73,8 @@ def codebook(
             ``channel``; None for one codebook for the tensor.
         steps: 1 for points in the scaled domain; the largest integer of a grid
             for points that are integers.
+        held: codes, among the points in ascending order, that are given; see
+            `tfqd.ops.held`.
 
     Returns:
         float32, shape `bucketing.shape`. Its gradient is Eq. 6 to the points
@@ -84,13 +88,16 @@ def codebook(
         cut, buckets = _cut(clipped, bucketing, scaling, steps)
         codebooks = _codebooks(bucketing, channels_per_codebook)
         values, codes = nearest(cut, buckets, ascending, training, codebooks)
+        if held is not None:
+            codes = with_held(codes, held, bucketing)
+            values = _points_of(codes, ascending, codebooks)
 
         def gradient(upstream):
             sums = point_gradient(
                 upstream, codes, buckets, bucketing, points.shape[-1], channels_per_codebook
             )
             to_points = _gather(sums, tf.argsort(order, axis=-1))
-            return pass_gradient(weights, upstream, clip), to_points
+            return to_free(pass_gradient(weights, upstream, clip), held), to_points
 
         return from_buckets(scale_up(values, buckets), bucketing), gradient
 
@@ -106,6 +113,8 @@ def codebook_codes(
     *,
     channels_per_codebook: int | None = None,
     steps: int = 1,
+    held: tf.Tensor | None = None,
+    training: bool = False,
 ) -> CodebookCodes:
     """Codes, scales, offsets and sorted points of the weights.
 
@@ -115,7 +124,8 @@ def codebook_codes(
     ascending, _ = _ascending(points)
     cut, buckets = _cut(clip_weights(weights, clip), bucketing, scaling, steps)
     codebooks = _codebooks(bucketing, channels_per_codebook)
-    _, codes = nearest(cut, buckets, ascending, codebooks=codebooks)
+    _, codes = nearest(cut, buckets, ascending, training, codebooks)
+    codes = with_held(codes, held, bucketing)
     return CodebookCodes(
         tf.cast(from_buckets(codes, bucketing), tf.uint8),
         per_bucket(buckets.scale, bucketing),
@@ -138,6 +148,12 @@ def _codebooks(bucketing: Bucketing, channels_per_codebook: int | None) -> tf.Te
         return None
     codebooks = np.arange(bucketing.rows, dtype=np.int32) // channels_per_codebook
     return tf.constant(codebooks.reshape([1, 1, -1] if bucketing.channels_last else [-1, 1, 1]))
+
+
+def _points_of(codes, ascending, codebooks) -> tf.Tensor:
+    """The point of each code."""
+    book = 0 if codebooks is None else codebooks
+    return tf.gather(tf.reshape(ascending, [-1]), codes + book * ascending.shape[-1])
 
 
 def _ascending(points) -> tuple[tf.Tensor, tf.Tensor]:

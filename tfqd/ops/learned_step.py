@@ -11,8 +11,9 @@ rounding straight-through:
     dQ/ds = c - x inside, c - z outside,
     dQ/dw = 1 inside, 0 outside,    dQ/dbeta = 0 inside, 1 outside,
 
-the last one of LSQ+ (arXiv 2004.09576). Inside means 0 <= x <= n. The sign of
-the step counts for nothing: s stands for |s|.
+the last one of LSQ+ (arXiv 2004.09576). Inside means 0 <= x <= n; a weight whose
+code is given (`tfqd.ops.held`) counts as outside. The sign of the step counts for
+nothing: s stands for |s|.
 """
 
 import numpy as np
@@ -29,6 +30,7 @@ from tfqd.ops.buckets import (
     per_bucket,
     to_buckets,
 )
+from tfqd.ops.held import with_held
 from tfqd.ops.scaling import Range
 from tfqd.ops.uniform import UniformCodes
 
@@ -46,6 +48,7 @@ def learned_step(
     offset: tf.Tensor | None,
     bucketing: Bucketing,
     levels: int,
+    held: tf.Tensor | None = None,
 ) -> tf.Tensor:
     """The quantized weights, with the gradients of LSQ and LSQ+.
 
@@ -56,6 +59,7 @@ def learned_step(
             symmetric scaling.
         bucketing: where the buckets lie.
         levels: number of grid points, n + 1, at least 2.
+        held: codes that are given; see `tfqd.ops.held`.
 
     Returns:
         float32, shape `bucketing.shape`.
@@ -65,11 +69,13 @@ def learned_step(
     def quantized(weights, step, *offsets):
         buckets = _range(step, offsets[0] if offsets else None, bucketing, levels)
         position = uniform_grid.position(to_buckets(weights, bucketing), buckets, levels)
-        codes = _codes(position, levels)
+        codes = with_held(_codes(position, levels), held, bucketing)
 
         def gradient(upstream):
             cut = to_buckets(upstream, bucketing, fill="zero")
-            inside = tf.abs(position - (levels - 1) / 2) <= (levels - 1) / 2 + _TOLERANCE
+            inside = _is_inside(position, levels)
+            if held is not None:
+                inside &= to_buckets(held, bucketing) < 0
             to_weights = from_buckets(tf.where(inside, cut, 0.0), bucketing)
             slope = codes - tf.where(inside, position, _zero(buckets, levels))
             to_step = tf.where(step < 0, -1.0, 1.0) * _sum(cut * slope, bucketing)
@@ -87,6 +93,7 @@ def learned_step_codes(
     offset: tf.Tensor | None,
     bucketing: Bucketing,
     levels: int,
+    held: tf.Tensor | None = None,
 ) -> UniformCodes:
     """Codes, scales and offsets of the weights.
 
@@ -95,8 +102,24 @@ def learned_step_codes(
     """
     buckets = _range(step, offset, bucketing, levels)
     position = uniform_grid.position(to_buckets(weights, bucketing), buckets, levels)
-    codes = from_buckets(_codes(position, levels), bucketing)
+    codes = from_buckets(with_held(_codes(position, levels), held, bucketing), bucketing)
     return UniformCodes(tf.cast(codes, tf.uint8), per_bucket(buckets.scale, bucketing), offset)
+
+
+def within_ends(
+    weights: tf.Tensor,
+    step: tf.Tensor,
+    offset: tf.Tensor | None,
+    bucketing: Bucketing,
+    levels: int,
+) -> tf.Tensor:
+    """Which weights the grid's ends do not clip: bool, shape `bucketing.shape`.
+
+    The arguments are those of `learned_step`.
+    """
+    buckets = _range(step, offset, bucketing, levels)
+    position = uniform_grid.position(to_buckets(weights, bucketing), buckets, levels)
+    return from_buckets(_is_inside(position, levels), bucketing)
 
 
 def step_gradient_scale(bucketing: Bucketing, levels: int, scaling: str) -> np.ndarray:
@@ -153,6 +176,10 @@ def _largest_integer(levels: int) -> float:
 
 def _codes(position: tf.Tensor, levels: int) -> tf.Tensor:
     return tf.round(tf.clip_by_value(position, 0.0, float(levels - 1)))
+
+
+def _is_inside(position: tf.Tensor, levels: int) -> tf.Tensor:
+    return tf.abs(position - (levels - 1) / 2) <= (levels - 1) / 2 + _TOLERANCE
 
 
 def _zero(buckets: Range, levels: int) -> float:

@@ -4,6 +4,8 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
+from tfqd.ops.held import to_free
+
 
 def clip_weights(weights: tf.Tensor, clip: float | None) -> tf.Tensor:
     """The weights clipped to [-clip, clip]; unchanged when `clip` is None."""
@@ -22,12 +24,24 @@ def pass_gradient(weights: tf.Tensor, gradient: tf.Tensor, clip: float | None) -
 
 
 def straight_through(
-    quantize: Callable[[tf.Tensor], tf.Tensor], weights: tf.Tensor, clip: float | None
+    quantize: Callable[[tf.Tensor], tf.Tensor],
+    weights: tf.Tensor,
+    clip: float | None,
+    held: tf.Tensor | None = None,
 ) -> tf.Tensor:
-    """`quantize(weights)` forward, `pass_gradient` backward."""
+    """`quantize(weights)` forward, `pass_gradient` backward, to the weights that are free.
+
+    Args:
+        quantize: a function of the weights.
+        weights: float32, any shape.
+        clip: see `pass_gradient`.
+        held: codes that are given; see `tfqd.ops.held`.
+    """
 
     @tf.custom_gradient
     def quantized(weights):
-        return quantize(weights), lambda upstream: pass_gradient(weights, upstream, clip)
+        return quantize(weights), lambda upstream: to_free(
+            pass_gradient(weights, upstream, clip), held
+        )
 
     return quantized(weights)

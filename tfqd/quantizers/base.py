@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from tfqd import ops
 from tfqd.bucketing import Bucketing
+from tfqd.quantizers import oscillation
 from tfqd.spec import Spec, from_dict
 
 
@@ -90,13 +91,23 @@ class Quantizer(abc.ABC):
         """
 
     @abc.abstractmethod
+    def _stored(self, inputs: tf.Tensor, weights: dict[str, Any], held=None) -> Any:
+        """What the op gives to be stored, as tensors.
+
+        Args:
+            inputs: the tensor's values.
+            weights: what `build` returned.
+            held: codes that are given; see `tfqd.ops.held`.
+        """
+
     def encode(self, inputs: tf.Tensor, weights: dict[str, Any]) -> Encoding:
         """Codes, scales, offsets and points of the tensor (eagerly).
 
         Decoding them gives what `__call__` gives in inference, bit for bit.
         """
+        return encoding(self._stored(inputs, weights, self._held(weights)))
 
-    def initialize(  # noqa: B027
+    def initialize(
         self, inputs: tf.Tensor, weights: dict[str, Any], sensitivity: tf.Tensor | None = None
     ) -> None:
         """Sets the variables that depend on the tensor's values, if any.
@@ -107,6 +118,8 @@ class Quantizer(abc.ABC):
             sensitivity: None, or what a squared error of each weight costs, not
                 negative, for quantizers that can place their levels by it.
         """
+        if self.spec.freeze_above is not None:
+            oscillation.reset(weights)
 
     @property
     def follows_weights(self) -> bool:
@@ -118,11 +131,52 @@ class Quantizer(abc.ABC):
         """Whether the weights are to move in training; else they are to be frozen."""
         return True
 
+    def is_inside(self, inputs: tf.Tensor, weights: dict[str, Any]) -> tf.Tensor:
+        """Which of the tensor's values are not clipped: bool, the tensor's shape.
+
+        Args:
+            inputs: the tensor's values.
+            weights: what `build` returned.
+        """
+        if self.spec.clip is None:
+            return tf.ones_like(inputs, tf.bool)
+        return tf.abs(inputs) <= self.spec.clip
+
     def restore(self, stored: Encoding, weights: dict[str, Any]) -> None:  # noqa: B027
         """Sets the variables such that `encode` gives `stored`'s scales, offsets and points.
 
         Where scales and offsets follow the weights, these have to be right too.
         """
+
+    def _observed(self, tensor_shape, name: str, layer) -> dict[str, Any]:
+        """The variables that `freeze_above` needs, for `build`."""
+        if self.spec.freeze_above is None:
+            return {}
+        return oscillation.build(tensor_shape, name, layer, self.spec.freeze_above)
+
+    def _held(self, weights: dict[str, Any]) -> tf.Tensor | None:
+        """The codes of frozen weights, for the ops."""
+        if self.spec.freeze_above is None:
+            return None
+        return tf.convert_to_tensor(weights["held_code"])
+
+    def _held_after(self, inputs, training, weights: dict[str, Any]) -> tf.Tensor | None:
+        """The same, when a training step has been observed if this is one."""
+        if self.spec.freeze_above is not None and training is not None and training is not False:
+            inputs = tf.stop_gradient(inputs)
+
+            def observe():
+                oscillation.observe(self._codes(inputs, weights), weights)
+
+            if training is True:
+                observe()
+            else:
+                tf.cond(tf.cast(training, tf.bool), observe, lambda: None)
+        return self._held(weights)
+
+    def _codes(self, inputs, weights: dict[str, Any]) -> tf.Tensor:
+        """The codes of a training step, were none frozen."""
+        return self._stored(inputs, weights).codes
 
     def _taken(self, inputs: tf.Tensor) -> tf.Tensor:
         """The tensor as it is quantized in training, whose gradient is the tensor's."""

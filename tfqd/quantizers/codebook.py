@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from tfqd import ops
 from tfqd.bucketing import Bucketing
-from tfqd.quantizers.base import Encoding, Quantizer, encoding
+from tfqd.quantizers.base import Encoding, Quantizer
 from tfqd.quantizers.trained import kept, trained
 from tfqd.spec import Codebook
 
@@ -41,9 +41,10 @@ class CodebookQuantizer(Quantizer):
             initializer=start,
             trainable=self.spec.train != "weights",
         )
-        return {"points": points}
+        return {"points": points, **self._observed(tensor_shape, name, layer)}
 
     def initialize(self, inputs: tf.Tensor, weights: dict[str, Any], sensitivity=None) -> None:
+        super().initialize(inputs, weights, sensitivity)
         start = self._start(inputs, self.bucketing(inputs.shape), sensitivity)
         weights["points"].assign(self._kept(start))
 
@@ -73,13 +74,20 @@ class CodebookQuantizer(Quantizer):
     def __call__(self, inputs, training, weights: dict[str, Any], **kwargs) -> tf.Tensor:
         inputs = self._taken(inputs) if self.trains_weights else tf.stop_gradient(inputs)
         bucketing = self.bucketing(inputs.shape)
-        points = self._points(weights, bucketing)
-        return ops.codebook(inputs, points, bucketing, training=training is True, **self._options)
+        held = self._held_after(inputs, training, weights)
+        options = {**self._options, "training": training is True, "held": held}
+        return ops.codebook(inputs, self._points(weights, bucketing), bucketing, **options)
 
-    def encode(self, inputs: tf.Tensor, weights: dict[str, Any]) -> Encoding:
+    def _stored(
+        self, inputs: tf.Tensor, weights: dict[str, Any], held=None, training: bool = False
+    ) -> ops.CodebookCodes:
         bucketing = self.bucketing(inputs.shape)
         points = self._points(weights, bucketing)
-        return encoding(ops.codebook_codes(inputs, points, bucketing, **self._options))
+        options = {**self._options, "training": training, "held": held}
+        return ops.codebook_codes(inputs, points, bucketing, **options)
+
+    def _codes(self, inputs, weights: dict[str, Any]) -> tf.Tensor:
+        return self._stored(inputs, weights, training=True).codes
 
     @property
     def _options(self) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from tfqd import ops
 from tfqd.grid import zero_code
-from tfqd.quantizers.base import Encoding, Quantizer, encoding
+from tfqd.quantizers.base import Encoding, Quantizer
 from tfqd.quantizers.trained import kept, trained
 from tfqd.spec import LearnedStep
 
@@ -41,9 +41,11 @@ class LearnedStepQuantizer(Quantizer):
             )
 
         roles = ("step", "offset") if self.spec.scaling == "affine" else ("step",)
-        return {role: variable(role) for role in roles}
+        state = {role: variable(role) for role in roles}
+        return {**state, **self._observed(tensor_shape, name, layer)}
 
     def initialize(self, inputs: tf.Tensor, weights: dict[str, Any], sensitivity=None) -> None:
+        super().initialize(inputs, weights, sensitivity)
         for role, start in self._start(inputs, inputs.shape).items():
             weights[role].assign(start)
 
@@ -68,14 +70,19 @@ class LearnedStepQuantizer(Quantizer):
 
     def __call__(self, inputs, training, weights: dict[str, Any], **kwargs) -> tf.Tensor:
         inputs, bucketing = self._taken(inputs), self.bucketing(inputs.shape)
-        return ops.learned_step(
-            inputs, *self._trained(weights, bucketing), bucketing, self.spec.levels
-        )
+        held = self._held_after(inputs, training, weights)
+        step, offset = self._trained(weights, bucketing)
+        return ops.learned_step(inputs, step, offset, bucketing, self.spec.levels, held)
 
-    def encode(self, inputs: tf.Tensor, weights: dict[str, Any]) -> Encoding:
+    def _stored(self, inputs: tf.Tensor, weights: dict[str, Any], held=None) -> ops.UniformCodes:
         bucketing = self.bucketing(inputs.shape)
         step, offset = self._trained(weights, bucketing)
-        return encoding(ops.learned_step_codes(inputs, step, offset, bucketing, self.spec.levels))
+        return ops.learned_step_codes(inputs, step, offset, bucketing, self.spec.levels, held)
+
+    def is_inside(self, inputs: tf.Tensor, weights: dict[str, Any]) -> tf.Tensor:
+        bucketing = self.bucketing(inputs.shape)
+        step, offset = self._trained(weights, bucketing)
+        return ops.within_ends(inputs, step, offset, bucketing, self.spec.levels)
 
     def _trained(self, weights, bucketing) -> tuple[tf.Tensor, tf.Tensor | None]:
         """The steps and offsets, with their gradients as the spec scales them."""

@@ -6,7 +6,7 @@ from typing import Any
 import tensorflow as tf
 
 from tfqd import ops
-from tfqd.quantizers.base import Encoding, Quantizer, encoding
+from tfqd.quantizers.base import Quantizer
 from tfqd.spec import Uniform
 
 
@@ -24,7 +24,7 @@ class UniformQuantizer(Quantizer):
     def build(self, tensor_shape, name: str, layer, value=None) -> dict[str, Any]:
         self.bucketing(tensor_shape)
         if self.spec.rounding == "deterministic":
-            return {}
+            return self._observed(tensor_shape, name, layer)
         start = random.randint(0, 2**31 - 1)
         seed = layer.add_weight(
             name=f"{name}_seed",
@@ -38,7 +38,7 @@ class UniformQuantizer(Quantizer):
     def __call__(self, inputs, training, weights: dict[str, Any], **kwargs) -> tf.Tensor:
         inputs = self._taken(inputs)
         if "seed" not in weights or training is None or training is False:
-            return self._quantize(inputs, None)
+            return self._quantize(inputs, None, self._held_after(inputs, training, weights))
         seed = tf.convert_to_tensor(weights["seed"])
         if training is True:
             weights["seed"].assign(_next(seed))
@@ -49,20 +49,15 @@ class UniformQuantizer(Quantizer):
             training, lambda: self._quantize(inputs, seed), lambda: self._quantize(inputs, None)
         )
 
-    def encode(self, inputs: tf.Tensor, weights: dict[str, Any]) -> Encoding:
-        spec = self.spec
-        short = spec.scale_grid is not None
-        stored = ops.uniform_codes(
-            inputs, self.bucketing(inputs.shape), spec.levels, spec.scaling, spec.clip, short
-        )
-        return encoding(stored)
+    def _stored(self, inputs: tf.Tensor, weights: dict[str, Any], held=None) -> ops.UniformCodes:
+        spec, bucketing = self.spec, self.bucketing(inputs.shape)
+        options = {"short_steps": spec.scale_grid is not None, "held": held}
+        return ops.uniform_codes(inputs, bucketing, spec.levels, spec.scaling, spec.clip, **options)
 
-    def _quantize(self, inputs, seed) -> tf.Tensor:
-        spec = self.spec
-        bucketing, short = self.bucketing(inputs.shape), spec.scale_grid is not None
-        return ops.uniform(
-            inputs, bucketing, spec.levels, spec.scaling, spec.clip, seed, short_steps=short
-        )
+    def _quantize(self, inputs, seed, held=None) -> tf.Tensor:
+        spec, bucketing = self.spec, self.bucketing(inputs.shape)
+        options = {"short_steps": spec.scale_grid is not None, "held": held}
+        return ops.uniform(inputs, bucketing, spec.levels, spec.scaling, spec.clip, seed, **options)
 
 
 def _next(seed: tf.Tensor) -> tf.Tensor:

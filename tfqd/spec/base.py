@@ -30,6 +30,10 @@ class Spec:
         preserve_zeros: whether weights that are zero, as after pruning, stay
             zero, quantized and in training: 0 is on the grid or in the codebook,
             and zeros get no gradient. Needs symmetric scaling.
+        freeze_above: None; or a frequency of oscillation, at most 1: a weight
+            whose code goes to and fro more often keeps the code that it had on
+            average, and gets no gradient from then on (iterative freezing, Nagel
+            et al. 2022, arXiv 2203.11086); see `tfqd.quantizers.oscillation`.
 
     Numbers may be numpy's; they are kept as Python's.
 
@@ -43,6 +47,7 @@ class Spec:
     scaling: str = "affine"
     clip: float | None = None
     preserve_zeros: bool = False
+    freeze_above: float | None = None
 
     kind: ClassVar[str]
 
@@ -54,6 +59,16 @@ class Spec:
         object.__setattr__(self, "clip", _checked_clip(self.clip))
         check_choice("preserve_zeros", self.preserve_zeros, (False, True))
         self._check_zeros()
+        if self.freeze_above is not None:
+            object.__setattr__(self, "freeze_above", self._checked_frequency())
+
+    def _checked_frequency(self) -> float:
+        frequency = self.freeze_above
+        if not _is_positive(frequency) or frequency > 1:
+            raise ValueError(
+                f"freeze_above must be None or a number above 0 and at most 1; got {frequency!r}"
+            )
+        return float(frequency)
 
     def _check_zeros(self) -> None:
         if self.preserve_zeros and self.scaling != "symmetric":

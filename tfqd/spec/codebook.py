@@ -63,6 +63,11 @@ class Codebook(Spec):
         self._check_points()
         self._check_channels()
         check_choice("train", self.train, TRAINED)
+        if self.freeze_above is not None and self.train == "points":
+            raise ValueError(
+                "freeze_above needs weights that are trained: train='both' or 'weights'; got "
+                "train='points'"
+            )
         check_choice("init", self.init, INITS)
         check_choice("grid", self.grid, GRIDS)
         self._check_grid()

@@ -47,6 +47,11 @@ class Uniform(Spec):
             raise ValueError(
                 f"scale_grid={self.scale_grid!r} needs scaling='symmetric'; got {self.scaling!r}"
             )
+        if self.freeze_above is not None and self.rounding != "deterministic":
+            raise ValueError(
+                "freeze_above needs rounding='deterministic': stochastic rounding changes codes "
+                "by itself"
+            )
 
     @property
     def levels(self) -> int:
@@ -54,8 +59,8 @@ class Uniform(Spec):
 
 
 def uniform_like(spec: Spec, bits: int) -> Uniform:
-    """A uniform grid of `bits` in the same buckets as `spec`."""
+    """A uniform grid of `bits` in the same buckets as `spec`, which freezes nothing."""
     if isinstance(spec, Uniform):
-        return dataclasses.replace(spec, bits=bits)
+        return dataclasses.replace(spec, bits=bits, freeze_above=None)
     shared = {field.name: getattr(spec, field.name) for field in dataclasses.fields(Spec)}
-    return Uniform(**{**shared, "bits": bits})
+    return Uniform(**{**shared, "bits": bits, "freeze_above": None})

@@ -1,12 +1,14 @@
 """Quantized variables and where to find them, in any Keras version."""
 
 import abc
+from collections.abc import Callable
 from typing import Any
 
 import tensorflow as tf
 
 from tfqd.quantizers import Quantizer, quantizer_for
 from tfqd.quantizers.base import Encoding
+from tfqd.quantizers.oscillation import THRESHOLD
 from tfqd.spec import uniform_like
 
 
@@ -34,6 +36,17 @@ class QuantizedVariable(abc.ABC):
     @abc.abstractmethod
     def value(self) -> tf.Tensor:
         """The variable's own value, float32, as the quantizers take it."""
+
+    @abc.abstractmethod
+    def add_penalty(self, penalty: Callable[[], tf.Tensor]) -> Callable[[], None]:
+        """Makes a penalty part of the loss that the variable is trained on.
+
+        Args:
+            penalty: gives a float32 scalar; called while a step is traced.
+
+        Returns:
+            What takes the penalty away again.
+        """
 
     @property
     def bits(self) -> int | None:
@@ -66,6 +79,30 @@ class QuantizedVariable(abc.ABC):
         """The variable's quantized value, float32."""
         value = self.value()
         return value if self.active is None else self.active(value, training, self.state)
+
+    def distance(self) -> tf.Tensor:
+        """Half the squared distance of the variable from its quantized value, float32.
+
+        1/2 ||clip(w) - q(w)||^2 (Nagel et al. 2022, arXiv 2203.11086). Its gradient
+        goes to the weights w alone. 0 while the variable is float.
+        """
+        if self.active is None:
+            return tf.zeros(())
+        value = self.value()
+        levels = tf.stop_gradient(self.active(value, False, self.state))
+        inside = self.active.is_inside(tf.stop_gradient(value), self.state)
+        return tf.reduce_sum(tf.where(inside, tf.square(value - levels), 0.0)) / 2
+
+    @property
+    def frozen(self) -> tf.Tensor | None:
+        """Which weights are frozen for their oscillation: bool; None where none can be."""
+        if self.active is not self.quantizer or self.quantizer.spec.freeze_above is None:
+            return None
+        return tf.convert_to_tensor(self.state["held_code"]) >= 0
+
+    def freeze_above(self, frequency: float) -> None:
+        """Freezes weights that oscillate more often from now on, where its spec lets it."""
+        self.state[THRESHOLD].assign(frequency)
 
     def encode(self) -> Encoding | None:
         """The variable's codes, scales, offsets and points (eagerly); None for float."""

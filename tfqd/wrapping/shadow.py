@@ -53,6 +53,12 @@ class ShadowedVariable(QuantizedVariable):
         source = self.variable if self.shadow.holds is Held.FLOATS else self.floats
         return tf.cast(tf.convert_to_tensor(source), tf.float32)
 
+    def add_penalty(self, penalty):
+        raise ValueError(
+            f"{self.path} holds its quantized values in a training step, of which nothing pulls "
+            "the float ones; use tfqd.quantize_model(model, spec) instead of QuantizeWeights"
+        )
+
     def show(self, training: bool) -> None:
         """Keeps the float values aside and puts the quantized ones in."""
         self.floats.assign(tf.convert_to_tensor(self.variable))

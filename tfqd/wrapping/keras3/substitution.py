@@ -10,6 +10,7 @@ handed to the owner.
 
 import functools
 import inspect
+from collections.abc import Callable
 
 import keras
 import tensorflow as tf
@@ -31,6 +32,15 @@ class QuantizedVariable(quantized.QuantizedVariable):
 
     def value(self) -> tf.Tensor:
         return float_value(self.variable)
+
+    def add_penalty(self, penalty: Callable[[], tf.Tensor]) -> Callable[[], None]:
+        own = self.variable.regularizer
+
+        def both(value):
+            return penalty() if own is None else own(value) + penalty()
+
+        self.variable.regularizer = both
+        return functools.partial(setattr, self.variable, "regularizer", own)
 
 
 def float_value(variable: keras.Variable) -> tf.Tensor:

@@ -1,5 +1,8 @@
 """A quantized variable of tf_keras."""
 
+import functools
+from collections.abc import Callable
+
 import tensorflow as tf
 import tf_keras
 from tf_keras.src.mixed_precision import autocast_variable
@@ -16,13 +19,15 @@ class QuantizedVariable(quantized.QuantizedVariable):
         quantizer: what its spec asks for.
         state: the quantizer's own variables by role.
         path: layer and attributes that hold it, as in ``lstm/cell/kernel``.
+        layer: that the losses on it are to be added to.
     """
 
     variable: tf.Variable
 
-    def __init__(self, variable: tf.Variable, quantizer: Quantizer, state: dict, path: str):
+    def __init__(self, variable: tf.Variable, quantizer: Quantizer, state: dict, path: str, layer):
         super().__init__(variable, quantizer, state)
         self._path = path
+        self._layer = layer
 
     @property
     def path(self) -> str:
@@ -30,6 +35,15 @@ class QuantizedVariable(quantized.QuantizedVariable):
 
     def value(self) -> tf.Tensor:
         return float_value(self.variable)
+
+    def add_penalty(self, penalty: Callable[[], tf.Tensor]) -> Callable[[], None]:
+        losses = self._layer._callable_losses
+        losses.append(penalty)
+        return functools.partial(losses.remove, penalty)
+
+    def distance(self) -> tf.Tensor:
+        with as_stored():
+            return super().distance()
 
     def quantize(self, training) -> tf.Tensor:
         with as_stored():

@@ -1,0 +1,58 @@
+"""The frequency above which oscillating weights are frozen, lowered over the epochs."""
+
+from tfqd.callbacks.annealing import cosine, epochs_of
+from tfqd.callbacks.callback import Callback
+from tfqd.spec.base import checked_positive
+from tfqd.wrapping.fitting import handed_over
+from tfqd.wrapping.quantized import QuantizedVariable, find_quantized
+
+
+class FreezeOscillations(Callback):
+    """Freezes few weights of a quantized model at first, and more towards the end.
+
+    Weights of a spec with ``freeze_above=f`` are frozen when they oscillate more
+    often than f, with or without this callback. It begins with a higher frequency
+    and comes down to f over the epochs, as half a wave of a cosine (Nagel et al.
+    2022, arXiv 2203.11086): what is frozen early misses the rest of training.
+    `CodeFlips` logs how many are.
+
+    Args:
+        start: frequency in the first epoch, above 0 and at most 1.
+
+    Raises:
+        ValueError: when `start` is no such number; in `fit`, when no spec has
+            ``freeze_above``, or one that is above `start`.
+
+    Example:
+
+    >>> spec = tfqd.LearnedStep(bits=3, freeze_above=0.02)
+    >>> callback = tfqd.callbacks.FreezeOscillations(start=0.1)
+    """
+
+    def __init__(self, start: float = 0.1):
+        super().__init__()
+        self._start = checked_positive("start", start)
+        if self._start > 1:
+            raise ValueError(f"start must be a frequency, at most 1; got {start!r}")
+
+    def on_train_begin(self, logs=None):
+        entries = self._entries()
+        if not entries:
+            raise ValueError(
+                f"model {self.model.name!r} has no variable to freeze weights of; give "
+                "tfqd.quantize_model a spec with freeze_above"
+            )
+        highest = max(entry.quantizer.spec.freeze_above for entry in entries)
+        if highest > self._start:
+            raise ValueError(
+                f"start must not be below freeze_above, which is {highest}; got {self._start}"
+            )
+
+    def on_epoch_begin(self, epoch, logs=None):
+        for entry in self._entries():
+            own = entry.quantizer.spec.freeze_above
+            entry.freeze_above(cosine(self._start, own, epoch, epochs_of(self)))
+
+    def _entries(self) -> list[QuantizedVariable]:
+        entries = find_quantized(handed_over(self.model))
+        return [entry for entry in entries if entry.quantizer.spec.freeze_above is not None]
