@@ -19,15 +19,18 @@ def examples_in(text):
 
 EXAMPLES = examples_in(README)
 EXAMPLES_IN_GUIDES = examples_in((ROOT / "docs/callbacks.md").read_text())
-# The examples of this guide go on from one another.
+# The examples of these guides go on from one another.
 DISTILLATION = examples_in((ROOT / "docs/distillation.md").read_text())
-PROGRAMS = [*EXAMPLES, *EXAMPLES_IN_GUIDES, "\n".join(DISTILLATION)]
+ALLOCATION = examples_in((ROOT / "docs/allocation.md").read_text())
+IN_ONE = ["\n".join(guide) for guide in (DISTILLATION, ALLOCATION)]
+PROGRAMS = [*EXAMPLES, *EXAMPLES_IN_GUIDES, *IN_ONE]
 
 
 def test_there_are_examples():
     assert len(EXAMPLES) >= 2
     assert "distiller.fit" in EXAMPLES[0]
-    assert len(EXAMPLES_IN_GUIDES) == 2
+    assert len(EXAMPLES_IN_GUIDES) == 3
+    assert len(ALLOCATION) == 3
     assert len(DISTILLATION) == 4
 
 
