@@ -19,6 +19,7 @@ import gzip
 import json
 import pathlib
 import platform
+import re
 import tempfile
 import time
 
@@ -39,6 +40,7 @@ _ROUNDS = flags.DEFINE_integer("rounds", 21, "Counted rounds, after 2 to warm up
 _IMAGES = flags.DEFINE_integer("images", 10_000, "Test images to measure the accuracy on.")
 _STUDENT = flags.DEFINE_list("student", [], "Archives of trained ResNet-8 students.")
 _STEPS = flags.DEFINE_integer("train_steps", 0, "Train a 4-bit ResNet-8 for so many steps first.")
+_ONLY = flags.DEFINE_string("only", "", "Regular expression of the files to measure beside float.")
 
 BATCHES = (1, 32)
 
@@ -164,6 +166,11 @@ def measure(name: str, folder: pathlib.Path) -> list[dict]:
         examples = np.random.default_rng(1).normal(size=[32, *model.input_shape[1:]])
         files = {"float": tflite_rivals.float_file(model, folder)} | exports(model, folder)
         files |= tflite_rivals.files(model, folder, examples.astype(np.float32))
+    files = {
+        file: path
+        for file, path in files.items()
+        if file == "float" or re.search(_ONLY.value, file)
+    }
     times = {batch: latencies(files, batch) for batch in BATCHES}
     rows = []
     for file, path in files.items():
