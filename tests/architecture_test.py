@@ -36,6 +36,7 @@ RULES = {
     "presets": rule("selection spec"),
     "ops": rule("bucketing grid", "numpy tensorflow"),
     "quantizers": rule("ops spec bucketing grid", "numpy tensorflow"),
+    "batches": rule("bucketing", "numpy tensorflow"),
     "compressed": rule("bucketing grid spec", "numpy constriction"),
     "report": rule("compressed spec", "rich"),
     "wrapping": rule(
@@ -44,11 +45,11 @@ RULES = {
     ),
     "distillation": rule("wrapping compressed", "numpy tensorflow keras"),
     "export": rule(
-        "compressed wrapping bucketing grid version",
+        "batches compressed wrapping bucketing grid version",
         "numpy tensorflow keras ai_edge_litert flatbuffers",
     ),
     "callbacks": rule(
-        "wrapping export compressed selection spec bucketing", "numpy tensorflow keras"
+        "batches wrapping export compressed selection spec bucketing", "numpy tensorflow keras"
     ),
     "allocation": rule(
         "wrapping export compressed quantizers report presets selection spec bucketing",

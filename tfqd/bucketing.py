@@ -123,6 +123,13 @@ def is_integer(value) -> bool:
     return isinstance(value, numbers.Integral) and not isinstance(value, bool)
 
 
+def checked_count(name: str, value) -> int:
+    """`value` as an integer; ValueError naming the argument unless it is a positive one."""
+    if not is_integer(value) or value < 1:
+        raise ValueError(f"{name} must be a positive integer; got {value!r}")
+    return int(value)
+
+
 def checked_bucket_size(bucket_size) -> int | None:
     """`bucket_size` as None or a Python integer.
 

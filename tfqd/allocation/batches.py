@@ -6,7 +6,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from tfqd.bucketing import is_integer
+from tfqd.bucketing import checked_count
 
 
 def labelled_batches(data, batches: int, batch_size: int) -> Iterator[tuple[Any, Any, Any]]:
@@ -23,9 +23,8 @@ def labelled_batches(data, batches: int, batch_size: int) -> Iterator[tuple[Any,
         TypeError: when `data` is nothing of this.
         ValueError: when `batches` or `batch_size` is no positive integer.
     """
-    for name, value in (("batches", batches), ("batch_size", batch_size)):
-        if not is_integer(value) or value < 1:
-            raise ValueError(f"{name} must be a positive integer; got {value!r}")
+    checked_count("batches", batches)
+    checked_count("batch_size", batch_size)
     if isinstance(data, tuple):
         found = _slices(_labelled(data), batch_size)
     elif isinstance(data, Iterable):

@@ -2,8 +2,6 @@
 
 import keras
 
-from tfqd.bucketing import is_integer
-
 
 class Callback(keras.callbacks.Callback):
     """A Keras 3 callback that tf_keras takes as well.
@@ -24,10 +22,3 @@ class Callback(keras.callbacks.Callback):
     def _overrides(self, *hooks: str) -> bool:
         base = keras.callbacks.Callback
         return any(getattr(type(self), hook) is not getattr(base, hook) for hook in hooks)
-
-
-def checked_count(name: str, value) -> int:
-    """`value` as an integer; ValueError naming the argument unless it is a positive one."""
-    if not is_integer(value) or value < 1:
-        raise ValueError(f"{name} must be a positive integer; got {value!r}")
-    return int(value)

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from tfqd.callbacks.callback import Callback, checked_count
+from tfqd.bucketing import checked_count
+from tfqd.callbacks.callback import Callback
 from tfqd.compressed.sizes import model_size
 from tfqd.export.archive_file import archive_size
 from tfqd.wrapping import compress
