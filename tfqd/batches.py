@@ -71,4 +71,4 @@ def _is_arrays(data) -> bool:
     if isinstance(inputs, Mapping):
         inputs = list(inputs.values())
     parts = inputs if isinstance(inputs, list) else [inputs]
-    return all(isinstance(part, np.ndarray) or tf.is_tensor(part) for part in parts)
+    return bool(parts) and all(isinstance(part, np.ndarray) or tf.is_tensor(part) for part in parts)

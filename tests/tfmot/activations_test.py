@@ -8,6 +8,8 @@ import tf_keras
 from ai_edge_litert.interpreter import Interpreter
 
 import tfqd
+from tfqd.export.litert.flatbuffer import File
+from tfqd.export.litert.runtimes import run
 
 layers = tf_keras.layers
 
@@ -69,6 +71,33 @@ def test_the_converter_makes_a_full_integer_file(quantized):
         answers.append((interpreter.get_tensor(asked["index"])[0] - offset) * step)
     # Three layers, each with a step of its own for what goes on to the next one.
     np.testing.assert_allclose(answers, quantized(X[:16]), atol=4 * step)
+
+
+def test_our_export_holds_the_trained_integers_between_trained_ranges(quantized, tmp_path):
+    path = tmp_path / "m.tflite"
+    result = tfqd.export.tflite(quantized, path, io_dtype="int8")
+    assert result.report.integer_activations
+    assert not {"QUANTIZE", "DEQUANTIZE"} & result.report.operators.keys()
+    assert [row.type for row in result.report.weights] == ["int8", "int4", "int8", "int8"]
+    assert result.report.weight_error == 0
+    file = File(path.read_bytes())
+    (last,) = [each for each in file.graphs[0].tensors if list(each.shape) == [3, 96]]
+    kernel = tfqd.compress(quantized).quantized["last/kernel"]
+    integers = file.constant(last)
+    np.testing.assert_array_equal(integers, (kernel.codes.astype(int) - 127).T)
+    step = np.asarray(last.quantization.scale)[:, np.newaxis]
+    np.testing.assert_allclose(integers * step, kernel.dequantize().T, rtol=1e-6)
+    (given,), (asked,) = file.model.signatureDefs[0].inputs, file.model.signatureDefs[0].outputs
+    (step,) = file.graphs[0].tensors[asked.tensorIndex].quantization.scale
+    for runtime in ("tf.lite", "ai-edge-litert"):
+        (answer,) = run(runtime, path.read_bytes(), {given.name.decode(): X}).values()
+        # Three layers, each with a step of its own for what goes on to the next one.
+        np.testing.assert_allclose(answer, quantized(X), atol=4 * step)
+
+
+def test_trained_ranges_are_not_calibrated_again(quantized, tmp_path):
+    with pytest.raises(ValueError, match="representative_dataset is for models without ranges"):
+        tfqd.export.tflite(quantized, tmp_path / "m.tflite", representative_dataset=X)
 
 
 def test_what_stays_when_our_quantizers_go_gives_the_same_outputs(quantized, tmp_path):

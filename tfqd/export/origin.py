@@ -30,7 +30,10 @@ class Origin:
 
 
 def origin_of(
-    model: keras.Model | CompressedModel, inputs: Any = None, oracle: keras.Model | None = None
+    model: keras.Model | CompressedModel,
+    inputs: Any = None,
+    oracle: keras.Model | None = None,
+    argument: str = "probes",
 ) -> Origin:
     """Reads a quantized, mixed, float or compressed model.
 
@@ -39,6 +42,7 @@ def origin_of(
         inputs: the probe inputs that the user has given, as the model takes
             them. None for the probes of the compressed model, or random ones.
         oracle: the Keras model whose answers count; None for `model` itself.
+        argument: what the user knows `inputs` as, for the errors.
 
     Raises:
         TypeError: when it is no Keras model and no compressed one.
@@ -55,7 +59,7 @@ def origin_of(
     if inputs is None:
         arrays = probing.default_inputs(signature, compressed)
     else:
-        arrays = signature.check(inputs, "probes")
+        arrays = signature.check(inputs, argument)
     if oracle is None:
         oracle = plain if isinstance(model, CompressedModel) else model
     return Origin(compressed, plain, signature, probing.ask(oracle, signature, arrays))

@@ -91,6 +91,15 @@ def expanded(signature: Signature, inputs: Mapping[str, np.ndarray]) -> dict[str
     return arrays
 
 
+def coarse(array: np.ndarray) -> np.ndarray:
+    """Floats rounded to 256 levels of their range, which compress to 8 bits each."""
+    array = np.asarray(array)
+    if array.dtype.kind != "f" or not array.size:
+        return array
+    low, step = array.min(), np.ptp(array) / 255
+    return (low + np.rint((array - low) / (step or 1)) * step).astype(array.dtype)
+
+
 def thinned(output: np.ndarray, kept: int = _KEPT) -> np.ndarray:
     """At most `kept` values of an output, evenly picked."""
     flat = output.reshape(-1)

@@ -1,22 +1,50 @@
-"""The float model through TensorFlow's own converter."""
+"""The model through TensorFlow's own converter, in floats and in integers."""
 
+import itertools
 import re
 import tempfile
+import warnings
+from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
 
+from tfqd.export.litert.flatbuffer import File, Op
 from tfqd.export.origin import Origin
 from tfqd.export.signature import Signature
 from tfqd.wrapping import serving
+
+Examples = Iterable[Mapping[str, np.ndarray]]
+
+_TRAINED_RANGE = "FakeQuantWithMinMaxVars"
 
 
 class ConversionError(ValueError):
     """TensorFlow's converter has no TFLite form for a model."""
 
 
-def converted(origin: Origin, batch_size: int | None = None) -> bytes:
-    """The dequantized model as a TFLite file of float weights.
+class Converted(NamedTuple):
+    """What the converter made of a model.
+
+    floats: the file with float weights.
+    integers: the file with activations of 8 bits, whose weights the converter has
+        rounded too; None for a model whose activations stay float.
+    trained: whether the ranges of its activations were trained.
+    """
+
+    floats: bytes
+    integers: bytes | None
+    trained: bool
+
+
+def converted(
+    origin: Origin,
+    batch_size: int | None = None,
+    examples: Examples | None = None,
+    io_dtype: str = "float32",
+) -> Converted:
+    """The dequantized model as TFLite files.
 
     It goes by a SavedModel that holds the weights as constants: converting the
     functions of a Keras 3 model writes, without an error, a file that lacks
@@ -26,21 +54,39 @@ def converted(origin: Origin, batch_size: int | None = None) -> bytes:
         origin: the model.
         batch_size: to be fixed in the file; None leaves it free where the
             model's inputs do.
+        examples: batches of inputs by name to calibrate activations by; None
+            leaves them float, unless the model has trained their ranges.
+        io_dtype: ``"float32"`` or ``"int8"``, of the inputs and outputs of the
+            file of integers.
 
     Raises:
-        ConversionError: a ValueError, when the converter refuses the model.
+        ConversionError: a ValueError, when the converter refuses the model, or would
+            end the process at it.
+        ValueError: for examples of a model that has trained ranges.
     """
     module = tf.Module()
     module.own_variables = serving.own_variables(origin.plain)
     module.serve = _function(origin, batch_size)
+    trained = _has_trained_ranges(module.serve)
+    if trained and examples is not None:
+        raise ValueError(
+            "representative_dataset is for models without ranges of activations; those of "
+            f"{origin.plain.name!r} were trained"
+        )
     with tempfile.TemporaryDirectory() as folder:
         options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
         tf.saved_model.save(module, folder, signatures=module.serve, options=options)
+        floats = _convert(tf.lite.TFLiteConverter.from_saved_model(folder))
+        if not trained and examples is None:
+            return Converted(floats, None, trained)
+        if examples is not None:
+            _check_no_loops(floats)
         converter = tf.lite.TFLiteConverter.from_saved_model(folder)
-        try:
-            return converter.convert()
-        except Exception as error:  # whatever the converter raises: it has many kinds
-            raise ConversionError(_reason(error)) from error
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        converter.inference_input_type = converter.inference_output_type = tf.as_dtype(io_dtype)
+        if examples is not None:
+            converter.representative_dataset = lambda: _sized(examples, batch_size)
+        return Converted(floats, _convert(converter), trained)
 
 
 def input_specs(signature: Signature, batch_size: int | None) -> list[tf.TensorSpec]:
@@ -69,6 +115,48 @@ def _function(origin: Origin, batch_size: int | None) -> tf.types.experimental.C
 
 def _widened(output: tf.Tensor) -> tf.Tensor:
     return tf.cast(output, tf.float32) if output.dtype in (tf.float16, tf.bfloat16) else output
+
+
+def _has_trained_ranges(function: tf.types.experimental.ConcreteFunction) -> bool:
+    definition = function.graph.as_graph_def()
+    nodes = itertools.chain(
+        definition.node, *(inner.node_def for inner in definition.library.function)
+    )
+    return any(node.op.startswith(_TRAINED_RANGE) for node in nodes)
+
+
+def _check_no_loops(data: bytes) -> None:
+    file = File(data)
+    if any(
+        file.code(operator) == Op.WHILE for graph in file.graphs for operator in graph.operators
+    ):
+        raise ConversionError(
+            "TensorFlow's converter cannot calibrate loops, which recurrent layers become: give "
+            "these unroll=True, or leave activations float, without representative_dataset="
+        )
+
+
+def _sized(examples: Examples, batch_size: int | None) -> Iterator[Mapping[str, np.ndarray]]:
+    """The examples in batches of the file's size, as they are where that is free."""
+    for batch in examples:
+        if batch_size is None:
+            yield batch
+            continue
+        count = min(len(array) for array in batch.values())
+        for start in range(0, count, batch_size):
+            # The last batch is filled up with the first examples.
+            places = np.arange(start, start + batch_size) % count
+            yield {name: array[places] for name, array in batch.items()}
+
+
+def _convert(converter: tf.lite.TFLiteConverter) -> bytes:
+    try:
+        with warnings.catch_warnings():
+            # That tf.lite.Interpreter will go; the converter calibrates by it.
+            warnings.simplefilter("ignore", UserWarning)
+            return converter.convert()
+    except Exception as error:  # whatever the converter raises: it has many kinds
+        raise ConversionError(_reason(error)) from error
 
 
 def _reason(error: Exception) -> str:

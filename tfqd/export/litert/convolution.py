@@ -109,17 +109,17 @@ def patches(site: Site, x: int, window: list[int], stride: tuple[int, int]) -> i
     gather = schema.GatherOptionsT()
     gather.axis = 2
     table = site.constant(positions.astype(np.int32))
-    gathered = site.add(Op.GATHER, [x, table], site.computed(across), gather)
+    gathered = site.add(Op.GATHER, [x, table], site.computed_like(x, across), gather)
     wide = [batch, across[1], out_width, columns * channels]
     shape = site.constant(np.array([-1, *wide[1:]], np.int32))
-    x = site.add(Op.RESHAPE, [gathered, shape], site.computed(wide))
+    x = site.add(Op.RESHAPE, [gathered, shape], site.computed_like(x, wide))
     slices = [_rows(site, x, row * dilation[0], stride[0], out_height) for row in range(rows)]
     if rows == 1:
         return slices[0]
     join = schema.ConcatenationOptionsT()
     join.axis = 3
     joined = [batch, out_height, out_width, rows * columns * channels]
-    return site.add(Op.CONCATENATION, slices, site.computed(joined), join)
+    return site.add(Op.CONCATENATION, slices, site.computed_like(x, joined), join)
 
 
 def _bias(site: Site) -> int:
@@ -136,7 +136,7 @@ def _padded(site: Site, x: int, reach: list[int], padding: int) -> int:
     amounts = [[0, 0], *[[m // 2, m - m // 2] for m in missing], [0, 0]]
     shape = [batch, height + missing[0], width + missing[1], channels]
     table = site.constant(np.array(amounts, np.int32))
-    return site.add(Op.PAD, [x, table], site.computed(shape), schema.PadOptionsT())
+    return site.add(Op.PAD, [x, table], site.computed_like(x, shape), schema.PadOptionsT())
 
 
 def _rows(site: Site, x: int, first: int, stride: int, count: int) -> int:
@@ -150,4 +150,4 @@ def _rows(site: Site, x: int, first: int, stride: int, count: int) -> int:
     options.beginMask = options.endMask = 0b1101  # all of the other axes
     inputs = [x, *[site.constant(np.array(bound, np.int32)) for bound in bounds]]
     shape = [batch, count, width, channels]
-    return site.add(Op.STRIDED_SLICE, inputs, site.computed(shape), options)
+    return site.add(Op.STRIDED_SLICE, inputs, site.computed_like(x, shape), options)

@@ -41,6 +41,11 @@ class Site:
         self.operators: list = []
 
     @property
+    def code(self) -> int:
+        """The operator's `Op`."""
+        return self.file.code(self.operator)
+
+    @property
     def options(self):
         """The operator's own options."""
         return self.operator.builtinOptions
@@ -85,6 +90,12 @@ class Site:
             tensor.shapeSignature = np.array(shape, np.int32)
         self.graph.tensors.append(tensor)
         return len(self.graph.tensors) - 1
+
+    def computed_like(self, index: int, shape: Sequence[int]) -> int:
+        """A new tensor of another shape with the numbers of tensor `index`: its type and scale."""
+        other = self.computed(shape, self.tensor(index).type)
+        self.tensor(other).quantization = self.tensor(index).quantization
+        return other
 
     def add(self, code: int, inputs, output: int, options=None, version: int = 1) -> int:
         """Writes an operator of one output; returns that."""

@@ -188,6 +188,12 @@ def shape_of(tensor) -> tuple[int, ...]:
     return () if tensor.shape is None else tuple(int(size) for size in tensor.shape)
 
 
+def is_quantized(tensor) -> bool:
+    """Whether a tensor's integers stand for floats, by a scale of the tensor or of its channels."""
+    scale = None if tensor.quantization is None else tensor.quantization.scale
+    return scale is not None and len(scale) > 0
+
+
 def per_channel(scale: np.ndarray, axis: int):
     """The quantization of a tensor with one scale for each index of an axis.
 

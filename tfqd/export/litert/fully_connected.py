@@ -74,7 +74,7 @@ def _flattened(site: Site, x: int, inputs: int) -> int:
         return x
     shape = [-1, inputs]
     new_shape = site.constant(np.array(shape, np.int32))
-    return site.add(Op.RESHAPE, [x, new_shape], site.computed(shape))
+    return site.add(Op.RESHAPE, [x, new_shape], site.computed_like(x, shape))
 
 
 def _bits(integers: np.ndarray, int2: bool) -> int:

@@ -6,6 +6,9 @@ whatever the kernel: fed with them, an operator answers sums of its weights, whi
 must be those of the numbers that the file holds. So what a kernel reads otherwise
 than the file means it (an unknown layout of buckets, a zero point that is passed
 over, a type that it has no code for) comes to light, in each operator.
+
+An operator of integer activations rounds its answers too. Where all scales are 1 and
+one input is 1, the others 0, its answers are its integers themselves.
 """
 
 import copy
@@ -18,11 +21,14 @@ from tfqd.export.litert.flatbuffer import (
     Op,
     Type,
     empty_file,
+    is_quantized,
     op_name,
+    per_channel,
     shape_of,
 )
 from tfqd.export.litert.flatbuffer import operator as new_operator
 from tfqd.export.litert.float_form import dequantized
+from tfqd.export.litert.integer_activations import bias_of, data_of
 from tfqd.export.litert.reference import answer, window
 from tfqd.export.litert.runtimes import run
 from tfqd.export.litert.unused import blockwise
@@ -38,13 +44,15 @@ _WEIGHT = {
     Op.EMBEDDING_LOOKUP: 1,
 }
 _ROWS = 8
+# Of an operator of integer activations, which shows a weight for each.
+_MOST_SINGLE_ONES = 256
 
 
 def largest_error(data: bytes, runtime: str) -> tuple[float, str]:
     """How exactly a runtime's kernels read a file's integer weights.
 
     Args:
-        data: a file whose activations are float.
+        data: a file.
         runtime: a key of `tfqd.export.litert.runtimes.runtimes`.
 
     Returns:
@@ -74,9 +82,14 @@ def largest_error(data: bytes, runtime: str) -> tuple[float, str]:
 
 def _error(file: File, graph, operator, values: np.ndarray, runtime: str) -> float:
     code, options = file.code(operator), operator.builtinOptions
+    integers = is_quantized(graph.tensors[operator.inputs[data_of(code)]])
+    if integers:
+        values = file.constant(graph.tensors[operator.inputs[_WEIGHT[code]]])
     x = _inputs(code, options, values, _channels(code, graph, operator))
+    x = _single_ones(x.shape) if integers else x
     expected = answer(code, options, values.astype(np.float64), x)
-    (y,) = run(runtime, _alone(file, graph, operator, x, expected.shape), {"x": x}).values()
+    alone = _alone(file, graph, operator, x, expected.shape, integers)
+    (y,) = run(runtime, alone, {"x": x}).values()
     if not np.isfinite(y).all():
         return float("inf")
     largest = np.abs(expected).max()
@@ -85,8 +98,7 @@ def _error(file: File, graph, operator, values: np.ndarray, runtime: str) -> flo
 
 def _channels(code: int, graph, operator) -> int:
     """Of what the operator takes besides the weight."""
-    data = operator.inputs[2 if code == Op.TRANSPOSE_CONV else 0]
-    return ((1, *shape_of(graph.tensors[data])))[-1]
+    return ((1, *shape_of(graph.tensors[operator.inputs[data_of(code)]])))[-1]
 
 
 def _inputs(code: int, options, weight: np.ndarray, channels: int) -> np.ndarray:
@@ -101,21 +113,44 @@ def _inputs(code: int, options, weight: np.ndarray, channels: int) -> np.ndarray
     return np.random.default_rng(0).integers(0, 2, shape).astype(np.float32)
 
 
-def _alone(file: File, graph, operator, x: np.ndarray, shape: tuple[int, ...]) -> bytes:
-    """A file of nothing but the operator and its weight, with the signature x -> y."""
+def _single_ones(shape: tuple[int, ...]) -> np.ndarray:
+    """Examples of that shape with a single 1 each, at every place or as many as are drawn."""
+    size = int(np.prod(shape[1:]))
+    places = np.random.default_rng(0).permutation(size)[:_MOST_SINGLE_ONES]
+    examples = np.zeros((len(places), size), np.float32)
+    examples[np.arange(len(places)), places] = 1
+    return examples.reshape(-1, *shape[1:])
+
+
+def _alone(
+    file: File, graph, operator, x: np.ndarray, shape: tuple[int, ...], integers: bool
+) -> bytes:
+    """A file of nothing but the operator and its weight, with the signature x -> y.
+
+    Args:
+        x: what it takes.
+        shape: of what it answers.
+        integers: whether its activations are, all scales being 1.
+    """
     code = file.code(operator)
     alone = empty_file()
-    tensors = alone.graphs[0].tensors
-    tensors.append(_float(x.shape, Type.INT32 if x.dtype == np.int32 else Type.FLOAT32))
-    tensors.append(_float(shape, Type.FLOAT32))
-    weight = _moved(file, graph, alone, graph.tensors[operator.inputs[_WEIGHT[code]]])
-    inputs = [0, weight]
+    body = alone.graphs[0]
+    weight = copy.deepcopy(graph.tensors[operator.inputs[_WEIGHT[code]]])
+    type = Type.INT8 if integers else Type.FLOAT32
+    body.tensors.append(_computed(x.shape, Type.INT32 if x.dtype == np.int32 else type))
+    body.tensors.append(_computed(shape, type))
+    bias = alone.add_constant(body, np.zeros(shape[-1], np.int32 if integers else np.float32))
+    if integers:
+        weight.quantization.scale = np.ones_like(weight.quantization.scale)
+        body.tensors[bias].quantization = per_channel(np.ones(shape[-1]), 0)
+        for tensor in body.tensors[:2]:
+            tensor.quantization = per_channel(np.ones(1), 0)
+    place = _moved(file, graph, alone, weight)
+    inputs = {data_of(code): 0, _WEIGHT[code]: place, bias_of(code): bias}
     if code == Op.TRANSPOSE_CONV:
-        inputs = [alone.add_constant(alone.graphs[0], np.array(shape, np.int32)), weight, 0]
-    elif code in (Op.CONV_2D, Op.DEPTHWISE_CONV_2D):
-        inputs.append(alone.add_constant(alone.graphs[0], np.zeros(shape[-1], np.float32)))
-    elif code == Op.FULLY_CONNECTED:
-        inputs.append(-1)
+        inputs = {**inputs, 0: alone.add_constant(body, np.array(shape, np.int32))}
+    elif code == Op.EMBEDDING_LOOKUP:
+        del inputs[bias_of(code)]
     entry = file.model.operatorCodes[operator.opcodeIndex]
     options = copy.copy(operator.builtinOptions)
     if hasattr(options, "fusedActivationFunction"):
@@ -123,11 +158,12 @@ def _alone(file: File, graph, operator, x: np.ndarray, shape: tuple[int, ...]) -
     if code == Op.FULLY_CONNECTED:
         options.keepNumDims = False
     index = alone.add_operator_code(code, entry.version)
-    alone.graphs[0].operators.append(new_operator(index, inputs, [1], options))
+    places = [inputs[place] for place in sorted(inputs)]
+    body.operators.append(new_operator(index, places, [1], options))
     return alone.to_bytes()
 
 
-def _float(shape, type: int):
+def _computed(shape, type: int):
     tensor = schema.TensorT()
     tensor.shape, tensor.type, tensor.buffer = np.array(shape, np.int32), type, 0
     return tensor

@@ -2,7 +2,8 @@
 
 Some of them are silently wrong, on some machines, in some versions: LiteRT 2.3 and
 TensorFlow 2.21 answer NaN for convolutions of INT2, pass over the zero points of
-blocks, round the scales of blocks to bfloat16, take sparse weights for dense ones.
+blocks, round the scales of blocks to bfloat16, take sparse weights for dense ones;
+TensorFlow 2.21 alone multiplies batches of matrices of INT8 wrong.
 Running a file shows it on this machine alone, so the layouts are refused by
 themselves too. Here is what is left: what was found right everywhere.
 """
@@ -11,10 +12,11 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from tfqd.export.litert.flatbuffer import File, Op, Type, op_name, type_name
+from tfqd.export.litert.flatbuffer import File, Op, Type, is_quantized, op_name, type_name
+from tfqd.export.litert.integer_activations import bias_of, data_of
 from tfqd.export.litert.unused import blockwise
 
-# The types that kernels of float activations take, and the axis of their scales.
+# The types that kernels take, and the axis of their scales.
 _KERNELS = {
     Op.FULLY_CONNECTED: ((Type.INT8, Type.INT4, Type.INT2), 0),
     Op.EMBEDDING_LOOKUP: ((Type.INT8, Type.INT4), 0),
@@ -24,24 +26,28 @@ _KERNELS = {
 }
 # The converter fuses tf_keras' recurrent layers into them.
 _STATEFUL = (Op.UNIDIRECTIONAL_SEQUENCE_LSTM, Op.UNIDIRECTIONAL_SEQUENCE_RNN)
+WRONG_IN_INTEGERS = (Op.BATCH_MATMUL,)
 _BLOCK_MULTIPLE = 32
 _INTEGERS = (Type.INT8, Type.INT4, Type.INT2)
 
 
 def faults(file: File) -> Iterator[str]:
-    """What is wrong with a file whose activations are float."""
+    """What is wrong with a file."""
     for graph in file.graphs:
         for operator in graph.operators:
             code = file.code(operator)
             if code in _STATEFUL:
                 yield f"{op_name(code)}: it goes on from the state in which the last call left it"
+            if code in WRONG_IN_INTEGERS and _takes_integers(graph, operator):
+                yield f"{op_name(code)} of integers: TensorFlow Lite's answers are others"
             kernel = _KERNELS.get(code)
             weight = graph.tensors[operator.inputs[1]] if kernel else None
             if weight is None or weight.type not in _INTEGERS:
                 continue
-            if graph.tensors[operator.inputs[0]].type in _INTEGERS:
-                continue  # its activations are integers, as those of a calibrated file
-            for fault in _faults(file, graph, weight, *kernel):
+            found = [*_faults(file, graph, weight, *kernel)]
+            if not found and is_quantized(graph.tensors[operator.inputs[data_of(code)]]):
+                found += _bias_faults(graph, operator, code, weight)
+            for fault in found:
                 yield f"{op_name(code)} with {type_name(weight.type)}: {fault}"
 
 
@@ -51,6 +57,10 @@ def on_bfloat16_grid(scale: np.ndarray) -> bool:
     short = (scale.view(np.uint32) & 0xFFFF) == 0  # the bits that bfloat16 has not
     normal = np.abs(half) >= np.finfo(np.float16).smallest_normal
     return bool((short & normal & (half.astype(np.float32) == scale)).all())
+
+
+def _takes_integers(graph, operator) -> bool:
+    return any(is_quantized(graph.tensors[index]) for index in operator.inputs)
 
 
 def _faults(file: File, graph, weight, types, axis: int) -> Iterator[str]:
@@ -77,6 +87,23 @@ def _faults(file: File, graph, weight, types, axis: int) -> Iterator[str]:
     scale = np.asarray(scale, np.float32)
     if not (np.isfinite(scale) & (scale >= np.finfo(np.float32).tiny)).all():
         yield "scales must be positive, normal and finite"
+
+
+def _bias_faults(graph, operator, code: int, weight) -> Iterator[str]:
+    """What is wrong with an operator of integer activations."""
+    if blockwise(weight) is not None:
+        yield "blocks of weights need float activations"
+        return
+    inputs, place = operator.inputs, bias_of(code)
+    if len(inputs) <= place or inputs[place] < 0:
+        return
+    bias = graph.tensors[inputs[place]]
+    (scale,) = graph.tensors[inputs[data_of(code)]].quantization.scale
+    unit = np.float64(scale) * np.asarray(weight.quantization.scale, np.float64)
+    if bias.type != Type.INT32:
+        yield f"its bias must be int32; got {type_name(bias.type)}"
+    elif not is_quantized(bias) or not np.allclose(bias.quantization.scale, unit, 1e-5, 0):
+        yield "the unit of its bias is not the product of the scales of inputs and weights"
 
 
 def _block_faults(file: File, graph, weight, blocks) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""The float weights of a converted file, put into integers, operator by operator."""
+"""The trained integers put into a converted file, operator by operator."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -10,9 +10,13 @@ from tfqd.export.litert.codebook import unpacked_at_load
 from tfqd.export.litert.convolution import convolution, in_place
 from tfqd.export.litert.editing import Site
 from tfqd.export.litert.embedding import embedding
-from tfqd.export.litert.flatbuffer import File, Op, Type, op_name
+from tfqd.export.litert.flatbuffer import File, Op, Type, is_quantized, op_name
 from tfqd.export.litert.fully_connected import fully_connected
-from tfqd.export.litert.matching import Matcher
+from tfqd.export.litert.integer_activations import bias_of, in_floats, rescale_bias
+from tfqd.export.litert.layouts import WRONG_IN_INTEGERS
+from tfqd.export.litert.matching import Match, Matcher
+from tfqd.export.litert.originals import Originals
+from tfqd.export.litert.round_trips import drop_round_trips
 from tfqd.export.litert.weights import IntegerWeight, NoIntegerForm, integer_weight
 
 # Where an operator takes its weight, and along which axis of it its output channels lie.
@@ -56,34 +60,37 @@ class Row(NamedTuple):
 
 
 def lower(
-    file: File, tensors: Mapping[str, QuantizedTensor], preferences: Preferences
+    file: File,
+    tensors: Mapping[str, QuantizedTensor],
+    preferences: Preferences,
+    originals: Originals | None = None,
 ) -> list[Row]:
     """Rewrites all operators of a file that read quantized weights.
 
-    What cannot be computed exactly in integers stays as it is, in float, and
-    its row says why.
+    What cannot be computed exactly in integers is computed in float, and its
+    row says why.
 
     Args:
         file: a converted file; changed.
         tensors: the model's quantized weights by path.
         preferences: between exact forms.
+        originals: the float weights of a file whose weights the converter has
+            rounded; None for a file of float weights.
 
     Returns:
         A row for each kind of operator that reads a weight, and one for each weight
         that no operator reads as it is.
     """
     matcher = Matcher(tensors)
-    rows = []
+    rows: list[Row] = []
     for graph in file.graphs:
         for operator in list(graph.operators):
-            slot = _SLOTS.get(file.code(operator))
-            constant = None if slot is None else _weight(file, graph, operator, slot[0])
-            match = None if constant is None else matcher.match(constant, slot[1])
-            if match is not None:
-                type, reason = _lowered(Site(file, graph, operator), match, preferences)
-                name = op_name(file.code(operator))
-                row = Row(match.path, match.tensor.spec, name, type, reason)
-                rows += [] if row in rows else [row]  # a shared weight is read more than once
+            site = Site(file, graph, operator)
+            row = _lowered(site, matcher, preferences, originals)
+            if row is not None and row not in rows:  # a shared weight is read more than once
+                rows.append(row)
+    if originals is not None:
+        drop_round_trips(file)
     found = {row.path for row in rows}
     rows += [
         Row(path, tensor.spec, "", "float32", "no operator of integers takes it as it is")
@@ -94,13 +101,50 @@ def lower(
     return sorted(rows, key=lambda row: order.index(row.path))
 
 
-def _weight(file: File, graph, operator, place: int) -> np.ndarray | None:
-    tensor = graph.tensors[operator.inputs[place]]
-    constant = file.constant(tensor) if tensor.type == Type.FLOAT32 else None
+def _lowered(site: Site, matcher: Matcher, preferences: Preferences, originals) -> Row | None:
+    """Rewrites an operator that reads a quantized weight; None for another."""
+    if site.code not in _SLOTS:
+        if originals is not None:
+            _put_in_floats(site, matcher, originals)
+        return None
+    place, axis = _SLOTS[site.code]
+    tensor = site.tensor(site.operator.inputs[place])
+    rounded = originals is not None and tensor.type == Type.INT8
+    weight = originals.of(site.file, site.graph, tensor) if rounded else _float_weight(site, tensor)
+    match = None if weight is None else matcher.match(weight, axis)
+    if match is None:
+        return None
+    if rounded:
+        type, reason = _of_integer_activations(site, match, weight, preferences)
+    else:
+        type, reason = _of_float_activations(site, match, preferences)
+    return Row(match.path, match.tensor.spec, op_name(site.code), type, reason)
+
+
+def _float_weight(site: Site, tensor) -> np.ndarray | None:
+    constant = site.file.constant(tensor) if tensor.type == Type.FLOAT32 else None
     return constant if constant is not None and constant.ndim > 1 else None
 
 
-def _lowered(site: Site, match, preferences: Preferences) -> tuple[str, str]:
+def _put_in_floats(site: Site, matcher: Matcher, originals: Originals) -> None:
+    """Makes an operator one of floats where integers would be wrong.
+
+    That is where the converter has rounded a weight anew, and where kernels are
+    wrong themselves.
+    """
+    constants = {}
+    for place, index in enumerate(site.operator.inputs):
+        weight = None if index < 0 else originals.of(site.file, site.graph, site.tensor(index))
+        if weight is not None and any(
+            matcher.match(weight, axis) is not None for axis in range(weight.ndim)
+        ):
+            constants[place] = weight
+    integers = any(is_quantized(site.tensor(index)) for index in site.operator.inputs)
+    if constants or (integers and site.code in WRONG_IN_INTEGERS):
+        in_floats(site, constants)
+
+
+def _of_float_activations(site: Site, match: Match, preferences: Preferences) -> tuple[str, str]:
     forms = [lambda: _rewritten(site, integer_weight(match), preferences)]
     if preferences.size and match.tensor.points is not None:
         forms.append(lambda: unpacked_at_load(site, match))
@@ -117,8 +161,27 @@ def _lowered(site: Site, match, preferences: Preferences) -> tuple[str, str]:
     return "float32", reason
 
 
+def _of_integer_activations(
+    site: Site, match: Match, original: np.ndarray, preferences: Preferences
+) -> tuple[str, str]:
+    """Rewrites an operator whose weight the converter has rounded from `original`."""
+    try:
+        if site.code == Op.GATHER:
+            raise NoIntegerForm("EMBEDDING_LOOKUP answers in floats")
+        weight = integer_weight(match)
+        rescale_bias(site, weight)
+        result = _rewritten(site, weight, preferences)
+    except NoIntegerForm as error:
+        site.operators.clear()
+        floats = in_floats(site, {_SLOTS[site.code][0]: original})
+        type, reason = _of_float_activations(floats, match, preferences)
+        return type, f"{reason}; between floats, since {error}"
+    site.finish()
+    return result
+
+
 def _rewritten(site: Site, weight: IntegerWeight, preferences: Preferences) -> tuple[str, str]:
-    code = site.file.code(site.operator)
+    code = site.code
     if code == Op.CONV_2D:
         return convolution(site, weight, preferences.size)
     if code == Op.DEPTHWISE_CONV_2D:
@@ -130,7 +193,7 @@ def _rewritten(site: Site, weight: IntegerWeight, preferences: Preferences) -> t
     if code == Op.GATHER:
         return embedding(site, weight)
     inputs = site.operator.inputs
-    bias = int(inputs[2]) if len(inputs) > 2 else -1
+    bias = int(inputs[bias_of(code)]) if len(inputs) > bias_of(code) else -1
     activation = site.options.fusedActivationFunction
     x, y = int(inputs[0]), int(site.operator.outputs[0])
     return fully_connected(site, weight, x, bias, y, activation, preferences.int2)

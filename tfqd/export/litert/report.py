@@ -15,6 +15,8 @@ class Report:
     weights: a row for each weight that was quantized: its path, spec, operator,
         type and the reason for it.
     operators: how many of each there are in the file, by name.
+    integer_activations: whether the converter has put activations into 8 bits; what
+        could not be stays float, between operators DEQUANTIZE and QUANTIZE.
     weight_error: largest difference between the weights that the kernels were
         read to use and those that were trained, relative to an operator's
         largest answer: float32 rounding where all types are exact.
@@ -27,13 +29,15 @@ class Report:
     gzip_bytes: int
     weights: tuple[Row, ...]
     operators: dict[str, int]
+    integer_activations: bool
     weight_error: float
     activation_error: float
 
     def __str__(self) -> str:
         lines = [
             f"{self.bytes:,} bytes, {self.gzip_bytes:,} after gzip; weights off by "
-            f"{self.weight_error:.1g}, answers by {self.activation_error:.1g}",
+            f"{self.weight_error:.1g}, answers by {self.activation_error:.1g}; activations "
+            f"{'in 8 bits' if self.integer_activations else 'float'}",
         ]
         widths = [max((len(row[i]) for row in self._cells()), default=0) for i in range(3)]
         for row in self._cells():

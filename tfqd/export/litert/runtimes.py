@@ -33,7 +33,8 @@ def run(runtime: str, data: bytes, inputs: Mapping[str, np.ndarray]) -> Answers:
         runtime: a key of `runtimes`.
         data: the file, with a signature.
         inputs: arrays by the signature's names. Where the file's batch size is
-            fixed, they are fed in batches of that size.
+            fixed, they are fed in batches of that size; where it takes and gives
+            integers, floats are rounded to its grid, and answers are floats again.
 
     Raises:
         RuntimeRefusal: a ValueError, when it cannot be run.
@@ -43,7 +44,7 @@ def run(runtime: str, data: bytes, inputs: Mapping[str, np.ndarray]) -> Answers:
             # That tf.lite will go; it is asked for on purpose, beside its successor.
             warnings.simplefilter("ignore")
             interpreter = runtimes()[runtime](model_content=data, num_threads=1)
-        runner = interpreter.get_signature_runner(SIGNATURE)
+        runner = _InFloats(interpreter.get_signature_runner(SIGNATURE))
         size = _fixed_batch(runner)
         count = {len(array) for array in inputs.values() if np.ndim(array)}
         if size is None or count == {size}:
@@ -54,8 +55,37 @@ def run(runtime: str, data: bytes, inputs: Mapping[str, np.ndarray]) -> Answers:
         raise RuntimeRefusal(f"{runtime} does not run the file: {reason:.300}") from error
 
 
-def _fixed_batch(runner) -> int | None:
-    for details in runner.get_input_details().values():
+class _InFloats:
+    """A signature that takes and gives floats, whatever the file's inputs and outputs are."""
+
+    def __init__(self, runner):
+        self._runner = runner
+        self.inputs = runner.get_input_details()
+        self._outputs = runner.get_output_details()
+
+    def __call__(self, **inputs: np.ndarray) -> Answers:
+        answers = self._runner(
+            **{name: _quantized(array, self.inputs[name]) for name, array in inputs.items()}
+        )
+        return {name: _dequantized(array, self._outputs[name]) for name, array in answers.items()}
+
+
+def _quantized(array: np.ndarray, details) -> np.ndarray:
+    scale, zero = details["quantization"]
+    if not scale or np.asarray(array).dtype.kind != "f":
+        return array
+    limits = np.iinfo(details["dtype"])
+    integers = np.clip(np.rint(array / scale) + zero, limits.min, limits.max)
+    return integers.astype(details["dtype"])
+
+
+def _dequantized(array: np.ndarray, details) -> np.ndarray:
+    scale, zero = details["quantization"]
+    return np.float32(scale) * (array.astype(np.float32) - zero) if scale else array
+
+
+def _fixed_batch(runner: _InFloats) -> int | None:
+    for details in runner.inputs.values():
         signature = details["shape_signature"]
         if len(signature) and signature[0] != -1:
             return int(signature[0])

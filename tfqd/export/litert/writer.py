@@ -12,17 +12,22 @@ from tfqd.compressed import CompressedModel
 from tfqd.compressed.atomic import new_file
 from tfqd.export.litert.checking import check, few
 from tfqd.export.litert.conversion import converted
+from tfqd.export.litert.examples import RepresentativeDataset
 from tfqd.export.litert.flatbuffer import File, op_name
 from tfqd.export.litert.lowering import Preferences, lower
 from tfqd.export.litert.metadata import put_metadata
+from tfqd.export.litert.originals import Originals
 from tfqd.export.litert.report import Report, TfliteExport
 from tfqd.export.origin import origin_of
 from tfqd.export.precision import check_tolerance, tolerance_of
 
 PREFERENCES = ("speed", "size")
+IO_DTYPES = ("float32", "int8")
 
 # Of the answers of the file's float form, whose operators add in another order.
 _EXACT = 1e-4
+# The same, where biases are rounded to the unit of integer kernels.
+_ROUNDED_BIASES = 1e-2
 # Of the file's own, whose kernels round activations to 8 bits, layer after layer.
 _ROUNDED = 0.1
 
@@ -33,6 +38,8 @@ def write_tflite(
     *,
     prefer: str = "speed",
     int2: bool = False,
+    representative_dataset: Any = None,
+    io_dtype: str = "float32",
     batch_size: int | None = None,
     probes: Any = None,
     tolerance: float | None = None,
@@ -57,11 +64,19 @@ def write_tflite(
             smaller (``"size"``: convolutions as patches and INT4 products).
         int2: whether fully connected weights of 2 bits are stored as INT2. LiteRT
             runs them faster than INT4, TensorFlow Lite about as fast as float.
+        representative_dataset: some hundred inputs such as the model will see, to
+            choose the ranges of activations by: arrays, a ``tf.data.Dataset`` or
+            another iterable of batches. None leaves activations float where
+            their ranges were not trained.
+        io_dtype: of the inputs and outputs of a file of integer activations,
+            ``"float32"`` or ``"int8"``; in the latter, the caller converts by the
+            scales that the file names.
         batch_size: to be fixed in the file, as recurrent layers need it; None
             leaves it free.
         probes: inputs to hold the file against the model by, as the model takes
-            them; random ones that fit its inputs when None. They are kept in the
-            file for `verify`.
+            them; when None, the first example of `representative_dataset`, or
+            without that random ones that fit its inputs. They are kept in the file
+            for `verify`.
         tolerance: the largest difference of answers to let pass, relative to the
             largest output; None for 0.1. It is what 8 bits of activations cost
             on the probes; weights must be exact whatever it is.
@@ -70,9 +85,9 @@ def write_tflite(
         How exactly the file answers, and a `report` of bytes, operators and types.
 
     Raises:
-        TypeError: when `model` is something else.
-        ValueError: for another suffix, bad arguments, or a model that cannot be
-            rebuilt or converted.
+        TypeError: when `model` or `representative_dataset` is something else.
+        ValueError: for another suffix, bad arguments, examples that do not fit the
+            model, or a model that cannot be rebuilt or converted.
         VerificationError: a ValueError, when a runtime does not run the file or
             computes something else.
         OSError: when the file cannot be written.
@@ -86,17 +101,31 @@ def write_tflite(
     path = pathlib.Path(path)
     if path.suffix != ".tflite":
         raise ValueError(f"path must end in .tflite; got {str(path)!r}")
-    if prefer not in PREFERENCES:
-        allowed = ", ".join(map(repr, PREFERENCES))
-        raise ValueError(f"prefer must be one of {allowed}; got {prefer!r}")
+    _check_choice("prefer", prefer, PREFERENCES)
+    _check_choice("io_dtype", io_dtype, IO_DTYPES)
     _check_batch_size(batch_size)
     check_tolerance(tolerance)
-    origin = origin_of(model, probes)
+    examples, argument = None, "probes"
+    if representative_dataset is not None:
+        examples = RepresentativeDataset(representative_dataset)
+        if probes is None:
+            probes, argument = examples.first, "representative_dataset"
+    origin = origin_of(model, probes, argument=argument)
+    batches = None if examples is None else examples.by_name(origin.signature)
+    floats, integers, trained = converted(origin, batch_size, batches, io_dtype)
+    if integers is None and io_dtype != "float32":
+        raise ValueError(
+            f"io_dtype={io_dtype!r} needs activations of 8 bits: pass representative_dataset="
+        )
     exact = max(_EXACT, tolerance_of(origin.compressed.architecture))
+    if integers is not None:
+        exact = max(exact, _ROUNDED if trained else _ROUNDED_BIASES)
     tolerance = tolerance or max(_ROUNDED, exact)
-    file = File(converted(origin, batch_size))
     preferences = Preferences(prefer == "size", int2)
-    rows = lower(file, origin.compressed.quantized, preferences)
+    file, originals = File(floats), None
+    if integers is not None:
+        file, originals = File(integers), Originals(file)
+    rows = lower(file, origin.compressed.quantized, preferences, originals)
     put_metadata(file, rows, exact, few(origin.probes), tolerance)
     file.shorten_names()
     data = file.to_bytes()
@@ -109,10 +138,16 @@ def write_tflite(
         gzip_bytes=len(gzip.compress(data, 9, mtime=0)),
         weights=tuple(rows),
         operators=dict(Counter(map(op_name, codes)).most_common()),
+        integer_activations=integers is not None,
         weight_error=weight_error,
         activation_error=verification.largest_difference,
     )
     return TfliteExport("tflite", verification.largest_difference, tolerance, report)
+
+
+def _check_choice(name: str, value, allowed: tuple[str, ...]) -> None:
+    if value not in allowed:
+        raise ValueError(f"{name} must be one of {', '.join(map(repr, allowed))}; got {value!r}")
 
 
 def _check_batch_size(batch_size) -> None:

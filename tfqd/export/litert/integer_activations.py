@@ -1,0 +1,97 @@
+"""Operators whose activations are integers: the trained weights in them.
+
+The converter has chosen the scales of activations, and has rounded weights to 8
+bits by scales of its own. Where the trained integers have one scale a channel they
+take the place of its own, and the bias, whose unit is the product of both scales, is
+rounded anew. Other weights compute in floats, between a DEQUANTIZE operator and a
+QUANTIZE operator.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+from tensorflow.lite.python import schema_py_generated as schema
+
+from tfqd.export.litert.editing import Site
+from tfqd.export.litert.flatbuffer import Op, is_quantized, operator, per_channel
+from tfqd.export.litert.float_form import dequantized
+from tfqd.export.litert.weights import IntegerWeight, NoIntegerForm
+
+_LARGEST_BIAS = 2**31 - 1
+# Where an operator takes its data and its bias, if it is not 0 and 2.
+_DATA = {Op.TRANSPOSE_CONV: 2}
+_BIAS = {Op.TRANSPOSE_CONV: 3}
+
+
+def data_of(code: int) -> int:
+    """At which place of its inputs an operator of a weight takes its data."""
+    return _DATA.get(code, 0)
+
+
+def bias_of(code: int) -> int:
+    """At which place of its inputs an operator of a weight takes its bias."""
+    return _BIAS.get(code, 2)
+
+
+def rescale_bias(site: Site, weight: IntegerWeight) -> None:
+    """Gives the operator its bias in the unit of other weights: int32 [O].
+
+    Args:
+        site: an operator of integer activations.
+        weight: the weights that it gets.
+
+    Raises:
+        NoIntegerForm: when the weights have no single scale a channel, or the bias
+            does not fit.
+    """
+    if weight.blocks > 1 or weight.offset is not None:
+        raise NoIntegerForm("kernels of integer activations take one scale a channel, no offset")
+    inputs, place = site.operator.inputs, bias_of(site.code)
+    if len(inputs) <= place or inputs[place] < 0:
+        return
+    bias = dequantized(site.file, site.graph, site.tensor(inputs[place]))
+    (scale,) = site.tensor(inputs[data_of(site.code)]).quantization.scale
+    unit = np.float64(scale) * weight.step[:, 0]
+    integers = np.rint(bias / unit)
+    if np.abs(integers).max() > _LARGEST_BIAS:
+        raise NoIntegerForm("its bias is too large for 32 bits in the unit of its weights")
+    inputs[place] = site.file.add_constant(site.graph, integers.astype(np.int32))
+    site.tensor(inputs[place]).quantization = per_channel(unit.astype(np.float32), 0)
+
+
+def in_floats(site: Site, constants: Mapping[int, np.ndarray]) -> Site:
+    """Makes the operator one of floats, between DEQUANTIZE and QUANTIZE.
+
+    Args:
+        site: an operator of integer activations; it is replaced in the graph.
+        constants: what it computes with, by the place among its inputs.
+
+    Returns:
+        The operator of floats.
+    """
+    inputs = [
+        site.file.add_constant(site.graph, constants[place])
+        if place in constants
+        else _as_float(site, int(index))
+        for place, index in enumerate(site.operator.inputs)
+    ]
+    (y,) = map(int, site.operator.outputs)
+    result = site.computed(site.shape(y)) if is_quantized(site.tensor(y)) else y
+    code = site.file.add_operator_code(site.code)
+    floats = operator(code, inputs, [result], site.options)
+    site.operators.append(floats)
+    if result != y:
+        site.add(Op.QUANTIZE, [result], y, schema.QuantizeOptionsT())
+    site.finish()
+    return Site(site.file, site.graph, floats)
+
+
+def _as_float(site: Site, index: int) -> int:
+    """A tensor's float form, computed where it is no constant; what is no integer as it is."""
+    if index < 0 or not is_quantized(site.tensor(index)):
+        return index
+    values = dequantized(site.file, site.graph, site.tensor(index))
+    if values is not None:
+        return site.file.add_constant(site.graph, values)
+    result = site.computed(site.shape(index))
+    return site.add(Op.DEQUANTIZE, [index], result, schema.DequantizeOptionsT(), version=2)

@@ -1,0 +1,33 @@
+"""Floats that are rounded to integers only to be floats again: they are left as they are."""
+
+from tfqd.export.litert.flatbuffer import File, Op
+
+
+def drop_round_trips(file: File) -> None:
+    """Removes each DEQUANTIZE of what a QUANTIZE has just made, and a QUANTIZE that nothing reads.
+
+    Args:
+        file: changed.
+    """
+    for graph in file.graphs:
+        rounded_from = {
+            int(each.outputs[0]): int(each.inputs[0])
+            for each in graph.operators
+            if file.code(each) == Op.QUANTIZE
+        }
+        ends = set(map(int, graph.outputs))
+        for operator in list(graph.operators):
+            floats = rounded_from.get(int(operator.inputs[0])) if len(operator.inputs) else None
+            result = int(operator.outputs[0])
+            if file.code(operator) != Op.DEQUANTIZE or floats is None or result in ends:
+                continue
+            for reader in file.readers(graph, result):
+                reader.inputs[reader.inputs == result] = floats
+            graph.operators = [each for each in graph.operators if each is not operator]
+        graph.operators = [
+            each
+            for each in graph.operators
+            if file.code(each) != Op.QUANTIZE
+            or int(each.outputs[0]) in ends
+            or any(file.readers(graph, int(each.outputs[0])))
+        ]
