@@ -64,11 +64,17 @@ PAPER = {bits: tfqd.Uniform(bits=bits, bucket_size=256) for bits in (8, 4, 3, 2)
 PHASES = {4: {0: 4}, 3: {0: 4, 0.2: 3}, 2: {0: 4, 0.1: 3, 0.3: 2}}
 LEARNED = {bits: tfqd.LearnedStep(bits=bits) for bits in RECIPES}
 POINTS = {bits: tfqd.Codebook(bits=bits, bucket_size=256, train="points") for bits in RECIPES}
-# One scale a tensor, as a learned step has it, so that the bytes are about equal.
-JOINT = {
-    bits: tfqd.Codebook(bits=bits, bucket_size=None, init="kmeans", gradient_scale="lsq")
-    for bits in RECIPES
-}
+
+
+def joint(bits: int, points: int | None = None) -> tfqd.Codebook:
+    """Points that are trained with the weights; one scale a tensor, as a learned step has it."""
+    return tfqd.Codebook(
+        bits=bits, points=points, bucket_size=None, init="kmeans", gradient_scale="lsq"
+    )
+
+
+# The numbers of points at which a codebook takes about the bytes of a learned step.
+EQUAL_BYTES = {4: 18, 3: 9, 2: 5}
 
 RUNS = {
     "float": Run(None, trained=False),
@@ -87,7 +93,10 @@ for _bits, _recipe in RECIPES.items():
         f"distilled_{_bits}bit": Run(LEARNED[_bits], **_recipe),
         f"taught_{_bits}bit": Run(LEARNED[_bits], teacher="resnet20", **_recipe),
         f"control_{_bits}bit": Run(LEARNED[_bits], distil=False, **_recipe),
-        f"codebook_{_bits}bit": Run(JOINT[_bits], **_recipe),
+        f"codebook_{_bits}bit": Run(joint(_bits), **_recipe),
+        f"codebook_{EQUAL_BYTES[_bits]}points": Run(
+            joint(_bits + 1, EQUAL_BYTES[_bits]), **_recipe
+        ),
         f"points_{_bits}bit": Run(POINTS[_bits], **_recipe),
         f"budget_{_bits}bit": Run(LEARNED[_bits], allocated=True, **_recipe),
         f"uniform_{_bits}bit": Run(PAPER[_bits], PHASES[_bits], **_recipe),
