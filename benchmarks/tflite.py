@@ -45,12 +45,21 @@ _ONLY = flags.DEFINE_string("only", "", "Regular expression of the files to meas
 BATCHES = (1, 32)
 
 
-def exports(model: keras.Model, folder: pathlib.Path) -> dict[str, pathlib.Path]:
-    """The float model's files by tfqd, quantized once without training."""
+def exports(
+    model: keras.Model, folder: pathlib.Path, examples: np.ndarray
+) -> dict[str, pathlib.Path]:
+    """The float model's files by tfqd, quantized once without training.
+
+    Args:
+        examples: inputs to calibrate integer activations by.
+    """
     files = {}
+    calibrated = {"representative_dataset": examples}
     for name, bits, options in (
         ("tfqd 8 bit", 8, {}),
+        ("tfqd 8 bit, integer activations", 8, calibrated),
         ("tfqd 4 bit, speed", 4, {"prefer": "speed"}),
+        ("tfqd 4 bit, speed, integer activations", 4, {"prefer": "speed", **calibrated}),
         ("tfqd 4 bit, size", 4, {"prefer": "size"}),
         ("tfqd 2 bit as INT2", 2, {"int2": True}),
     ):
@@ -64,7 +73,9 @@ def exports(model: keras.Model, folder: pathlib.Path) -> dict[str, pathlib.Path]
 def resnet8_files(folder: pathlib.Path) -> tuple[dict[str, pathlib.Path], object]:
     """Files of ResNet-8, trained students and MLPerf Tiny's reference among them."""
     images, model, _ = tflite_models.resnet8_data.load(_DATA.value)
-    files = {"float": tflite_rivals.float_file(model, folder)} | exports(model, folder)
+    examples = images.x_train[:: len(images.x_train) // 100].astype(np.float32)
+    files = {"float": tflite_rivals.float_file(model, folder)}
+    files |= exports(model, folder, examples)
     archives = [pathlib.Path(path) for path in _STUDENT.value]
     if _STEPS.value:
         archives.append(folder / "student.tfqd")
@@ -72,14 +83,17 @@ def resnet8_files(folder: pathlib.Path) -> tuple[dict[str, pathlib.Path], object
     for archive in archives:
         compressed = tfqd.compressed.read_archive(archive)
         bits = max(tensor.bits for tensor in compressed.quantized.values())
-        for prefer in ("speed", "size"):
-            name = f"tfqd {bits} bit, trained, {prefer}"
-            files[name] = folder / f"{len(files)}.tflite"
-            tfqd.export.tflite(compressed, files[name], prefer=prefer)
+        for name, options in (
+            ("speed", {"prefer": "speed"}),
+            ("size", {"prefer": "size"}),
+            ("integer activations", {"representative_dataset": examples}),
+        ):
+            path = folder / f"{len(files)}.tflite"
+            tfqd.export.tflite(compressed, path, **options)
+            files[f"tfqd {bits} bit, trained, {name}"] = path
     reference = pathlib.Path(_DATA.value) / "models" / "resnet8_cifar10_int8_reference.tflite"
     if reference.exists():
         files["MLPerf Tiny's int8 reference"] = reference
-    examples = images.x_train[:: len(images.x_train) // 100].astype(np.float32)
     return files | tflite_rivals.files(model, folder, examples), images
 
 
@@ -164,8 +178,9 @@ def measure(name: str, folder: pathlib.Path) -> list[dict]:
     else:
         model = getattr(tflite_models, name)()
         examples = np.random.default_rng(1).normal(size=[32, *model.input_shape[1:]])
-        files = {"float": tflite_rivals.float_file(model, folder)} | exports(model, folder)
-        files |= tflite_rivals.files(model, folder, examples.astype(np.float32))
+        examples = examples.astype(np.float32)
+        files = {"float": tflite_rivals.float_file(model, folder)}
+        files |= exports(model, folder, examples) | tflite_rivals.files(model, folder, examples)
     files = {
         file: path
         for file, path in files.items()
