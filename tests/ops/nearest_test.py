@@ -89,11 +89,24 @@ def test_equal_points_give_their_value(execution):
 
 
 @pytest.mark.parametrize("offset", [None, 0.25])
-def test_weights_are_scaled_by_their_buckets(offset):
+def test_weights_are_scaled_by_their_buckets_and_points_back(offset):
     weights, points = tf.constant([[0.0, 1.9], [8.0, 2.1]]), tf.constant([0.0, 1.0])
     offsets = None if offset is None else tf.fill([2, 1], offset)
     buckets = Range(tf.constant([[2.0], [8.0]]), offsets)
     for execution in (module.nearest, tf.function(module.nearest)):
         values, codes = execution(weights, buckets, points)
-        assert values.numpy().tolist() == [[0, 1], [1, 0]]
+        low = offset or 0.0
+        assert values.numpy().tolist() == [[low, low + 2.0], [low + 8.0, low]]
         assert codes.numpy().tolist() == [[0, 1], [1, 0]]
+
+
+@pytest.mark.parametrize("levels", [13, 40])
+def test_compiled_products_are_rounded_before_the_sum(levels):
+    generator = np.random.default_rng(5)
+    weights = tf.constant(generator.normal(size=(1024, 64)).astype(np.float32))
+    points = tf.constant(np.sort(generator.uniform(size=levels)).astype(np.float32))
+    low = tf.reduce_min(weights, 1, keepdims=True)
+    buckets = Range(tf.reduce_max(weights, 1, keepdims=True) - low, low)
+    compiled = tf.function(lambda: module.nearest(weights, buckets, points, training=True))
+    for eager, fused in zip(module.nearest(weights, buckets, points), compiled(), strict=True):
+        np.testing.assert_array_equal(eager, fused)

@@ -90,7 +90,7 @@ def codebook(
         values, codes = nearest(cut, buckets, ascending, training, codebooks)
         if held is not None:
             codes = with_held(codes, held, bucketing)
-            values = _points_of(codes, ascending, codebooks)
+            values = scale_up(_points_of(codes, ascending, codebooks), buckets)
 
         def gradient(upstream):
             sums = point_gradient(
@@ -99,7 +99,7 @@ def codebook(
             to_points = _gather(sums, tf.argsort(order, axis=-1))
             return to_free(pass_gradient(weights, upstream, clip), held), to_points
 
-        return from_buckets(scale_up(values, buckets), bucketing), gradient
+        return from_buckets(values, bucketing), gradient
 
     return quantized(weights, points)
 

@@ -2,7 +2,8 @@
 
 Scaled weight v belongs to point j when j midpoints lie below it. Four
 executions of that one rule, equal bit for bit since each operation of theirs is
-rounded by itself, compared or selected:
+rounded by itself, compared or selected (`_rounded` sees to it where a compiler would
+round a product and a sum together):
 
 * eagerly, with one codebook, one ``tf.searchsorted``, which needs the least
   memory;
@@ -17,7 +18,7 @@ rounded by itself, compared or selected:
 import numpy as np
 import tensorflow as tf
 
-from tfqd.ops.scaling import Range, scale_down
+from tfqd.ops.scaling import Range, scale_down, scale_up
 
 FUSE_FROM = 2**16
 _COMPARE_UP_TO = 16
@@ -43,18 +44,19 @@ def nearest(
             against `buckets`; None where there is but one.
 
     Returns:
-        float32 points, not scaled up, and int32 codes, both of `buckets`' shape.
+        float32 points, scaled up, and int32 codes, both of `buckets`' shape.
     """
     if codebooks is None and tf.executing_eagerly():
         scaled = tf.reshape(scale_down(buckets, bucket_range), [-1])
         codes = tf.searchsorted(_midpoints(points), scaled, side="left")
         codes = tf.reshape(codes, buckets.shape)
-        return tf.gather(points, codes), codes
+        return scale_up(tf.gather(points, codes), bucket_range), codes
     if training and buckets.shape.num_elements() >= FUSE_FROM:
         if codebooks is None and points.shape[0] <= _COMPARE_UP_TO:
-            return _fused_comparison(buckets, bucket_range, points)
-        return _fused_search(buckets, bucket_range, points, codebooks)
-    return _search(buckets, bucket_range, points, codebooks)
+            return _fused_comparison(buckets, bucket_range, points, _least())
+        return _fused_search(buckets, bucket_range, points, codebooks, _least())
+    values, codes = _search(buckets, bucket_range, points, codebooks)
+    return scale_up(values, bucket_range), codes
 
 
 def _search(buckets, bucket_range, points, codebooks) -> tuple[tf.Tensor, tf.Tensor]:
@@ -85,8 +87,26 @@ def _comparison(buckets, bucket_range, points) -> tuple[tf.Tensor, tf.Tensor]:
     return values, codes
 
 
-_fused_search = tf.function(_search, jit_compile=True, autograph=False)
-_fused_comparison = tf.function(_comparison, jit_compile=True, autograph=False)
+@tf.function(jit_compile=True, autograph=False)
+def _fused_search(buckets, bucket_range, points, codebooks, least):
+    values, codes = _search(buckets, bucket_range, points, codebooks)
+    return scale_up(values, bucket_range, _rounded(least)), codes
+
+
+@tf.function(jit_compile=True, autograph=False)
+def _fused_comparison(buckets, bucket_range, points, least):
+    values, codes = _comparison(buckets, bucket_range, points)
+    return scale_up(values, bucket_range, _rounded(least)), codes
+
+
+def _least() -> tf.Tensor:
+    """Minus infinity, as a value that a compiled function does not know beforehand."""
+    return tf.constant(-np.inf, tf.float32)
+
+
+def _rounded(least: tf.Tensor):
+    """Keeps a product as it is, rounded, where it would become part of a fused multiply-add."""
+    return lambda product: tf.maximum(product, least)
 
 
 def _midpoints(points) -> tf.Tensor:

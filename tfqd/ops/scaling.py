@@ -8,6 +8,7 @@ becomes 0, so that every code decodes to the offset and the bucket keeps its
 value whatever the points are.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import tensorflow as tf
@@ -47,9 +48,19 @@ def scale_down(buckets: tf.Tensor, bucket_range: Range) -> tf.Tensor:
     return shifted * tf.math.reciprocal_no_nan(bucket_range.scale)
 
 
-def scale_up(scaled: tf.Tensor, bucket_range: Range) -> tf.Tensor:
-    """sc^-1(v) = alpha v + beta."""
-    stretched = scaled * bucket_range.scale
+def scale_up(
+    scaled: tf.Tensor,
+    bucket_range: Range,
+    rounded: Callable[[tf.Tensor], tf.Tensor] = lambda product: product,
+) -> tf.Tensor:
+    """sc^-1(v) = alpha v + beta.
+
+    Args:
+        scaled: v, a cut tensor.
+        bucket_range: alpha and beta.
+        rounded: what becomes of the product before the sum.
+    """
+    stretched = rounded(scaled * bucket_range.scale)
     return stretched if bucket_range.offset is None else stretched + bucket_range.offset
 
 
