@@ -11,8 +11,8 @@ the ratio to the float file of that round. Accuracy: ResNet-8 on the first --ima
 test images of CIFAR-10. DATA is as for ``examples/cifar10_resnet8.py``; without it
 ResNet-8 is left out.
 
---student names a `.tfqd` archive of a trained ResNet-8, which becomes further rows:
-``OUTPUT/.../model.tfqd`` of that example, or what --train_steps makes.
+--student names a `.tfqd` archive of a trained ResNet-8, which becomes further rows
+called after its run: ``OUTPUT/.../model.tfqd`` of that example, or what --train_steps makes.
 """
 
 import gzip
@@ -83,6 +83,7 @@ def resnet8_files(folder: pathlib.Path) -> tuple[dict[str, pathlib.Path], object
     for archive in archives:
         compressed = tfqd.compressed.read_archive(archive)
         bits = max(tensor.bits for tensor in compressed.quantized.values())
+        run = compressed.facts.get("run", f"{bits} bit")
         for name, options in (
             ("speed", {"prefer": "speed"}),
             ("size", {"prefer": "size"}),
@@ -90,7 +91,7 @@ def resnet8_files(folder: pathlib.Path) -> tuple[dict[str, pathlib.Path], object
         ):
             path = folder / f"{len(files)}.tflite"
             tfqd.export.tflite(compressed, path, **options)
-            files[f"tfqd {bits} bit, trained, {name}"] = path
+            files[f"tfqd {run}, trained, {name}"] = path
     reference = pathlib.Path(_DATA.value) / "models" / "resnet8_cifar10_int8_reference.tflite"
     if reference.exists():
         files["MLPerf Tiny's int8 reference"] = reference
