@@ -45,7 +45,7 @@ RULES = {
     ),
     "distillation": rule("wrapping compressed", "numpy tensorflow keras"),
     "export": rule(
-        "batches compressed wrapping bucketing grid version",
+        "batches compressed wrapping spec bucketing grid version",
         "numpy tensorflow keras ai_edge_litert flatbuffers",
     ),
     "callbacks": rule(

@@ -72,12 +72,24 @@ def compacted(signature: Signature, probes: Probes) -> Probes:
     inputs = {}
     for spec in signature.inputs:
         array = probes.inputs[spec.name]
-        run = array.reshape(-1)[:_RUN]
-        if spec.dtype.is_floating:
-            run = run.astype(np.float16)
-        repeated = np.resize(run, _default_shape(spec)).astype(array.dtype)
-        inputs[spec.name] = run if np.array_equal(repeated, array) else array
+        default = array.shape == tuple(_default_shape(spec))
+        inputs[spec.name] = run_of(array) if default else array
     return Probes(inputs, {name: thinned(array) for name, array in probes.outputs.items()})
+
+
+def run_of(array: np.ndarray) -> np.ndarray:
+    """What `np.resize` makes an array of again: its run, if it has one, or all its numbers.
+
+    Floats come as float16 where that holds all of them.
+    """
+    flat = array.reshape(-1)
+    for run in (flat[:_RUN], flat):
+        if array.dtype.kind == "f":
+            with np.errstate(over="ignore"):
+                run = run.astype(np.float16)
+        if np.array_equal(np.resize(run, array.shape).astype(array.dtype), array):
+            return run
+    return flat
 
 
 def expanded(signature: Signature, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -108,13 +120,12 @@ def thinned(output: np.ndarray, kept: int = _KEPT) -> np.ndarray:
     return flat[np.linspace(0, flat.size - 1, kept).astype(int)]
 
 
-def to_bytes(probes: Probes, tolerance: float, compressed: bool = True) -> bytes:
+def to_bytes(probes: Probes, tolerance: float) -> bytes:
     """The probes as an ``.npz`` file, their outputs thinned."""
     arrays = {f"input/{name}": array for name, array in probes.inputs.items()}
     arrays |= {f"output/{name}": thinned(array) for name, array in probes.outputs.items()}
     buffer = io.BytesIO()
-    save = np.savez_compressed if compressed else np.savez
-    save(buffer, tolerance=np.float64(tolerance), **arrays)
+    np.savez_compressed(buffer, tolerance=np.float64(tolerance), **arrays)
     return buffer.getvalue()
 
 

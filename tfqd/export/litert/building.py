@@ -8,9 +8,11 @@ read constants in whole registers.
 
 import flatbuffers
 import numpy as np
+from flatbuffers import number_types
 from tensorflow.lite.python import schema_py_generated as schema
 
 _ALIGNMENT = 16
+_REFERENCE = number_types.UOffsetTFlags
 _MARK = b"TFL3"
 
 
@@ -48,14 +50,53 @@ class Buffer(schema.BufferT):
 
 
 class _Builder(flatbuffers.Builder):
-    """Writes equal lists of numbers once."""
+    """Writes equal lists of numbers, equal strings and equal tables once.
+
+    Two tables are equal when their fields hold the same numbers and refer to the
+    same places: tensors of one shape between operators are, and equal options. The
+    fields of a table are written by their size, so that few bytes lie between them.
+    """
 
     def __init__(self, size: int):
         super().__init__(size)
-        self._written: dict[tuple[str, bytes], int] = {}
+        self._written: dict[tuple, int] = {}
+        self._fields: list[tuple] = []
 
     def CreateNumpyVector(self, x: np.ndarray) -> int:
         key = (x.dtype.str, x.tobytes())
         if key not in self._written:
             self._written[key] = super().CreateNumpyVector(x)
+        return self._written[key]
+
+    def CreateString(self, s: str | bytes, encoding="utf-8", errors="strict") -> int:
+        data = s.encode(encoding, errors) if isinstance(s, str) else bytes(s)
+        key = ("string", data)
+        if key not in self._written:
+            self._written[key] = super().CreateString(data)
+        return self._written[key]
+
+    def StartObject(self, numfields: int) -> None:
+        self._fields = []
+        # So that equal kinds of tables have fields at equal places, and one list of those.
+        self.Prep(_REFERENCE.bytewidth, 0)
+        super().StartObject(numfields)
+
+    def PrependSlot(self, flags, o: int, x, d) -> None:
+        if x != d:
+            self._fields.append((flags, o, x))
+
+    def PrependUOffsetTRelativeSlot(self, o: int, x: int, d: int) -> None:
+        self.PrependSlot(_REFERENCE, o, x, d)
+
+    def EndObject(self) -> int:
+        key = ("table", *self._fields)
+        if key not in self._written:
+            for flags, o, x in sorted(self._fields, key=lambda field: -field[0].bytewidth):
+                if flags is _REFERENCE:
+                    super().PrependUOffsetTRelativeSlot(o, x, None)
+                else:
+                    super().PrependSlot(flags, o, x, None)
+            self._written[key] = super().EndObject()
+        # Also where nothing was written.
+        self.nested, self.current_vtable = False, None
         return self._written[key]

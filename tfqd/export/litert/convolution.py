@@ -4,7 +4,8 @@ The kernels that convolve with INT4 are slow. So weights of 4 bits lie in INT8
 (``prefer="speed"``: they take the room of 8 bits and compress to that of 4), or the
 convolution becomes a FULLY_CONNECTED operator over patches of the image
 (``prefer="size"``). The patches take operators, some kilobyte: small convolutions
-rather stay, with INT4. A 1x1 convolution is a FULLY_CONNECTED operator as it is.
+rather stay, with INT4. A 1x1 convolution is a FULLY_CONNECTED operator as it is, and
+one with strides, unless it is tiny, after the pixels that it looks at are taken apart.
 """
 
 import numpy as np
@@ -18,6 +19,9 @@ from tfqd.export.litert.weights import IntegerWeight, NoIntegerForm
 _SAME = schema.Padding.SAME
 # Weights for which the operators of patches are a few percent of the bytes.
 _WORTH_PATCHES = 40_000
+# Weights for which the operator that takes pixels apart is too, and takes no more time
+# than the faster product saves.
+_WORTH_PIXELS = 8_000
 
 
 def convolution(site: Site, weight: IntegerWeight, size: bool) -> tuple[str, str]:
@@ -32,16 +36,20 @@ def convolution(site: Site, weight: IntegerWeight, size: bool) -> tuple[str, str
     x, bias = int(site.operator.inputs[0]), _bias(site)
     kernel, channels = site.shape(int(site.operator.inputs[1])), site.shape(x)[-1]
     stride = (options.strideH, options.strideW)
-    pointwise = kernel[1:3] == [1, 1] and stride == (1, 1)
+    pointwise = kernel[1:3] == [1, 1]
+    worth = _WORTH_PATCHES if not pointwise else 0 if stride == (1, 1) else _WORTH_PIXELS
     ungrouped = kernel[3] == channels
-    plain = weight.blocks == 1 and weight.offset is None
-    if plain and not (ungrouped and weight.bits <= 4 and (pointwise or size)):
-        return in_place(site, weight, 8, "a convolution, which has no fast kernel below 8 bits")
-    if plain and not pointwise and weight.integers.size < _WORTH_PATCHES:
-        return in_place(site, weight, 4, "a convolution too small to be worth patches")
+    narrow = ungrouped and weight.bits <= 4
+    large = weight.integers.size >= worth
+    if weight.blocks == 1 and weight.offset is None:
+        if not narrow or not (size or (pointwise and large)):
+            return in_place(site, weight, 8, "a convolution, which has no fast kernel below 8 bits")
+        if not large:
+            return in_place(site, weight, 4, "a convolution too small to be worth patches")
     if not ungrouped:
         raise NoIntegerForm("it is a grouped convolution with several buckets a channel")
     if pointwise:
+        x = pixels(site, x, stride)
         note = "a 1x1 convolution as FULLY_CONNECTED"
     else:
         x = patches(site, x, kernel[1:3], stride)
@@ -79,6 +87,25 @@ def in_place(
     site.operators.append(operator(code_index, inputs, old.outputs, old.builtinOptions))
     scale = "one scale a channel"
     return f"int{bits}", scale if weight.bits == 8 else f"{scale}; {reason}"
+
+
+def pixels(site: Site, x: int, stride: tuple[int, int]) -> int:
+    """Every so manieth pixel of every so manieth row, from the first on: [N, Ho, Wo, C].
+
+    They are what a window of 1x1 looks at, however the image is padded. To pool
+    single pixels takes them apart exactly, and faster than STRIDED_SLICE, whose
+    kernels in LiteRT go number by number.
+    """
+    if stride == (1, 1):
+        return x
+    options = schema.Pool2DOptionsT()
+    options.padding = schema.Padding.VALID
+    options.filterHeight = options.filterWidth = 1
+    options.strideH, options.strideW = stride
+    batch, _, _, channels = site.shape(x)
+    _, out_height, out_width, _ = site.shape(int(site.operator.outputs[0]))
+    shape = [batch, out_height, out_width, channels]
+    return site.add(Op.AVERAGE_POOL_2D, [x], site.computed_like(x, shape), options)
 
 
 def patches(site: Site, x: int, window: list[int], stride: tuple[int, int]) -> int:

@@ -2,6 +2,7 @@
 
 import math
 import struct
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -145,16 +146,29 @@ class File:
         return (operator for operator in graph.operators if index in operator.inputs)
 
     def shorten_names(self) -> None:
-        """Leaves names to what the signature names and to nothing between.
+        """Calls inputs and outputs what the signature calls them, and leaves the rest unnamed.
 
-        They are of use to those who look at the graph of layers; in a small model
-        they take more room than its operators.
+        Other names are of use to those who look at the graph of layers; in a small
+        model they take more room than its operators.
         """
-        for graph in self.graphs:
+        names = self._signature_names()
+        for number, graph in enumerate(self.graphs):
             ends = {*map(int, graph.inputs), *map(int, graph.outputs)}
             for index, tensor in enumerate(graph.tensors):
-                if index not in ends:
-                    tensor.name = None
+                own = tensor.name if index in ends else None
+                tensor.name = names.get((number, index), own)
+            graph.name = None
+        self.model.description = None
+
+    def _signature_names(self) -> dict[tuple[int, int], bytes]:
+        """(subgraph, tensor) -> the signature's name, of inputs and outputs of different names."""
+        entries = [
+            ((definition.subgraphIndex, entry.tensorIndex), entry.name)
+            for definition in self.model.signatureDefs or []
+            for entry in (*(definition.inputs or []), *(definition.outputs or []))
+        ]
+        uses = Counter(name for _, name in entries)
+        return {place: name for place, name in entries if uses[name] == 1}
 
     def to_bytes(self) -> bytes:
         """The bytes of the file, without what nothing refers to."""

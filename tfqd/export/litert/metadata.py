@@ -1,20 +1,29 @@
-"""What tfqd keeps in a TFLite file besides the model: what it is, and its probes."""
+"""What tfqd keeps in a TFLite file besides the model: what it is, and its probes.
+
+The metadata ``tfqd`` is a line of JSON, {"version", "specs"}, and after it, deflated,
+another line, {"weights", "inputs", "outputs", "exact", "tolerance"}, and the numbers
+of the probes. The first files have all but the probes in the first line, and those
+as an ``.npz`` file, deflated, in ``tfqd_probes``.
+"""
 
 import json
 import zlib
+from collections.abc import Mapping
 from typing import Any
 
 from tensorflow.lite.python import schema_py_generated as schema
 
 from tfqd.compressed import Probes
-from tfqd.export import probes as probing
 from tfqd.export.litert.flatbuffer import File
 from tfqd.export.litert.lowering import Row
+from tfqd.export.litert.stored_probes import described, restored
+from tfqd.spec import from_dict
 from tfqd.version import __version__
 
-# Names in the file's list of metadata.
+# The name in the file's list of metadata.
 FACTS = "tfqd"
-PROBES = "tfqd_probes"
+# What holds where the file does not tell otherwise.
+_USUAL = {"exact": 1e-4, "tolerance": 0.1}
 
 
 def put_metadata(file: File, rows: list[Row], exact: float, probes: Probes, tolerance: float):
@@ -27,48 +36,74 @@ def put_metadata(file: File, rows: list[Row], exact: float, probes: Probes, tole
         probes: what the model answers.
         tolerance: how far the file's own answers may be off.
     """
-    specs = [json.dumps(row.spec, sort_keys=True) for row in rows]
+    specs = [_told(row.spec) for row in rows]
     # Few specs serve many weights.
-    kinds = list(dict.fromkeys(specs))
-    facts = {
-        "version": __version__,
-        "exact": exact,
-        "specs": [json.loads(kind) for kind in kinds],
+    kinds = [spec for place, spec in enumerate(specs) if spec not in specs[:place]]
+    description, numbers = described(probes)
+    rest = {
         "weights": [
             [row.path, kinds.index(spec), row.type] for row, spec in zip(rows, specs, strict=True)
         ],
+        **description,
     }
+    bounds = {"exact": exact, "tolerance": tolerance}
+    rest |= {name: bound for name, bound in bounds.items() if bound != _USUAL[name]}
+    first = _line({"version": __version__, "specs": kinds})
+    entry = schema.MetadataT()
+    entry.name = FACTS
+    entry.buffer = file.add_buffer(first + _deflated(_line(rest), numbers))
     # The converter's own speak of the float file that it made.
-    file.model.metadata = []
-    _put(file, FACTS, json.dumps(facts, separators=(",", ":")).encode())
-    _put(file, PROBES, zlib.compress(probing.to_bytes(probes, tolerance, compressed=False), 9))
+    file.model.metadata = [entry]
 
 
 def read_facts(file: File) -> dict[str, Any]:
-    """What `put_metadata` wrote of the weights.
+    """What `put_metadata` wrote, without the numbers of the probes.
 
     Raises:
         ValueError: when the file has none.
     """
-    try:
-        return json.loads(_get(file, FACTS))
-    except ValueError as error:
-        raise ValueError(f"it is no export of tfqd, or damaged: {error}") from error
+    return _content(file)[0]
 
 
 def read_probes(file: File) -> tuple[Probes, float]:
     """The probes, their outputs thinned, and the tolerance.
 
     Raises:
-        ValueError, KeyError, OSError, zipfile.BadZipFile, zlib.error: when the file has none.
+        ValueError, KeyError: when the file has none.
     """
-    return probing.from_bytes(zlib.decompress(_get(file, PROBES)))
+    facts, numbers = _content(file)
+    return restored(facts, numbers), float(facts["tolerance"])
 
 
-def _put(file: File, name: str, data: bytes) -> None:
-    entry = schema.MetadataT()
-    entry.name, entry.buffer = name, file.add_buffer(data)
-    file.model.metadata = [*(file.model.metadata or []), entry]
+def _content(file: File) -> tuple[dict[str, Any], bytes]:
+    """All that is told in JSON, and the numbers that it tells of."""
+    first, _, deflated = _get(file, FACTS).partition(b"\n")
+    try:
+        second, _, numbers = zlib.decompress(deflated).partition(b"\n")
+        return _USUAL | json.loads(first) | json.loads(second), numbers
+    except (ValueError, TypeError, zlib.error) as error:
+        raise ValueError(f"it is no export of tfqd, or damaged: {error}") from error
+
+
+def _deflated(text: bytes, numbers: bytes) -> bytes:
+    """Both in one stream, each by the frequencies of its own bytes."""
+    stream = zlib.compressobj(9)
+    first = stream.compress(text) + stream.flush(zlib.Z_BLOCK)
+    return first + stream.compress(numbers) + stream.flush()
+
+
+def _line(facts: Mapping[str, Any]) -> bytes:
+    return json.dumps(facts, separators=(",", ":")).encode() + b"\n"
+
+
+def _told(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """A spec's kind, bits and what is not its kind's default; `tfqd.spec.from_dict` reads it."""
+    default = from_dict({"kind": spec["kind"]}).to_dict()
+    return {
+        field: value
+        for field, value in spec.items()
+        if field in ("kind", "bits") or value != default[field]
+    }
 
 
 def _get(file: File, name: str) -> bytes:

@@ -4,6 +4,8 @@ Rewriting operators leaves float weights and operator codes behind, in a format 
 which all refer to each other by place in a list.
 """
 
+from collections import Counter
+
 import numpy as np
 from tensorflow.lite.python import schema_py_generated as schema
 
@@ -59,11 +61,15 @@ def _drop_unused_tensors(model, number: int, graph) -> None:
     for tensor in graph.tensors:
         if tensor.quantization is not None and _is_empty(tensor.quantization):
             tensor.quantization = None
+        # It tells a scalar from a tensor of unknown rank.
+        tensor.hasRank = tensor.hasRank and len(_indices(tensor, "shape")) == 0
 
 
 def _drop_unused_codes(model) -> None:
     operators = [operator for graph in model.subgraphs for operator in graph.operators]
-    kept = sorted({operator.opcodeIndex for operator in operators})
+    # The most frequent one comes first: an index of 0 takes no room.
+    uses = Counter(sorted(operator.opcodeIndex for operator in operators))
+    kept = [index for index, _ in uses.most_common()]
     for operator in operators:
         operator.opcodeIndex = kept.index(operator.opcodeIndex)
     model.operatorCodes = [model.operatorCodes[index] for index in kept]

@@ -18,6 +18,7 @@ from tfqd.export.litert.lowering import Preferences, lower
 from tfqd.export.litert.metadata import put_metadata
 from tfqd.export.litert.originals import Originals
 from tfqd.export.litert.report import Report, TfliteExport
+from tfqd.export.litert.reshapes import simplify_reshapes
 from tfqd.export.origin import origin_of
 from tfqd.export.precision import check_tolerance, tolerance_of
 
@@ -126,6 +127,7 @@ def write_tflite(
     if integers is not None:
         file, originals = File(integers), Originals(file)
     rows = lower(file, origin.compressed.quantized, preferences, originals)
+    simplify_reshapes(file)
     put_metadata(file, rows, exact, few(origin.probes), tolerance)
     file.shorten_names()
     data = file.to_bytes()
