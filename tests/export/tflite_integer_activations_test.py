@@ -6,14 +6,16 @@ import pytest
 import tensorflow as tf
 from keras import layers
 from served_models import CASES, Case
+from tensorflow.lite.python import schema_py_generated as schema
 from tflite_by_hand import symmetric
 
 import tfqd
 from tfqd.export.litert.checking import check
 from tfqd.export.litert.conversion import converted
-from tfqd.export.litert.flatbuffer import File, Op, Type
+from tfqd.export.litert.flatbuffer import File, Op, Type, empty_file, op_name, operator
 from tfqd.export.litert.kernels import largest_error
 from tfqd.export.litert.metadata import read_probes
+from tfqd.export.litert.round_trips import drop_round_trips
 from tfqd.export.litert.runtimes import run, runtimes
 from tfqd.export.origin import origin_of
 
@@ -250,6 +252,24 @@ def test_the_probe_is_the_first_example_and_takes_little_room(tmp_path):
     assert probes.inputs["x"].shape == (1, 64, 64, 3)
     np.testing.assert_allclose(probes.inputs["x"], x[:1], atol=np.ptp(x[0]) / 255)
     assert result.report.bytes < 1.5 * x[0].size + 6000
+
+
+@pytest.mark.parametrize(
+    ("type", "left"), [(Type.FLOAT32, []), (Type.INT8, ["QUANTIZE", "DEQUANTIZE"])]
+)
+def test_only_floats_are_spared_the_way_through_integers(type, left):
+    file = empty_file()
+    graph = file.graphs[0]
+    codes = [Op.QUANTIZE, Op.DEQUANTIZE, Op.NEG]
+    for kind in (type, Type.FLOAT32, Type.INT8, Type.FLOAT32):
+        tensor = schema.TensorT()
+        tensor.shape, tensor.type = np.array([2], np.int32), kind
+        graph.tensors.append(tensor)
+    for code, x, y in zip(codes, (0, 2, 3), (2, 3, 1), strict=True):
+        graph.operators.append(operator(file.add_operator_code(code), [x], [y]))
+    drop_round_trips(file)
+    assert [op_name(file.code(each)) for each in graph.operators] == [*left, "NEG"]
+    assert list(graph.operators[-1].inputs) == [3 if left else 0]
 
 
 def test_a_bias_in_another_unit_is_refused(calibrated, tmp_path):

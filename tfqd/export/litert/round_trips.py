@@ -1,6 +1,6 @@
 """Floats that are rounded to integers only to be floats again: they are left as they are."""
 
-from tfqd.export.litert.flatbuffer import File, Op
+from tfqd.export.litert.flatbuffer import File, Op, Type
 
 
 def drop_round_trips(file: File) -> None:
@@ -14,6 +14,7 @@ def drop_round_trips(file: File) -> None:
             int(each.outputs[0]): int(each.inputs[0])
             for each in graph.operators
             if file.code(each) == Op.QUANTIZE
+            and graph.tensors[each.inputs[0]].type == Type.FLOAT32  # else it changes a scale
         }
         ends = set(map(int, graph.outputs))
         for operator in list(graph.operators):
