@@ -4,29 +4,21 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from integer_files import calibrated, exported, recurrent
 from keras import layers
-from served_models import CASES, Case
+from served_models import CASES
 from tensorflow.lite.python import schema_py_generated as schema
 from tflite_by_hand import symmetric
 
 import tfqd
-from tfqd.export.litert.checking import check
-from tfqd.export.litert.conversion import converted
 from tfqd.export.litert.flatbuffer import File, Op, Type, empty_file, op_name, operator
 from tfqd.export.litert.kernels import largest_error
 from tfqd.export.litert.metadata import read_probes
 from tfqd.export.litert.round_trips import drop_round_trips
 from tfqd.export.litert.runtimes import run, runtimes
-from tfqd.export.origin import origin_of
 
 RUNTIMES = ["tf.lite", "ai-edge-litert"]
 FLOAT = np.random.default_rng(5).normal
-
-
-def exported(quantized, folder, data, **options):
-    path = folder / "m.tflite"
-    result = tfqd.export.tflite(quantized, path, representative_dataset=data, **options)
-    return result, path.read_bytes()
 
 
 def weight_of(data, code):
@@ -164,16 +156,6 @@ def test_whole_models_answer_as_the_quantized_one(name, prefer, tmp_path):
     assert tfqd.export.verify(tmp_path / "m.tflite").largest_difference < 0.1
 
 
-def recurrent(unroll):
-    def build():
-        words = keras.Input((5,), dtype="int32", name="words")
-        x = layers.Embedding(30, 6)(words)
-        x = layers.LSTM(5, return_sequences=True, unroll=unroll)(x)
-        return keras.Model(words, layers.Dense(3, name="tags")(layers.GRU(7, unroll=unroll)(x)))
-
-    return Case(build, symmetric(4), {}, ["tags"]).quantized()
-
-
 def test_unrolled_recurrent_layers_keep_the_trained_weights(tmp_path):
     quantized = recurrent(unroll=True)
     words = np.random.default_rng(3).integers(0, 30, (40, 5)).astype(np.int32)
@@ -186,31 +168,9 @@ def test_unrolled_recurrent_layers_keep_the_trained_weights(tmp_path):
         np.testing.assert_allclose(answer, expected, atol=0.1 * np.abs(expected).max())
 
 
-def test_loops_are_refused_that_would_end_the_process(tmp_path):
-    words = np.zeros((4, 5), np.int32)
-    with pytest.raises(ValueError, match=r"cannot calibrate loops, .* give these unroll=True"):
-        exported(recurrent(unroll=False), tmp_path, words, batch_size=1)
-
-
-def test_products_of_activations_are_of_floats_for_tensorflow_lite_is_wrong_about_them():
-    case = CASES["attention"]
-    quantized = case.quantized()
-    origin = origin_of(quantized, case.inputs)
-    converters = converted(origin, examples=[case.inputs]).integers
-    (worst,) = {
-        np.abs(answer - case.answers(quantized)[name]).max() > 1.0
-        for name, answer in run("tf.lite", converters, case.inputs).items()
-    }
-    assert worst
-    with pytest.raises(tfqd.export.VerificationError, match="BATCH_MATMUL of integers"):
-        check(converters, origin.probes, exact=1e9, tolerance=1e9)
-
-
-@pytest.fixture(scope="module")
-def calibrated():
-    """A quantized model of two layers and examples for it."""
-    quantized = CASES["dense of 4 bits"]._replace(spec=symmetric(4)).quantized()
-    return quantized, FLOAT(size=(50, 20)).astype(np.float32)
+@pytest.fixture(scope="module", name="calibrated")
+def calibrated_model():
+    return calibrated()
 
 
 def test_inputs_and_outputs_are_integers_on_request(calibrated, tmp_path):
@@ -270,46 +230,3 @@ def test_only_floats_are_spared_the_way_through_integers(type, left):
     drop_round_trips(file)
     assert [op_name(file.code(each)) for each in graph.operators] == [*left, "NEG"]
     assert list(graph.operators[-1].inputs) == [3 if left else 0]
-
-
-def test_a_bias_in_another_unit_is_refused(calibrated, tmp_path):
-    quantized, x = calibrated
-    _, data = exported(quantized, tmp_path, x)
-    probes, _ = read_probes(File(data))
-    file = File(data)
-    graph = file.graphs[0]
-    operator = next(o for o in graph.operators if file.code(o) == Op.FULLY_CONNECTED)
-    graph.tensors[operator.inputs[2]].quantization.scale *= 2
-    with pytest.raises(tfqd.export.VerificationError, match="unit of its bias is not the product"):
-        check(file.to_bytes(), probes, exact=1e9, tolerance=1e9)
-
-
-def test_a_changed_integer_is_found_out(calibrated, tmp_path):
-    quantized, x = calibrated
-    _, data = exported(quantized, tmp_path, x)
-    file = File(data)
-    graph = file.graphs[0]
-    operator = next(o for o in graph.operators if file.code(o) == Op.FULLY_CONNECTED)
-    weight = graph.tensors[operator.inputs[1]]
-    integers = file.constant(weight).copy()
-    integers[0, :3] = -integers[0, :3] - (integers[0, :3] == 0)
-    file.set_constant(weight, integers, weight.type)
-    (tmp_path / "changed.tflite").write_bytes(file.to_bytes())
-    with pytest.raises(tfqd.export.VerificationError, match="float form of the tflite file and"):
-        tfqd.export.verify(tmp_path / "changed.tflite")
-
-
-@pytest.mark.parametrize(
-    ("data", "options", "error", "message"),
-    [
-        (np.zeros((4, 7)), {}, ValueError, r"representative_dataset: input 'features' must be"),
-        ([], {}, ValueError, "representative_dataset has no examples"),
-        (3, {}, TypeError, "data must be arrays, a tf.data.Dataset"),
-        (None, {"io_dtype": "int8"}, ValueError, "pass representative_dataset="),
-        (None, {"io_dtype": "uint8"}, ValueError, "io_dtype must be one of 'float32', 'int8'"),
-    ],
-)
-def test_bad_examples_are_refused(data, options, error, message, calibrated, tmp_path):
-    with pytest.raises(error, match=message):
-        exported(calibrated[0], tmp_path, data, **options)
-    assert list(tmp_path.iterdir()) == []

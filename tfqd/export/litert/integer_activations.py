@@ -75,13 +75,16 @@ def in_floats(site: Site, constants: Mapping[int, np.ndarray]) -> Site:
         else _as_float(site, int(index))
         for place, index in enumerate(site.operator.inputs)
     ]
-    (y,) = map(int, site.operator.outputs)
-    result = site.computed(site.shape(y)) if is_quantized(site.tensor(y)) else y
+    results = {
+        y: site.computed(site.shape(y)) if is_quantized(site.tensor(y)) else y
+        for y in map(int, site.operator.outputs)
+    }
     code = site.file.add_operator_code(site.code)
-    floats = operator(code, inputs, [result], site.options)
+    floats = operator(code, inputs, [*results.values()], site.options)
     site.operators.append(floats)
-    if result != y:
-        site.add(Op.QUANTIZE, [result], y, schema.QuantizeOptionsT())
+    for y, result in results.items():
+        if result != y:
+            site.add(Op.QUANTIZE, [result], y, schema.QuantizeOptionsT())
     site.finish()
     return Site(site.file, site.graph, floats)
 

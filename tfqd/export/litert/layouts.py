@@ -26,7 +26,8 @@ _KERNELS = {
 }
 # The converter fuses tf_keras' recurrent layers into them.
 _STATEFUL = (Op.UNIDIRECTIONAL_SEQUENCE_LSTM, Op.UNIDIRECTIONAL_SEQUENCE_RNN)
-WRONG_IN_INTEGERS = (Op.BATCH_MATMUL,)
+# Their kernels of integer activations are wrong, whatever the layout.
+_FLOAT_ONLY = (Op.BATCH_MATMUL,)
 _BLOCK_MULTIPLE = 32
 _INTEGERS = (Type.INT8, Type.INT4, Type.INT2)
 
@@ -38,7 +39,7 @@ def faults(file: File) -> Iterator[str]:
             code = file.code(operator)
             if code in _STATEFUL:
                 yield f"{op_name(code)}: it goes on from the state in which the last call left it"
-            if code in WRONG_IN_INTEGERS and _takes_integers(graph, operator):
+            if wrong_in_integers(graph, operator, code):
                 yield f"{op_name(code)} of integers: TensorFlow Lite's answers are others"
             kernel = _KERNELS.get(code)
             weight = graph.tensors[operator.inputs[1]] if kernel else None
@@ -59,8 +60,11 @@ def on_bfloat16_grid(scale: np.ndarray) -> bool:
     return bool((short & normal & (half.astype(np.float32) == scale)).all())
 
 
-def _takes_integers(graph, operator) -> bool:
-    return any(is_quantized(graph.tensors[index]) for index in operator.inputs)
+def wrong_in_integers(graph, operator, code: int) -> bool:
+    """Whether an operator computes with integers what kernels compute right in floats alone."""
+    return code in _FLOAT_ONLY and any(
+        is_quantized(graph.tensors[index]) for index in operator.inputs
+    )
 
 
 def _faults(file: File, graph, weight, types, axis: int) -> Iterator[str]:

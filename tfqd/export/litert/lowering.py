@@ -10,10 +10,10 @@ from tfqd.export.litert.codebook import unpacked_at_load
 from tfqd.export.litert.convolution import convolution, in_place
 from tfqd.export.litert.editing import Site
 from tfqd.export.litert.embedding import embedding
-from tfqd.export.litert.flatbuffer import File, Op, Type, is_quantized, op_name
+from tfqd.export.litert.flatbuffer import File, Op, Type, op_name
 from tfqd.export.litert.fully_connected import fully_connected
 from tfqd.export.litert.integer_activations import bias_of, in_floats, rescale_bias
-from tfqd.export.litert.layouts import WRONG_IN_INTEGERS
+from tfqd.export.litert.layouts import wrong_in_integers
 from tfqd.export.litert.matching import Match, Matcher
 from tfqd.export.litert.originals import Originals
 from tfqd.export.litert.round_trips import drop_round_trips
@@ -80,7 +80,12 @@ def lower(
     Returns:
         A row for each kind of operator that reads a weight, and one for each weight
         that no operator reads as it is.
+
+    Raises:
+        ValueError: when the converter has changed a weight before it rounded it, so
+            that the trained integers have no place in the file.
     """
+    lacking = set() if originals is None else originals.lacking(file)
     matcher = Matcher(tensors)
     rows: list[Row] = []
     for graph in file.graphs:
@@ -92,16 +97,24 @@ def lower(
     if originals is not None:
         drop_round_trips(file)
     found = {row.path for row in rows}
+    left = {path: tensor for path, tensor in tensors.items() if path not in found}
+    changed = [path for path, tensor in left.items() if tensor.size in lacking]
+    if changed:
+        raise ValueError(
+            f"the converter has changed {changed[0]} before it rounded it to 8 bits, so the "
+            "trained integers cannot be put into its place; leave activations float"
+        )
     rows += [
         Row(path, tensor.spec, "", "float32", "no operator of integers takes it as it is")
-        for path, tensor in tensors.items()
-        if path not in found
+        for path, tensor in left.items()
     ]
     order = list(tensors)
     return sorted(rows, key=lambda row: order.index(row.path))
 
 
-def _lowered(site: Site, matcher: Matcher, preferences: Preferences, originals) -> Row | None:
+def _lowered(
+    site: Site, matcher: Matcher, preferences: Preferences, originals: Originals | None
+) -> Row | None:
     """Rewrites an operator that reads a quantized weight; None for another."""
     if site.code not in _SLOTS:
         if originals is not None:
@@ -139,8 +152,7 @@ def _put_in_floats(site: Site, matcher: Matcher, originals: Originals) -> None:
             matcher.match(weight, axis) is not None for axis in range(weight.ndim)
         ):
             constants[place] = weight
-    integers = any(is_quantized(site.tensor(index)) for index in site.operator.inputs)
-    if constants or (integers and site.code in WRONG_IN_INTEGERS):
+    if constants or wrong_in_integers(site.graph, site.operator, site.code):
         in_floats(site, constants)
 
 

@@ -36,19 +36,32 @@ class Originals:
             graph: the subgraph of `tensor`.
             tensor: a constant of it.
         """
-        rounded = dequantized(file, graph, tensor)
-        if rounded is None or tensor.type != Type.INT8:
-            return None
-        limit = _HALF_A_STEP * per_element(
-            tensor.quantization, tensor.quantization.scale, rounded.ndim
-        )
-        places = [
-            place
-            for place, constant in enumerate(self._constants)
-            if constant.shape == rounded.shape and (np.abs(constant - rounded) <= limit).all()
-        ]
+        places = self._places(file, graph, tensor)
         if not places:
             return None
         place = min(places, key=lambda place: (place in self._found, place))
         self._found.add(place)
         return self._constants[place]
+
+    def lacking(self, file: File) -> set[int]:
+        """Sizes of the constants of a file of integers that were rounded from no float constant."""
+        return {
+            int(np.prod(tensor.shape))
+            for graph in file.graphs
+            for tensor in graph.tensors
+            if tensor.type == Type.INT8
+            and file.data(tensor) is not None
+            and not self._places(file, graph, tensor)
+        }
+
+    def _places(self, file: File, graph, tensor) -> list[int]:
+        rounded = dequantized(file, graph, tensor) if tensor.type == Type.INT8 else None
+        if rounded is None:
+            return []
+        step = per_element(tensor.quantization, tensor.quantization.scale, rounded.ndim)
+        limit = _HALF_A_STEP * step
+        return [
+            place
+            for place, constant in enumerate(self._constants)
+            if constant.shape == rounded.shape and (np.abs(constant - rounded) <= limit).all()
+        ]
