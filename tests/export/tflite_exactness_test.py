@@ -139,18 +139,6 @@ def test_convolutions_as_patches_see_what_convolutions_see(padding, strides, dil
     assert_exact(read_back(path.read_bytes(), bits), np.array(quantized(bits)))
 
 
-@pytest.mark.parametrize("padding", ["same", "valid"])
-def test_pointwise_convolutions_with_strides_are_products_too(padding, tmp_path):
-    image = keras.Input((5, 4, 96), name="x")
-    layer = layers.Conv2D(96, 1, strides=(2, 3), padding=padding, use_bias=False)
-    quantized = tfqd.quantize_model(keras.Model(image, layer(image)), symmetric(4))
-    (row,) = tfqd.export.tflite(quantized, tmp_path / "m.tflite").report.weights
-    assert (row.operator, row.type) == ("CONV_2D", "int4")
-    bits = np.random.default_rng(0).integers(0, 2, (3, 5, 4, 96)).astype(np.float32)
-    answers = read_back((tmp_path / "m.tflite").read_bytes(), bits)
-    assert_exact(answers, np.array(quantized(bits)))
-
-
 def test_large_convolutions_become_patches_where_size_counts(tmp_path):
     image = keras.Input((3, 3, 72), name="x")
     model = keras.Model(image, layers.Conv2D(72, 3, use_bias=False)(image))

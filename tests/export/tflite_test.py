@@ -1,7 +1,6 @@
 """`tfqd.export.tflite` writes files that both runtimes run, and only right ones."""
 
 import gzip
-import json
 import os
 
 import keras
@@ -14,9 +13,7 @@ from tflite_by_hand import symmetric
 import tfqd
 from tfqd import cli
 from tfqd.export.litert.flatbuffer import File
-from tfqd.export.litert.metadata import FACTS, read_facts, read_probes
 from tfqd.export.litert.runtimes import run, runtimes
-from tfqd.spec import from_dict
 
 NAMES = [
     "dense of 2 bits",
@@ -119,46 +116,6 @@ def test_the_report_says_what_became_of_each_weight_and_why(tmp_path):
     assert report.operators["DEPTHWISE_CONV_2D"] == 2
     text = str(report)
     assert all(row.path in text and row.reason in text for row in report.weights)
-
-
-def test_metadata_says_version_and_spec_of_each_weight(small):
-    _, path, result = small
-    facts = read_facts(File(path.read_bytes()))
-    assert facts["version"] == tfqd.__version__
-    assert [from_dict(spec) for spec in facts["specs"]] == [tfqd.presets.deployable(4)]
-    expected = [[row.path, 0, "int4"] for row in result.report.weights]
-    assert facts["weights"] == expected
-    # As any reader of the format finds it.
-    assert FACTS.encode() in path.read_bytes()
-    readable = {name: facts[name] for name in ("version", "specs")}
-    assert json.dumps(readable, separators=(",", ":")).encode() in path.read_bytes()
-
-
-def test_probes_that_the_user_gives_come_back_from_the_file(tmp_path):
-    x = np.random.default_rng(8).normal(size=(3, 20)).astype(np.float32)
-    quantized = deployable().quantized()
-    tfqd.export.tflite(quantized, tmp_path / "m.tflite", probes=x, tolerance=0.07)
-    probes, tolerance = read_probes(File((tmp_path / "m.tflite").read_bytes()))
-    assert tolerance == 0.07
-    np.testing.assert_array_equal(probes.inputs["features"], x)
-    np.testing.assert_array_equal(probes.outputs["scores"], np.array(quantized(x)).reshape(-1))
-
-
-def test_a_flattened_batch_stays_free_without_operators_of_its_own(tmp_path):
-    image = keras.Input((4, 4, 6), name="image")
-    flat = layers.Flatten()(layers.AveragePooling2D(2)(image))
-    flat_pixel = layers.Flatten()(layers.AveragePooling2D(4)(image))
-    scores = layers.Dense(3)(flat), layers.Dense(5)(flat_pixel)
-    quantized = tfqd.quantize_model(keras.Model(image, scores), symmetric(8))
-    report = tfqd.export.tflite(quantized, tmp_path / "m.tflite").report
-    assert report.operators == {"AVERAGE_POOL_2D": 2, "FULLY_CONNECTED": 2, "RESHAPE": 1}
-    for batch in (1, 3, 8):
-        x = np.random.default_rng(batch).normal(size=(batch, 4, 4, 6)).astype(np.float32)
-        expected = sorted(map(np.array, quantized(x)), key=np.shape)
-        for runtime in runtimes():
-            answers = run(runtime, (tmp_path / "m.tflite").read_bytes(), {"image": x})
-            for answer, each in zip(sorted(answers.values(), key=np.shape), expected, strict=True):
-                np.testing.assert_allclose(answer, each, atol=0.02 * np.abs(each).max())
 
 
 def test_compressed_and_float_models_are_written_too(tmp_path):
