@@ -7,6 +7,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from tfqd.bucketing import checked_count
 from tfqd.compressed import CompressedModel
 from tfqd.export import probes as probing
 from tfqd.export.origin import computing_in, origin_of
@@ -91,9 +92,7 @@ def write_saved_model(
 
 
 def _version_folder(path: str | os.PathLike, version: int) -> pathlib.Path:
-    if isinstance(version, bool) or not isinstance(version, int) or version < 1:
-        raise ValueError(f"version must be a positive integer; got {version!r}")
-    folder = pathlib.Path(path).absolute() / str(version)
+    folder = pathlib.Path(path).absolute() / str(checked_count("version", version))
     if folder.exists():
         raise ValueError(
             f"version {version} exists already, as {folder}; pass another version= or remove it"

@@ -37,10 +37,9 @@ def convolution(site: Site, weight: IntegerWeight, size: bool) -> tuple[str, str
     kernel, channels = site.shape(int(site.operator.inputs[1])), site.shape(x)[-1]
     stride = (options.strideH, options.strideW)
     pointwise = kernel[1:3] == [1, 1]
-    worth = _WORTH_PATCHES if not pointwise else 0 if stride == (1, 1) else _WORTH_PIXELS
     ungrouped = kernel[3] == channels
     narrow = ungrouped and weight.bits <= 4
-    large = weight.integers.size >= worth
+    large = weight.integers.size >= _worth(pointwise, stride)
     if weight.blocks == 1 and weight.offset is None:
         if not narrow or not (size or (pointwise and large)):
             return in_place(site, weight, 8, "a convolution, which has no fast kernel below 8 bits")
@@ -58,6 +57,13 @@ def convolution(site: Site, weight: IntegerWeight, size: bool) -> tuple[str, str
     activation = options.fusedActivationFunction
     type, reason = fully_connected(site, weight, x, bias, y, activation, int2=False)
     return type, f"{note}; {reason}"
+
+
+def _worth(pointwise: bool, stride: tuple[int, int]) -> int:
+    """How many weights make the operators worth it that turn a convolution into a product."""
+    if not pointwise:
+        return _WORTH_PATCHES
+    return 0 if stride == (1, 1) else _WORTH_PIXELS
 
 
 def in_place(
@@ -90,7 +96,7 @@ def in_place(
 
 
 def pixels(site: Site, x: int, stride: tuple[int, int]) -> int:
-    """Every so manieth pixel of every so manieth row, from the first on: [N, Ho, Wo, C].
+    """The pixels at steps of the stride, from the first on: [N, Ho, Wo, C].
 
     They are what a window of 1x1 looks at, however the image is padded. To pool
     single pixels takes them apart exactly, and faster than STRIDED_SLICE, whose

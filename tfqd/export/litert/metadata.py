@@ -2,8 +2,7 @@
 
 The metadata ``tfqd`` is a line of JSON, {"version", "specs"}, and after it, deflated,
 another line, {"weights", "inputs", "outputs", "exact", "tolerance"}, and the numbers
-of the probes. The first files have all but the probes in the first line, and those
-as an ``.npz`` file, deflated, in ``tfqd_probes``.
+of the probes.
 """
 
 import json
