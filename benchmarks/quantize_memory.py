@@ -34,7 +34,7 @@ def quantize(count: int, method: str) -> float:
     import tensorflow as tf
 
     from tfqd import ops
-    from tfqd.bucketing import Bucketing
+    from tfqd.spec.bucketing import Bucketing
 
     bucketing = Bucketing((count,))
     weights = tf.random.stateless_normal([count], [0, 1])

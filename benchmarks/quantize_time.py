@@ -20,7 +20,7 @@ from absl import app, flags
 from rich.progress import track
 
 from tfqd import ops
-from tfqd.bucketing import Bucketing
+from tfqd.spec.bucketing import Bucketing
 
 _OUTPUT = flags.DEFINE_string("output", None, "JSON file for the results; printed anyway.")
 _ROUNDS = flags.DEFINE_integer("rounds", 20, "Counted rounds, after 3 to warm up.")

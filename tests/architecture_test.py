@@ -29,30 +29,24 @@ def rule(rooms: str = "", packages: str = "") -> Rule:
 
 RULES = {
     "version": rule(),
-    "bucketing": rule(),
-    "grid": rule(),
-    "spec": rule("bucketing grid"),
-    "selection": rule("spec"),
-    "presets": rule("selection spec"),
-    "ops": rule("bucketing grid", "numpy tensorflow"),
-    "quantizers": rule("ops spec bucketing grid", "numpy tensorflow"),
-    "batches": rule("bucketing", "numpy tensorflow"),
-    "compressed": rule("bucketing grid spec", "numpy constriction"),
+    "spec": rule(),
+    "ops": rule("spec", "numpy tensorflow"),
+    "quantizers": rule("ops spec", "numpy tensorflow"),
+    "batches": rule("spec", "numpy tensorflow"),
+    "compressed": rule("spec", "numpy constriction"),
     "report": rule("compressed spec", "rich"),
     "wrapping": rule(
-        "quantizers compressed selection spec bucketing report",
+        "quantizers compressed spec report",
         "numpy tensorflow keras tf_keras tensorflow_model_optimization",
     ),
     "distillation": rule("wrapping compressed", "numpy tensorflow keras"),
     "export": rule(
-        "batches compressed wrapping spec bucketing grid version",
+        "batches compressed wrapping spec version",
         "numpy tensorflow keras ai_edge_litert flatbuffers",
     ),
-    "callbacks": rule(
-        "batches wrapping export compressed selection spec bucketing", "numpy tensorflow keras"
-    ),
+    "callbacks": rule("batches wrapping export compressed spec", "numpy tensorflow keras"),
     "allocation": rule(
-        "wrapping export compressed quantizers report presets selection spec bucketing",
+        "wrapping export compressed quantizers report spec",
         "numpy tensorflow keras rich matplotlib",
     ),
 }

@@ -10,7 +10,7 @@ import math
 import numpy as np
 from hypothesis import strategies as st
 
-from tfqd.bucketing import Bucketing
+from tfqd.spec.bucketing import Bucketing
 
 
 def bucket_indices(bucketing: Bucketing) -> list[np.ndarray]:

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from tfqd.bucketing import Bucketing
 from tfqd.compressed import CompressedModel, QuantizedTensor
 from tfqd.compressed.sizes import model_size, tensor_size
 from tfqd.quantizers import quantizer_for
 from tfqd.report import size_report, variables_table
 from tfqd.spec import Codebook, Uniform
+from tfqd.spec.bucketing import Bucketing
 
 LONG_PATH = "encoder/" + "transformer_block/" * 12 + "attention/query/kernel"
 PATHS = ["dense/kernel", "blocks[0]/[bold]dense:1/kernel", LONG_PATH]

@@ -10,7 +10,6 @@ from tfqd import allocation as allocation
 from tfqd import callbacks as callbacks
 from tfqd import export as export
 from tfqd import layers as layers
-from tfqd import presets as presets
 from tfqd.allocation import allocate_bits as allocate_bits
 from tfqd.allocation import allocate_points as allocate_points
 from tfqd.allocation import sensitive_points as sensitive_points
@@ -24,6 +23,7 @@ from tfqd.sizing import size_report as size_report
 from tfqd.spec import Codebook as Codebook
 from tfqd.spec import LearnedStep as LearnedStep
 from tfqd.spec import Uniform as Uniform
+from tfqd.spec import presets as presets
 from tfqd.version import __version__ as __version__
 from tfqd.wrapping import compress as compress
 from tfqd.wrapping import quantize_model as quantize_model

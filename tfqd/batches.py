@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tfqd.bucketing import checked_count
+from tfqd.spec.bucketing import checked_count
 
 
 def input_batches(data, batch_size: int = 128, steps: int | None = None) -> Iterator[Any]:

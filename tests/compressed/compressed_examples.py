@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from tfqd.bucketing import Bucketing
 from tfqd.compressed import CompressedModel, Probes, QuantizedTensor
 from tfqd.spec import Codebook, LearnedStep, Uniform
+from tfqd.spec.bucketing import Bucketing
 
 KINDS = {"uniform": Uniform, "codebook": Codebook, "learned_step": LearnedStep}
 

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 from compressed_examples import quantized_tensor
 
-from tfqd.bucketing import Bucketing
 from tfqd.compressed import CompressedModel, QuantizedTensor
 from tfqd.compressed.sizes import (
     Size,
@@ -15,6 +14,7 @@ from tfqd.compressed.sizes import (
     pooled_counts,
     tensor_size,
 )
+from tfqd.spec.bucketing import Bucketing
 
 PAPERS_RATIOS = {2: 14.22, 4: 7.53, 8: 3.88}
 

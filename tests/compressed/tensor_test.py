@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from numpy_quantization import cases
 
 from tfqd import ops
-from tfqd.bucketing import Bucketing
 from tfqd.compressed import QuantizedTensor
+from tfqd.spec.bucketing import Bucketing
 
 
 def array(stored):

@@ -12,7 +12,7 @@ from numpy_quantization import bucket_indices
 from small_networks import HARD, X, Y, network
 
 import tfqd
-from tfqd.bucketing import Bucketing
+from tfqd.spec.bucketing import Bucketing
 
 RATE, MOMENTUM, TEMPERATURE, WEIGHT, STEPS = 0.02, 0.9, 2.0, 0.3, 15
 

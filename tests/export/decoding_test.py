@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfqd.bucketing import Bucketing
 from tfqd.compressed import QuantizedTensor
 from tfqd.export.decoding import DecodedWeights, Storage
 from tfqd.export.packing import pack_tensors, plane_widths
+from tfqd.spec.bucketing import Bucketing
 
 # Shape and the axes of the output channel: Dense, Conv2D, DepthwiseConv2D, an
 # embedding, Conv2DTranspose, a kernel whose channel axes lie in its middle, a

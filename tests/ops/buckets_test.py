@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from numpy_quantization import bucket_indices, bucketings
 
 from tfqd import ops
-from tfqd.bucketing import Bucketing
 from tfqd.ops.buckets import bucket_axis
+from tfqd.spec.bucketing import Bucketing
 
 FLAT = Bucketing((4, 3), 5)
 CHANNEL = Bucketing((3, 2), 2, "channel")

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from numpy_quantization import bucket_indices, cases, quantize, scale_and_offset
 
 from tfqd import ops
-from tfqd.bucketing import Bucketing
+from tfqd.spec.bucketing import Bucketing
 
 seeds = st.integers(0, 2**32 - 1)
 

@@ -17,7 +17,7 @@ import tensorflow as tf
 from numpy_quantization import bucket_indices, uniform_grid
 
 from tfqd import ops
-from tfqd.bucketing import Bucketing
+from tfqd.spec.bucketing import Bucketing
 
 LAYOUTS = {
     "flat": Bucketing((3, 3, 7, 20), 256),
@@ -148,7 +148,7 @@ def test_runs_in_tensorflows_deterministic_mode():
         import numpy as np
         import tensorflow as tf
         from tfqd import ops
-        from tfqd.bucketing import Bucketing
+        from tfqd.spec.bucketing import Bucketing
 
         tf.config.experimental.enable_op_determinism()
         bucketing = Bucketing((100, 300), 256)

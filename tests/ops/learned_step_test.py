@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from numpy_quantization import bucket_indices, cases
 
 from tfqd import ops
-from tfqd.bucketing import Bucketing
-from tfqd.grid import zero_code
+from tfqd.spec.bucketing import Bucketing
+from tfqd.spec.grid import zero_code
 
 seeds = st.integers(0, 2**32 - 1)
 

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tfqd import ops
-from tfqd.bucketing import Bucketing
 from tfqd.ops.kmeans import kmeans
+from tfqd.spec.bucketing import Bucketing
 
 # As printed in QLoRA's paper (arXiv 2305.14314, appendix E).
 NF4 = [-1.0, -0.6961928009986877, -0.5250730514526367, -0.39491748809814453]

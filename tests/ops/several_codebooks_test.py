@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from numpy_quantization import bucket_indices, cases, scale_and_offset
 
 from tfqd import ops
-from tfqd.bucketing import Bucketing
 from tfqd.ops import nearest
+from tfqd.spec.bucketing import Bucketing
 
 seeds = st.integers(0, 2**32 - 1)
 GROUPS = st.integers(1, 7)

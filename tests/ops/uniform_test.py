@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from numpy_quantization import cases, quantize, uniform_grid
 
 from tfqd import ops
-from tfqd.bucketing import Bucketing
+from tfqd.spec.bucketing import Bucketing
 
 SEED = tf.constant([2, 7])
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from tfqd.bucketing import checked_count
+from tfqd.spec.bucketing import checked_count
 
 
 def labelled_batches(data, batches: int, batch_size: int) -> Iterator[tuple[Any, Any, Any]]:

@@ -7,10 +7,10 @@ from tfqd.allocation.budget import parse_bytes
 from tfqd.allocation.choices import Choice, finer, variants
 from tfqd.allocation.menu import Menu
 from tfqd.allocation.sensitivity import mean_squared_gradients
-from tfqd.bucketing import checked_bucket_size, is_integer
 from tfqd.export.archive_file import archive_size
-from tfqd.selection import Selection
 from tfqd.spec import Uniform
+from tfqd.spec.bucketing import checked_bucket_size, is_integer
+from tfqd.spec.selection import Selection
 from tfqd.wrapping import compress, quantize_model
 from tfqd.wrapping.gradients import loss_function
 from tfqd.wrapping.quantized import find_quantized

@@ -15,10 +15,10 @@ import tensorflow as tf
 from tfqd.allocation.allocation import Allocation, Share
 from tfqd.allocation.choices import with_points
 from tfqd.allocation.sensitivity import mean_gradients
-from tfqd.bucketing import is_integer
-from tfqd.presets import paper
-from tfqd.selection import Selection
 from tfqd.spec import Codebook
+from tfqd.spec.bucketing import is_integer
+from tfqd.spec.presets import paper
+from tfqd.spec.selection import Selection
 from tfqd.wrapping import quantize_model
 from tfqd.wrapping.gradients import loss_function
 from tfqd.wrapping.quantized import find_quantized

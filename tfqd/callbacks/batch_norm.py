@@ -20,8 +20,8 @@ from typing import Any
 import tensorflow as tf
 
 from tfqd.batches import input_batches
-from tfqd.bucketing import checked_count
 from tfqd.callbacks.callback import Callback
+from tfqd.spec.bucketing import checked_count
 from tfqd.wrapping.batch_statistics import batch_norm_layers, gathering, inference
 from tfqd.wrapping.shadow import quantized_values_in
 

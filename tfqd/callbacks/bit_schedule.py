@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
-from tfqd.bucketing import is_integer
 from tfqd.callbacks.callback import Callback
+from tfqd.spec.bucketing import is_integer
 from tfqd.wrapping.fitting import handed_over, trace_again
 from tfqd.wrapping.quantized import QuantizedVariable, find_quantized
 

@@ -12,8 +12,8 @@ from collections.abc import Mapping
 
 from tfqd.callbacks.callback import Callback
 from tfqd.compressed import CompressedModel
-from tfqd.selection import Selection, check_selection
 from tfqd.spec import Spec, Uniform
+from tfqd.spec.selection import Selection, check_selection
 from tfqd.wrapping import compress
 from tfqd.wrapping.fitting import (
     averages_weights,

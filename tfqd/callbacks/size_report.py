@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from tfqd.bucketing import checked_count
 from tfqd.callbacks.callback import Callback
 from tfqd.compressed.sizes import model_size
 from tfqd.export.archive_file import archive_size
+from tfqd.spec.bucketing import checked_count
 from tfqd.wrapping import compress
 from tfqd.wrapping.fitting import handed_over
 

@@ -5,13 +5,13 @@ import math
 
 import numpy as np
 
-from tfqd.bucketing import Bucketing
 from tfqd.compressed import coding, huffman
 from tfqd.compressed.coding import Coded
 from tfqd.compressed.floats import FLOATS, float_bytes, narrow, widen
 from tfqd.compressed.manifest import ArrayEntry, Entry, QuantizedEntry
 from tfqd.compressed.tensor import QuantizedTensor
-from tfqd.grid import zero_code
+from tfqd.spec.bucketing import Bucketing
+from tfqd.spec.grid import zero_code
 
 _ARRAY_TYPES = (
     *("bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"),

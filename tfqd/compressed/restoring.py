@@ -11,9 +11,9 @@ import dataclasses
 
 import numpy as np
 
-from tfqd.bucketing import Bucketing
 from tfqd.compressed.tensor import QuantizedTensor
-from tfqd.grid import LARGEST_INTEGER
+from tfqd.spec.bucketing import Bucketing
+from tfqd.spec.grid import LARGEST_INTEGER
 
 
 def restore_weights(tensor: QuantizedTensor) -> np.ndarray:

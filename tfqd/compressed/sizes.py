@@ -16,10 +16,10 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from tfqd.bucketing import Bucketing
 from tfqd.compressed import huffman
 from tfqd.compressed.model import CompressedModel
 from tfqd.compressed.tensor import QuantizedTensor
+from tfqd.spec.bucketing import Bucketing
 
 
 @dataclasses.dataclass(frozen=True)

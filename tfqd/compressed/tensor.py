@@ -4,8 +4,8 @@ import dataclasses
 
 import numpy as np
 
-from tfqd.bucketing import Bucketing
-from tfqd.grid import zero_code
+from tfqd.spec.bucketing import Bucketing
+from tfqd.spec.grid import zero_code
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -23,7 +23,7 @@ class QuantizedTensor:
         points: float32 [levels], the trained codebook in the scaled domain (or
             integers, in units of the scale), or [codebooks, levels], or None for
             the uniform grid. With symmetric scaling that grid is written about
-            the code of 0 (`tfqd.grid`); its lowest level is -alpha.
+            the code of 0 (`tfqd.spec.grid`); its lowest level is -alpha.
         channels_per_codebook: output channels, one after the other in layout
             ``channel``, that share a codebook; None for one codebook.
         spec: the spec that the tensor was quantized by, as plain JSON values.

@@ -16,10 +16,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from tfqd.bucketing import Bucketing
 from tfqd.compressed import QuantizedTensor
 from tfqd.compressed.packing import pack
-from tfqd.grid import zero_code
+from tfqd.spec.bucketing import Bucketing
+from tfqd.spec.grid import zero_code
 
 
 class Format(NamedTuple):

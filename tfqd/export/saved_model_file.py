@@ -7,7 +7,6 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from tfqd.bucketing import checked_count
 from tfqd.compressed import CompressedModel
 from tfqd.export import probes as probing
 from tfqd.export.origin import computing_in, origin_of
@@ -16,6 +15,7 @@ from tfqd.export.serving import ServedModel
 from tfqd.export.staging import new_folder
 from tfqd.export.verification import PROBES_IN_FOLDER, Verification, verify_saved_model
 from tfqd.export.warmup import write_warmup
+from tfqd.spec.bucketing import checked_count
 
 
 def write_saved_model(

@@ -10,7 +10,7 @@ bucket, so reductions with ``keepdims=True`` broadcast against the cut tensor.
 import numpy as np
 import tensorflow as tf
 
-from tfqd.bucketing import Bucketing
+from tfqd.spec.bucketing import Bucketing
 
 
 def bucket_axis(bucketing: Bucketing) -> int:

@@ -20,13 +20,13 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from tfqd.bucketing import Bucketing
 from tfqd.ops.buckets import bucket_axis, from_buckets, per_bucket, to_buckets
 from tfqd.ops.held import to_free, with_held
 from tfqd.ops.nearest import nearest
 from tfqd.ops.point_gradient import point_gradient
 from tfqd.ops.scaling import Range, bucket_range, scale_up
 from tfqd.ops.straight_through import clip_weights, pass_gradient
+from tfqd.spec.bucketing import Bucketing
 
 
 class CodebookCodes(NamedTuple):

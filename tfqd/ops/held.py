@@ -7,8 +7,8 @@ weights of the bucket; a weight with a given code gets no gradient.
 
 import tensorflow as tf
 
-from tfqd.bucketing import Bucketing
 from tfqd.ops.buckets import to_buckets
+from tfqd.spec.bucketing import Bucketing
 
 
 def with_held(codes: tf.Tensor, held: tf.Tensor | None, bucketing: Bucketing) -> tf.Tensor:

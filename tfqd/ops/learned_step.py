@@ -19,8 +19,6 @@ nothing: s stands for |s|.
 import numpy as np
 import tensorflow as tf
 
-from tfqd.bucketing import Bucketing
-from tfqd.grid import zero_code
 from tfqd.ops import uniform_grid
 from tfqd.ops.buckets import (
     bucket_axis,
@@ -33,6 +31,8 @@ from tfqd.ops.buckets import (
 from tfqd.ops.held import with_held
 from tfqd.ops.scaling import Range
 from tfqd.ops.uniform import UniformCodes
+from tfqd.spec.bucketing import Bucketing
+from tfqd.spec.grid import zero_code
 
 # A step of 0 would get no gradient from weights of 0, and stay there.
 SMALLEST_START = 1e-4

@@ -2,9 +2,9 @@
 
 import tensorflow as tf
 
-from tfqd.bucketing import Bucketing
 from tfqd.ops.buckets import to_buckets
 from tfqd.ops.scaling import Range
+from tfqd.spec.bucketing import Bucketing
 
 _RUN_LENGTH = 4096
 

@@ -5,11 +5,11 @@ import statistics
 import numpy as np
 import tensorflow as tf
 
-from tfqd.bucketing import Bucketing
 from tfqd.ops.buckets import bucket_axis, to_buckets
 from tfqd.ops.kmeans import kmeans
 from tfqd.ops.scaling import bucket_range, scale_down
 from tfqd.ops.straight_through import clip_weights
+from tfqd.spec.bucketing import Bucketing
 
 
 def uniform_points(levels: int, scaling: str = "affine") -> np.ndarray:

@@ -14,12 +14,12 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from tfqd.bucketing import Bucketing
 from tfqd.ops import rounding, uniform_grid
 from tfqd.ops.buckets import bucket_axis, from_buckets, per_bucket, to_buckets
 from tfqd.ops.held import with_held
 from tfqd.ops.scaling import Range, bucket_range
 from tfqd.ops.straight_through import clip_weights, straight_through
+from tfqd.spec.bucketing import Bucketing
 
 
 class UniformCodes(NamedTuple):

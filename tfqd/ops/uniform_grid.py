@@ -4,7 +4,7 @@ With affine scaling code c of n + 1 levels stands for
 
     beta + c * (alpha / n),
 
-with symmetric scaling it is written about the code z of 0 (`tfqd.grid`), so that
+with symmetric scaling it is written about the code z of 0 (`tfqd.spec.grid`), so that
 an integer kernel computes the very same numbers:
 
     (c - z) * (alpha / z).
@@ -12,8 +12,8 @@ an integer kernel computes the very same numbers:
 
 import tensorflow as tf
 
-from tfqd.grid import zero_code
 from tfqd.ops.scaling import Range
+from tfqd.spec.grid import zero_code
 
 
 def position(cut: tf.Tensor, buckets: Range, levels: int) -> tf.Tensor:

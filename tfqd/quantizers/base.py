@@ -8,9 +8,9 @@ import numpy as np
 import tensorflow as tf
 
 from tfqd import ops
-from tfqd.bucketing import Bucketing
 from tfqd.quantizers import oscillation
 from tfqd.spec import Spec, from_dict
+from tfqd.spec.bucketing import Bucketing
 
 
 class Encoding(NamedTuple):

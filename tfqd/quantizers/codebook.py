@@ -6,10 +6,10 @@ import numpy as np
 import tensorflow as tf
 
 from tfqd import ops
-from tfqd.bucketing import Bucketing
 from tfqd.quantizers.base import Encoding, Quantizer
 from tfqd.quantizers.trained import kept, trained
 from tfqd.spec import Codebook
+from tfqd.spec.bucketing import Bucketing
 
 
 class CodebookQuantizer(Quantizer):

@@ -6,10 +6,10 @@ import numpy as np
 import tensorflow as tf
 
 from tfqd import ops
-from tfqd.grid import zero_code
 from tfqd.quantizers.base import Encoding, Quantizer
 from tfqd.quantizers.trained import kept, trained
 from tfqd.spec import LearnedStep
+from tfqd.spec.grid import zero_code
 
 
 class LearnedStepQuantizer(Quantizer):

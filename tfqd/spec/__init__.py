@@ -2,7 +2,7 @@
 
 A spec says how a tensor is represented and trained; it holds no tensor, knows
 no layer and can be written to JSON (`to_dict`, `from_dict`). Which variable
-gets which spec is the business of `tfqd.selection`.
+gets which spec is the business of `tfqd.spec.selection`.
 """
 
 from collections.abc import Mapping

@@ -5,7 +5,7 @@ import math
 import numbers
 from typing import Any, ClassVar
 
-from tfqd.bucketing import Bucketing, check_layout, checked_bucket_size, is_integer
+from tfqd.spec.bucketing import Bucketing, check_layout, checked_bucket_size, is_integer
 
 SCALINGS = ("affine", "symmetric")
 GRADIENT_SCALES = (None, "lsq")

@@ -3,9 +3,9 @@
 import dataclasses
 from typing import ClassVar
 
-from tfqd.bucketing import Bucketing, is_integer
-from tfqd.grid import LARGEST_INTEGER
 from tfqd.spec.base import GRADIENT_SCALES, Spec, check_choice, checked_positive
+from tfqd.spec.bucketing import Bucketing, is_integer
+from tfqd.spec.grid import LARGEST_INTEGER
 
 TRAINED = ("both", "points", "weights")
 INITS = ("quantile", "uniform", "kmeans", "normal")

@@ -7,8 +7,8 @@ that knows that Keras version's insides.
 import keras
 
 from tfqd.compressed import CompressedModel
-from tfqd.selection import Selection
 from tfqd.spec import Spec
+from tfqd.spec.selection import Selection
 from tfqd.wrapping import keras3
 
 

@@ -4,7 +4,7 @@ import keras
 import tensorflow as tf
 
 from tfqd.quantizers import Quantizer, quantizer_for
-from tfqd.selection import Selection
+from tfqd.spec.selection import Selection
 from tfqd.wrapping.keras3.candidates import choose_quantizers
 from tfqd.wrapping.keras3.cloning import copy_model
 from tfqd.wrapping.keras3.model import QuantizedModel

@@ -7,7 +7,7 @@ import numpy as np
 
 from tfqd.compressed import QuantizedTensor
 from tfqd.export.litert.matching import Match
-from tfqd.grid import zero_code
+from tfqd.spec.grid import zero_code
 
 
 class NoIntegerForm(ValueError):

@@ -9,7 +9,7 @@ import tensorflow as tf
 from keras.src.backend.common.stateless_scope import in_stateless_scope
 
 from tfqd.quantizers import Quantizer, quantizer_for
-from tfqd.selection import Candidate, Selection, select
+from tfqd.spec.selection import Candidate, Selection, select
 from tfqd.wrapping.variables import channel_axes, is_kernel
 
 

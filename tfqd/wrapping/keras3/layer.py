@@ -9,8 +9,8 @@ import tensorflow as tf
 from keras.src.backend.common.variables import AutocastScope
 
 from tfqd.quantizers import quantizer_for
-from tfqd.selection import Selection, check_selection
 from tfqd.spec import Spec, from_dict
+from tfqd.spec.selection import Selection, check_selection
 from tfqd.wrapping.keras3.candidates import choose_quantizers
 from tfqd.wrapping.keras3.substitution import (
     QuantizedVariable,

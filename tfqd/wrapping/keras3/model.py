@@ -7,8 +7,8 @@ import tensorflow as tf
 
 from tfqd.quantizers import Quantizer, quantizer_for
 from tfqd.report import variables_table
-from tfqd.selection import Selection, check_selection
 from tfqd.spec import Spec, from_dict
+from tfqd.spec.selection import Selection, check_selection
 from tfqd.wrapping.keras3.candidates import choose_quantizers
 from tfqd.wrapping.keras3.cloning import copy_model
 from tfqd.wrapping.keras3.ends import select_ends

@@ -6,8 +6,8 @@ import numpy as np
 import tensorflow as tf
 import tf_keras
 
-from tfqd.selection import Candidate, Selection, select
 from tfqd.spec import Spec
+from tfqd.spec.selection import Candidate, Selection, select
 from tfqd.wrapping.tf_keras.attributes import HeldVariable, held_variables
 from tfqd.wrapping.tf_keras.config import channel_axes_of, is_held_kernel
 from tfqd.wrapping.tf_keras.variable import as_stored, variables_of

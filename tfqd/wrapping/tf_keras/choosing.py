@@ -3,8 +3,8 @@
 import tensorflow as tf
 import tf_keras
 
-from tfqd.selection import Selection
 from tfqd.spec import Spec
+from tfqd.spec.selection import Selection
 from tfqd.wrapping import dataflow
 from tfqd.wrapping.tf_keras.attributes import replaced
 from tfqd.wrapping.tf_keras.candidates import OwnedVariable, choose_specs, owned_variables

@@ -4,8 +4,8 @@ import tf_keras
 from tf_keras.src.engine.functional import Functional
 
 from tfqd.report import variables_table
-from tfqd.selection import Selection, check_selection
 from tfqd.spec import Spec
+from tfqd.spec.selection import Selection, check_selection
 from tfqd.wrapping.quantized import find_quantized
 from tfqd.wrapping.tf_keras.candidates import layers_of
 from tfqd.wrapping.tf_keras.choosing import Chosen, choose, configs_of

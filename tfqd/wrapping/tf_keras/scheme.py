@@ -11,8 +11,8 @@ from typing import Any
 
 import tf_keras
 
-from tfqd.selection import Selection, check_selection
 from tfqd.spec import Spec
+from tfqd.spec.selection import Selection, check_selection
 from tfqd.wrapping.tf_keras.choosing import choose, configs_of
 from tfqd.wrapping.tf_keras.config import QuantizeConfig
 from tfqd.wrapping.tf_keras.toolkit import tfmot

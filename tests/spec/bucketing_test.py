@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from numpy_quantization import bucket_indices, bucketings
 
-from tfqd.bucketing import Bucketing
+from tfqd.spec.bucketing import Bucketing
 
 
 @given(bucketings())

@@ -2,9 +2,8 @@
 
 import pytest
 
-from tfqd import presets
-from tfqd.selection import Candidate, check_selection, select
-from tfqd.spec import Codebook, Uniform
+from tfqd.spec import Codebook, Uniform, presets
+from tfqd.spec.selection import Candidate, check_selection, select
 
 CANDIDATES = [Candidate("dense/kernel", True), Candidate("dense/bias", False)]
 

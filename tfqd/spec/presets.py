@@ -1,7 +1,7 @@
 """Selections that people mean when they name a recipe."""
 
-from tfqd.selection import Selection
 from tfqd.spec import Codebook, Uniform
+from tfqd.spec.selection import Selection
 
 
 def paper(bits: int, codebook: bool = False) -> Selection:

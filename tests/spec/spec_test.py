@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tfqd.bucketing import Bucketing
 from tfqd.spec import Codebook, LearnedStep, Uniform, from_dict
+from tfqd.spec.bucketing import Bucketing
 
 SPECS = (Uniform, Codebook, LearnedStep)
 

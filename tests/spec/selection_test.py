@@ -2,8 +2,8 @@
 
 import pytest
 
-from tfqd.selection import Candidate, check_selection, select
 from tfqd.spec import Codebook, Uniform
+from tfqd.spec.selection import Candidate, check_selection, select
 
 FOUR, TWO = Uniform(bits=4), Codebook(bits=2)
 CANDIDATES = [
