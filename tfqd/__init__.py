@@ -13,11 +13,11 @@ from tfqd import layers as layers
 from tfqd.allocation import allocate_bits as allocate_bits
 from tfqd.allocation import allocate_points as allocate_points
 from tfqd.allocation import sensitive_points as sensitive_points
-from tfqd.archiving import load as load
 from tfqd.compressed import ArchiveError as ArchiveError
 from tfqd.compressed import CompressedModel as CompressedModel
 from tfqd.compressed import QuantizedTensor as QuantizedTensor
 from tfqd.distillation import Distiller as Distiller
+from tfqd.export.archive_file import load as load
 from tfqd.export.archive_file import save as save
 from tfqd.sizing import size_report as size_report
 from tfqd.spec import Codebook as Codebook

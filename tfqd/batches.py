@@ -1,4 +1,4 @@
-"""The inputs in whatever `fit` takes as data, batch by batch."""
+"""Whatever `fit` takes as data, batch by batch: its inputs, or inputs and targets."""
 
 import itertools
 from collections.abc import Iterable, Iterator, Mapping
@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tfqd.spec.bucketing import checked_count
+from tfqd.spec.checks import checked_count
 
 
 def input_batches(data, batch_size: int = 128, steps: int | None = None) -> Iterator[Any]:
@@ -31,7 +31,7 @@ def input_batches(data, batch_size: int = 128, steps: int | None = None) -> Iter
         checked_count("steps", steps)
     if _is_arrays(data):
         batches = _slices(_inputs(data), batch_size)
-    elif isinstance(data, Iterable) or hasattr(data, "__getitem__"):
+    elif _holds_batches(data):
         batches = map(_inputs, _batches(data, steps))
     else:
         raise TypeError(
@@ -41,15 +41,59 @@ def input_batches(data, batch_size: int = 128, steps: int | None = None) -> Iter
     return itertools.islice(batches, steps)
 
 
+def labelled_batches(data, batches: int, batch_size: int) -> Iterator[tuple[Any, Any, Any]]:
+    """Inputs, targets and sample weights (or None), batch by batch.
+
+    Args:
+        data: a tuple of inputs, targets and perhaps sample weights, arrays or
+            structures of them; or a ``tf.data.Dataset``, PyDataset or other
+            iterable of such tuples.
+        batches: number of batches to stop after.
+        batch_size: of arrays; other data has its batches.
+
+    Raises:
+        TypeError: when `data` is nothing of this.
+        ValueError: when `batches` or `batch_size` is no positive integer.
+    """
+    checked_count("batches", batches)
+    checked_count("batch_size", batch_size)
+    if isinstance(data, tuple):
+        found = _slices(_labelled(data), batch_size)
+    elif _holds_batches(data):
+        found = map(_labelled, _batches(data, batches))
+    else:
+        raise TypeError(
+            "data must be a tuple of inputs and targets, a tf.data.Dataset, a PyDataset or an "
+            f"iterable of batches; got {type(data).__name__}"
+        )
+    return itertools.islice(found, batches)
+
+
+def _holds_batches(data) -> bool:
+    return isinstance(data, Iterable) or hasattr(data, "__getitem__")
+
+
 def _inputs(batch):
     return batch[0] if isinstance(batch, tuple) else batch
+
+
+def _labelled(batch) -> tuple[Any, Any, Any]:
+    if not isinstance(batch, tuple | list) or len(batch) not in (2, 3):
+        raise TypeError(
+            "a batch must be a tuple of inputs, targets and perhaps sample weights; got "
+            f"{type(batch).__name__}"
+        )
+    inputs, targets, *weights = tf.nest.map_structure(tf.convert_to_tensor, tuple(batch))
+    return inputs, targets, weights[0] if weights else None
 
 
 def _slices(arrays, batch_size: int) -> Iterator[Any]:
     size = len(tf.nest.flatten(arrays)[0])
     for start in range(0, size, batch_size):
         part = slice(start, start + batch_size)
-        yield tf.nest.map_structure(lambda array, part=part: array[part], arrays)
+        yield tf.nest.map_structure(
+            lambda array, part=part: None if array is None else array[part], arrays
+        )
 
 
 def _batches(data, steps: int | None) -> Iterable:

@@ -16,7 +16,7 @@ from tfqd.spec import Codebook
 
 
 @dataclasses.dataclass(frozen=True)
-class SizeReport:
+class ModelSizes:
     """The sizes of every variable and of the whole model.
 
     Printing it gives a table; `to_dict` gives JSON values.
@@ -63,11 +63,11 @@ class SizeReport:
         return table
 
 
-def size_report(model: CompressedModel) -> SizeReport:
+def size_report(model: CompressedModel) -> ModelSizes:
     """The sizes of a compressed model."""
     rest = [tensor_size(array) for array in model.rest.values()]
     stayed = sum(size.float_bytes for size in rest)
-    return SizeReport(
+    return ModelSizes(
         variables={path: tensor_size(tensor) for path, tensor in model.quantized.items()},
         rest=Size(sum(size.weights for size in rest), 32.0, 0.0, 0.0, stayed, stayed, stayed),
         total=model_size(model),

@@ -7,7 +7,7 @@ from tfqd.compressed import CompressedModel
 from tfqd.wrapping import compress
 
 
-def size_report(model: keras.Model | CompressedModel) -> report.SizeReport:
+def size_report(model: keras.Model | CompressedModel) -> report.ModelSizes:
     """The sizes of a quantized or compressed model, by variable and in total.
 
     Args:

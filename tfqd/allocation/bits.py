@@ -9,7 +9,7 @@ from tfqd.allocation.menu import Menu
 from tfqd.allocation.sensitivity import mean_squared_gradients
 from tfqd.export.archive_file import archive_size
 from tfqd.spec import Uniform
-from tfqd.spec.bucketing import checked_bucket_size, is_integer
+from tfqd.spec.checks import checked_optional_count, is_bits, is_number
 from tfqd.spec.selection import Selection
 from tfqd.wrapping import compress, quantize_model
 from tfqd.wrapping.gradients import loss_function
@@ -142,8 +142,8 @@ def _within(menu: Menu, model, budget: int) -> tuple[list[Choice], int]:
 
 
 def _checked_bits(bits) -> list[int]:
-    found = sorted({int(b) if is_integer(b) else 0 for b in bits})
-    if not found or not all(1 <= b <= 8 for b in found):
+    found = sorted({int(b) if is_bits(b) else 0 for b in bits})
+    if not found or 0 in found:
         raise ValueError(f"bits must be integers from 1 to 8; got {bits!r}")
     return found
 
@@ -151,13 +151,13 @@ def _checked_bits(bits) -> list[int]:
 def _checked_sizes(sizes) -> list[int | None] | None:
     if sizes is None:
         return None
-    found = [checked_bucket_size(size) for size in sizes]
+    found = [checked_optional_count("bucket_sizes", size) for size in sizes]
     if not found:
         raise ValueError("bucket_sizes must not be empty")
     return found
 
 
 def _checked_average(bits) -> float:
-    if isinstance(bits, bool) or not isinstance(bits, int | float) or not 1 <= bits <= 8:
+    if not is_number(bits, 1, 8):
         raise ValueError(f"average_bits must be a number from 1 to 8; got {bits!r}")
     return float(bits)

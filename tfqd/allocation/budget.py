@@ -2,7 +2,7 @@
 
 import re
 
-from tfqd.spec.bucketing import is_integer
+from tfqd.spec.checks import is_integer
 
 _UNITS = {"B": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9}
 _UNITS |= {"KiB": 2**10, "MiB": 2**20, "GiB": 2**30}

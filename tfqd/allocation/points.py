@@ -7,7 +7,6 @@ number of points, not the size, and knows nothing of how many weights share them
 """
 
 import math
-import numbers
 from collections.abc import Sequence
 
 import tensorflow as tf
@@ -16,7 +15,7 @@ from tfqd.allocation.allocation import Allocation, Share
 from tfqd.allocation.choices import with_points
 from tfqd.allocation.sensitivity import mean_gradients
 from tfqd.spec import Codebook
-from tfqd.spec.bucketing import is_integer
+from tfqd.spec.checks import is_integer, is_number
 from tfqd.spec.presets import paper
 from tfqd.spec.selection import Selection
 from tfqd.wrapping import quantize_model
@@ -53,7 +52,7 @@ def redistribute_points(norms: Sequence[float], points: int | Sequence[int]) -> 
     counts = [points] * len(norms) if is_integer(points) else list(points)
     if len(counts) != len(norms):
         raise ValueError(f"there must be as many points as norms; got {len(counts)}, {len(norms)}")
-    if not all(is_integer(count) and count >= 2 for count in counts):
+    if not all(is_integer(count, 2) for count in counts):
         raise ValueError(f"points must be integers of at least 2; got {points!r}")
     total = sum(norms)
     if not total > 0:
@@ -145,7 +144,6 @@ def _share(entry, points: int | None) -> Share:
 
 
 def _checked_norm(norm) -> float:
-    number = isinstance(norm, numbers.Real) and not isinstance(norm, bool)
-    if not number or not 0 <= norm < math.inf:
+    if not is_number(norm, 0):
         raise ValueError(f"norms must be finite numbers of at least 0; got {norm!r}")
     return float(norm)

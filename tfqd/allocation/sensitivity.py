@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 
-from tfqd.allocation.batches import labelled_batches
+from tfqd.batches import labelled_batches
 from tfqd.wrapping.gradients import float_values, gradient_function, loss_function
 from tfqd.wrapping.quantized import QuantizedVariable, find_quantized
 

@@ -2,7 +2,7 @@
 
 import math
 
-from tfqd.spec.bucketing import is_integer
+from tfqd.spec.checks import is_integer
 
 
 def cosine(start: float, end: float, epoch: int, epochs: int) -> float:

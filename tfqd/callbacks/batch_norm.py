@@ -21,7 +21,7 @@ import tensorflow as tf
 
 from tfqd.batches import input_batches
 from tfqd.callbacks.callback import Callback
-from tfqd.spec.bucketing import checked_count
+from tfqd.spec.checks import checked_count
 from tfqd.wrapping.batch_statistics import batch_norm_layers, gathering, inference
 from tfqd.wrapping.shadow import quantized_values_in
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from tfqd.callbacks.callback import Callback
-from tfqd.spec.bucketing import is_integer
+from tfqd.spec.checks import is_bits, is_integer
 from tfqd.wrapping.fitting import handed_over, trace_again
 from tfqd.wrapping.quantized import QuantizedVariable, find_quantized
 
@@ -44,9 +44,9 @@ class BitSchedule(Callback):
                 f"phases must be a mapping from epochs to bits, as {{0: 8, 3: 4}}; got {phases!r}"
             )
         for epoch, bits in phases.items():
-            if not is_integer(epoch) or epoch < 0:
+            if not is_integer(epoch, 0):
                 raise ValueError(f"epochs must be integers of 0 or more; got {epoch!r}")
-            if bits is not None and (not is_integer(bits) or not 1 <= bits <= 8):
+            if bits is not None and not is_bits(bits):
                 raise ValueError(f"bits must be integers from 1 to 8, or None; got {bits!r}")
         if 0 not in phases:
             raise ValueError(f"the first phase must begin at epoch 0; got {dict(phases)}")

@@ -15,7 +15,7 @@ import tensorflow as tf
 
 from tfqd.callbacks.annealing import cosine, epochs_of
 from tfqd.callbacks.callback import Callback
-from tfqd.spec.base import checked_positive
+from tfqd.spec.checks import checked_positive
 from tfqd.wrapping.fitting import handed_over, trace_again
 from tfqd.wrapping.quantized import QuantizedVariable, find_quantized
 

@@ -2,7 +2,7 @@
 
 from tfqd.callbacks.annealing import cosine, epochs_of
 from tfqd.callbacks.callback import Callback
-from tfqd.spec.base import checked_positive
+from tfqd.spec.checks import checked_positive
 from tfqd.wrapping.fitting import handed_over
 from tfqd.wrapping.quantized import QuantizedVariable, find_quantized
 

@@ -5,7 +5,7 @@ from typing import Any
 from tfqd.callbacks.callback import Callback
 from tfqd.compressed.sizes import model_size
 from tfqd.export.archive_file import archive_size
-from tfqd.spec.bucketing import checked_count
+from tfqd.spec.checks import checked_count
 from tfqd.wrapping import compress
 from tfqd.wrapping.fitting import handed_over
 

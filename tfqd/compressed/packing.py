@@ -8,6 +8,8 @@ they travel through one uint64.
 
 import numpy as np
 
+from tfqd.spec.checks import checked_bits
+
 _GROUP = 8  # codes: 8 * bits is a whole number of bytes, and at most 64 bits
 _BLOCK = _GROUP * 8192  # codes at a time, so that little memory is needed beside the result
 
@@ -27,7 +29,7 @@ def pack(codes: np.ndarray, bits: int) -> bytes:
     Raises:
         ValueError: for other bits, another type or shape, or codes too large.
     """
-    _check_bits(bits)
+    checked_bits(bits)
     if codes.dtype != np.uint8 or codes.ndim != 1:
         raise ValueError(f"codes must be uint8 [N]; got {codes.dtype} of shape {codes.shape}")
     if len(codes) and codes.max() >= 2**bits:
@@ -51,7 +53,7 @@ def unpack(data: bytes, bits: int, count: int) -> np.ndarray:
         ValueError: when the data is too short, too long, or ends in padding
             bits that are not zero.
     """
-    _check_bits(bits)
+    checked_bits(bits)
     if count < 0 or len(data) != packed_bytes(count, bits):
         raise ValueError(f"{count} codes of {bits} bits do not take {len(data)} bytes")
     unused = -count * bits % 8
@@ -88,8 +90,3 @@ def _unpack_block(packed: np.ndarray, bits: int, count: int) -> np.ndarray:
     for i in range(_GROUP):
         codes[:, i] = (words >> np.uint64(i * bits)) & np.uint64(2**bits - 1)
     return codes.reshape(-1)[:count]
-
-
-def _check_bits(bits) -> None:
-    if isinstance(bits, bool) or not isinstance(bits, int) or not 1 <= bits <= 8:
-        raise ValueError(f"bits must be an integer from 1 to 8; got {bits!r}")

@@ -1,6 +1,5 @@
 """Whether teacher, student and losses fit together, before anything is trained."""
 
-import math
 import numbers
 import warnings
 from typing import Any
@@ -12,6 +11,7 @@ import tensorflow as tf
 from tfqd.distillation.cached_teacher import CachedTeacher
 from tfqd.distillation.losses import LogitsDistillation, looks_like_probabilities
 from tfqd.distillation.step import Weight
+from tfqd.spec.checks import is_number
 
 
 def check_losses(losses, loss_weights, student_loss_weight) -> tuple[list[Any], list[Weight]]:
@@ -39,11 +39,11 @@ def check_losses(losses, loss_weights, student_loss_weight) -> tuple[list[Any], 
             f"losses and {len(weights)} weights"
         )
     for weight in weights:
-        if not callable(weight) and not _is_number(weight, math.inf):
+        if not callable(weight) and not is_number(weight, 0):
             raise ValueError(
                 f"distillation_loss_weights must be numbers from 0 on or schedules; got {weight!r}"
             )
-    if not callable(student_loss_weight) and not _is_number(student_loss_weight, 1):
+    if not callable(student_loss_weight) and not is_number(student_loss_weight, 0, 1):
         raise ValueError(
             "student_loss_weight must be a number between 0 and 1 or a schedule; got "
             f"{student_loss_weight!r}"
@@ -53,11 +53,6 @@ def check_losses(losses, loss_weights, student_loss_weight) -> tuple[list[Any], 
             "student_loss_weight and all distillation_loss_weights are 0: nothing is learned"
         )
     return losses, weights
-
-
-def _is_number(value, largest: float) -> bool:
-    number = isinstance(value, numbers.Real) and not isinstance(value, bool)
-    return number and 0 <= value <= largest and value != math.inf
 
 
 def check_models(teacher, student, losses, kind: type) -> None:

@@ -6,11 +6,12 @@ arXiv 1911.12491).
 """
 
 import math
-import numbers
 from typing import Any
 
 import keras
 import tensorflow as tf
+
+from tfqd.spec.checks import is_number
 
 
 @keras.saving.register_keras_serializable(package="tfqd")
@@ -54,8 +55,7 @@ class WarmUpDecay:
             "final": final,
         }
         for name, value in config.items():
-            number = isinstance(value, numbers.Real) and not isinstance(value, bool)
-            if not number or not 0 <= value < math.inf:
+            if not is_number(value, 0):
                 raise ValueError(f"{name} must be a number from 0 on; got {value!r}")
         if warm_up_steps + decay_steps > steps:
             raise ValueError(

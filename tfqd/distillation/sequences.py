@@ -6,7 +6,7 @@ teacher's most likely sequence stands for its whole distribution. So the student
 needs no teacher while it trains: generate the targets once, keep the array.
 """
 
-import numbers
+import math
 import warnings
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -16,6 +16,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfqd.distillation.losses import looks_like_probabilities
+from tfqd.spec.checks import is_integer
 
 
 class _Beams(NamedTuple):
@@ -100,8 +101,7 @@ def generate_targets(
 def _check_integers(values: dict[str, Any], positive, tokens) -> None:
     for name, value in values.items():
         least = 1 if name in positive else 0 if name in tokens else None
-        whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
-        if not whole or (least is not None and value < least):
+        if not is_integer(value, -math.inf if least is None else least):
             wanted = "a whole number" + ("" if least is None else f", at least {least}")
             raise ValueError(f"{name} must be {wanted}; got {value!r}")
 

@@ -11,8 +11,9 @@ from tfqd.compressed import CompressedModel
 from tfqd.compressed.atomic import new_file
 from tfqd.export import probes as probing
 from tfqd.export.origin import origin_of
-from tfqd.export.precision import check_tolerance, tolerance_of
+from tfqd.export.precision import tolerance_of
 from tfqd.export.verification import PROBES_IN_ZIP, Verification, verify_keras
+from tfqd.spec.checks import checked_optional_positive
 
 
 def write_keras(
@@ -51,7 +52,7 @@ def write_keras(
     path = pathlib.Path(path)
     if path.suffix != ".keras":
         raise ValueError(f"path must end in .keras; got {str(path)!r}")
-    check_tolerance(tolerance)
+    checked_optional_positive("tolerance", tolerance)
     origin = origin_of(model, probes)
     tolerance = tolerance or tolerance_of(origin.compressed.architecture)
     with new_file(path) as file:

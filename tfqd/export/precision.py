@@ -1,6 +1,5 @@
 """The floating-point types that a model computes in, and how exact they are."""
 
-import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -65,15 +64,6 @@ def _policy_of_tf_keras(name: str) -> dict[str, Any]:
         "config": {"name": name},
         "registered_name": None,
     }
-
-
-def check_tolerance(tolerance) -> None:
-    """Raises ValueError unless `tolerance` is None or a positive finite number."""
-    if tolerance is None:
-        return
-    number = isinstance(tolerance, int | float) and not isinstance(tolerance, bool)
-    if not number or not 0 < tolerance < math.inf:
-        raise ValueError(f"tolerance must be None or a positive finite number; got {tolerance!r}")
 
 
 def tolerance_of(architecture: dict[str, Any]) -> float:

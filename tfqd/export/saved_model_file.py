@@ -10,12 +10,12 @@ import tensorflow as tf
 from tfqd.compressed import CompressedModel
 from tfqd.export import probes as probing
 from tfqd.export.origin import computing_in, origin_of
-from tfqd.export.precision import check_compute_type, check_tolerance, tolerance_of
+from tfqd.export.precision import check_compute_type, tolerance_of
 from tfqd.export.serving import ServedModel
 from tfqd.export.staging import new_folder
 from tfqd.export.verification import PROBES_IN_FOLDER, Verification, verify_saved_model
 from tfqd.export.warmup import write_warmup
-from tfqd.spec.bucketing import checked_count
+from tfqd.spec.checks import checked_count, checked_optional_positive
 
 
 def write_saved_model(
@@ -72,7 +72,7 @@ def write_saved_model(
     True
     """
     check_compute_type(dtype)
-    check_tolerance(tolerance)
+    checked_optional_positive("tolerance", tolerance)
     folder = _version_folder(path, version)
     origin = origin_of(model, probes)
     requests = None if warmup is None else origin.signature.check(warmup, "warmup")

@@ -1,11 +1,16 @@
 """What all specs have in common."""
 
 import dataclasses
-import math
-import numbers
 from typing import Any, ClassVar
 
-from tfqd.spec.bucketing import Bucketing, check_layout, checked_bucket_size, is_integer
+from tfqd.spec.bucketing import LAYOUTS, Bucketing
+from tfqd.spec.checks import (
+    check_choice,
+    checked_bits,
+    checked_optional_count,
+    checked_optional_positive,
+    is_positive,
+)
 
 SCALINGS = ("affine", "symmetric")
 GRADIENT_SCALES = (None, "lsq")
@@ -52,11 +57,13 @@ class Spec:
     kind: ClassVar[str]
 
     def __post_init__(self):
-        object.__setattr__(self, "bits", _checked_bits(self.bits))
-        object.__setattr__(self, "bucket_size", checked_bucket_size(self.bucket_size))
-        check_layout(self.layout)
+        object.__setattr__(self, "bits", checked_bits(self.bits))
+        object.__setattr__(
+            self, "bucket_size", checked_optional_count("bucket_size", self.bucket_size)
+        )
+        check_choice("layout", self.layout, LAYOUTS)
         check_choice("scaling", self.scaling, SCALINGS)
-        object.__setattr__(self, "clip", _checked_clip(self.clip))
+        object.__setattr__(self, "clip", checked_optional_positive("clip", self.clip))
         check_choice("preserve_zeros", self.preserve_zeros, (False, True))
         self._check_zeros()
         if self.freeze_above is not None:
@@ -64,7 +71,7 @@ class Spec:
 
     def _checked_frequency(self) -> float:
         frequency = self.freeze_above
-        if not _is_positive(frequency) or frequency > 1:
+        if not is_positive(frequency) or frequency > 1:
             raise ValueError(
                 f"freeze_above must be None or a number above 0 and at most 1; got {frequency!r}"
             )
@@ -98,38 +105,3 @@ class Spec:
     def to_dict(self) -> dict[str, Any]:
         """The spec as plain JSON values; `from_dict` reads it back."""
         return {"kind": self.kind, **dataclasses.asdict(self)}
-
-
-def _checked_bits(bits) -> int:
-    if not is_integer(bits) or not 1 <= bits <= 8:
-        raise ValueError(f"bits must be an integer from 1 to 8; got {bits!r}")
-    return int(bits)
-
-
-def check_choice(name: str, value, allowed: tuple) -> None:
-    """Raises ValueError naming the field unless `value` is one of `allowed`."""
-    if value not in allowed:
-        raise ValueError(f"{name} must be one of {', '.join(map(repr, allowed))}; got {value!r}")
-
-
-def _checked_clip(clip) -> float | None:
-    if clip is None:
-        return None
-    if not _is_positive(clip):
-        raise ValueError(f"clip must be None or a positive finite number; got {clip!r}")
-    return float(clip)
-
-
-def checked_positive(name: str, value) -> float:
-    """`value` as a Python float.
-
-    Raises:
-        ValueError: naming the field, unless it is a positive finite number.
-    """
-    if not _is_positive(value):
-        raise ValueError(f"{name} must be a positive finite number; got {value!r}")
-    return float(value)
-
-
-def _is_positive(value) -> bool:
-    return isinstance(value, numbers.Real) and not isinstance(value, bool) and 0 < value < math.inf

@@ -17,7 +17,8 @@ buckets of ``length`` weights, the last one padded.
 
 import dataclasses
 import math
-import numbers
+
+from tfqd.spec.checks import check_choice, checked_optional_count, is_integer
 
 LAYOUTS = ("flat", "channel")
 
@@ -55,8 +56,10 @@ class Bucketing:
 
     def __post_init__(self):
         object.__setattr__(self, "shape", _checked_shape(self.shape))
-        object.__setattr__(self, "bucket_size", checked_bucket_size(self.bucket_size))
-        check_layout(self.layout)
+        object.__setattr__(
+            self, "bucket_size", checked_optional_count("bucket_size", self.bucket_size)
+        )
+        check_choice("layout", self.layout, LAYOUTS)
         object.__setattr__(self, "channel_axes", self._checked_axes())
 
     def _checked_axes(self) -> tuple[int, ...]:
@@ -118,40 +121,9 @@ class Bucketing:
         return count > 0 and self.channel_axes == tuple(range(rank - count, rank))
 
 
-def is_integer(value) -> bool:
-    """Whether `value` is a Python or numpy integer; True and False are not."""
-    return isinstance(value, numbers.Integral) and not isinstance(value, bool)
-
-
-def checked_count(name: str, value) -> int:
-    """`value` as an integer; ValueError naming the argument unless it is a positive one."""
-    if not is_integer(value) or value < 1:
-        raise ValueError(f"{name} must be a positive integer; got {value!r}")
-    return int(value)
-
-
-def checked_bucket_size(bucket_size) -> int | None:
-    """`bucket_size` as None or a Python integer.
-
-    Raises:
-        ValueError: unless it is None or a positive integer, Python's or numpy's.
-    """
-    if bucket_size is None:
-        return None
-    if not is_integer(bucket_size) or bucket_size < 1:
-        raise ValueError(f"bucket_size must be None or a positive integer; got {bucket_size!r}")
-    return int(bucket_size)
-
-
-def check_layout(layout) -> None:
-    """Raises ValueError unless `layout` is one of `LAYOUTS`."""
-    if layout not in LAYOUTS:
-        raise ValueError(f"layout must be one of {', '.join(map(repr, LAYOUTS))}; got {layout!r}")
-
-
 def _checked_shape(shape) -> tuple[int, ...]:
     dimensions = tuple(shape)
-    if not all(is_integer(dimension) and dimension >= 1 for dimension in dimensions):
+    if not all(is_integer(dimension, 1) for dimension in dimensions):
         raise ValueError(
             f"every dimension of a quantized tensor must be known and at least 1; got shape {shape}"
         )

@@ -3,8 +3,9 @@
 import dataclasses
 from typing import ClassVar
 
-from tfqd.spec.base import GRADIENT_SCALES, Spec, check_choice, checked_positive
-from tfqd.spec.bucketing import Bucketing, is_integer
+from tfqd.spec.base import GRADIENT_SCALES, Spec
+from tfqd.spec.bucketing import Bucketing
+from tfqd.spec.checks import check_choice, checked_positive, is_integer
 from tfqd.spec.grid import LARGEST_INTEGER
 
 TRAINED = ("both", "points", "weights")

@@ -3,7 +3,8 @@
 import dataclasses
 from typing import ClassVar
 
-from tfqd.spec.base import GRADIENT_SCALES, Spec, check_choice, checked_positive
+from tfqd.spec.base import GRADIENT_SCALES, Spec
+from tfqd.spec.checks import check_choice, checked_positive
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

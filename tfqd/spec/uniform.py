@@ -3,7 +3,8 @@
 import dataclasses
 from typing import ClassVar
 
-from tfqd.spec.base import Spec, check_choice
+from tfqd.spec.base import Spec
+from tfqd.spec.checks import check_choice
 
 ROUNDINGS = ("deterministic", "stochastic")
 SCALE_GRIDS = (None, "bfloat16")

@@ -1,7 +1,5 @@
 """Attention transfer: the student looks where the teacher looks."""
 
-import math
-import numbers
 from typing import Any
 
 import keras
@@ -10,6 +8,7 @@ import tensorflow as tf
 from tfqd.distillation.losses.averaging import batch_mean, spread
 from tfqd.distillation.losses.feature_loss import FeatureLoss
 from tfqd.distillation.losses.positions import match_positions
+from tfqd.spec.checks import is_number
 
 
 @keras.saving.register_keras_serializable(package="tfqd")
@@ -43,8 +42,7 @@ class AttentionTransfer(FeatureLoss):
         name: str = "attention_transfer",
     ):
         super().__init__(teacher_layer_name, student_layer_name, name)
-        number = isinstance(p, numbers.Real) and not isinstance(p, bool)
-        if not number or not 1 <= p < math.inf:
+        if not is_number(p, 1):
             raise ValueError(f"p must be a number, at least 1; got {p!r}")
         self.p = float(p)
 

@@ -1,7 +1,6 @@
 """The temperature of a soft loss, and which one suits a student."""
 
-import math
-import numbers
+from tfqd.spec.checks import is_bits, is_positive
 
 
 def default_temperature(bits: int | None) -> float:
@@ -28,7 +27,7 @@ def default_temperature(bits: int | None) -> float:
     """
     if bits is None:
         return 4.0
-    if not isinstance(bits, numbers.Integral) or isinstance(bits, bool) or not 1 <= bits <= 8:
+    if not is_bits(bits):
         raise ValueError(f"bits must be None or a whole number from 1 to 8; got {bits!r}")
     if bits <= 3:
         return 1.0
@@ -43,7 +42,6 @@ def check_temperature(temperature) -> float | None:
     """
     if temperature is None:
         return None
-    number = isinstance(temperature, numbers.Real) and not isinstance(temperature, bool)
-    if not number or not 0 < temperature < math.inf:
+    if not is_positive(temperature):
         raise ValueError(f"temperature must be a positive number; got {temperature!r}")
     return float(temperature)

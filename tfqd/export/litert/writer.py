@@ -20,7 +20,8 @@ from tfqd.export.litert.originals import Originals
 from tfqd.export.litert.report import Report, TfliteExport
 from tfqd.export.litert.reshapes import simplify_reshapes
 from tfqd.export.origin import origin_of
-from tfqd.export.precision import check_tolerance, tolerance_of
+from tfqd.export.precision import tolerance_of
+from tfqd.spec.checks import check_choice, checked_optional_count, checked_optional_positive
 
 PREFERENCES = ("speed", "size")
 IO_DTYPES = ("float32", "int8")
@@ -102,10 +103,10 @@ def write_tflite(
     path = pathlib.Path(path)
     if path.suffix != ".tflite":
         raise ValueError(f"path must end in .tflite; got {str(path)!r}")
-    _check_choice("prefer", prefer, PREFERENCES)
-    _check_choice("io_dtype", io_dtype, IO_DTYPES)
-    _check_batch_size(batch_size)
-    check_tolerance(tolerance)
+    check_choice("prefer", prefer, PREFERENCES)
+    check_choice("io_dtype", io_dtype, IO_DTYPES)
+    checked_optional_count("batch_size", batch_size)
+    checked_optional_positive("tolerance", tolerance)
     examples, argument = None, "probes"
     if representative_dataset is not None:
         examples = RepresentativeDataset(representative_dataset)
@@ -145,15 +146,3 @@ def write_tflite(
         activation_error=verification.largest_difference,
     )
     return TfliteExport("tflite", verification.largest_difference, tolerance, report)
-
-
-def _check_choice(name: str, value, allowed: tuple[str, ...]) -> None:
-    if value not in allowed:
-        raise ValueError(f"{name} must be one of {', '.join(map(repr, allowed))}; got {value!r}")
-
-
-def _check_batch_size(batch_size) -> None:
-    if batch_size is None:
-        return
-    if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
-        raise ValueError(f"batch_size must be None or a positive integer; got {batch_size!r}")
