@@ -22,6 +22,8 @@ class UsageError(Exception):
 def _demo(arguments: Sequence[str]) -> None:
     """demo: distil and quantize a digit classifier, print a table (under 3 minutes)."""
     _expect("demo", arguments, 0)
+    if not _OUTPUT.value:
+        raise UsageError("--output must name a folder; got an empty text")
     try:
         from tfqd import demo
     except ModuleNotFoundError as error:

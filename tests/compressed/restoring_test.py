@@ -33,7 +33,7 @@ def encode(quantizer, weights, state):
     bucket_size=st.sampled_from([None, 1, 3, 16, 256]),
     layout=st.sampled_from(["flat", "channel"]),
     scaling=st.sampled_from(["affine", "symmetric"]),
-    shape=st.sampled_from([(1,), (7,), (40, 5), (3, 2, 4, 9)]),
+    shape=st.sampled_from([(), (1,), (7,), (40, 5), (3, 2, 4, 9)]),
     center=st.sampled_from([0.0, 5.0, -0.3]),
     seed=st.integers(0, 2**16),
 )
@@ -51,7 +51,41 @@ def test_restored_weights_quantize_to_the_same_tensor(
     np.testing.assert_array_equal(again.scale, tensor.scale)
     if tensor.offset is not None:
         np.testing.assert_array_equal(again.offset, tensor.offset)
-    np.testing.assert_allclose(again.dequantize(), tensor.dequantize(), rtol=1e-5, atol=1e-6)
+    np.testing.assert_array_equal(again.dequantize(), tensor.dequantize())
+
+
+LEVELS = st.sampled_from([-1.2, -1.0, -0.5, 0.0, 0.3, 1.0, 1.1])
+
+
+@given(
+    bits=st.integers(1, 8),
+    bucket_size=st.none() | st.integers(1, 300),
+    layout=st.sampled_from(["flat", "channel"]),
+    scaling=st.sampled_from(["affine", "symmetric"]),
+    grid=st.sampled_from([None, "int8", "int4"]),
+    shape=st.sampled_from([(), (1,), (7,), (40, 5), (3, 2, 4, 9), (310,)]),
+    coinciding=st.none() | st.lists(LEVELS, min_size=256, max_size=256),
+    constant=st.booleans(),
+    seed=st.integers(0, 2**16),
+)
+def test_trained_points_come_back_bit_for_bit(
+    bits, bucket_size, layout, scaling, grid, shape, coinciding, constant, seed
+):
+    options = {"bits": bits, "bucket_size": bucket_size, "layout": layout, "scaling": scaling}
+    if scaling == "symmetric" and grid is not None:
+        options["bits"] = min(bits, 4) if grid == "int4" else bits
+        most = 15 if grid == "int4" else 255
+        options |= {"grid": grid, "points": min(2 ** options["bits"], most)}
+    spec = Codebook(**options)
+    rng = np.random.default_rng(seed)
+    points = rng.normal(0, 0.7, spec.levels) if coinciding is None else coinciding[: spec.levels]
+    state = {"points": tf.constant(np.sort(points).astype(np.float32))}
+    weights = np.full(shape, 0.3) if constant else rng.normal(size=shape)
+    quantizer = quantizer_for(spec, (-1,) if len(shape) > 1 else ())
+    tensor = encode(quantizer, weights.astype(np.float32), state)
+    again = encode(quantizer, restore_weights(tensor), state)
+    assert again.shape == tensor.shape == shape
+    np.testing.assert_array_equal(again.dequantize(), tensor.dequantize())
 
 
 @pytest.mark.parametrize(

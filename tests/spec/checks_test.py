@@ -50,7 +50,11 @@ def test_what_is_kept_is_pythons_own():
         (lambda value: checked_positive("clip", value), -1, "clip must be a positive finite"),
         (lambda value: checked_optional_positive("clip", value), True, "clip must be None or a"),
         (checked_bits, 9, "bits must be an integer from 1 to 8; got 9"),
-        (lambda value: check_choice("init", value, ("a", "b")), "c", "init must be one of 'a', 'b'"),
+        (
+            lambda value: check_choice("init", value, ("a", "b")),
+            "c",
+            "init must be one of 'a', 'b'",
+        ),
     ],
 )
 def test_an_error_names_the_argument_and_what_came(check, bad, message):

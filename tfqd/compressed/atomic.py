@@ -1,9 +1,11 @@
 """A file is either the old one or the new one, whatever happens in between."""
 
 import contextlib
+import errno
 import os
 import pathlib
 import secrets
+import stat
 from collections.abc import Iterable, Iterator
 
 
@@ -24,21 +26,42 @@ def new_file(path: str | os.PathLike) -> Iterator[pathlib.Path]:
     It stands in the same folder and has the same suffix; it reaches the disk and
     takes the name at once, then the folder reaches the disk. When anything fails
     it is removed, and the file at `path`, if there was one, is as before. A
-    symbolic link is followed, not replaced.
+    symbolic link is followed, not replaced. A file that is replaced keeps its mode.
 
     Raises:
-        OSError: when it cannot be written.
+        OSError: when it cannot be written, or `path` is a folder, a device, a pipe or
+            anything else but a file: before anything is touched.
     """
+    mode = _mode_of_file(path)
     target = pathlib.Path(os.path.realpath(path))
     temporary = beside(target)
     try:
         yield temporary
+        if mode is not None:
+            os.chmod(temporary, mode)
         sync(temporary)
         os.replace(temporary, target)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
     sync(target.parent)
+
+
+def _mode_of_file(path: str | os.PathLike) -> int | None:
+    """The permissions of the file at `path`; None when there is nothing yet.
+
+    Raises:
+        OSError: when it is no regular file.
+    """
+    try:
+        mode = os.stat(path).st_mode
+    except FileNotFoundError:
+        return None
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), os.fspath(path))
+    if not stat.S_ISREG(mode):
+        raise OSError(f"{os.fspath(path)!r} is a device, pipe or socket; expected a file to write")
+    return stat.S_IMODE(mode)
 
 
 def beside(path: pathlib.Path) -> pathlib.Path:

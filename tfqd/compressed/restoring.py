@@ -27,23 +27,40 @@ def restore_weights(tensor: QuantizedTensor) -> np.ndarray:
     tensor = _in_scaled_domain(tensor)
     bucketing = tensor.bucketing
     values = _cut(tensor.dequantize(), bucketing, 0.0)
-    lowest = np.argmin(_cut(tensor.codes, bucketing, np.inf), axis=1)
-    codes_or_padding = _cut(tensor.codes, bucketing, -1.0)
-    # The last of the largest, so that it differs from the first of the smallest
-    # where all codes of a bucket are equal.
-    highest = codes_or_padding.shape[1] - 1 - np.argmax(codes_or_padding[:, ::-1], axis=1)
-    buckets = np.arange(bucketing.count)
     if tensor.offset is None:
         values = np.clip(values, -tensor.scale[:, None], tensor.scale[:, None])
-        at_top = codes_or_padding[buckets, highest] == _top_codes(tensor)
-        where = np.where(at_top, highest, lowest)
-        values[buckets, where] = np.where(at_top, tensor.scale, -tensor.scale)
+        _put_one_at_an_end(values, tensor)
     else:
         top = _upper_end(tensor.offset, tensor.scale)
         values = np.clip(values, tensor.offset[:, None], top[:, None])
-        values[buckets, highest] = top
-        values[buckets, lowest] = tensor.offset
+        _put_two_at_the_ends(values, tensor, top)
     return _uncut(values, bucketing)
+
+
+def _put_one_at_an_end(values: np.ndarray, tensor: QuantizedTensor) -> None:
+    """Symmetric scaling: the largest absolute value of each bucket is its scale again.
+
+    The weight that had it is at the level of +1 or of -1. Which weights are is told by
+    the levels' values, as several codes may stand for one value.
+    """
+    levels = _levels_of(tensor)
+    for end in (-1.0, 1.0):  # a weight that can be at the upper end goes there
+        level = _levels_of_an_end(tensor, end)
+        there = _cut(levels, tensor.bucketing, np.nan) == level[:, None]
+        buckets = np.flatnonzero(there.any(axis=1))
+        values[buckets, np.argmax(there[buckets], axis=1)] = end * tensor.scale[buckets]
+
+
+def _put_two_at_the_ends(values: np.ndarray, tensor: QuantizedTensor, top: np.ndarray) -> None:
+    """Affine scaling: the minimum and the maximum of each bucket are its ends again."""
+    lowest = np.argmin(_cut(tensor.codes, tensor.bucketing, np.inf), axis=1)
+    codes_or_padding = _cut(tensor.codes, tensor.bucketing, -1.0)
+    # The last of the largest, so that it differs from the first of the smallest
+    # where all codes of a bucket are equal.
+    highest = codes_or_padding.shape[1] - 1 - np.argmax(codes_or_padding[:, ::-1], axis=1)
+    buckets = np.arange(tensor.bucketing.count)
+    values[buckets, highest] = top
+    values[buckets, lowest] = tensor.offset
 
 
 def _in_scaled_domain(tensor: QuantizedTensor) -> QuantizedTensor:
@@ -67,15 +84,23 @@ def _upper_end(offset: np.ndarray, scale: np.ndarray) -> np.ndarray:
     return top.astype(np.float32)
 
 
-def _top_codes(tensor: QuantizedTensor) -> np.ndarray:
-    """The level that a scaled weight of 1 is assigned to: int64 [buckets]."""
+def _levels_of(tensor: QuantizedTensor) -> np.ndarray:
+    """The level of each weight: its point, on a uniform grid its code."""
+    if tensor.points is None:
+        return tensor.codes
+    unit = np.ones(tensor.bucketing.count, np.float32)
+    return dataclasses.replace(tensor, scale=unit).dequantize()
+
+
+def _levels_of_an_end(tensor: QuantizedTensor, end: float) -> np.ndarray:
+    """The level that a scaled weight of `end`, 1 or -1, has in each bucket."""
     bucketing = tensor.bucketing
     if tensor.points is None:
-        return np.full(bucketing.count, tensor.levels - 1)
+        return np.full(bucketing.count, tensor.levels - 1 if end > 0 else 0)
     points = np.atleast_2d(tensor.points)
-    codes = ((points[:, :-1] + points[:, 1:]) / 2 < 1.0).sum(axis=1)
+    codes = ((points[:, :-1] + points[:, 1:]) / 2 < end).sum(axis=1)
     rows = np.arange(bucketing.rows) // (tensor.channels_per_codebook or bucketing.rows)
-    return np.repeat(codes[rows], bucketing.buckets_per_row)
+    return np.repeat(points[rows, codes[rows]], bucketing.buckets_per_row)
 
 
 def _cut(array: np.ndarray, bucketing: Bucketing, fill: float) -> np.ndarray:
@@ -90,4 +115,5 @@ def _uncut(buckets: np.ndarray, bucketing: Bucketing) -> np.ndarray:
     matrix = buckets.reshape(bucketing.rows, -1)[:, : bucketing.row_length]
     permutation = bucketing.permutation
     tensor = matrix.reshape([bucketing.shape[axis] for axis in permutation])
-    return np.ascontiguousarray(tensor.transpose(np.argsort(permutation)))
+    # `ascontiguousarray` would make a vector of a scalar.
+    return tensor.transpose(np.argsort(permutation)).copy(order="C")

@@ -10,6 +10,7 @@ import tensorflow as tf
 from tfqd.compressed import CompressedModel
 from tfqd.export import probes as probing
 from tfqd.export.origin import computing_in, origin_of
+from tfqd.export.paths import check_path_for_tensorflow
 from tfqd.export.precision import check_compute_type, tolerance_of
 from tfqd.export.serving import ServedModel
 from tfqd.export.staging import new_folder
@@ -74,6 +75,7 @@ def write_saved_model(
     check_compute_type(dtype)
     checked_optional_positive("tolerance", tolerance)
     folder = _version_folder(path, version)
+    check_path_for_tensorflow(folder)
     origin = origin_of(model, probes)
     requests = None if warmup is None else origin.signature.check(warmup, "warmup")
     computing = origin if dtype is None else computing_in(origin, dtype)

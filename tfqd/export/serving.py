@@ -70,7 +70,10 @@ class ServedModel(tf.Module):
         """Writes the SavedModel, with ``serving_default`` and the function ``serve``."""
         # Custom gradients would be kept as functions of their own; nobody trains this file.
         options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
-        tf.saved_model.save(self, str(folder), signatures=self.serve, options=options)
+        try:
+            tf.saved_model.save(self, str(folder), signatures=self.serve, options=options)
+        except tf.errors.OpError as error:  # a full disk and the like
+            raise OSError(f"{folder} cannot be written: {error.message}") from error
 
 
 def _groups(tensors: Mapping[str, QuantizedTensor]) -> list[list[str]]:

@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from tfqd.compressed import Probes, read_archive
 from tfqd.export import probes as probing
+from tfqd.export.paths import check_path_for_tensorflow, check_regular
 from tfqd.export.precision import tolerance_of
 from tfqd.export.signature import Signature
 from tfqd.wrapping import model_from_compressed
@@ -59,6 +60,19 @@ def verify(path: str | os.PathLike) -> Verification:
         OSError: when it cannot be read.
     """
     path = pathlib.Path(path)
+    check_regular(path)
+    try:
+        return _verify(path)
+    except (OSError, ValueError):
+        raise
+    except Exception as error:  # a damaged file makes its reader raise whatever it likes
+        reason = str(error).partition("\n")[0]
+        raise ValueError(
+            f"{path} is no export of tfqd, or damaged: {type(error).__name__}: {reason}"
+        ) from error
+
+
+def _verify(path: pathlib.Path) -> Verification:
     if path.is_dir():
         folder = _newest_version(path)
         return verify_saved_model(folder, *_read_probes(folder, _from_folder))
@@ -73,6 +87,7 @@ def verify(path: str | os.PathLike) -> Verification:
 
 def verify_saved_model(folder: pathlib.Path, probes: Probes, tolerance: float) -> Verification:
     """Runs the serving signature of a SavedModel; see `verify`."""
+    check_path_for_tensorflow(folder)
     try:
         loaded = tf.saved_model.load(str(folder))
         serve = loaded.signatures["serving_default"]

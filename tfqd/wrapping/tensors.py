@@ -8,6 +8,9 @@ from tfqd.quantizers import Quantizer
 from tfqd.quantizers.base import Encoding
 from tfqd.wrapping.quantized import QuantizedVariable
 
+# Relative to the largest weight: what the rounding of a stored scale explains.
+_ROUNDING = 1e-6
+
 
 def quantized_tensor(entry: QuantizedVariable) -> QuantizedTensor:
     """What is stored of a variable that a quantizer is in force for."""
@@ -35,3 +38,20 @@ def restore_state(entry: QuantizedVariable, tensor: QuantizedTensor) -> None:
     """Sets the quantizer's own variables to what the tensor was quantized with."""
     encoding = Encoding(tensor.codes, tensor.scale, tensor.offset, tensor.points)
     entry.quantizer.restore(encoding, entry.state)
+    _check_restored(entry, tensor)
+
+
+def _check_restored(entry: QuantizedVariable, tensor: QuantizedTensor) -> None:
+    """Raises ValueError when the variable quantizes to other values than were stored.
+
+    Ends of buckets whose scales were rounded for storage cannot always be met exactly.
+    """
+    stored, restored = tensor.dequantize(), quantized_tensor(entry).dequantize()
+    apart = np.abs(restored.astype(np.float64) - stored)
+    largest = float(np.abs(stored).max(initial=0.0))
+    if apart.max(initial=0.0) > _ROUNDING * largest:
+        raise ValueError(
+            f"{entry.path} cannot be made a variable that is quantized to what was stored: "
+            f"{int((apart > _ROUNDING * largest).sum())} of {stored.size} weights would move, by "
+            f"up to {apart.max() / largest:.2g} of the largest; load it as plain model"
+        )

@@ -76,7 +76,7 @@ def converted(
     with tempfile.TemporaryDirectory() as folder:
         options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
         tf.saved_model.save(module, folder, signatures=module.serve, options=options)
-        floats = _convert(tf.lite.TFLiteConverter.from_saved_model(folder))
+        floats = _convert(tf.lite.TFLiteConverter.from_saved_model(folder), batch_size)
         if not trained and examples is None:
             return Converted(floats, None, trained)
         if examples is not None:
@@ -86,7 +86,7 @@ def converted(
         converter.inference_input_type = converter.inference_output_type = tf.as_dtype(io_dtype)
         if examples is not None:
             converter.representative_dataset = lambda: _sized(examples, batch_size)
-        return Converted(floats, _convert(converter), trained)
+        return Converted(floats, _convert(converter, batch_size), trained)
 
 
 def input_specs(signature: Signature, batch_size: int | None) -> list[tf.TensorSpec]:
@@ -149,21 +149,33 @@ def _sized(examples: Examples, batch_size: int | None) -> Iterator[Mapping[str, 
             yield {name: array[places] for name, array in batch.items()}
 
 
-def _convert(converter: tf.lite.TFLiteConverter) -> bytes:
+def _convert(converter: tf.lite.TFLiteConverter, batch_size: int | None) -> bytes:
     try:
         with warnings.catch_warnings():
             # That tf.lite.Interpreter will go; the converter calibrates by it.
             warnings.simplefilter("ignore", UserWarning)
             return converter.convert()
+    except OSError:
+        raise
+    except (
+        tf.errors.ResourceExhaustedError
+    ) as error:  # a full disk, under the converter's own files
+        raise OSError(f"TensorFlow's converter cannot write: {error.message}") from error
     except Exception as error:  # whatever the converter raises: it has many kinds
-        raise ConversionError(_reason(error)) from error
+        raise ConversionError(_reason(error, batch_size)) from error
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: Exception, batch_size: int | None) -> str:
     """The converter's first complaint, without its places in the source."""
     text = str(error)
     lines = [line for line in text.splitlines() if "error:" in line] or [text]
     complaint = re.search(r"'tf\.\w+' op .*", lines[0])
     reason = complaint[0] if complaint else lines[0][-300:]
-    hint = "; pass batch_size=, which recurrent layers need fixed" if "TensorList" in text else ""
+    hint = ""
+    if "TensorList" in text:
+        hint = (
+            "; pass batch_size=, which recurrent layers need fixed"
+            if batch_size is None
+            else "; give the recurrent layers unroll=True, and the model inputs of fixed length"
+        )
     return f"TensorFlow's converter cannot convert the model: {reason}{hint}"

@@ -1,13 +1,12 @@
 """Keras 3 models made again from their compressed form."""
 
-import copy
-
 import keras
 import numpy as np
 
 from tfqd.compressed import CompressedModel
 from tfqd.quantizers import quantizer_for
 from tfqd.spec import from_dict
+from tfqd.wrapping.architectures import model_of
 from tfqd.wrapping.keras3.model import QuantizedModel
 from tfqd.wrapping.tensors import float_weights, restore_state
 
@@ -52,21 +51,7 @@ def quantized_from(compressed: CompressedModel) -> QuantizedModel:
 
 
 def _rebuilt(compressed: CompressedModel, weights: dict[str, np.ndarray]) -> keras.Model:
-    if compressed.architecture is None or compressed.keras_version != "keras":
-        raise ValueError(
-            "a Keras 3 model can be made only from a Keras 3 architecture; the compressed model "
-            f"holds {'none' if compressed.architecture is None else compressed.keras_version!r}"
-        )
-    # Keras edits what it reads; the architecture is to be read again.
-    architecture = copy.deepcopy(compressed.architecture)
-    model = keras.saving.deserialize_keras_object(architecture, safe_mode=True)
-    expected = [tuple(variable.shape) for variable in model.weights]
-    given = [array.shape for array in weights.values()]
-    if expected != given:
-        raise ValueError(
-            f"the architecture {model.name!r} has {len(expected)} weights that the {len(given)} "
-            "tensors do not fit"
-        )
+    model = model_of(compressed, "keras", keras.saving.deserialize_keras_object)
     for variable, (name, array) in zip(model.weights, weights.items(), strict=True):
         variable.assign(array)
         variable._path = name

@@ -1,13 +1,12 @@
 """tf_keras models made again from their compressed form."""
 
-import copy
-
 import numpy as np
 import tf_keras
 
 from tfqd.compressed import CompressedModel, QuantizedTensor
 from tfqd.quantizers import quantizer_for
 from tfqd.spec import from_dict
+from tfqd.wrapping.architectures import model_of
 from tfqd.wrapping.quantized import find_quantized
 from tfqd.wrapping.tensors import float_weights, restore_state
 from tfqd.wrapping.tf_keras.candidates import owned_variables
@@ -55,22 +54,8 @@ def quantized_from(compressed: CompressedModel) -> tf_keras.Model:
 
 
 def _rebuilt(compressed: CompressedModel, weights: dict[str, np.ndarray]) -> tf_keras.Model:
-    if compressed.architecture is None or compressed.keras_version != "tf_keras":
-        raise ValueError(
-            "a tf_keras model can be made only from a tf_keras architecture; the compressed model "
-            f"holds {'none' if compressed.architecture is None else compressed.keras_version!r}"
-        )
-    # Keras edits what it reads; the architecture is to be read again.
-    architecture = copy.deepcopy(compressed.architecture)
     with quantize_scope():
-        model = tf_keras.saving.deserialize_keras_object(architecture, safe_mode=True)
-    expected = [tuple(variable.shape) for variable in model.weights]
-    given = [array.shape for array in weights.values()]
-    if expected != given:
-        raise ValueError(
-            f"the architecture {model.name!r} has {len(expected)} weights that the {len(given)} "
-            "tensors do not fit"
-        )
+        model = model_of(compressed, "tf_keras", tf_keras.saving.deserialize_keras_object)
     for variable, array in zip(model.weights, weights.values(), strict=True):
         variable.assign(array)
     for layer in model._flatten_layers():

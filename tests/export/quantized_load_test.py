@@ -1,0 +1,42 @@
+"""`tfqd.load(path, "quantized")` gives the weights that were saved."""
+
+import keras
+import numpy as np
+import pytest
+
+import tfqd
+
+SYMMETRIC = {"scaling": "symmetric", "bucket_size": None}
+SPECS = {
+    "int4": tfqd.Codebook(bits=4, points=15, layout="channel", grid="int4", **SYMMETRIC),
+    "int8": tfqd.Codebook(bits=8, points=255, grid="int8", **SYMMETRIC),
+    "untrained quantiles": tfqd.Codebook(bits=7, scaling="symmetric", bucket_size=64),
+}
+
+
+@pytest.mark.parametrize("spec", SPECS.values(), ids=SPECS)
+@pytest.mark.parametrize("trained", [False, True])
+def test_no_weight_moves(spec, trained, tmp_path):
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential(
+        [keras.Input((16,)), keras.layers.Dense(60, "relu"), keras.layers.Dense(10)]
+    )
+    quantized = tfqd.quantize_model(model, spec)
+    if trained:
+        quantized.compile("adam", "mse")
+        x = np.random.default_rng(0).normal(size=(64, 16)).astype(np.float32)
+        quantized.fit(x, x[:, :10], epochs=20, verbose=0)
+    tfqd.save(quantized, tmp_path / "m.tfqd")
+    loaded = tfqd.load(tmp_path / "m.tfqd", "quantized")
+    saved, restored = tfqd.compress(quantized).dequantize(), tfqd.compress(loaded).dequantize()
+    for path, weights in saved.items():
+        np.testing.assert_array_equal(restored[path], weights, err_msg=path)
+
+
+def test_scalars_stay_scalars(tmp_path):
+    inputs = keras.Input((3, 4))
+    outputs = keras.layers.Attention(use_scale=True)([inputs, inputs])
+    quantized = tfqd.quantize_model(keras.Model(inputs, outputs), tfqd.presets.paper(4))
+    tfqd.save(quantized, tmp_path / "m.tfqd")
+    loaded = tfqd.load(tmp_path / "m.tfqd", "quantized")
+    assert [tuple(weight.shape) for weight in loaded.trainable_weights] == [()]

@@ -1,0 +1,45 @@
+"""What may stand at a path that is read, and which paths TensorFlow can take."""
+
+import os
+import pathlib
+import stat
+
+_PATTERN = "*?[]"
+
+
+def check_regular(path: pathlib.Path) -> None:
+    """Holds that `path` is a file, or a folder of files and folders alone.
+
+    A pipe would be waited for without an end, and a device has none.
+
+    Raises:
+        OSError: when there is nothing, or it cannot be looked at.
+        ValueError: when it, or anything in it, is something else.
+    """
+    if not path.is_dir():
+        found = [path]
+    else:
+        found = [pathlib.Path(parent, name) for parent, _, names in os.walk(path) for name in names]
+    for file in found:
+        if not stat.S_ISREG(file.stat().st_mode):
+            raise ValueError(f"{file} is a device, pipe or socket; expected a file")
+
+
+def check_path_for_tensorflow(path: pathlib.Path) -> None:
+    """Raises ValueError for a path that TensorFlow would not read as it is written.
+
+    TensorFlow looks up the parts of a checkpoint by pattern, and takes UTF-8 alone.
+    """
+    text = str(path)
+    found = sorted(set(_PATTERN) & set(text))
+    if found:
+        raise ValueError(
+            f"TensorFlow reads {' '.join(found)} in a path as a pattern, not as part of a name; "
+            f"use another folder than {text!r}"
+        )
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise ValueError(
+            f"TensorFlow takes paths in UTF-8; use another folder than {text!r}"
+        ) from error
