@@ -4,10 +4,12 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+import tf_keras
 from keras import layers
 
 import tfqd
 from tfqd.callbacks import BatchNormReestimation, reestimate_batch_norm
+from tfqd.distillation.losses import FeatureDistillation
 
 SPEC = tfqd.Uniform(bits=2, bucket_size=16)
 X = np.random.default_rng(0).normal(1.0, 2.0, size=(48, 6)).astype("float32")
@@ -131,6 +133,17 @@ def test_a_distillers_student_is_measured_and_its_teacher_is_not(model):
     batches = [X[:16], X[16:32], X[32:]]
     assert_close(student.model, expected_statistics(tfqd.strip_quantization(student), batches))
     assert_equal(before, statistics(teacher))
+
+
+@pytest.mark.parametrize("library", [keras, tf_keras], ids=["keras", "tf_keras"])
+@pytest.mark.parametrize("run_eagerly", [True, False])
+def test_a_layer_whose_features_are_distilled_is_measured_over_all_batches(library, run_eagerly):
+    student = build(library)
+    features = FeatureDistillation("norm", "norm")
+    distiller = tfqd.Distiller(build(library), student, [features])
+    distiller.compile("sgd", "mse", run_eagerly=run_eagerly)
+    reestimate_batch_norm(distiller, X[:12], batch_size=8)
+    assert_close(student, expected_statistics(student, [X[:8], X[8:12]]))
 
 
 def test_images_are_measured_by_channel():

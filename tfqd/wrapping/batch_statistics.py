@@ -12,6 +12,8 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from tfqd.wrapping import calls
+
 
 class BatchStatistics:
     """What one BatchNormalization layer has seen, in float64.
@@ -71,13 +73,10 @@ class BatchStatistics:
 def gathering(layers) -> Iterator[list[BatchStatistics]]:
     """Inside, the layers normalize by each batch's own statistics and gather them."""
     statistics = [BatchStatistics(layer) for layer in layers]
-    try:
+    with contextlib.ExitStack() as replacing:
         for each in statistics:
-            each.layer.call = each.normalize
+            replacing.enter_context(calls.replaced(each.layer, each.normalize))
         yield statistics
-    finally:
-        for each in statistics:
-            vars(each.layer).pop("call", None)
 
 
 def batch_norm_layers(model) -> list:

@@ -7,10 +7,11 @@ pass that training makes anyway.
 
 import abc
 import contextlib
-import threading
 from collections.abc import Callable, Iterable, Iterator
 
 import tensorflow as tf
+
+from tfqd.wrapping import calls
 
 
 def find_layer(model, name: str, children: Callable[..., Iterable]):
@@ -65,9 +66,6 @@ class FeatureReader(abc.ABC):
             name: find_layer(model, name, self._children) for name in dict.fromkeys(names)
         }
         self._model = model
-        self._lock = threading.Lock()
-        self._watchers = 0
-        self._thread = threading.local()
 
     def __call__(self, model, *args, **kwargs):
         """Calls `model`, any callable that runs the layers, and reads them.
@@ -82,12 +80,10 @@ class FeatureReader(abc.ABC):
         if not self._layers:
             return model(*args, **kwargs), {}
         read: dict[str, list] = {name: [] for name in self._layers}
-        with self._watched():
-            self._thread.read = read
-            try:
-                outputs = model(*args, **kwargs)
-            finally:
-                self._thread.read = None
+        with contextlib.ExitStack() as watching:
+            for name, layer in self._layers.items():
+                watching.enter_context(calls.watched(layer, read[name].append))
+            outputs = model(*args, **kwargs)
         return outputs, {name: self._only(name, calls) for name, calls in read.items()}
 
     def shapes(self) -> dict[str, tuple]:
@@ -121,33 +117,6 @@ class FeatureReader(abc.ABC):
     def _no_trace() -> contextlib.AbstractContextManager:
         """In it, a call leaves the model's state alone."""
         return contextlib.nullcontext()
-
-    @contextlib.contextmanager
-    def _watched(self):
-        """Has the layers report their calls, as long as any thread wants them to."""
-        with self._lock:
-            self._watchers += 1
-            if self._watchers == 1:
-                for name, layer in self._layers.items():
-                    layer.__dict__["call"] = self._reporting(name, layer.call)
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._watchers -= 1
-                if not self._watchers:
-                    for layer in self._layers.values():
-                        layer.__dict__.pop("call", None)
-
-    def _reporting(self, name: str, call):
-        def reporting_call(*args, **kwargs):
-            outputs = call(*args, **kwargs)
-            read = getattr(self._thread, "read", None)
-            if read is not None:
-                read[name].append(outputs)
-            return outputs
-
-        return reporting_call
 
     def _only(self, name: str, calls: list):
         if len(calls) != 1:
