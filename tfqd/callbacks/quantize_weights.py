@@ -16,9 +16,11 @@ from tfqd.spec import Spec, Uniform
 from tfqd.spec.selection import Selection, check_selection
 from tfqd.wrapping import compress
 from tfqd.wrapping.fitting import (
+    StepDecay,
     averages_weights,
     handed_over,
     optimizer_steps,
+    reads_weights,
     steps_per_execution,
 )
 from tfqd.wrapping.quantized import find_quantized
@@ -40,9 +42,8 @@ class QuantizeWeights(Callback):
     ``EarlyStopping(restore_best_weights=True)`` puts float weights in at the very
     end; `quantize` afterwards puts their quantized values in.
 
-    With SGD this trains like `tfqd.quantize_model`. What an optimizer or layer
-    computes of the weights themselves, such as weight decay and regularizers,
-    it computes of the quantized ones here.
+    This trains like `tfqd.quantize_model`: weight decay takes from the float
+    weights (Algorithm 1). Regularizers alone see the quantized ones here.
 
     Args:
         spec: a `tfqd.Uniform` for all kernels, recurrent kernels and embeddings,
@@ -56,7 +57,7 @@ class QuantizeWeights(Callback):
         ValueError: in `fit`, for a model that is unbuilt or already quantized or
             has constraints on quantized weights, and for settings that a
             callback cannot serve: ``steps_per_execution`` above 1, several
-            replicas, an optimizer that averages weights.
+            replicas, an optimizer that averages weights or computes its steps from them.
 
     Example:
 
@@ -102,7 +103,8 @@ class QuantizeWeights(Callback):
             self._shadow.trace()
             self._shadow.seed_noise(optimizer_steps(self.model))
             self._epoch_begins = False
-        self._shadow.begin_step()
+        variables = [entry.variable for entry in self._shadow.entries]
+        self._shadow.begin_step(StepDecay(self.model, variables))
 
     def on_train_batch_end(self, batch, logs=None):
         self._shadow.settle()
@@ -225,4 +227,10 @@ def _check_fit(model) -> None:
         raise ValueError(
             "the optimizer's use_ema would average quantized weights; QuantizeWeights cannot "
             "serve it, tfqd.quantize_model can"
+        )
+    reason = reads_weights(model)
+    if reason is not None:
+        raise ValueError(
+            f"{reason}, which under QuantizeWeights are the quantized ones; use another optimizer, "
+            "or tfqd.quantize_model, which trains the float weights with any"
         )

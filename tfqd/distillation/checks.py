@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfqd.distillation.cached_teacher import CachedTeacher
+from tfqd.distillation.classification import shapes_by_name
 from tfqd.distillation.losses import LogitsDistillation, looks_like_probabilities
 from tfqd.distillation.step import Weight
 from tfqd.spec.checks import is_number
@@ -86,26 +87,13 @@ def _check_outputs(teacher, student) -> None:
     student_shape = getattr(student, "output_shape", None)
     if teacher_shape is None or student_shape is None:
         return
-    ours, theirs = _by_name(student_shape), _by_name(teacher_shape)
+    ours, theirs = shapes_by_name(student_shape), shapes_by_name(teacher_shape)
     fitting = ours.keys() == theirs.keys() and all(_fit(ours[k], theirs[k]) for k in ours)
     if not fitting:
         raise ValueError(
             f"teacher and student must have the same output shape; teacher {teacher.name!r} "
             f"gives {teacher_shape}, student {student.name!r} gives {student_shape}"
         )
-
-
-def _by_name(shape) -> dict[str, tuple]:
-    """The shapes of a model's outputs by their place in its structure."""
-    if isinstance(shape, dict):
-        return {
-            f"{key}/{inner}": leaf
-            for key, value in shape.items()
-            for inner, leaf in _by_name(value).items()
-        }
-    if isinstance(shape, list) or (shape and isinstance(shape[0], tuple | list | dict)):
-        return _by_name(dict(enumerate(shape)))
-    return {"": tuple(shape)}
 
 
 def _fit(one: tuple, other: tuple) -> bool:

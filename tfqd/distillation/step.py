@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 from tfqd.distillation.cached_teacher import CachedTeacher, split_batch
+from tfqd.distillation.classification import check_classification
 
 Weight = float | Callable[[tf.Tensor], tf.Tensor]
 
@@ -123,6 +124,7 @@ class DistillationStep:
         """The weighted sum of the distillation losses; None in a control run."""
         if not self._learns_from_teacher:
             return None
+        check_classification(self.student, self.loss, self.distillation_losses)
         taught = self._teach(x)
         if taught is None:
             return None

@@ -23,8 +23,9 @@ def quantize_model(
     The float weights stay: `fit` moves them through the straight-through
     gradient, and the points of codebooks by their exact gradient. The model
     that was passed in is not changed. Layers that are frozen now stay as they
-    are, their points too; ``quantized.model.trainable = False`` afterwards
-    freezes all float weights and leaves the points to train alone.
+    are, their points too, and so do layers of ``quantized.model`` that are frozen
+    later; ``quantized.model.trainable = False`` freezes all float weights and
+    leaves the points to train alone.
 
     `fit` is that of ``keras.Model``: a `train_step` of the model's own is not
     taken over. Put `tfqd.layers.QuantizeWrapper` around its layers to keep it.

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 import tensorflow as tf
 
 from tfqd.quantizers import Quantizer
+from tfqd.wrapping.fitting import StepDecay
 from tfqd.wrapping.quantized import QuantizedVariable, find_quantized
 
 _ATTRIBUTE = "quantized_variables"  # where `find_quantized` looks
@@ -65,10 +66,16 @@ class ShadowedVariable(QuantizedVariable):
         self.given.assign(tf.cast(self.quantize(training), self.given.dtype))
         self.variable.assign(tf.convert_to_tensor(self.given))
 
-    def take_over(self) -> None:
-        """Puts the float values in, moved by what was done to the quantized ones."""
+    def take_over(self, decay: tf.Tensor) -> None:
+        """Puts the float values in, moved by what was done to the quantized ones.
+
+        Args:
+            decay: the share that weight decay took from the quantized values, and is
+                to take from the float ones (Algorithm 1 updates these).
+        """
         moved = tf.convert_to_tensor(self.variable) - self.given
-        self.variable.assign(self.floats + moved)
+        decay = tf.cast(decay, self.given.dtype)
+        self.variable.assign(self.floats + moved + decay * (self.given - self.floats))
 
     @property
     def is_as_given(self) -> bool:
@@ -106,15 +113,20 @@ class Shadow:
                 seed = entry.state["seed"]
                 seed.assign(tf.stack([seed[0], step]))
 
-    def begin_step(self) -> None:
-        """Puts the quantized values of a training step in."""
+    def begin_step(self, decay: StepDecay) -> None:
+        """Puts the quantized values of a training step in.
+
+        Args:
+            decay: the weight decay of the entries' variables in that step.
+        """
         self.settle()
         self._begin()
+        self._decay = decay
         self.holds = Held.STEP
 
     def end_step(self) -> None:
         """Applies to the float values what the optimizer did to the quantized ones."""
-        self._end()
+        self._end([tf.constant(share, tf.float32) for share in self._decay.shares()])
         self.holds = Held.FLOATS
 
     def show_quantized(self) -> None:
@@ -162,9 +174,9 @@ class Shadow:
         for entry in self.entries:
             entry.show(training=True)
 
-    def _take_over_all(self) -> None:
-        for entry in self.entries:
-            entry.take_over()
+    def _take_over_all(self, decays: list[tf.Tensor]) -> None:
+        for entry, decay in zip(self.entries, decays, strict=True):
+            entry.take_over(decay)
 
 
 @contextlib.contextmanager

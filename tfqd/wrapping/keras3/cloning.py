@@ -63,12 +63,15 @@ def _copy_layer_state(old: keras.layers.Layer, new: keras.layers.Layer) -> None:
         with tempfile.TemporaryDirectory() as folder:
             old.save_assets(folder)
             new.load_assets(folder)
-    # What no file of Keras holds: seeds, the policies of Functional and Sequential
-    # models, and the names that the user knows the weights of unnamed layers by.
+    # What no file of Keras holds: seeds, the policies and flags of Functional and
+    # Sequential models, and the names that the user knows the weights of unnamed layers by.
     for old_seed, new_seed in zip(old._seed_generators, new._seed_generators, strict=True):
         new_seed.state.assign(old_seed.state)
     if new.dtype_policy != old.dtype_policy:
         new.dtype_policy = old.dtype_policy
+    # Sequential's configuration leaves it out, and Keras takes no notice of an
+    # assignment of what `trainable` says already: a frozen one would never thaw.
+    new._trainable = old._trainable
     for old_variable, new_variable in zip(_own(old), _own(new), strict=True):
         new_variable._path = old_variable.path
 

@@ -9,7 +9,7 @@ from tfqd.quantizers import Quantizer, quantizer_for
 from tfqd.report import variables_table
 from tfqd.spec import Spec, from_dict
 from tfqd.spec.selection import Selection, check_selection
-from tfqd.wrapping.keras3.candidates import choose_quantizers
+from tfqd.wrapping.keras3.candidates import choose_quantizers, owned_variables
 from tfqd.wrapping.keras3.cloning import copy_model
 from tfqd.wrapping.keras3.ends import select_ends
 from tfqd.wrapping.keras3.seeds import KeepsSeeds
@@ -42,6 +42,40 @@ class QuantizedModel(KeepsSeeds, SubstitutedCall, keras.Model):
         self._wrap(model)
         self._quantize([(weights[i], quantizers[i]) for i in sorted(quantizers)])
         self.built = True
+
+    @property
+    def trainable_variables(self) -> list[keras.Variable]:
+        """Without the points and steps of layers that are frozen by themselves.
+
+        Of an inner model that is frozen as a whole they train on, alone.
+        """
+        resting = self._resting_state
+        return [v for v in super().trainable_variables if id(v) not in resting]
+
+    @property
+    def trainable_weights(self) -> list[keras.Variable]:
+        """As `trainable_variables`."""
+        resting = self._resting_state
+        return [v for v in super().trainable_weights if id(v) not in resting]
+
+    @property
+    def non_trainable_weights(self) -> list[keras.Variable]:
+        """The other weights."""
+        trained = {id(variable) for variable in self.trainable_weights}
+        return [variable for variable in self.weights if id(variable) not in trained]
+
+    @property
+    def _resting_state(self) -> set[int]:
+        """Ids of quantizers' variables whose change would move a frozen layer's weights."""
+        if not self.model.trainable:
+            return set()
+        frozen = {id(v) for v, layer in owned_variables(self.model) if not layer.trainable}
+        return {
+            id(variable)
+            for entry in self.quantized_variables
+            if id(entry.variable) in frozen
+            for variable in entry.state.values()
+        }
 
     def build(self, *args, **kwargs):
         """Does nothing: the inner model was built when it was wrapped."""
