@@ -1,6 +1,6 @@
 """What callbacks need to know of a model that is being fitted, of either Keras version."""
 
-import keras
+from tfqd.wrapping.version import version_of
 
 
 def handed_over(model):
@@ -10,11 +10,7 @@ def handed_over(model):
 
 def steps_per_execution(model) -> int | str:
     """The steps between two batch hooks of callbacks; ``"auto"`` where Keras chooses them."""
-    if isinstance(model, keras.Model):
-        return model.steps_per_execution
-    if model._autotune_steps_per_execution:
-        return "auto"
-    return int(model._steps_per_execution)
+    return version_of(model).training.steps_per_execution(model)
 
 
 def averages_weights(model) -> bool:
