@@ -133,6 +133,16 @@ def private_attributes_of_others(module):
     }
 
 
+def questions_of_keras_version(module):
+    """Tests of whether something is a model of Keras 3, which is for `version_of` to say."""
+    return {
+        ast.unparse(call)
+        for call in nodes(module, ast.Call)
+        if ast.unparse(call.func) in ("isinstance", "issubclass")
+        and re.search(r"\bkeras\.(models\.)?Model\b", ast.unparse(call.args[1]))
+    }
+
+
 def too_many_lines(module):
     lines = MODULES[module].read_text(encoding="utf-8").count("\n")
     return lines if lines > MAX_LINES else None
@@ -156,6 +166,10 @@ def test_only_wrapping_names_the_insides_of_keras():
 
 def test_only_wrapping_uses_private_attributes_of_others():
     assert offences(private_attributes_of_others, OUTSIDE_WRAPPING) == {}
+
+
+def test_only_wrapping_asks_which_keras_a_model_is_of():
+    assert offences(questions_of_keras_version, OUTSIDE_WRAPPING) == {}
 
 
 def test_files_are_short():

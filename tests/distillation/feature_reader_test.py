@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 import tfqd
-from tfqd.wrapping.keras3 import FeatureReader
+from tfqd.wrapping.keras3.features import FeatureReader
 
 X = np.random.default_rng(1).normal(size=(4, 6)).astype("float32")
 

@@ -16,16 +16,15 @@ from tfqd.spec import Spec, Uniform
 from tfqd.spec.selection import Selection, check_selection
 from tfqd.wrapping import compress
 from tfqd.wrapping.fitting import (
-    StepDecay,
     averages_weights,
     handed_over,
     optimizer_steps,
-    reads_weights,
     steps_per_execution,
 )
 from tfqd.wrapping.quantized import find_quantized
 from tfqd.wrapping.shadow import Held, Shadow
 from tfqd.wrapping.shadowing import quantized_copy, shadow_of
+from tfqd.wrapping.weight_decay import StepDecay, reads_weights
 
 
 class QuantizeWeights(Callback):

@@ -19,8 +19,8 @@ from tfqd.wrapping.quantized import find_quantized
 class BaseDistiller(DistillationStep):
     """Mixin: constructor, trained variables and configuration; see `tfqd.Distiller`.
 
-    The class that mixes it in is a model, and names its Keras version's
-    functions in `_keras`.
+    The class that mixes it in is a model, and names its Keras version
+    in `_version`.
     """
 
     def __init__(
@@ -43,9 +43,9 @@ class BaseDistiller(DistillationStep):
             student_loss_weight,
         )
         losses = [loss.for_bits(bits) if hasattr(loss, "for_bits") else loss for loss in losses]
-        if teacher is None and isinstance(student, self._keras.Model):
-            teacher = self._keras.float_copy(student)
-        check_models(teacher, student, losses, self._keras.Model)
+        if teacher is None and isinstance(student, self._version.Model):
+            teacher = self._version.building.float_copy(student)
+        check_models(teacher, student, losses, self._version)
         super().__init__(name=name, **kwargs)
         self.teacher = teacher
         self.student = student
@@ -54,13 +54,13 @@ class BaseDistiller(DistillationStep):
         self.student_loss_weight = student_loss_weight
         self.log_gradient_cosine = log_gradient_cosine
         if self._learns_from_teacher and not isinstance(teacher, CachedTeacher):
-            check_probabilities(teacher, losses, self._keras.zero_inputs(teacher))
+            check_probabilities(teacher, losses, self._version.serving.zero_inputs(teacher))
         self._prepare(losses, weights)
         self.built = True
 
     def _fewest_bits(self, student) -> int | None:
         """The fewest bits of any of the student's variables; None when it is float."""
-        if not isinstance(student, self._keras.Model):
+        if not isinstance(student, self._version.Model):
             return None
         entries = find_quantized(student)
         return min((entry.quantizer.spec.bits for entry in entries), default=None)
@@ -81,9 +81,9 @@ class BaseDistiller(DistillationStep):
         cached = isinstance(self.teacher, CachedTeacher)
         return {
             **super().get_config(),
-            "teacher": (serialize if cached else self._keras.serialize)(self.teacher),
+            "teacher": (serialize if cached else self._version.training.serialize)(self.teacher),
             "teacher_is_cached": cached,
-            "student": self._keras.serialize(self.student),
+            "student": self._version.training.serialize(self.student),
             "distillation_losses": [serialize(loss) for loss in self.distillation_losses],
             "distillation_loss_weights": [
                 serialize(weight) for weight in self.distillation_loss_weights
@@ -96,9 +96,9 @@ class BaseDistiller(DistillationStep):
     def from_config(cls, config, custom_objects=None):
         config = dict(config)
         plain = keras.saving.deserialize_keras_object
-        of_teacher = plain if config.pop("teacher_is_cached") else cls._keras.deserialize
+        of_teacher = plain if config.pop("teacher_is_cached") else cls._version.training.deserialize
         config["teacher"] = of_teacher(config["teacher"], custom_objects)
-        config["student"] = cls._keras.deserialize(config["student"], custom_objects)
+        config["student"] = cls._version.training.deserialize(config["student"], custom_objects)
         for part in ("distillation_losses", "distillation_loss_weights", "student_loss_weight"):
             config[part] = plain(config[part], custom_objects)
         return cls(**config)

@@ -4,7 +4,6 @@ import numbers
 import warnings
 from typing import Any
 
-import keras
 import numpy as np
 import tensorflow as tf
 
@@ -13,6 +12,7 @@ from tfqd.distillation.classification import shapes_by_name
 from tfqd.distillation.losses import LogitsDistillation, looks_like_probabilities
 from tfqd.distillation.step import Weight
 from tfqd.spec.checks import is_number
+from tfqd.wrapping.protocols import KerasVersion
 
 
 def check_losses(losses, loss_weights, student_loss_weight) -> tuple[list[Any], list[Weight]]:
@@ -56,19 +56,18 @@ def check_losses(losses, loss_weights, student_loss_weight) -> tuple[list[Any], 
     return losses, weights
 
 
-def check_models(teacher, student, losses, kind: type) -> None:
+def check_models(teacher, student, losses, version: KerasVersion) -> None:
     """Raises TypeError or ValueError when the models cannot be trained together.
 
     Args:
-        kind: the ``Model`` of the student's Keras version.
+        version: the student's Keras version.
     """
     models = {"student": student}
     if not isinstance(teacher, CachedTeacher):
         models["teacher"] = teacher
     for role, model in models.items():
-        if not isinstance(model, kind):
-            version = "Keras 3" if kind is keras.Model else "tf_keras"
-            raise TypeError(f"{role} must be a {version} model; got {type(model).__name__}")
+        if not isinstance(model, version.Model):
+            raise TypeError(f"{role} must be a {version.title} model; got {type(model).__name__}")
         if not model.built:
             raise ValueError(f"{role} {model.name!r} is not built; call it on data first")
     for loss in losses:

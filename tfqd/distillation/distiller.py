@@ -1,14 +1,16 @@
 """Training a student, quantized or float, against a teacher."""
 
+import abc
+
 import keras
 
 from tfqd.distillation.base import BaseDistiller
 from tfqd.wrapping import keras3
-from tfqd.wrapping.versions import is_tf_keras
+from tfqd.wrapping.version import KERAS3, find_version
 
 
 @keras.saving.register_keras_serializable(package="tfqd")
-class Distiller(BaseDistiller, keras3.KeepsSeeds, keras.Model):
+class Distiller(BaseDistiller, keras3.KeepsSeeds, keras.Model, metaclass=abc.ABCMeta):
     """A model whose `fit` trains the student on labels and on the teacher.
 
     The loss is ``w * hard + (1 - w) * soft + penalties``: the compiled loss on
@@ -52,11 +54,12 @@ class Distiller(BaseDistiller, keras3.KeepsSeeds, keras.Model):
     >>> distiller.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
     """
 
-    _keras = keras3
+    _version = KERAS3
 
     def __new__(cls, teacher=None, student=None, *args, **kwargs):
         """For a tf_keras student its tf_keras twin, otherwise a Distiller."""
-        if not is_tf_keras(student):
+        version = find_version(student)
+        if version is None or issubclass(cls, version.Model):
             return super().__new__(cls)
         from tfqd.distillation.tf_keras_distiller import TfKerasDistiller
 

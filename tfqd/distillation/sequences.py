@@ -17,6 +17,7 @@ import tensorflow as tf
 
 from tfqd.distillation.losses import looks_like_probabilities
 from tfqd.spec.checks import is_integer
+from tfqd.wrapping.version import find_version
 
 
 class _Beams(NamedTuple):
@@ -131,7 +132,7 @@ def _question(teacher, inputs, from_logits: bool, end_token: int, pad_token: int
 def _next_token(teacher, inputs, sources: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:
     """The teacher's float32 outputs [rows, vocabulary] after the last target token."""
     given = [sources, targets] if inputs is None else inputs(sources, targets)
-    mode = {"training": False} if isinstance(teacher, keras.Model) else {}
+    mode = {"training": False} if find_version(teacher) else {}
     outputs = tf.convert_to_tensor(teacher(given, **mode))
     if outputs.shape.rank != 3 or not targets.shape[1:2].is_compatible_with(outputs.shape[1:2]):
         raise ValueError(

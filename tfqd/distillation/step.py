@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from tfqd.distillation.cached_teacher import CachedTeacher, split_batch
 from tfqd.distillation.classification import check_classification
+from tfqd.wrapping.protocols import KerasVersion
 
 Weight = float | Callable[[tf.Tensor], tf.Tensor]
 
@@ -37,11 +38,11 @@ class Term(NamedTuple):
 class DistillationStep:
     """Mixin: the loss of a student that learns from labels and from a teacher.
 
-    The subclass names its Keras version's functions in `_keras` and calls
+    The subclass names its Keras version in `_version` and calls
     `_prepare` in its constructor.
     """
 
-    _keras: Any
+    _version: KerasVersion
 
     def _prepare(self, losses, weights) -> None:
         """Readies the losses: what they read of the models, and their variables."""
@@ -49,7 +50,7 @@ class DistillationStep:
         self._student_reader = self._reader(self.student, filter(None, map(_student_layer, losses)))
         self._teacher_reader = self._reader(self.teacher, filter(None, map(_teacher_layer, losses)))
         shapes = self._shapes(losses)
-        add_tracker = self._keras.mean_metric
+        add_tracker = self._version.training.mean_metric
         self.student_tracker = add_tracker("student_loss")
         self.distillation_tracker = add_tracker("distillation_loss")
         names = _unique([getattr(loss, "name", _default_name(loss)) for loss in losses])
@@ -67,7 +68,7 @@ class DistillationStep:
 
     def _reader(self, model, names):
         names = list(names)
-        return self._keras.FeatureReader(model, names) if names else None
+        return self._version.building.feature_reader(model, names) if names else None
 
     def _shapes(self, losses) -> list[tuple]:
         """For each loss the teacher's and the student's shape of what it compares."""
@@ -95,7 +96,7 @@ class DistillationStep:
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         """The student's total loss; see the class."""
-        keras = self._keras
+        keras = self._version.training
         weight = self._at_step(self.student_loss_weight)
         hard = self._hard(y, y_pred, sample_weight)
         soft = self._soft(x, y_pred, sample_weight)
@@ -111,14 +112,14 @@ class DistillationStep:
 
     def _hard(self, y, y_pred, sample_weight) -> tf.Tensor | None:
         """The compiled loss on the labels; None where they are not to be learned."""
-        if not self._keras.has_loss(self):
+        if not self._version.training.has_loss(self):
             if self.student_loss_weight != 0:
                 raise ValueError(
                     "compile the Distiller with a loss for the labels, or construct it with "
                     f"student_loss_weight=0; it is {self.student_loss_weight!r}"
                 )
             return None
-        return self._keras.supervised_loss(self, y, y_pred, sample_weight)
+        return self._version.training.supervised_loss(self, y, y_pred, sample_weight)
 
     def _soft(self, x, y_pred, sample_weight) -> tf.Tensor | None:
         """The weighted sum of the distillation losses; None in a control run."""
@@ -131,11 +132,11 @@ class DistillationStep:
         learnt = y_pred, getattr(self._thread, "features", {})
         total = tf.zeros(())
         for term in self._terms:
-            loss = self._keras.share_of_replica(
-                _compute(term, taught, learnt, sample_weight, self._keras.mask_of)
+            loss = self._version.training.share_of_replica(
+                _compute(term, taught, learnt, sample_weight, self._version.training.mask_of)
             )
             if term.tracker is not None:
-                term.tracker.update_state(self._keras.mean_of_replica(loss))
+                term.tracker.update_state(self._version.training.mean_of_replica(loss))
             total += self._at_step(term.weight) * loss
         return total
 
@@ -145,8 +146,8 @@ class DistillationStep:
         if isinstance(self.teacher, CachedTeacher):
             return None if cached is None else (cached, {})
         if self._teacher_reader is None:
-            return self._keras.in_inference(self.teacher, inputs), {}
-        return self._keras.in_inference(
+            return self._version.training.in_inference(self.teacher, inputs), {}
+        return self._version.training.in_inference(
             lambda *args, **kwargs: self._teacher_reader(self.teacher, *args, **kwargs), inputs
         )
 
@@ -164,7 +165,7 @@ class DistillationStep:
             super().train_step(data)
         hard, soft = self._thread.losses
         if hard is not None and soft is not None:
-            weights = self._keras.values(self.student.trainable_variables)
+            weights = self._version.training.values(self.student.trainable_variables)
             self.cosine_tracker.update_state(_cosine(tape, hard, soft, weights))
         return self.get_metrics_result()
 

@@ -1,9 +1,12 @@
 """The Distiller of tf_keras models; made by `tfqd.Distiller` for a tf_keras student."""
 
 from tfqd.distillation.base import BaseDistiller
+from tfqd.distillation.distiller import Distiller
 from tfqd.wrapping.tf_keras import training
+from tfqd.wrapping.version import version_named
 
 
+@Distiller.register
 @training.serializable
 class TfKerasDistiller(BaseDistiller, training.TrainedModel):
     """`tfqd.Distiller` as a tf_keras model.
@@ -11,7 +14,7 @@ class TfKerasDistiller(BaseDistiller, training.TrainedModel):
     What it saves leaves out the seeds of Dropout: tf_keras keeps them in no variable.
     """
 
-    _keras = training
+    _version = version_named("tf_keras")
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None):
         loss = super().compute_loss(x, y, y_pred, sample_weight)

@@ -8,6 +8,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tfqd.wrapping.version import version_of
+
 
 class Signature:
     """Names, shapes and dtypes of a model's inputs, and the names of its outputs.
@@ -90,7 +92,7 @@ def _graph_of(model: keras.Model) -> keras.Model | None:
 def _graph_inputs(graph: keras.Model):
     """The specs of a graph's inputs, in the structure in which it takes them."""
     flat = keras.tree.flatten_with_path(graph.input)
-    layers = _input_layers(graph)
+    layers = version_of(graph).serving.input_names(graph)
     names = _unique(
         _argument_name(_key(path) or layer) for (path, _), layer in zip(flat, layers, strict=True)
     )
@@ -98,18 +100,6 @@ def _graph_inputs(graph: keras.Model):
         tf.TensorSpec(x.shape, x.dtype, name) for (_, x), name in zip(flat, names, strict=True)
     ]
     return keras.tree.pack_sequence_as(graph.input, specs)
-
-
-def _input_layers(graph) -> list[str]:
-    """The names of the layers that a graph's inputs come from, in their order."""
-    if not isinstance(graph, keras.Model):
-        return graph.input_names  # tf_keras'
-    layers = {
-        id(layer.output): layer.name
-        for layer in graph.layers
-        if isinstance(layer, keras.layers.InputLayer)
-    }
-    return [layers[id(x)] for x in keras.tree.flatten(graph.input)]
 
 
 def _recorded_arguments(model: keras.Model) -> list:

@@ -1,7 +1,7 @@
 """Quantized models, compressed forms and plain models of either Keras version.
 
-The functions here look at what they were given and hand it to the subpackage
-that knows that Keras version's insides.
+The functions here find the Keras version of what they were given and hand it to
+what knows that version's insides: `protocols` says what that is.
 """
 
 import keras
@@ -9,7 +9,7 @@ import keras
 from tfqd.compressed import CompressedModel
 from tfqd.spec import Spec
 from tfqd.spec.selection import Selection
-from tfqd.wrapping import keras3
+from tfqd.wrapping.version import version_named, version_of
 
 
 def quantize_model(
@@ -68,15 +68,7 @@ def quantize_model(
     >>> quantized = tfqd.quantize_model(
     ...     model, {"dense_1/kernel": None, "kernel": tfqd.Codebook(bits=2)})
     """
-    version = _version(model)
-    if version is not keras3:
-        return version.quantize_model(model, spec, first_last, activations)
-    if activations is not None:
-        raise ValueError(
-            f"activations={activations!r} is for tf_keras models; tfqd.to_tf_keras(model) makes "
-            f"one of the common layers of Keras 3. Got {type(model).__name__} {model.name!r}"
-        )
-    return keras3.quantize_model(model, spec, first_last)
+    return version_of(model).building.quantize_model(model, spec, first_last, activations)
 
 
 def strip_quantization(model: keras.Model) -> keras.Model:
@@ -93,7 +85,7 @@ def strip_quantization(model: keras.Model) -> keras.Model:
         TypeError: when `model` is no Keras model.
         ValueError: when it is not quantized.
     """
-    return _version(model).strip_quantization(model)
+    return version_of(model).building.strip_quantization(model)
 
 
 def compress(model: keras.Model) -> CompressedModel:
@@ -114,7 +106,7 @@ def compress(model: keras.Model) -> CompressedModel:
         TypeError: when `model` is no Keras model.
         ValueError: when it is not quantized or holds NaN or infinite weights.
     """
-    return _version(model).compress(model)
+    return version_of(model).building.compress(model)
 
 
 def float_form(model: keras.Model) -> CompressedModel:
@@ -123,7 +115,7 @@ def float_form(model: keras.Model) -> CompressedModel:
     Raises:
         TypeError: when `model` is no Keras model.
     """
-    return _version(model).float_form(model)
+    return version_of(model).building.float_form(model)
 
 
 def model_from_compressed(compressed: CompressedModel, quantized: bool = False) -> keras.Model:
@@ -137,19 +129,5 @@ def model_from_compressed(compressed: CompressedModel, quantized: bool = False) 
     Raises:
         ValueError: when there is no architecture, or one that does not fit.
     """
-    version = keras3
-    if compressed.keras_version == "tf_keras":
-        from tfqd.wrapping import tf_keras as version
-    return (version.quantized_from if quantized else version.plain_from)(compressed)
-
-
-def _version(model):
-    """The subpackage for the model's Keras version."""
-    if isinstance(model, keras.Model):
-        return keras3
-    if any(cls.__module__.split(".")[0] == "tf_keras" for cls in type(model).__mro__):
-        from tfqd.wrapping import tf_keras  # Imports tfmot: only for those who need it.
-
-        if isinstance(model, tf_keras.Model):
-            return tf_keras
-    raise TypeError(f"model must be a Keras model; got {type(model).__name__}: {model!r:.80}")
+    building = version_named(compressed.keras_version).building
+    return (building.quantized_from if quantized else building.plain_from)(compressed)

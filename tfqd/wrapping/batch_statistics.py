@@ -9,10 +9,10 @@ import contextlib
 from collections.abc import Iterator
 from typing import Any
 
-import keras
 import tensorflow as tf
 
 from tfqd.wrapping import calls
+from tfqd.wrapping.version import version_of
 
 
 class BatchStatistics:
@@ -102,12 +102,7 @@ def batch_norm_layers(model) -> list:
 
 def inference(model, inputs) -> Any:
     """The model's outputs in inference mode, without a trace in a Keras 3 model's state."""
-    if not isinstance(model, keras.Model):
-        return model(inputs, training=False)
-    arguments = {"training": False} if model._call_has_training_arg else {}
-    # The scope drops whatever the model would assign or add as a loss.
-    with keras.StatelessScope():
-        return model(inputs, **arguments)
+    return version_of(model).training.inference(model, inputs)
 
 
 def _is_batch_norm(layer) -> bool:

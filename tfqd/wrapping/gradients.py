@@ -6,9 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 import keras
 import tensorflow as tf
 
-from tfqd.wrapping.keras3 import training as keras3_training
 from tfqd.wrapping.quantized import QuantizedVariable
-from tfqd.wrapping.versions import is_tf_keras
+from tfqd.wrapping.version import version_of
 
 Loss = Callable[..., tf.Tensor]
 
@@ -26,7 +25,7 @@ def loss_function(model, loss=None) -> Loss:
             or Keras does not know it.
     """
     if loss is None:
-        training = _training(model)
+        training = version_of(model).training
         if not training.has_loss(model):
             raise ValueError(
                 f"give a loss, or compile model {model.name!r} with one: how much a weight "
@@ -60,7 +59,7 @@ def gradient_function(
     Returns:
         A compiled function of inputs, targets and sample weights (or None).
     """
-    watched = _training(model).values([entry.variable for entry in entries])
+    watched = version_of(model).training.values([entry.variable for entry in entries])
 
     @tf.function(reduce_retracing=True, autograph=False)
     def gradients(x, y, weight=None):
@@ -84,12 +83,3 @@ def float_values(entries: Sequence[QuantizedVariable]) -> Iterator[None]:
     finally:
         for entry, active in zip(entries, before, strict=True):
             entry.active = active
-
-
-def _training(model):
-    """What the model's Keras version has for training."""
-    if not is_tf_keras(model):
-        return keras3_training
-    from tfqd.wrapping.tf_keras import training
-
-    return training

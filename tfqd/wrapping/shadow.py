@@ -13,8 +13,8 @@ from collections.abc import Iterator
 import tensorflow as tf
 
 from tfqd.quantizers import Quantizer
-from tfqd.wrapping.fitting import StepDecay
 from tfqd.wrapping.quantized import QuantizedVariable, find_quantized
+from tfqd.wrapping.weight_decay import StepDecay
 
 _ATTRIBUTE = "quantized_variables"  # where `find_quantized` looks
 

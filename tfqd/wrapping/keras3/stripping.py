@@ -28,6 +28,22 @@ def strip_quantization(model: keras.Model) -> keras.Model:
     return plain
 
 
+def float_copy(model: keras.Model) -> keras.Model:
+    """A copy of a quantized or plain model that computes with the float weights.
+
+    Raises:
+        ValueError: when the model quantizes in code of its own.
+    """
+    copy = plain_copy(model)
+    remaining = layers_of_tfqd(copy)
+    if remaining:
+        raise ValueError(
+            f"model {model.name!r} makes tfqd's layer {remaining[0].name!r} in code of its own, "
+            "so there is no float copy of it; give a teacher"
+        )
+    return copy
+
+
 def plain_copy(model: keras.Model) -> keras.Model:
     """A copy with the float weights, without what tfqd put around models and layers."""
     return copy_model(model, unwrap={QuantizedModel: "model", QuantizeWrapper: "layer"})

@@ -1,4 +1,4 @@
-"""What the training of a student needs to know of Keras 3."""
+"""`tfqd.wrapping.protocols.Training` for Keras 3."""
 
 from typing import Any
 
@@ -6,8 +6,6 @@ import keras
 import tensorflow as tf
 from keras.src.backend.common.masking import get_keras_mask
 from keras.src.losses.loss import scale_loss_for_distribution, unscale_loss_for_distribution
-
-from tfqd.wrapping.keras3.stripping import layers_of_tfqd, plain_copy
 
 
 def has_loss(model: keras.Model) -> bool:
@@ -52,6 +50,14 @@ def in_inference(model: keras.Model, inputs):
     return keras.tree.map_structure(tf.stop_gradient, outputs)
 
 
+def inference(model: keras.Model, inputs) -> Any:
+    """The outputs in inference mode, without a trace in the model's state."""
+    arguments = {"training": False} if model._call_has_training_arg else {}
+    # The scope drops whatever the model would assign or add as a loss.
+    with keras.StatelessScope():
+        return model(inputs, **arguments)
+
+
 def mean_metric(name: str) -> keras.metrics.Mean:
     """A metric that averages what it is given."""
     return keras.metrics.Mean(name=name)
@@ -72,17 +78,6 @@ def values(variables: list[keras.Variable]) -> list[tf.Variable]:
     return [variable.value for variable in variables]
 
 
-def float_copy(model: keras.Model) -> keras.Model:
-    """A copy of a quantized or plain model that computes with the float weights.
-
-    Raises:
-        ValueError: when the model quantizes in code of its own.
-    """
-    copy = plain_copy(model)
-    remaining = layers_of_tfqd(copy)
-    if remaining:
-        raise ValueError(
-            f"model {model.name!r} makes tfqd's layer {remaining[0].name!r} in code of its own, "
-            "so there is no float copy of it; give a teacher"
-        )
-    return copy
+def steps_per_execution(model: keras.Model) -> int | str:
+    """The steps between two batch hooks; ``"auto"`` where Keras chooses them."""
+    return model.steps_per_execution

@@ -1,4 +1,4 @@
-"""What the writers of files ask of a plain tf_keras model."""
+"""`tfqd.wrapping.protocols.Serving` for tf_keras."""
 
 import contextlib
 import pathlib
@@ -9,6 +9,12 @@ import tf_keras
 
 from tfqd.wrapping.tf_keras.attributes import HeldVariable, dtype_read, held_variables, replaced
 from tfqd.wrapping.tf_keras.scope import quantize_scope
+from tfqd.wrapping.tf_keras.signature import zero_inputs as zero_inputs
+
+
+def input_names(model: tf_keras.Model) -> list[str]:
+    """The names of the layers that a graph's inputs come from, in their order."""
+    return model.input_names
 
 
 def reading(

@@ -30,6 +30,11 @@ def strip_quantization(model: tf_keras.Model) -> tf_keras.Model:
     return plain.model
 
 
+def float_copy(model: tf_keras.Model) -> tf_keras.Model:
+    """A copy of a quantized or plain model that computes with the float weights."""
+    return plain_copy(model).model
+
+
 def not_quantized(model: tf_keras.Model) -> ValueError:
     """The error of a call that needs a quantized model."""
     theirs = [layer for layer in layers_of(model) if isinstance(layer, _TFMOTS_WRAPPER)]

@@ -1,4 +1,4 @@
-"""What the training of a student needs to know of tf_keras; as `keras3.training`."""
+"""`tfqd.wrapping.protocols.Training` for tf_keras."""
 
 from typing import Any
 
@@ -6,11 +6,6 @@ import tensorflow as tf
 import tf_keras
 from tf_keras.src.utils import losses_utils
 
-from tfqd.wrapping import features
-from tfqd.wrapping.tf_keras.signature import input_specs
-from tfqd.wrapping.tf_keras.stripping import plain_copy
-
-Model = tf_keras.Model
 serializable = tf_keras.saving.register_keras_serializable(package="tfqd")
 
 
@@ -72,24 +67,14 @@ def in_inference(model, inputs):
     return tf.nest.map_structure(tf.stop_gradient, model(inputs, training=False))
 
 
+def inference(model: tf_keras.Model, inputs) -> Any:
+    """The outputs in inference mode; tf_keras may leave a trace in the model's state."""
+    return model(inputs, training=False)
+
+
 def values(variables: list[tf.Variable]) -> list[tf.Variable]:
     """What a gradient tape watches of the variables."""
     return list(variables)
-
-
-def float_copy(model: tf_keras.Model) -> tf_keras.Model:
-    """A copy of a quantized or plain model that computes with the float weights."""
-    return plain_copy(model).model
-
-
-def zero_inputs(model: tf_keras.Model) -> list[Any] | None:
-    """The arguments of a call on one example of zeros; None where shapes are not known."""
-    if getattr(model, "inputs", None) is None:
-        return None
-    specs = input_specs(model)
-    if any(None in tuple(spec.shape)[1:] for spec in tf.nest.flatten(specs)):
-        return None
-    return [tf.nest.map_structure(lambda s: tf.zeros([1, *s.shape[1:]], s.dtype), specs)]
 
 
 def mean_metric(name: str) -> tf_keras.metrics.Mean:
@@ -107,19 +92,11 @@ def deserialize(config: dict[str, Any], custom_objects=None) -> tf_keras.Model:
     return tf_keras.saving.deserialize_keras_object(config, custom_objects)
 
 
-class FeatureReader(features.FeatureReader):
-    """See `tfqd.wrapping.features`."""
-
-    @staticmethod
-    def _children(layer: tf_keras.layers.Layer):
-        return layer._flatten_layers(recursive=False, include_self=False)
-
-    def _input_specs(self) -> list:
-        if getattr(self._model, "inputs", None) is None:
-            raise ValueError(
-                f"the shapes that model {self._model.name!r} is called on are not known"
-            )
-        return [input_specs(self._model)]
+def steps_per_execution(model: tf_keras.Model) -> int | str:
+    """The steps between two batch hooks; ``"auto"`` where Keras chooses them."""
+    if model._autotune_steps_per_execution:
+        return "auto"
+    return int(model._steps_per_execution)
 
 
 def _count(x) -> tf.Tensor:

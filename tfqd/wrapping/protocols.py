@@ -1,0 +1,145 @@
+"""What tfqd needs of a version of Keras.
+
+Each protocol is kept by a module: ``keras3`` and ``tf_keras`` have a `building`,
+a `training` and a `serving` of the same functions. `tfqd.wrapping.version` finds
+those of a model.
+"""
+
+import contextlib
+import pathlib
+from collections.abc import Sequence
+from typing import Any, NamedTuple, Protocol
+
+import tensorflow as tf
+
+from tfqd.compressed import CompressedModel
+from tfqd.quantizers import Quantizer
+from tfqd.spec import Spec
+from tfqd.spec.selection import Selection
+from tfqd.wrapping.features import FeatureReader
+from tfqd.wrapping.shadow import Shadow
+
+
+class Building(Protocol):
+    """Making models of models."""
+
+    def quantize_model(
+        self,
+        model: Any,
+        spec: Selection,
+        first_last: Spec | str | None = "same",
+        activations: str | None = None,
+    ) -> Any:
+        """See `tfqd.quantize_model`."""
+
+    def strip_quantization(self, model: Any) -> Any:
+        """See `tfqd.strip_quantization`."""
+
+    def float_copy(self, model: Any) -> Any:
+        """A copy of a quantized or plain model that computes with the float weights."""
+
+    def compress(self, model: Any) -> CompressedModel:
+        """See `tfqd.compress`."""
+
+    def float_form(self, model: Any) -> CompressedModel:
+        """The compressed form of a float model, in which nothing is quantized."""
+
+    def plain_from(self, compressed: CompressedModel) -> Any:
+        """A plain model that holds the quantized values."""
+
+    def quantized_from(self, compressed: CompressedModel) -> Any:
+        """A quantized model that gives the same outputs and can train on."""
+
+    def choose_variables(
+        self, model: Any, selection: Selection
+    ) -> list[tuple[Any, str, Quantizer]]:
+        """The variables that `selection` quantizes, their paths and their quantizers."""
+
+    def quantized_from_shadow(self, shadow: Shadow, selection: Selection) -> Any:
+        """A quantized copy of a shadowed model as it is, in which `selection` is quantized."""
+
+    def feature_reader(self, model: Any, names: Sequence[str]) -> FeatureReader:
+        """What reads the outputs of layers by name while the model runs."""
+
+
+class Training(Protocol):
+    """Fitting a model, and what is known of it while it is fitted."""
+
+    def has_loss(self, model: Any) -> bool:
+        """Whether the model was compiled with a loss."""
+
+    def supervised_loss(self, model: Any, y: Any, y_pred: Any, sample_weight: Any) -> tf.Tensor:
+        """The loss that the model was compiled with, without penalties: a scalar.
+
+        It is divided by the number of replicas, whose gradients are summed.
+        """
+
+    def penalties(self, model: Any) -> tf.Tensor:
+        """A Distiller's regularization and ``add_loss`` terms, summed: a scalar."""
+
+    def share_of_replica(self, loss: tf.Tensor) -> tf.Tensor:
+        """A mean over this replica's samples, as its share of the mean over all replicas'."""
+
+    def mean_of_replica(self, loss: tf.Tensor) -> tf.Tensor:
+        """The inverse of `share_of_replica`: what metrics, which average, are to see."""
+
+    def mask_of(self, outputs: Any) -> Any:
+        """The masks that Keras has put on a structure of tensors; None where it has none."""
+
+    def in_inference(self, model: Any, inputs: Any) -> Any:
+        """The outputs in inference mode, without gradient or trace in the model's state."""
+
+    def inference(self, model: Any, inputs: Any) -> Any:
+        """The outputs in inference mode, with gradients."""
+
+    def mean_metric(self, name: str) -> Any:
+        """A metric that averages what it is given."""
+
+    def values(self, variables: list) -> list[tf.Variable]:
+        """What a gradient tape watches of the variables."""
+
+    def steps_per_execution(self, model: Any) -> int | str:
+        """The steps between two batch hooks; ``"auto"`` where Keras chooses them."""
+
+    def serialize(self, model: Any) -> dict[str, Any]:
+        """A model's configuration, as JSON values."""
+
+    def deserialize(self, config: dict[str, Any], custom_objects: Any = None) -> Any:
+        """The model that `serialize` was given."""
+
+
+class Serving(Protocol):
+    """Running and reading plain models, for the writers of files."""
+
+    def input_names(self, model: Any) -> list[str]:
+        """The names of the layers that a graph's inputs come from, in their order."""
+
+    def zero_inputs(self, model: Any) -> list | None:
+        """The arguments of a call on one example of zeros; None where shapes are not known."""
+
+    def reading(
+        self, model: Any, values: Sequence[tf.Tensor]
+    ) -> contextlib.AbstractContextManager[None]:
+        """See `tfqd.wrapping.serving.reading`."""
+
+    def own_variables(self, model: Any) -> list[tf.Variable]:
+        """See `tfqd.wrapping.serving.own_variables`."""
+
+    def load_keras_file(self, path: pathlib.Path) -> Any:
+        """The model in a ``.keras`` file of this version."""
+
+
+class KerasVersion(NamedTuple):
+    """A version of Keras, and how it does what tfqd needs.
+
+    name: what `tfqd.CompressedModel.keras_version` calls it.
+    title: what users call it.
+    Model: its class of models.
+    """
+
+    name: str
+    title: str
+    Model: type
+    building: Building
+    training: Training
+    serving: Serving

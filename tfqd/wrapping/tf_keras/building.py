@@ -1,0 +1,40 @@
+"""`tfqd.wrapping.protocols.Building` for tf_keras."""
+
+from collections.abc import Sequence
+
+import tensorflow as tf
+import tf_keras
+
+from tfqd.quantizers import Quantizer, quantizer_for
+from tfqd.spec.selection import Selection
+from tfqd.wrapping.shadow import Shadow
+from tfqd.wrapping.tf_keras.candidates import choose_specs
+from tfqd.wrapping.tf_keras.compression import compress as compress
+from tfqd.wrapping.tf_keras.compression import float_form as float_form
+from tfqd.wrapping.tf_keras.features import FeatureReader
+from tfqd.wrapping.tf_keras.model import quantize_model as quantize_model
+from tfqd.wrapping.tf_keras.model import with_quantizers
+from tfqd.wrapping.tf_keras.rebuilding import plain_from as plain_from
+from tfqd.wrapping.tf_keras.rebuilding import quantized_from as quantized_from
+from tfqd.wrapping.tf_keras.stripping import float_copy as float_copy
+from tfqd.wrapping.tf_keras.stripping import strip_quantization as strip_quantization
+
+
+def choose_variables(
+    model: tf_keras.Model, selection: Selection
+) -> list[tuple[tf.Variable, str, Quantizer]]:
+    """The variables that `selection` quantizes, their paths and their quantizers."""
+    return [
+        (entry.variable, entry.path, quantizer_for(spec, entry.channel_axes))
+        for entry, spec in choose_specs(model, selection)
+    ]
+
+
+def quantized_from_shadow(shadow: Shadow, selection: Selection) -> tf_keras.Model:
+    """A quantized copy of a shadowed model as it is, in which `selection` is quantized."""
+    return with_quantizers(shadow.model, choose_specs(shadow.model, selection))
+
+
+def feature_reader(model: tf_keras.Model, names: Sequence[str]) -> FeatureReader:
+    """What reads the outputs of layers by name while the model runs."""
+    return FeatureReader(model, names)

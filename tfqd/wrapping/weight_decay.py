@@ -1,0 +1,55 @@
+"""What optimizers compute of the weights themselves, in either Keras version."""
+
+import tensorflow as tf
+
+# Optimizers whose steps are computed from the weights, not from gradients alone.
+_READERS_OF_WEIGHTS = {"Adafactor", "Ftrl", "LARS", "Lamb", "Muon", "ScheduleFreeAdamW"}
+
+
+class StepDecay:
+    """What the optimizer's decoupled weight decay takes from weights in the step that begins.
+
+    Args:
+        model: the model that is being fitted.
+        variables: some of its trainable variables.
+    """
+
+    def __init__(self, model, variables):
+        self._model = model
+        optimizer = model.optimizer
+        self._steps = int(optimizer.iterations)
+        decay = getattr(optimizer, "weight_decay", None)
+        self._shares = [0.0] * len(variables)
+        if decay:
+            rate = optimizer.learning_rate
+            share = float(decay) * float(rate(optimizer.iterations) if callable(rate) else rate)
+            self._shares = [share * bool(optimizer._use_weight_decay(_own(v))) for v in variables]
+
+    def shares(self) -> list[float]:
+        """Of each variable the share that was taken; 0 when no step was made."""
+        made = int(self._model.optimizer.iterations) > self._steps
+        return self._shares if made else [0.0] * len(self._shares)
+
+
+def _own(variable) -> tf.Variable:
+    """TensorFlow's variable, by whose name optimizers exclude one from weight decay."""
+    return variable if isinstance(variable, tf.Variable) else variable.value
+
+
+def reads_weights(model) -> str | None:
+    """Why a step of the optimizer depends on the weights' own values; None if it does not.
+
+    Decoupled weight decay alone does not count: see `StepDecay`.
+    """
+    optimizer = model.optimizer
+    inner = getattr(optimizer, "inner_optimizer", optimizer)
+    kinds = {cls.__name__ for cls in type(inner).__mro__}
+    readers = sorted(kinds & _READERS_OF_WEIGHTS)
+    if readers:
+        return f"{readers[0]} scales its steps by the weights"
+    if getattr(inner, "weight_decay", None):
+        if inner is not optimizer:
+            return f"{type(optimizer).__name__} leaves steps out, and their weight decay"
+        if getattr(optimizer, "gradient_accumulation_steps", None):
+            return "weight decay waits for gradient_accumulation_steps"
+    return None
