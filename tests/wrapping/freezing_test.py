@@ -37,6 +37,16 @@ def test_a_frozen_nested_model_thaws(make):
     assert len(quantized.trainable_variables) == 6
 
 
+def test_a_nested_model_thaws_after_a_reload(tmp_path):
+    base = sequential_base()
+    base.trainable = False
+    tfqd.quantize_model(around(base), tfqd.Uniform(bits=4)).save(tmp_path / "m.keras")
+    quantized = keras.saving.load_model(tmp_path / "m.keras")
+    assert len(quantized.trainable_variables) == 2
+    quantized.model.get_layer("base").trainable = True
+    assert len(quantized.trainable_variables) == 6
+
+
 @pytest.mark.parametrize("spec", [tfqd.Codebook(bits=2), tfqd.LearnedStep(bits=2)])
 def test_a_layer_that_is_frozen_after_quantizing_does_not_move(spec):
     quantized = tfqd.quantize_model(around(sequential_base()), spec)

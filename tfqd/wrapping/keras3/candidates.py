@@ -4,12 +4,12 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import keras
-import numpy as np
 import tensorflow as tf
 from keras.src.backend.common.stateless_scope import in_stateless_scope
 
 from tfqd.quantizers import Quantizer, quantizer_for
 from tfqd.spec.selection import Candidate, Selection, select
+from tfqd.wrapping.values import check_finite, check_magnitude
 from tfqd.wrapping.variables import channel_axes, is_kernel
 
 
@@ -28,7 +28,7 @@ def owned_variables(layer: keras.layers.Layer) -> list[OwnedVariable]:
     """The layer's trainable-made float variables, in the order of its weights.
 
     Frozen layers count: freezing hides a kernel from the optimizer, it does not
-    make it a statistic.
+    make it a statistic. Variables without elements have nothing to quantize.
     """
     owners = {
         id(variable): part
@@ -38,7 +38,9 @@ def owned_variables(layer: keras.layers.Layer) -> list[OwnedVariable]:
     return [
         OwnedVariable(variable, owners[id(variable)])
         for variable in layer.weights
-        if id(variable) in owners and keras.backend.is_float_dtype(variable.dtype)
+        if id(variable) in owners
+        and keras.backend.is_float_dtype(variable.dtype)
+        and 0 not in variable.shape
     ]
 
 
@@ -61,14 +63,15 @@ def choose_quantizers(
     chosen = []
     for (variable, owner), spec in zip(owned, specs, strict=True):
         if spec is not None:
-            check_finite(variable)
+            check_weights(variable, quantized=True)
+            _check_owner(variable, layer)
             axes = channel_axes(owner, variable.name, len(variable.shape))
             chosen.append((variable, quantizer_for(spec, axes)))
     return chosen
 
 
-def check_finite(variable: keras.Variable) -> None:
-    """Raises ValueError when the variable holds NaN or infinite weights.
+def check_weights(variable: keras.Variable, quantized: bool) -> None:
+    """Raises ValueError when the variable holds what cannot be stored, or quantized.
 
     Counters and other whole numbers pass, and so does a variable that awaits
     its initial value inside a stateless scope.
@@ -76,9 +79,19 @@ def check_finite(variable: keras.Variable) -> None:
     if in_stateless_scope() or not keras.backend.is_float_dtype(variable.dtype):
         return
     value = tf.convert_to_tensor(variable)
-    if not bool(tf.reduce_all(tf.math.is_finite(value))):
-        count = int(np.sum(~np.isfinite(value.numpy())))
-        raise ValueError(
-            f"{variable.path} holds {count} NaN or infinite weights of "
-            f"{value.shape.num_elements()}; finite weights are needed to quantize it"
-        )
+    check_finite(variable.path, value)
+    if quantized:
+        check_magnitude(variable.path, value)
+
+
+def _check_owner(variable: keras.Variable, layer: keras.layers.Layer) -> None:
+    """Raises ValueError for a variable that another layer computes with, not only its own."""
+    for part in layer._flatten_layers():
+        if isinstance(part, keras.layers.SpectralNormalization) and any(
+            variable is each for each in part.layer.weights
+        ):
+            raise ValueError(
+                f"{variable.path} is assigned anew in every training step by the "
+                f"SpectralNormalization {part.name!r} around it; map its path to None, or put the "
+                "normalized kernel into a plain layer"
+            )

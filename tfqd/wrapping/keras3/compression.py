@@ -5,7 +5,7 @@ from typing import Any
 import keras
 
 from tfqd.compressed import CompressedModel
-from tfqd.wrapping.keras3.candidates import check_finite
+from tfqd.wrapping.keras3.candidates import check_weights
 from tfqd.wrapping.keras3.model import QuantizedModel
 from tfqd.wrapping.keras3.stripping import layers_of_tfqd, plain_copy, plain_weights
 from tfqd.wrapping.keras3.substitution import find_quantized
@@ -24,9 +24,9 @@ def compress(model: keras.Model) -> CompressedModel:
     names = unique_names(variable.path for variable in weights)
     tensors = {}
     for name, variable in zip(names, weights, strict=True):
-        check_finite(variable)
         entry = quantized.get(id(variable))
         floating = entry is None or entry.active is None
+        check_weights(variable, quantized=not floating)
         tensors[name] = variable.numpy() if floating else quantized_tensor(entry)
     return CompressedModel(tensors, _architecture(model))
 

@@ -93,6 +93,10 @@ class QuantizedModel(KeepsSeeds, SubstitutedCall, keras.Model):
             **super().get_config(),
             "model": keras.saving.serialize_keras_object(self.model),
             "paths": [variable.path for variable in weights],
+            # Sequential's own configuration leaves its flag out.
+            "frozen_layers": [
+                i for i, layer in enumerate(self.model._flatten_layers()) if not layer.trainable
+            ],
             "quantizers": [
                 {
                     "index": index[id(entry.variable)],
@@ -112,6 +116,9 @@ class QuantizedModel(KeepsSeeds, SubstitutedCall, keras.Model):
         model = keras.saving.deserialize_keras_object(config.pop("model"), custom_objects)
         for variable, path in zip(model.weights, config.pop("paths"), strict=True):
             variable._path = path  # Keras shortens paths on reload.
+        layers = model._flatten_layers()
+        for i in config.pop("frozen_layers", ()):
+            layers[i]._trainable = False
         saved = config.pop("quantizers")
         quantizers = {
             entry["index"]: quantizer_for(from_dict(entry["spec"]), tuple(entry["channel_axes"]))

@@ -10,7 +10,7 @@ handed to the owner.
 
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import keras
 import tensorflow as tf
@@ -32,6 +32,10 @@ class QuantizedVariable(quantized.QuantizedVariable):
 
     def value(self) -> tf.Tensor:
         return float_value(self.variable)
+
+    def in_own_type(self, training) -> tf.Tensor:
+        """The quantized value in the variable's own type: what its layer computes with."""
+        return tf.cast(self.quantize(training), self.variable._dtype)
 
     def add_penalty(self, penalty: Callable[[], tf.Tensor]) -> Callable[[], None]:
         own = self.variable.regularizer
@@ -96,8 +100,7 @@ class Substitution:
         # Not cast here: under mixed precision every inner layer casts what it reads.
         with AutocastScope(None):
             scope = _SubstitutionScope(
-                [(entry.variable, entry.quantize(training)) for entry in self.variables],
-                collect_losses=True,
+                [(entry.variable, entry.in_own_type(training)) for entry in self.variables]
             )
         with scope:
             outputs = layer(*args, **kwargs)
@@ -114,7 +117,15 @@ class _SubstitutionScope(keras.StatelessScope):
     that those inside a loop (a random seed in an RNN's cell) and those to
     variables on no layer's list (the states of a stateful RNN) work too. Inside
     another scope, assignments and losses go to that one.
+
+    Args:
+        values: variables with their values, in whatever type; Keras' own scope would cast it
+            to what it takes for the variable's type where no autocast is in force.
     """
+
+    def __init__(self, values: Iterable[tuple[keras.Variable, tf.Tensor]]):
+        super().__init__(collect_losses=True)
+        self.state_mapping = {id(variable): value for variable, value in values}
 
     def __enter__(self):
         super().__enter__()

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 
-import numpy as np
 import tensorflow as tf
 import tf_keras
 
@@ -12,6 +11,7 @@ from tfqd.wrapping.tf_keras.attributes import HeldVariable, held_variables
 from tfqd.wrapping.tf_keras.config import channel_axes_of, is_held_kernel
 from tfqd.wrapping.tf_keras.variable import as_stored, variables_of
 from tfqd.wrapping.tf_keras.wrapper import QuantizeWrapper
+from tfqd.wrapping.values import check_finite, check_magnitude
 from tfqd.wrapping.variables import is_kernel
 
 
@@ -88,23 +88,20 @@ def choose_specs(model: tf_keras.Model, selection: Selection) -> list[tuple[Owne
                 f"{entry.path} is held by no attribute of its layer, so it cannot be quantized; "
                 "map its path to None"
             )
-        check_finite(entry.path, entry.variable)
+        check_weights(entry.path, entry.variable, quantized=True)
     return chosen
 
 
-def check_finite(path: str, variable: tf.Variable) -> None:
-    """Raises ValueError when the variable holds NaN or infinite weights."""
+def check_weights(path: str, variable: tf.Variable, quantized: bool) -> None:
+    """Raises ValueError when the variable holds what cannot be stored, or quantized."""
     if not variable.dtype.is_floating:
         return
     with as_stored():
         value = tf.convert_to_tensor(variable)
-    if not bool(tf.reduce_all(tf.math.is_finite(value))):
-        count = int(np.sum(~np.isfinite(value.numpy())))
-        raise ValueError(
-            f"{path} holds {count} NaN or infinite weights of {value.shape.num_elements()}; "
-            "finite weights are needed to quantize it"
-        )
+    check_finite(path, value)
+    if quantized:
+        check_magnitude(path, value)
 
 
 def _may_be_chosen(variable: tf.Variable) -> bool:
-    return variable.trainable and variable.dtype.is_floating
+    return variable.trainable and variable.dtype.is_floating and 0 not in variable.shape

@@ -6,7 +6,7 @@ import tf_keras
 from tfqd.compressed import CompressedModel, QuantizedTensor
 from tfqd.wrapping.quantized import find_quantized
 from tfqd.wrapping.tensors import quantized_tensor
-from tfqd.wrapping.tf_keras.candidates import check_finite, layers_of, owned_variables
+from tfqd.wrapping.tf_keras.candidates import check_weights, layers_of, owned_variables
 from tfqd.wrapping.tf_keras.stripping import not_quantized, plain_copy
 from tfqd.wrapping.tf_keras.variable import QuantizedVariable, variables_of
 from tfqd.wrapping.variables import unique_names
@@ -32,9 +32,9 @@ def _read(plain, quantized: dict[int, QuantizedVariable]) -> CompressedModel:
     names = unique_names(paths[id(variable)] for variable in weights)
     tensors: dict[str, np.ndarray | QuantizedTensor] = {}
     for name, variable in zip(names, weights, strict=True):
-        check_finite(name, variable)
         entry = quantized.get(id(plain.origin(variable)))
         floating = entry is None or entry.active is None
+        check_weights(name, variable, quantized=not floating)
         tensors[name] = variable.numpy() if floating else quantized_tensor(entry)
     architecture = tf_keras.saving.serialize_keras_object(plain.model)
     return CompressedModel(tensors, architecture, "tf_keras")

@@ -2,12 +2,16 @@
 
 from typing import Any
 
+from tfqd.quantizers import CodebookQuantizer, LearnedStepQuantizer, UniformQuantizer
 from tfqd.wrapping.tf_keras.config import QuantizeConfig
 from tfqd.wrapping.tf_keras.model import QuantizedFunctional, QuantizedSequential, QuantizeInput
 from tfqd.wrapping.tf_keras.toolkit import tfmot
 from tfqd.wrapping.tf_keras.wrapper import QuantizeWrapper
 
 _CLASSES = (
+    CodebookQuantizer,
+    LearnedStepQuantizer,
+    UniformQuantizer,
     QuantizeConfig,
     QuantizedFunctional,
     QuantizedSequential,
