@@ -72,6 +72,11 @@ def computing_in(origin: Origin, dtype: str) -> Origin:
         ValueError: when the model cannot be made again from its architecture.
     """
     compressed = origin.compressed
+    if compressed.architecture is None:
+        raise ValueError(
+            f"dtype={dtype!r} needs a model that can be made again; Keras cannot write the "
+            f"architecture of {origin.plain.name!r}. Leave dtype None"
+        )
     architecture = with_compute_type(compressed.architecture, dtype, compressed.keras_version)
     compressed = dataclasses.replace(compressed, architecture=architecture)
     return dataclasses.replace(

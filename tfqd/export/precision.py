@@ -66,9 +66,13 @@ def _policy_of_tf_keras(name: str) -> dict[str, Any]:
     }
 
 
-def tolerance_of(architecture: dict[str, Any]) -> float:
-    """The relative difference that rounding can explain in a model's outputs."""
-    policies = set(_policies(architecture))
+def tolerance_of(architecture: dict[str, Any] | None) -> float:
+    """The relative difference that rounding can explain in a model's outputs.
+
+    Args:
+        architecture: None counts as one of float32 throughout.
+    """
+    policies = set() if architecture is None else set(_policies(architecture))
     return max(
         tolerance
         for dtype, tolerance in TOLERANCES.items()

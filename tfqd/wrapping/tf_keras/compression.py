@@ -1,5 +1,7 @@
 """Reading a quantized tf_keras model out into the compressed form."""
 
+from typing import Any
+
 import numpy as np
 import tf_keras
 
@@ -36,8 +38,18 @@ def _read(plain, quantized: dict[int, QuantizedVariable]) -> CompressedModel:
         floating = entry is None or entry.active is None
         check_weights(name, variable, quantized=not floating)
         tensors[name] = variable.numpy() if floating else quantized_tensor(entry)
-    architecture = tf_keras.saving.serialize_keras_object(plain.model)
-    return CompressedModel(tensors, architecture, "tf_keras")
+    return CompressedModel(tensors, _architecture(plain.model), "tf_keras")
+
+
+def _architecture(model: tf_keras.Model) -> dict[str, Any] | None:
+    """The model's serialization; None where tf_keras has none, as for ``x[..., 1:]``.
+
+    Only what makes the model again needs it.
+    """
+    try:
+        return tf_keras.saving.serialize_keras_object(model)
+    except TypeError:
+        return None
 
 
 def _check_vocabularies(model: tf_keras.Model) -> None:
