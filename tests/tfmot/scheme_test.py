@@ -39,6 +39,14 @@ def test_the_published_example_runs_with_our_config(scheme):
     assert any(w.name.endswith("kernel_points:0") for w in quant_aware_model.trainable_weights)
 
 
+def test_a_scheme_names_what_it_wraps():
+    model = annotated(CONFIG(SPEC), layers.LSTM(5, name="lstm"))
+    quantized = quantize_apply(model, SCHEME(name_prefix="small_"))
+    assert "small_lstm" in [layer.name for layer in quantized.layers]
+    with pytest.raises(TypeError, match="name_prefix"):
+        SCHEME(name_prefix=3)
+
+
 def test_compressing_a_model_in_tfmots_own_wrappers_says_what_to_do():
     model = tf_keras.Sequential(
         [tf_keras.Input((4,)), quantize_annotate_layer(layers.Dense(3, name="dense"), CONFIG(SPEC))]

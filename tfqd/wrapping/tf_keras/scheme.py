@@ -37,6 +37,8 @@ class QuantizeScheme(_tfmot.QuantizeScheme):
             TFLite files; tfmot's transforms then fold batch normalization and
             split separable convolutions as they do there.
         first_last: as in `tfqd.quantize_model`.
+        name_prefix: what the names of wrapped layers begin with. The argument
+            ``quantized_layer_name_prefix`` of `quantize_apply` reaches no scheme.
 
     Raises:
         TypeError, ValueError: for anything else.
@@ -53,13 +55,17 @@ class QuantizeScheme(_tfmot.QuantizeScheme):
         spec: Selection | None = None,
         activations: str | None = None,
         first_last: Spec | str | None = "same",
+        name_prefix: str = "quant_",
     ):
+        if not isinstance(name_prefix, str):
+            raise TypeError(f"name_prefix must be a text; got {name_prefix!r}")
         if spec is not None:
             check_selection(spec)
         check_activations(activations)
         self.spec = spec
         self.activations = activations
         self.first_last = first_last
+        self.name_prefix = name_prefix
 
     def get_layout_transformer(self) -> "LayoutTransform":
         return LayoutTransform(self)
@@ -122,7 +128,10 @@ class LayoutTransform(_tfmot.QuantizeLayoutTransform):
                 config = activations.get(name) or _tfmots_config(layer)
             elif isinstance(config, QuantizeConfig | None) and name in activations:
                 config = (config or QuantizeConfig({})).with_activations(activations[name])
-            return layer if config is None else QuantizeWrapper(layer, _resolved(config, layer))
+            if config is None:
+                return layer
+            prefix = self._scheme.name_prefix
+            return QuantizeWrapper(layer, _resolved(config, layer), name_prefix=prefix)
 
         return tf_keras.models.clone_model(model, clone_function=wrap), {}
 
