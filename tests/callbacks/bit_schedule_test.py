@@ -7,6 +7,7 @@ from small_model import X, Y, arrays, compiled, fit, small_model
 
 import tfqd
 from tfqd.callbacks import BitSchedule, QuantizeWeights
+from tfqd.distillation import FeatureDistillation
 
 UNIFORM = tfqd.Uniform(bits=2, bucket_size=16)
 CODEBOOK = tfqd.Codebook(bits=2, bucket_size=16)
@@ -133,7 +134,7 @@ def test_a_variable_never_has_fewer_bits_than_its_own():
 def test_a_distillers_student_follows_and_its_quantized_teacher_does_not():
     student = tfqd.quantize_model(small_model(), UNIFORM)
     teacher = tfqd.quantize_model(small_model(seed=3), tfqd.Uniform(bits=3))
-    distiller = compiled(tfqd.Distiller(teacher, student), metrics=["mse"])
+    distiller = compiled(tfqd.Distiller(teacher, student, FeatureDistillation()), metrics=["mse"])
     watch = LossOfBits(student.quantized_variables)
     fit(distiller, BitSchedule({0: None, 1: 4, 2: 2}), watch, epochs=3, validation_data=(X, Y))
     assert watch.bits == [None, 4, 2]

@@ -17,6 +17,7 @@ from tfqd.callbacks import (
     reestimate_batch_norm,
 )
 from tfqd.compressed import read_manifest
+from tfqd.distillation import FeatureDistillation
 
 SPEC = tfqd.Uniform(bits=2, bucket_size=16)
 CODEBOOK = tfqd.Codebook(bits=2, bucket_size=16)
@@ -107,7 +108,7 @@ def test_a_distillers_student_follows_as_in_keras_3(models, tmp_path):
         path = tmp_path / f"{i}.tfqd"
         measure = BatchNormReestimation(X, every=1)
         best = CompressedCheckpoint(path, monitor="loss")
-        distiller = compiled(tfqd.Distiller(teacher, student))
+        distiller = compiled(tfqd.Distiller(teacher, student, FeatureDistillation()))
         history = fit(distiller, BitSchedule({0: None, 1: 2}), measure, best, epochs=3)
         runs.append((history["loss"], tfqd.load(path, "compressed").dequantize().values()))
     np.testing.assert_allclose(runs[1][0], runs[0][0], rtol=1e-4)

@@ -9,6 +9,7 @@ from small_model import compiled, fit, small_model
 
 import tfqd
 from tfqd.callbacks import BitSchedule, CodeFlips, QuantizeWeights
+from tfqd.distillation import FeatureDistillation
 
 SPEC = tfqd.Uniform(bits=3, bucket_size=16)
 
@@ -77,7 +78,8 @@ def test_later_callbacks_and_other_models_see_them():
     model = compiled(small_model(), rate=0.0)
     history = fit(model, QuantizeWeights(SPEC), CodeFlips(), stop, epochs=5)
     assert history["code_flips"] == [0.0, 0.0]
-    distiller = compiled(tfqd.Distiller(small_model(), tfqd.quantize_model(small_model(), SPEC)))
+    student = tfqd.quantize_model(small_model(), SPEC)
+    distiller = compiled(tfqd.Distiller(small_model(), student, FeatureDistillation()))
     assert len(fit(distiller, CodeFlips())["code_flips"]) == 2
 
 

@@ -8,6 +8,7 @@ from small_model import X, Y, arrays, compiled, fit, small_model
 import tfqd
 from tfqd.callbacks import BitSchedule, CompressedCheckpoint, QuantizeWeights
 from tfqd.compressed import read_manifest
+from tfqd.distillation import FeatureDistillation
 
 SPEC = tfqd.Uniform(bits=3, bucket_size=16)
 
@@ -126,7 +127,7 @@ def test_a_plain_model_is_kept_with_its_quantized_weights(path):
 
 def test_a_distillers_student_is_kept(path):
     student = tfqd.quantize_model(small_model(), SPEC)
-    distiller = compiled(tfqd.Distiller(small_model(seed=3), student))
+    distiller = compiled(tfqd.Distiller(small_model(seed=3), student, FeatureDistillation()))
     fit(distiller, CompressedCheckpoint(path), validation_data=(X, Y), epochs=1)
     np.testing.assert_allclose(tfqd.load(path)(X), student(X), rtol=1e-5)
 

@@ -8,6 +8,7 @@ from small_model import compiled, fit, small_model
 
 import tfqd
 from tfqd.callbacks import BitSchedule, QuantizeWeights, SizeReport
+from tfqd.distillation import FeatureDistillation
 
 SPEC = tfqd.Uniform(bits=3, bucket_size=16)
 FLOAT_BYTES = 4 * (6 * 8 + 8 + 4 * 8 + 8 + 1)
@@ -50,7 +51,8 @@ def test_a_plain_model_and_a_student_are_reported(tmp_path):
     history = fit(model, callback, SizeReport())
     assert history["size_bytes"][-1] == saved_bytes(callback.compress(), tmp_path / "plain.tfqd")
     student = tfqd.quantize_model(small_model(), SPEC)
-    history = fit(compiled(tfqd.Distiller(small_model(), student)), SizeReport())
+    distiller = tfqd.Distiller(small_model(), student, FeatureDistillation())
+    history = fit(compiled(distiller), SizeReport())
     assert history["size_bytes"][-1] == saved_bytes(student, tmp_path / "student.tfqd")
 
 
