@@ -132,6 +132,17 @@ def test_a_pruned_model_is_to_be_stripped_first():
     assert tfqd.compress(tfqd.quantize_model(stripped, tfqd.Uniform(bits=4))).quantized
 
 
+def test_a_clustered_model_is_to_be_stripped_first():
+    import tensorflow_model_optimization as tfmot
+
+    clustering = tfmot.clustering.keras
+    start = clustering.CentroidInitialization.LINEAR
+    model = dense(tf_keras, np.random.default_rng(0).normal(size=(4, 4)).astype(np.float32))
+    clustered = clustering.cluster_weights(model, 4, start)
+    with pytest.raises(ValueError, match="strip_clustering"):
+        tfqd.quantize_model(clustered, tfqd.Uniform(bits=1))
+
+
 @SPECS
 def test_quantizers_are_read_in_tfqds_scope(spec):
     from tfqd.quantizers import quantizer_for

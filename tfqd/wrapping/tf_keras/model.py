@@ -23,6 +23,7 @@ _GRAPHS_ONLY = (
 
 
 _UNSUITABLE = {
+    "ClusterWeights": "call tfmot.clustering.keras.strip_clustering(model) first",
     "PruneLowMagnitude": "call tfmot.sparsity.keras.strip_pruning(model) first, and quantize with "
     "preserve_zeros=True to keep the zeros",
     "SpectralNormalization": "it assigns its kernel anew in every training step; put the "
