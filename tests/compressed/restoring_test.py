@@ -54,6 +54,17 @@ def test_restored_weights_quantize_to_the_same_tensor(
     np.testing.assert_array_equal(again.dequantize(), tensor.dequantize())
 
 
+def test_an_end_midway_between_two_points_comes_back():
+    # -3.0013037 times the reciprocal of its absolute value is above -1.
+    spec = Codebook(bits=2, bucket_size=None, scaling="symmetric")
+    state = {"points": tf.constant([-1.5, -0.5, 0.5, 0.5])}
+    for magnitude in np.linspace(2.9, 3.1, 200).astype(np.float32):
+        weights = np.array([-magnitude, -0.4, -0.1], np.float32)
+        tensor = encode(quantizer_for(spec, ()), weights, state)
+        again = encode(quantizer_for(spec, ()), restore_weights(tensor), state)
+        np.testing.assert_array_equal(again.dequantize(), tensor.dequantize())
+
+
 LEVELS = st.sampled_from([-1.2, -1.0, -0.5, 0.0, 0.3, 1.0, 1.1])
 
 

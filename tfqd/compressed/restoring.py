@@ -15,6 +15,14 @@ from tfqd.compressed.tensor import QuantizedTensor
 from tfqd.spec.bucketing import Bucketing
 from tfqd.spec.grid import LARGEST_INTEGER
 
+# Where the largest weight of a bucket may lie in the scaled domain. A product with the
+# scale's reciprocal need not be 1 exactly, which counts where 1 is midway between points.
+_ROUNDING = 2.0**-22
+_ENDS = (
+    *((end, end) for end in (1.0, -1.0)),
+    *((end, end * (1 + sign * _ROUNDING)) for end in (1.0, -1.0) for sign in (1, -1)),
+)
+
 
 def restore_weights(tensor: QuantizedTensor) -> np.ndarray:
     """Weights whose quantization by the tensor's spec and points is the tensor.
@@ -43,12 +51,13 @@ def _put_one_at_an_end(values: np.ndarray, tensor: QuantizedTensor) -> None:
     The weight that had it is at the level of +1 or of -1. Which weights are is told by
     the levels' values, as several codes may stand for one value.
     """
-    levels = _levels_of(tensor)
-    for end in (-1.0, 1.0):  # a weight that can be at the upper end goes there
-        level = _levels_of_an_end(tensor, end)
-        there = _cut(levels, tensor.bucketing, np.nan) == level[:, None]
-        buckets = np.flatnonzero(there.any(axis=1))
+    levels = _cut(_levels_of(tensor), tensor.bucketing, np.nan)
+    missing = np.ones(tensor.bucketing.count, bool)
+    for end, scaled in _ENDS:
+        there = levels == _levels_of_an_end(tensor, scaled)[:, None]
+        buckets = np.flatnonzero(missing & there.any(axis=1))
         values[buckets, np.argmax(there[buckets], axis=1)] = end * tensor.scale[buckets]
+        missing[buckets] = False
 
 
 def _put_two_at_the_ends(values: np.ndarray, tensor: QuantizedTensor, top: np.ndarray) -> None:

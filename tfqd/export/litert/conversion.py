@@ -75,7 +75,10 @@ def converted(
         )
     with tempfile.TemporaryDirectory() as folder:
         options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
-        tf.saved_model.save(module, folder, signatures=module.serve, options=options)
+        try:
+            tf.saved_model.save(module, folder, signatures=module.serve, options=options)
+        except tf.errors.OpError as error:  # a full disk and the like
+            raise OSError(f"the converter's files cannot be written: {error.message}") from error
         floats = _convert(tf.lite.TFLiteConverter.from_saved_model(folder), batch_size)
         if not trained and examples is None:
             return Converted(floats, None, trained)
@@ -157,10 +160,6 @@ def _convert(converter: tf.lite.TFLiteConverter, batch_size: int | None) -> byte
             return converter.convert()
     except OSError:
         raise
-    except (
-        tf.errors.ResourceExhaustedError
-    ) as error:  # a full disk, under the converter's own files
-        raise OSError(f"TensorFlow's converter cannot write: {error.message}") from error
     except Exception as error:  # whatever the converter raises: it has many kinds
         raise ConversionError(_reason(error, batch_size)) from error
 
