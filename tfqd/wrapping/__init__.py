@@ -39,9 +39,8 @@ def quantize_model(
     Args:
         model: a built Keras 3 model: Sequential, Functional or subclassed; or a
             Sequential or Functional tf_keras model.
-        spec: one spec (`tfqd.Uniform`, `tfqd.Codebook`, `tfqd.LearnedStep` or one that
-            was given to `tfqd.register`) for all kernels,
-            recurrent kernels and embeddings; or an ordered mapping from a
+        spec: one spec (`tfqd.Uniform`, `tfqd.Codebook`, `tfqd.LearnedStep`) for all
+            kernels, recurrent kernels and embeddings; or an ordered mapping from a
             regular expression over the variable's path to a spec or None
             (float), of which the first match wins and what matches nothing
             stays float. `tfqd.presets` has ready ones.
