@@ -30,15 +30,8 @@ def input_batches(data, batch_size: int = 128, steps: int | None = None) -> Iter
     if steps is not None:
         checked_count("steps", steps)
     if _is_arrays(data):
-        batches = _slices(_inputs(data), batch_size)
-    elif _holds_batches(data):
-        batches = map(_inputs, _batches(data, steps))
-    else:
-        raise TypeError(
-            "data must be arrays, a tf.data.Dataset, a PyDataset or an iterable of batches; got "
-            f"{type(data).__name__}"
-        )
-    return itertools.islice(batches, steps)
+        return itertools.islice(_slices(_inputs(data), batch_size), steps)
+    return map(_inputs, itertools.islice(_batches(data, steps, "arrays"), steps))
 
 
 def labelled_batches(data, batches: int, batch_size: int) -> Iterator[tuple[Any, Any, Any]]:
@@ -58,19 +51,9 @@ def labelled_batches(data, batches: int, batch_size: int) -> Iterator[tuple[Any,
     checked_count("batches", batches)
     checked_count("batch_size", batch_size)
     if isinstance(data, tuple):
-        found = _slices(_labelled(data), batch_size)
-    elif _holds_batches(data):
-        found = map(_labelled, _batches(data, batches))
-    else:
-        raise TypeError(
-            "data must be a tuple of inputs and targets, a tf.data.Dataset, a PyDataset or an "
-            f"iterable of batches; got {type(data).__name__}"
-        )
-    return itertools.islice(found, batches)
-
-
-def _holds_batches(data) -> bool:
-    return isinstance(data, Iterable) or hasattr(data, "__getitem__")
+        return itertools.islice(_slices(_labelled(data), batch_size), batches)
+    found = _batches(data, batches, "a tuple of inputs and targets")
+    return map(_labelled, itertools.islice(found, batches))
 
 
 def _inputs(batch):
@@ -96,7 +79,13 @@ def _slices(arrays, batch_size: int) -> Iterator[Any]:
         )
 
 
-def _batches(data, steps: int | None) -> Iterable:
+def _batches(data, steps: int | None, arrays: str) -> Iterable:
+    """The batches that `data` holds; `arrays` says what else it might have been."""
+    if not isinstance(data, Iterable) and not hasattr(data, "__getitem__"):
+        raise TypeError(
+            f"data must be {arrays}, a tf.data.Dataset, a PyDataset or an iterable of batches; got "
+            f"{type(data).__name__}"
+        )
     if isinstance(data, tf.data.Dataset):
         endless = int(data.cardinality()) == tf.data.INFINITE_CARDINALITY
     else:
