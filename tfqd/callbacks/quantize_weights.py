@@ -24,7 +24,7 @@ from tfqd.wrapping.fitting import (
 from tfqd.wrapping.quantized import find_quantized
 from tfqd.wrapping.shadow import Held, Shadow
 from tfqd.wrapping.shadowing import quantized_copy, shadow_of
-from tfqd.wrapping.weight_decay import StepDecay, reads_weights
+from tfqd.wrapping.weight_decay import reads_weights, weight_decay
 
 
 class QuantizeWeights(Callback):
@@ -103,7 +103,7 @@ class QuantizeWeights(Callback):
             self._shadow.seed_noise(optimizer_steps(self.model))
             self._epoch_begins = False
         variables = [entry.variable for entry in self._shadow.entries]
-        self._shadow.begin_step(StepDecay(self.model, variables))
+        self._shadow.begin_step(weight_decay(self.model, variables))
 
     def on_train_batch_end(self, batch, logs=None):
         self._shadow.settle()

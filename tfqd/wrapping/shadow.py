@@ -8,13 +8,12 @@ back bit for bit.
 
 import contextlib
 import enum
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import tensorflow as tf
 
 from tfqd.quantizers import Quantizer
 from tfqd.wrapping.quantized import QuantizedVariable, find_quantized
-from tfqd.wrapping.weight_decay import StepDecay
 
 _ATTRIBUTE = "quantized_variables"  # where `find_quantized` looks
 
@@ -113,20 +112,21 @@ class Shadow:
                 seed = entry.state["seed"]
                 seed.assign(tf.stack([seed[0], step]))
 
-    def begin_step(self, decay: StepDecay) -> None:
+    def begin_step(self, decayed: Callable[[], Sequence[float]]) -> None:
         """Puts the quantized values of a training step in.
 
         Args:
-            decay: the weight decay of the entries' variables in that step.
+            decayed: asked when the step has ended, gives the share of each entry's
+                variable that weight decay took.
         """
         self.settle()
         self._begin()
-        self._decay = decay
+        self._decayed = decayed
         self.holds = Held.STEP
 
     def end_step(self) -> None:
         """Applies to the float values what the optimizer did to the quantized ones."""
-        self._end([tf.constant(share, tf.float32) for share in self._decay.shares()])
+        self._end(tf.constant(self._decayed(), tf.float32))
         self.holds = Held.FLOATS
 
     def show_quantized(self) -> None:
@@ -174,8 +174,8 @@ class Shadow:
         for entry in self.entries:
             entry.show(training=True)
 
-    def _take_over_all(self, decays: list[tf.Tensor]) -> None:
-        for entry, decay in zip(self.entries, decays, strict=True):
+    def _take_over_all(self, decays: tf.Tensor) -> None:
+        for entry, decay in zip(self.entries, tf.unstack(decays), strict=True):
             entry.take_over(decay)
 
 

@@ -1,34 +1,35 @@
 """What optimizers compute of the weights themselves, in either Keras version."""
 
+from collections.abc import Callable, Sequence
+
 import tensorflow as tf
+
+from tfqd.wrapping.fitting import optimizer_steps
 
 # Optimizers whose steps are computed from the weights, not from gradients alone.
 _READERS_OF_WEIGHTS = {"Adafactor", "Ftrl", "LARS", "Lamb", "Muon", "ScheduleFreeAdamW"}
 
 
-class StepDecay:
-    """What the optimizer's decoupled weight decay takes from weights in the step that begins.
+def weight_decay(model, variables: Sequence) -> Callable[[], list[float]]:
+    """What the optimizer's decoupled weight decay takes in the step that begins.
 
     Args:
         model: the model that is being fitted.
         variables: some of its trainable variables.
+
+    Returns:
+        A function, to be called after the step: of each variable the share that was
+        taken; 0 when no step was made.
     """
-
-    def __init__(self, model, variables):
-        self._model = model
-        optimizer = model.optimizer
-        self._steps = int(optimizer.iterations)
-        decay = getattr(optimizer, "weight_decay", None)
-        self._shares = [0.0] * len(variables)
-        if decay:
-            rate = optimizer.learning_rate
-            share = float(decay) * float(rate(optimizer.iterations) if callable(rate) else rate)
-            self._shares = [share * bool(optimizer._use_weight_decay(_own(v))) for v in variables]
-
-    def shares(self) -> list[float]:
-        """Of each variable the share that was taken; 0 when no step was made."""
-        made = int(self._model.optimizer.iterations) > self._steps
-        return self._shares if made else [0.0] * len(self._shares)
+    none = [0.0] * len(variables)
+    optimizer = model.optimizer
+    decay = getattr(optimizer, "weight_decay", None)
+    if not decay:
+        return lambda: none
+    before, rate = optimizer_steps(model), optimizer.learning_rate
+    share = float(decay) * float(rate(optimizer.iterations) if callable(rate) else rate)
+    shares = [share * bool(optimizer._use_weight_decay(_own(each))) for each in variables]
+    return lambda: shares if optimizer_steps(model) > before else none
 
 
 def _own(variable) -> tf.Variable:
@@ -39,7 +40,7 @@ def _own(variable) -> tf.Variable:
 def reads_weights(model) -> str | None:
     """Why a step of the optimizer depends on the weights' own values; None if it does not.
 
-    Decoupled weight decay alone does not count: see `StepDecay`.
+    Decoupled weight decay alone does not count: see `weight_decay`.
     """
     optimizer = model.optimizer
     inner = getattr(optimizer, "inner_optimizer", optimizer)
