@@ -4,6 +4,7 @@ Written once, for the models of either Keras version: `DistillationStep` is the
 logic, a subclass of it and of that version's ``Model`` is the model.
 """
 
+import functools
 import inspect
 import threading
 from collections.abc import Callable
@@ -146,10 +147,12 @@ class DistillationStep:
         if isinstance(self.teacher, CachedTeacher):
             return None if cached is None else (cached, {})
         if self._teacher_reader is None:
-            return self._version.training.in_inference(self.teacher, inputs), {}
-        return self._version.training.in_inference(
-            lambda *args, **kwargs: self._teacher_reader(self.teacher, *args, **kwargs), inputs
-        )
+            return self._without_gradient(self.teacher, inputs), {}
+        return self._without_gradient(functools.partial(self._teacher_reader, self.teacher), inputs)
+
+    def _without_gradient(self, teacher, inputs):
+        outputs = self._version.training.inference(teacher, inputs)
+        return tf.nest.map_structure(tf.stop_gradient, outputs)
 
     def _at_step(self, weight: Weight):
         if not callable(weight):

@@ -84,7 +84,7 @@ class FeatureReader(abc.ABC):
             for name, layer in self._layers.items():
                 watching.enter_context(calls.watched(layer, read[name].append))
             outputs = model(*args, **kwargs)
-        return outputs, {name: self._only(name, calls) for name, calls in read.items()}
+        return outputs, {name: self._only(name, each) for name, each in read.items()}
 
     def shapes(self) -> dict[str, tuple]:
         """The static shapes of the layers' outputs, None where they vary.

@@ -86,11 +86,8 @@ class Training(Protocol):
     def mask_of(self, outputs: Any) -> Any:
         """The masks that Keras has put on a structure of tensors; None where it has none."""
 
-    def in_inference(self, model: Any, inputs: Any) -> Any:
-        """The outputs in inference mode, without gradient or trace in the model's state."""
-
     def inference(self, model: Any, inputs: Any) -> Any:
-        """The outputs in inference mode, with gradients."""
+        """The outputs in inference mode, of a model or of a callable that runs one."""
 
     def mean_metric(self, name: str) -> Any:
         """A metric that averages what it is given."""

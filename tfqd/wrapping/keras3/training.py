@@ -42,20 +42,13 @@ def mask_of(outputs):
     return keras.tree.map_structure(get_keras_mask, outputs)
 
 
-def in_inference(model: keras.Model, inputs):
-    """The model's outputs, in inference mode and without a trace in its state."""
-    # The scope drops whatever the model would assign or add as a loss.
-    with keras.StatelessScope():
-        outputs = model(inputs, training=False)
-    return keras.tree.map_structure(tf.stop_gradient, outputs)
-
-
 def inference(model: keras.Model, inputs) -> Any:
     """The outputs in inference mode, without a trace in the model's state."""
-    arguments = {"training": False} if model._call_has_training_arg else {}
+    # Callables other than models, and models with a call of their own, may differ.
+    takes_training = getattr(model, "_call_has_training_arg", True)
     # The scope drops whatever the model would assign or add as a loss.
     with keras.StatelessScope():
-        return model(inputs, **arguments)
+        return model(inputs, **({"training": False} if takes_training else {}))
 
 
 def mean_metric(name: str) -> keras.metrics.Mean:

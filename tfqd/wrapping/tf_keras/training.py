@@ -62,11 +62,6 @@ def mask_of(outputs):
     return tf.nest.map_structure(lambda tensor: getattr(tensor, "_keras_mask", None), outputs)
 
 
-def in_inference(model, inputs):
-    """The model's outputs in inference mode."""
-    return tf.nest.map_structure(tf.stop_gradient, model(inputs, training=False))
-
-
 def inference(model: tf_keras.Model, inputs) -> Any:
     """The outputs in inference mode; tf_keras may leave a trace in the model's state."""
     return model(inputs, training=False)
