@@ -201,3 +201,16 @@ def test_what_they_cannot_work_on_is_refused(library):
 def test_bad_arguments_are_refused(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+@pytest.mark.parametrize("first", [0, 1])
+def test_penalties_are_taken_away_in_any_order(library, first):
+    model = network(library, LEARNED)
+    (entry, _) = model.quantized_variables
+    before = float(sum(model.losses))
+    undo = [entry.add_penalty(lambda: 10.0), entry.add_penalty(lambda: 100.0)]
+    assert float(sum(model.losses)) == pytest.approx(before + 110)
+    undo[first]()
+    assert float(sum(model.losses)) == pytest.approx(before + (100, 10)[first])
+    undo[1 - first]()
+    assert float(sum(model.losses)) == pytest.approx(before)

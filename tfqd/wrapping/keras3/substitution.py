@@ -38,13 +38,31 @@ class QuantizedVariable(quantized.QuantizedVariable):
         return tf.cast(self.quantize(training), self.variable._dtype)
 
     def add_penalty(self, penalty: Callable[[], tf.Tensor]) -> Callable[[], None]:
-        own = self.variable.regularizer
+        over = self.variable.regularizer
+        if not isinstance(over, _Penalized):
+            over = self.variable.regularizer = _Penalized(over)
+        over.penalties.append(penalty)
+        return functools.partial(over.take_away, penalty, self.variable)
 
-        def both(value):
-            return penalty() if own is None else own(value) + penalty()
 
-        self.variable.regularizer = both
-        return functools.partial(setattr, self.variable, "regularizer", own)
+class _Penalized:
+    """A variable's regularizer as long as there are penalties on top of it.
+
+    They may be taken away in any order; with the last the variable has its own again.
+    """
+
+    def __init__(self, own: Callable | None):
+        self._own = own
+        self.penalties: list[Callable[[], tf.Tensor]] = []
+
+    def __call__(self, value):
+        added = sum(penalty() for penalty in self.penalties)
+        return added if self._own is None else self._own(value) + added
+
+    def take_away(self, penalty: Callable[[], tf.Tensor], variable: keras.Variable) -> None:
+        self.penalties.remove(penalty)
+        if not self.penalties:
+            variable.regularizer = self._own
 
 
 def float_value(variable: keras.Variable) -> tf.Tensor:
