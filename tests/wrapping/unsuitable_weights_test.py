@@ -1,5 +1,7 @@
 """Weights, types and layers that quantization cannot take, or takes after all."""
 
+import itertools
+
 import keras
 import numpy as np
 import pytest
@@ -113,12 +115,53 @@ def test_in_tf_keras_pure_types_compute_too(dtype):
     assert quantized(np.ones((2, 4), dtype)).dtype == dtype
 
 
-@KERASES
-def test_spectral_normalization_is_refused_with_a_remedy(version):
-    layer = version.layers.SpectralNormalization(version.layers.Dense(3))
-    model = version.Sequential([version.Input((4,)), layer])
+def normalized(version):
+    return version.Sequential(
+        [
+            version.Input((4,)),
+            version.layers.SpectralNormalization(version.layers.Dense(3), name="normalized"),
+            version.layers.Dense(2, name="plain"),
+        ]
+    )
+
+
+def by_scheme(model, spec):
+    import tensorflow_model_optimization as tfmot
+
+    scheme = tfqd.tfmot.QuantizeScheme(spec)
+    with tfqd.tfmot.quantize_scope():
+        annotated = tfmot.quantization.keras.quantize_annotate_model(model)
+        return tfmot.quantization.keras.quantize_apply(annotated, scheme)
+
+
+def by_callback(model, spec):
+    model.compile("sgd", "mse")
+    callback = tfqd.callbacks.QuantizeWeights(spec)
+    model.fit(np.ones((4, 4)), np.ones((4, 2)), callbacks=[callback], verbose=0)
+    return callback.quantized_model()
+
+
+WAYS = [
+    *itertools.product((keras, tf_keras), (tfqd.quantize_model, by_callback)),
+    (tf_keras, by_scheme),
+]
+
+
+@pytest.mark.parametrize(("version", "quantize"), WAYS)
+def test_spectral_normalization_is_refused_with_a_remedy(version, quantize):
     with pytest.raises(ValueError, match=r"SpectralNormalization.*plain layer"):
-        tfqd.quantize_model(model, tfqd.Uniform(bits=4))
+        quantize(normalized(version), tfqd.Uniform(bits=4))
+
+
+@pytest.mark.parametrize(("version", "quantize"), WAYS)
+def test_beside_spectral_normalization_others_are_quantized(version, quantize, tmp_path):
+    spec = {"normalized": None, "plain/kernel": tfqd.Uniform(bits=4)}
+    quantized = quantize(normalized(version), spec)
+    x = np.random.default_rng(0).normal(size=(3, 4)).astype(np.float32)
+    tfqd.save(quantized, tmp_path / "m.tfqd")
+    (path,) = tfqd.load(tmp_path / "m.tfqd", "compressed").quantized
+    assert path.endswith("plain/kernel")
+    np.testing.assert_array_equal(tfqd.load(tmp_path / "m.tfqd")(x), quantized(x))
 
 
 def test_a_pruned_model_is_to_be_stripped_first():
@@ -130,6 +173,15 @@ def test_a_pruned_model_is_to_be_stripped_first():
         tfqd.quantize_model(pruned, tfqd.Uniform(bits=4))
     stripped = tfmot.sparsity.keras.strip_pruning(pruned)
     assert tfqd.compress(tfqd.quantize_model(stripped, tfqd.Uniform(bits=4))).quantized
+
+
+def test_beside_a_pruned_layer_others_are_quantized():
+    import tensorflow_model_optimization as tfmot
+
+    pruned = tfmot.sparsity.keras.prune_low_magnitude(tf_keras.layers.Dense(3))
+    model = tf_keras.Sequential([tf_keras.Input((4,)), pruned, tf_keras.layers.Dense(2, name="p")])
+    quantized = tfqd.quantize_model(model, {"p/kernel": tfqd.Uniform(bits=4)})
+    assert [*tfqd.compress(quantized).quantized] == ["p/kernel"]
 
 
 def test_a_clustered_model_is_to_be_stripped_first():

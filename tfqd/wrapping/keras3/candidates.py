@@ -60,11 +60,12 @@ def choose_quantizers(
     owned = owned_variables(layer)
     candidates = [Candidate(path(entry.variable.path), entry.is_kernel) for entry in owned]
     specs = select(selection, candidates)
+    normalizers = _normalizers(layer)
     chosen = []
     for (variable, owner), spec in zip(owned, specs, strict=True):
         if spec is not None:
             check_weights(variable, quantized=True)
-            _check_owner(variable, layer)
+            _check_owner(variable, normalizers.get(id(variable)))
             axes = channel_axes(owner, variable.name, len(variable.shape))
             chosen.append((variable, quantizer_for(spec, axes)))
     return chosen
@@ -84,14 +85,21 @@ def check_weights(variable: keras.Variable, quantized: bool) -> None:
         check_magnitude(variable.path, value)
 
 
-def _check_owner(variable: keras.Variable, layer: keras.layers.Layer) -> None:
+def _normalizers(layer: keras.layers.Layer) -> dict[int, str]:
+    """The name of the SpectralNormalization around each variable that has one, by its id."""
+    return {
+        id(variable): part.name
+        for part in layer._flatten_layers()
+        if isinstance(part, keras.layers.SpectralNormalization)
+        for variable in part.layer.weights
+    }
+
+
+def _check_owner(variable: keras.Variable, normalizer: str | None) -> None:
     """Raises ValueError for a variable that another layer computes with, not only its own."""
-    for part in layer._flatten_layers():
-        if isinstance(part, keras.layers.SpectralNormalization) and any(
-            variable is each for each in part.layer.weights
-        ):
-            raise ValueError(
-                f"{variable.path} is assigned anew in every training step by the "
-                f"SpectralNormalization {part.name!r} around it; map its path to None, or put the "
-                "normalized kernel into a plain layer"
-            )
+    if normalizer is not None:
+        raise ValueError(
+            f"{variable.path} is assigned anew in every training step by the "
+            f"SpectralNormalization {normalizer!r} around it; map its path to None, or put the "
+            "normalized kernel into a plain layer"
+        )

@@ -14,6 +14,15 @@ from tfqd.wrapping.tf_keras.wrapper import QuantizeWrapper
 from tfqd.wrapping.values import check_finite, check_magnitude
 from tfqd.wrapping.variables import is_kernel
 
+# By the names of their classes, as importing tfqd imports no tfmot.
+_COMPUTE_OTHERWISE = {
+    "ClusterWeights": "call tfmot.clustering.keras.strip_clustering(model) first",
+    "PruneLowMagnitude": "call tfmot.sparsity.keras.strip_pruning(model) first, and quantize with "
+    "preserve_zeros=True to keep the zeros",
+    "SpectralNormalization": "it assigns its kernel anew in every training step; put the "
+    "normalized kernel into a plain layer",
+}
+
 
 class OwnedVariable:
     """A variable of a model and the layer, one of the model's own, that it is part of.
@@ -82,7 +91,10 @@ def choose_specs(model: tf_keras.Model, selection: Selection) -> list[tuple[Owne
     owned = [entry for entry in owned_variables(model) if _may_be_chosen(entry.variable)]
     specs = select(selection, [Candidate(entry.path, entry.is_kernel) for entry in owned])
     chosen = [(entry, spec) for entry, spec in zip(owned, specs, strict=True) if spec is not None]
+    wrappers = _wrappers(model)
     for entry, _ in chosen:
+        if id(entry.variable) in wrappers:
+            raise ValueError(f"{entry.path} {wrappers[id(entry.variable)]}")
         if entry.held is None:
             raise ValueError(
                 f"{entry.path} is held by no attribute of its layer, so it cannot be quantized; "
@@ -105,3 +117,13 @@ def check_weights(path: str, variable: tf.Variable, quantized: bool) -> None:
 
 def _may_be_chosen(variable: tf.Variable) -> bool:
     return variable.trainable and variable.dtype.is_floating and 0 not in variable.shape
+
+
+def _wrappers(model: tf_keras.Model) -> dict[int, str]:
+    """What stands around each variable that cannot be quantized, and the remedy, by its id."""
+    return {
+        id(weight): f"is in {part.name!r}, a {type(part).__name__}; {_COMPUTE_OTHERWISE[kind]}"
+        for part in model._flatten_layers()
+        if (kind := type(part).__name__) in _COMPUTE_OTHERWISE
+        for weight in part.weights
+    }

@@ -22,15 +22,6 @@ _GRAPHS_ONLY = (
 )
 
 
-_UNSUITABLE = {
-    "ClusterWeights": "call tfmot.clustering.keras.strip_clustering(model) first",
-    "PruneLowMagnitude": "call tfmot.sparsity.keras.strip_pruning(model) first, and quantize with "
-    "preserve_zeros=True to keep the zeros",
-    "SpectralNormalization": "it assigns its kernel anew in every training step; put the "
-    "normalized kernel into a plain layer",
-}
-
-
 class _Summary:
     """Adds the quantized variables to a model's summary."""
 
@@ -143,10 +134,6 @@ def _check(model: tf_keras.Model) -> None:
     for layer in model.layers:
         if isinstance(layer, tf_keras.Model):
             _check(layer)
-    for layer in layers_of(model):
-        reason = _UNSUITABLE.get(type(layer).__name__)
-        if reason is not None:
-            raise ValueError(f"layer {layer.name!r} is a {type(layer).__name__}; {reason}")
     wrappers = (QuantizeAnnotate, tfmot.quantization.keras.QuantizeWrapper)
     wrapped = [layer for layer in layers_of(model) if isinstance(layer, wrappers)]
     if find_quantized(model) or wrapped:

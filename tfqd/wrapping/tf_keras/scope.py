@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import tf_keras
+
 from tfqd.quantizers import CodebookQuantizer, LearnedStepQuantizer, UniformQuantizer
 from tfqd.wrapping.tf_keras.config import QuantizeConfig
 from tfqd.wrapping.tf_keras.model import QuantizedFunctional, QuantizedSequential, QuantizeInput
@@ -17,6 +19,7 @@ _CLASSES = (
     QuantizedSequential,
     QuantizeInput,
     QuantizeWrapper,
+    tf_keras.layers.SpectralNormalization,  # The one layer that tf_keras does not read itself.
 )
 
 
