@@ -11,9 +11,10 @@ one with strides, unless it is tiny, after the pixels that it looks at are taken
 import numpy as np
 from tensorflow.lite.python import schema_py_generated as schema
 
-from tfqd.export.litert.editing import INTEGER_TYPES, VERSIONS, Site
+from tfqd.export.litert.editing import INTEGER_TYPES, Site
 from tfqd.export.litert.flatbuffer import Op, operator
 from tfqd.export.litert.fully_connected import fully_connected
+from tfqd.export.litert.operators import INTEGER_KERNELS
 from tfqd.export.litert.weights import IntegerWeight, NoIntegerForm
 
 _SAME = schema.Padding.SAME
@@ -89,7 +90,8 @@ def in_place(
     index = site.integers(np.moveaxis(rows, 0, axis), bits, weight.step[:, 0], axis)
     code = site.file.code(old)
     inputs = [index if place == 1 else i for place, i in enumerate(old.inputs)]
-    code_index = site.file.add_operator_code(code, VERSIONS[code, INTEGER_TYPES[bits]])
+    version = INTEGER_KERNELS[code].versions[INTEGER_TYPES[bits]]
+    code_index = site.file.add_operator_code(code, version)
     site.operators.append(operator(code_index, inputs, old.outputs, old.builtinOptions))
     scale = "one scale a channel"
     return f"int{bits}", scale if weight.bits == 8 else f"{scale}; {reason}"

@@ -5,20 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 from tensorflow.lite.python import schema_py_generated as schema
 
-from tfqd.export.litert.flatbuffer import File, Op, Type, operator, per_channel, shape_of
+from tfqd.export.litert.flatbuffer import File, Type, operator, per_channel, shape_of
 
-# The versions that TensorFlow's own converter gives to operators of these weights.
-VERSIONS = {
-    (Op.FULLY_CONNECTED, Type.INT8): 12,
-    (Op.FULLY_CONNECTED, Type.INT4): 12,
-    (Op.FULLY_CONNECTED, Type.INT2): 12,
-    (Op.CONV_2D, Type.INT8): 5,
-    (Op.CONV_2D, Type.INT4): 7,
-    (Op.DEPTHWISE_CONV_2D, Type.INT8): 6,
-    (Op.TRANSPOSE_CONV, Type.INT8): 3,
-    (Op.EMBEDDING_LOOKUP, Type.INT8): 3,
-    (Op.EMBEDDING_LOOKUP, Type.INT4): 4,
-}
 INTEGER_TYPES = {8: Type.INT8, 4: Type.INT4, 2: Type.INT2}
 
 

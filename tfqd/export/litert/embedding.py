@@ -3,8 +3,9 @@
 import numpy as np
 from tensorflow.lite.python import schema_py_generated as schema
 
-from tfqd.export.litert.editing import INTEGER_TYPES, VERSIONS, Site
+from tfqd.export.litert.editing import INTEGER_TYPES, Site
 from tfqd.export.litert.flatbuffer import Op, Type
+from tfqd.export.litert.operators import INTEGER_KERNELS
 from tfqd.export.litert.weights import IntegerWeight, NoIntegerForm
 
 
@@ -33,7 +34,7 @@ def embedding(site: Site, weight: IntegerWeight) -> tuple[str, str]:
             Op.CAST, [as_list], site.computed(rows, Type.INT32), schema.CastOptionsT()
         )
     found = y if len(shape) == 1 else site.computed([-1, width])
-    version = VERSIONS[Op.EMBEDDING_LOOKUP, INTEGER_TYPES[bits]]
+    version = INTEGER_KERNELS[Op.EMBEDDING_LOOKUP].versions[INTEGER_TYPES[bits]]
     site.add(Op.EMBEDDING_LOOKUP, [as_list, table], found, version=version)
     if len(shape) != 1:
         site.add(Op.RESHAPE, [found, _shape(site, indices, result_shape)], y)

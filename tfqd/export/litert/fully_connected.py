@@ -11,14 +11,17 @@ no kernel knows the blocks, x is cut into them and each has an operator of its o
 import numpy as np
 from tensorflow.lite.python import schema_py_generated as schema
 
-from tfqd.export.litert.editing import VERSIONS, Site
+from tfqd.export.litert.editing import Site
 from tfqd.export.litert.flatbuffer import Op
 from tfqd.export.litert.layouts import on_bfloat16_grid
+from tfqd.export.litert.operators import INTEGER_KERNELS
 from tfqd.export.litert.weights import IntegerWeight, NoIntegerForm
 
 # XNNPACK reads blocks of whole registers, and rounds their scales to bfloat16.
 _BLOCK_MULTIPLE = 32
 _MOST_CUTS = 64
+# Of the operator, where its weights are floats.
+_FLOAT_VERSION = 6
 
 
 def fully_connected(
@@ -183,7 +186,8 @@ def _operator(site: Site, x: int, weight: int, bias: int, y: int, activation: in
     options = schema.FullyConnectedOptionsT()
     options.fusedActivationFunction = activation
     options.keepNumDims = len(site.shape(y)) > 2
-    version = VERSIONS.get((Op.FULLY_CONNECTED, site.tensor(weight).type), 6)
+    versions = INTEGER_KERNELS[Op.FULLY_CONNECTED].versions
+    version = versions.get(site.tensor(weight).type, _FLOAT_VERSION)
     site.add(Op.FULLY_CONNECTED, [x, weight, bias], y, options, version)
 
 

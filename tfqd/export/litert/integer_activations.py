@@ -15,22 +15,10 @@ from tensorflow.lite.python import schema_py_generated as schema
 from tfqd.export.litert.editing import Site
 from tfqd.export.litert.flatbuffer import Op, is_quantized, operator, per_channel
 from tfqd.export.litert.float_form import dequantized
+from tfqd.export.litert.operators import INTEGER_KERNELS
 from tfqd.export.litert.weights import IntegerWeight, NoIntegerForm
 
 _LARGEST_BIAS = 2**31 - 1
-# Where an operator takes its data and its bias, if it is not 0 and 2.
-_DATA = {Op.TRANSPOSE_CONV: 2}
-_BIAS = {Op.TRANSPOSE_CONV: 3}
-
-
-def data_of(code: int) -> int:
-    """At which place of its inputs an operator of a weight takes its data."""
-    return _DATA.get(code, 0)
-
-
-def bias_of(code: int) -> int:
-    """At which place of its inputs an operator of a weight takes its bias."""
-    return _BIAS.get(code, 2)
 
 
 def rescale_bias(site: Site, weight: IntegerWeight) -> None:
@@ -46,11 +34,12 @@ def rescale_bias(site: Site, weight: IntegerWeight) -> None:
     """
     if weight.blocks > 1 or weight.offset is not None:
         raise NoIntegerForm("kernels of integer activations take one scale a channel, no offset")
-    inputs, place = site.operator.inputs, bias_of(site.code)
+    kernel = INTEGER_KERNELS[site.code]
+    inputs, place = site.operator.inputs, kernel.bias
     if len(inputs) <= place or inputs[place] < 0:
         return
     bias = dequantized(site.file, site.graph, site.tensor(inputs[place]))
-    (scale,) = site.tensor(inputs[data_of(site.code)]).quantization.scale
+    (scale,) = site.tensor(inputs[kernel.data]).quantization.scale
     unit = np.float64(scale) * weight.step[:, 0]
     integers = np.rint(bias / unit)
     if np.abs(integers).max() > _LARGEST_BIAS:

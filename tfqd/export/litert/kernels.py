@@ -28,7 +28,7 @@ from tfqd.export.litert.flatbuffer import (
 )
 from tfqd.export.litert.flatbuffer import operator as new_operator
 from tfqd.export.litert.float_form import dequantized
-from tfqd.export.litert.integer_activations import bias_of, data_of
+from tfqd.export.litert.operators import INTEGER_KERNELS
 from tfqd.export.litert.reference import answer, window
 from tfqd.export.litert.runtimes import run
 from tfqd.export.litert.unused import blockwise
@@ -36,13 +36,6 @@ from tfqd.export.litert.unused import blockwise
 # Relative to an operator's largest answer; kernels scale sums of integers in float32.
 TOLERANCE = 1e-6
 
-_WEIGHT = {
-    Op.FULLY_CONNECTED: 1,
-    Op.CONV_2D: 1,
-    Op.DEPTHWISE_CONV_2D: 1,
-    Op.TRANSPOSE_CONV: 1,
-    Op.EMBEDDING_LOOKUP: 1,
-}
 _ROWS = 8
 # Of an operator of integer activations, which shows a weight for each.
 _MOST_SINGLE_ONES = 256
@@ -67,10 +60,10 @@ def largest_error(data: bytes, runtime: str) -> tuple[float, str]:
     worst, name = 0.0, ""
     for graph in file.graphs:
         for operator in graph.operators:
-            place = _WEIGHT.get(file.code(operator))
-            if place is None:
+            kernel = INTEGER_KERNELS.get(file.code(operator))
+            if kernel is None:
                 continue
-            weight = graph.tensors[operator.inputs[place]]
+            weight = graph.tensors[operator.inputs[kernel.weight]]
             values = dequantized(file, graph, weight)
             if values is None:
                 continue
@@ -82,10 +75,12 @@ def largest_error(data: bytes, runtime: str) -> tuple[float, str]:
 
 def _error(file: File, graph, operator, values: np.ndarray, runtime: str) -> float:
     code, options = file.code(operator), operator.builtinOptions
-    integers = is_quantized(graph.tensors[operator.inputs[data_of(code)]])
+    kernel = INTEGER_KERNELS[code]
+    data = graph.tensors[operator.inputs[kernel.data]]
+    integers = is_quantized(data)
     if integers:
-        values = file.constant(graph.tensors[operator.inputs[_WEIGHT[code]]])
-    x = _inputs(code, options, values, _channels(code, graph, operator))
+        values = file.constant(graph.tensors[operator.inputs[kernel.weight]])
+    x = _inputs(code, options, values, channels=(1, *shape_of(data))[-1])
     x = _single_ones(x.shape) if integers else x
     expected = answer(code, options, values.astype(np.float64), x)
     alone = _alone(file, graph, operator, x, expected.shape, integers)
@@ -94,11 +89,6 @@ def _error(file: File, graph, operator, values: np.ndarray, runtime: str) -> flo
         return float("inf")
     largest = np.abs(expected).max()
     return float(np.abs(y - expected).max() / largest) if largest else float(np.abs(y).max())
-
-
-def _channels(code: int, graph, operator) -> int:
-    """Of what the operator takes besides the weight."""
-    return ((1, *shape_of(graph.tensors[operator.inputs[data_of(code)]])))[-1]
 
 
 def _inputs(code: int, options, weight: np.ndarray, channels: int) -> np.ndarray:
@@ -133,9 +123,10 @@ def _alone(
         integers: whether its activations are, all scales being 1.
     """
     code = file.code(operator)
+    kernel = INTEGER_KERNELS[code]
     alone = empty_file()
     body = alone.graphs[0]
-    weight = copy.deepcopy(graph.tensors[operator.inputs[_WEIGHT[code]]])
+    weight = copy.deepcopy(graph.tensors[operator.inputs[kernel.weight]])
     type = Type.INT8 if integers else Type.FLOAT32
     body.tensors.append(_computed(x.shape, Type.INT32 if x.dtype == np.int32 else type))
     body.tensors.append(_computed(shape, type))
@@ -146,11 +137,11 @@ def _alone(
         for tensor in body.tensors[:2]:
             tensor.quantization = per_channel(np.ones(1), 0)
     place = _moved(file, graph, alone, weight)
-    inputs = {data_of(code): 0, _WEIGHT[code]: place, bias_of(code): bias}
+    inputs = {kernel.data: 0, kernel.weight: place}
+    if kernel.bias is not None:
+        inputs[kernel.bias] = bias
     if code == Op.TRANSPOSE_CONV:
-        inputs = {**inputs, 0: alone.add_constant(body, np.array(shape, np.int32))}
-    elif code == Op.EMBEDDING_LOOKUP:
-        del inputs[bias_of(code)]
+        inputs[0] = alone.add_constant(body, np.array(shape, np.int32))
     entry = file.model.operatorCodes[operator.opcodeIndex]
     options = copy.copy(operator.builtinOptions)
     if hasattr(options, "fusedActivationFunction"):

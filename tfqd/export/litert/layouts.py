@@ -13,17 +13,9 @@ from collections.abc import Iterator
 import numpy as np
 
 from tfqd.export.litert.flatbuffer import File, Op, Type, is_quantized, op_name, type_name
-from tfqd.export.litert.integer_activations import bias_of, data_of
+from tfqd.export.litert.operators import INTEGER_KERNELS, WeightOperator
 from tfqd.export.litert.unused import blockwise
 
-# The types that kernels take, and the axis of their scales.
-_KERNELS = {
-    Op.FULLY_CONNECTED: ((Type.INT8, Type.INT4, Type.INT2), 0),
-    Op.EMBEDDING_LOOKUP: ((Type.INT8, Type.INT4), 0),
-    Op.CONV_2D: ((Type.INT8, Type.INT4), 0),
-    Op.DEPTHWISE_CONV_2D: ((Type.INT8,), 3),
-    Op.TRANSPOSE_CONV: ((Type.INT8,), 0),
-}
 # The converter fuses tf_keras' recurrent layers into them.
 _STATEFUL = (Op.UNIDIRECTIONAL_SEQUENCE_LSTM, Op.UNIDIRECTIONAL_SEQUENCE_RNN)
 # Their kernels of integer activations are wrong, whatever the layout.
@@ -41,13 +33,13 @@ def faults(file: File) -> Iterator[str]:
                 yield f"{op_name(code)}: it goes on from the state in which the last call left it"
             if wrong_in_integers(graph, operator, code):
                 yield f"{op_name(code)} of integers: TensorFlow Lite's answers are others"
-            kernel = _KERNELS.get(code)
-            weight = graph.tensors[operator.inputs[1]] if kernel else None
+            kernel = INTEGER_KERNELS.get(code)
+            weight = graph.tensors[operator.inputs[kernel.weight]] if kernel else None
             if weight is None or weight.type not in _INTEGERS:
                 continue
-            found = [*_faults(file, graph, weight, *kernel)]
-            if not found and is_quantized(graph.tensors[operator.inputs[data_of(code)]]):
-                found += _bias_faults(graph, operator, code, weight)
+            found = [*_faults(file, graph, weight, kernel)]
+            if not found and is_quantized(graph.tensors[operator.inputs[kernel.data]]):
+                found += _bias_faults(graph, operator, kernel, weight)
             for fault in found:
                 yield f"{op_name(code)} with {type_name(weight.type)}: {fault}"
 
@@ -67,18 +59,18 @@ def wrong_in_integers(graph, operator, code: int) -> bool:
     )
 
 
-def _faults(file: File, graph, weight, types, axis: int) -> Iterator[str]:
+def _faults(file: File, graph, weight, kernel: WeightOperator) -> Iterator[str]:
     if weight.sparsity is not None:
         yield "sparse weights are read as if they were dense"
         return
-    if weight.type not in types:
-        yield f"its kernels take {' or '.join(map(type_name, types))}"
+    if weight.type not in kernel.versions:
+        yield f"its kernels take {' or '.join(map(type_name, kernel.versions))}"
         return
     blocks = blockwise(weight)
     if blocks is not None:
         yield from _block_faults(file, graph, weight, blocks)
         return
-    quantization = weight.quantization
+    quantization, axis = weight.quantization, kernel.axis
     scale = quantization.scale if quantization is not None else None
     if scale is None or len(scale) != weight.shape[axis]:
         count = 0 if scale is None else len(scale)
@@ -93,16 +85,16 @@ def _faults(file: File, graph, weight, types, axis: int) -> Iterator[str]:
         yield "scales must be positive, normal and finite"
 
 
-def _bias_faults(graph, operator, code: int, weight) -> Iterator[str]:
+def _bias_faults(graph, operator, kernel: WeightOperator, weight) -> Iterator[str]:
     """What is wrong with an operator of integer activations."""
     if blockwise(weight) is not None:
         yield "blocks of weights need float activations"
         return
-    inputs, place = operator.inputs, bias_of(code)
-    if len(inputs) <= place or inputs[place] < 0:
+    inputs, place = operator.inputs, kernel.bias
+    if place is None or len(inputs) <= place or inputs[place] < 0:
         return
     bias = graph.tensors[inputs[place]]
-    (scale,) = graph.tensors[inputs[data_of(code)]].quantization.scale
+    (scale,) = graph.tensors[inputs[kernel.data]].quantization.scale
     unit = np.float64(scale) * np.asarray(weight.quantization.scale, np.float64)
     if bias.type != Type.INT32:
         yield f"its bias must be int32; got {type_name(bias.type)}"

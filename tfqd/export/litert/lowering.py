@@ -1,6 +1,6 @@
 """The trained integers put into a converted file, operator by operator."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -12,23 +12,13 @@ from tfqd.export.litert.editing import Site
 from tfqd.export.litert.embedding import embedding
 from tfqd.export.litert.flatbuffer import File, Op, Type, op_name
 from tfqd.export.litert.fully_connected import fully_connected
-from tfqd.export.litert.integer_activations import bias_of, in_floats, rescale_bias
+from tfqd.export.litert.integer_activations import in_floats, rescale_bias
 from tfqd.export.litert.layouts import wrong_in_integers
 from tfqd.export.litert.matching import Match, Matcher
+from tfqd.export.litert.operators import WEIGHT_OPERATORS
 from tfqd.export.litert.originals import Originals
 from tfqd.export.litert.round_trips import drop_round_trips
 from tfqd.export.litert.weights import IntegerWeight, NoIntegerForm, integer_weight
-
-# Where an operator takes its weight, and along which axis of it its output channels lie.
-_SLOTS = {
-    Op.FULLY_CONNECTED: (1, 0),
-    Op.CONV_2D: (1, 0),
-    Op.DEPTHWISE_CONV_2D: (1, 3),
-    Op.TRANSPOSE_CONV: (1, 0),
-    Op.GATHER: (0, 0),
-}
-
-_NO_OTHER = "convolution, which has no kernel below 8 bits"
 
 
 class Preferences(NamedTuple):
@@ -116,11 +106,11 @@ def _lowered(
     site: Site, matcher: Matcher, preferences: Preferences, originals: Originals | None
 ) -> Row | None:
     """Rewrites an operator that reads a quantized weight; None for another."""
-    if site.code not in _SLOTS:
+    if site.code not in _REWRITTEN_BY:
         if originals is not None:
             _put_in_floats(site, matcher, originals)
         return None
-    place, axis = _SLOTS[site.code]
+    place, axis = WEIGHT_OPERATORS[site.code].weight, WEIGHT_OPERATORS[site.code].axis
     tensor = site.tensor(site.operator.inputs[place])
     rounded = originals is not None and tensor.type == Type.INT8
     weight = originals.of(site.file, site.graph, tensor) if rounded else _float_weight(site, tensor)
@@ -157,7 +147,7 @@ def _put_in_floats(site: Site, matcher: Matcher, originals: Originals) -> None:
 
 
 def _of_float_activations(site: Site, match: Match, preferences: Preferences) -> tuple[str, str]:
-    forms = [lambda: _rewritten(site, integer_weight(match), preferences)]
+    forms = [lambda: _REWRITTEN_BY[site.code](site, integer_weight(match), preferences)]
     if preferences.size and match.tensor.points is not None:
         forms.append(lambda: unpacked_at_load(site, match))
     reason = ""
@@ -182,30 +172,39 @@ def _of_integer_activations(
             raise NoIntegerForm("EMBEDDING_LOOKUP answers in floats")
         weight = integer_weight(match)
         rescale_bias(site, weight)
-        result = _rewritten(site, weight, preferences)
+        result = _REWRITTEN_BY[site.code](site, weight, preferences)
     except NoIntegerForm as error:
         site.operators.clear()
-        floats = in_floats(site, {_SLOTS[site.code][0]: original})
+        floats = in_floats(site, {WEIGHT_OPERATORS[site.code].weight: original})
         type, reason = _of_float_activations(floats, match, preferences)
         return type, f"{reason}; between floats, since {error}"
     site.finish()
     return result
 
 
-def _rewritten(site: Site, weight: IntegerWeight, preferences: Preferences) -> tuple[str, str]:
-    code = site.code
-    if code == Op.CONV_2D:
-        return convolution(site, weight, preferences.size)
-    if code == Op.DEPTHWISE_CONV_2D:
-        return in_place(
-            site, weight, 8, "a depthwise convolution, which has no kernel below", axis=3
-        )
-    if code == Op.TRANSPOSE_CONV:
-        return in_place(site, weight, 8, "a transposed convolution, which has no kernel below")
-    if code == Op.GATHER:
-        return embedding(site, weight)
-    inputs = site.operator.inputs
-    bias = int(inputs[bias_of(code)]) if len(inputs) > bias_of(code) else -1
+def _product(site: Site, weight: IntegerWeight, preferences: Preferences) -> tuple[str, str]:
+    inputs, place = site.operator.inputs, WEIGHT_OPERATORS[Op.FULLY_CONNECTED].bias
+    bias = int(inputs[place]) if len(inputs) > place else -1
     activation = site.options.fusedActivationFunction
     x, y = int(inputs[0]), int(site.operator.outputs[0])
     return fully_connected(site, weight, x, bias, y, activation, preferences.int2)
+
+
+def _in_place(kind: str) -> Callable[..., tuple[str, str]]:
+    """Rewrites a convolution of another kind, whose kernels take 8 bits alone."""
+
+    def rewrite(site: Site, weight: IntegerWeight, preferences: Preferences) -> tuple[str, str]:
+        axis = WEIGHT_OPERATORS[site.code].axis
+        return in_place(site, weight, 8, f"a {kind} convolution, which has no kernel below", axis)
+
+    return rewrite
+
+
+# By the operator that reads a weight in the converter's file, what writes its integers.
+_REWRITTEN_BY = {
+    Op.FULLY_CONNECTED: _product,
+    Op.CONV_2D: lambda site, weight, preferences: convolution(site, weight, preferences.size),
+    Op.DEPTHWISE_CONV_2D: _in_place("depthwise"),
+    Op.TRANSPOSE_CONV: _in_place("transposed"),
+    Op.GATHER: lambda site, weight, preferences: embedding(site, weight),
+}
