@@ -12,7 +12,9 @@ from served_models import CASES
 import tfqd
 from tfqd.compressed import Probes
 from tfqd.export import probes as probing
-from tfqd.export.verification import PROBES_IN_FOLDER, PROBES_IN_ZIP, Verification
+from tfqd.export.comparison import Verification
+from tfqd.export.keras_file import PROBES_IN_ZIP
+from tfqd.export.saved_model_file import PROBES_IN_FOLDER
 
 DENSE = CASES["dense of 4 bits"]
 

@@ -8,11 +8,11 @@ its answers are not the quantized Keras model's, it is removed and
 again later, on any machine.
 """
 
+from tfqd.export.comparison import Verification as Verification
+from tfqd.export.comparison import VerificationError as VerificationError
 from tfqd.export.keras_file import write_keras as keras
 from tfqd.export.litert.writer import write_tflite as tflite
 from tfqd.export.saved_model_file import write_saved_model as saved_model
-from tfqd.export.verification import Verification as Verification
-from tfqd.export.verification import VerificationError as VerificationError
 from tfqd.export.verification import verify as verify
 
 __all__ = ["Verification", "VerificationError", "keras", "saved_model", "tflite", "verify"]

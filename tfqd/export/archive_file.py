@@ -10,12 +10,14 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfqd.compressed import CompressedModel, read_archive, write_archive
+from tfqd.compressed import CompressedModel, Probes, read_archive, write_archive
 from tfqd.compressed.archive import encode_archive
 from tfqd.compressed.atomic import new_file
 from tfqd.export import probes as probing
+from tfqd.export.comparison import Verification, hold_against
 from tfqd.export.origin import Origin, origin_of
-from tfqd.export.verification import Verification, verify_archive
+from tfqd.export.precision import tolerance_of
+from tfqd.export.signature import Signature
 from tfqd.version import __version__
 from tfqd.wrapping import compress, model_from_compressed
 from tfqd.wrapping.bridge import to_tf_keras
@@ -141,3 +143,21 @@ def load(path: str | os.PathLike, kind: str = "keras") -> keras.Model | Compress
     model = model_from_compressed(compressed, quantized=kind == "quantized")
     convert = kind == "tf_keras" and compressed.keras_version == "keras"
     return to_tf_keras(model) if convert else model
+
+
+def verify_archive(path: pathlib.Path) -> Verification:
+    """Makes the plain model of an archive and calls it; see `tfqd.export.verify`."""
+    compressed = read_archive(path)
+    if compressed.probes is None:
+        raise ValueError(f"{path} carries no probes to verify it by")
+    model = model_from_compressed(compressed)
+    stored = compressed.probes
+    signature = Signature(model, stored.inputs)
+    inputs = probing.expanded(signature, stored.inputs)
+    tolerance = tolerance_of(compressed.architecture)
+    return hold_against(
+        Probes(inputs, stored.outputs),
+        "tfqd",
+        tolerance,
+        lambda inputs: signature.call(model, inputs),
+    )

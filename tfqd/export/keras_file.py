@@ -7,13 +7,17 @@ from typing import Any
 
 import keras
 
-from tfqd.compressed import CompressedModel
+from tfqd.compressed import CompressedModel, Probes
 from tfqd.compressed.atomic import new_file
 from tfqd.export import probes as probing
+from tfqd.export.comparison import Verification, hold_against
 from tfqd.export.origin import origin_of
 from tfqd.export.precision import tolerance_of
-from tfqd.export.verification import PROBES_IN_ZIP, Verification, verify_keras
+from tfqd.export.signature import Signature
 from tfqd.spec.checks import checked_optional_positive
+from tfqd.wrapping.serving import load_keras_file
+
+PROBES_IN_ZIP = "tfqd_probes.npz"
 
 
 def write_keras(
@@ -59,4 +63,20 @@ def write_keras(
         origin.plain.save(file)
         with zipfile.ZipFile(file, "a") as archive:
             archive.writestr(PROBES_IN_ZIP, probing.to_bytes(origin.probes, tolerance))
-        return verify_keras(file, origin.probes, tolerance)
+        return _run(file, origin.probes, tolerance)
+
+
+def verify_keras(path: pathlib.Path) -> Verification:
+    """Loads and calls a plain ``.keras`` model; see `tfqd.export.verify`."""
+    return _run(path, *probing.read_probes(path, _stored))
+
+
+def _run(path: pathlib.Path, probes: Probes, tolerance: float) -> Verification:
+    model = load_keras_file(path)
+    signature = Signature(model, probes.inputs)
+    return hold_against(probes, "keras", tolerance, lambda inputs: signature.call(model, inputs))
+
+
+def _stored(path: pathlib.Path) -> bytes:
+    with zipfile.ZipFile(path) as file:
+        return file.read(PROBES_IN_ZIP)

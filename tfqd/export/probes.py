@@ -1,7 +1,9 @@
 """Probe inputs: what an export is asked, to hold its answers against the model's."""
 
 import io
-from collections.abc import Mapping
+import pathlib
+import zipfile
+from collections.abc import Callable, Mapping
 
 import keras
 import numpy as np
@@ -141,6 +143,27 @@ def from_bytes(data: bytes) -> tuple[Probes, float]:
     inputs = {k.removeprefix("input/"): v for k, v in arrays.items() if k.startswith("input/")}
     outputs = {k.removeprefix("output/"): v for k, v in arrays.items() if k.startswith("output/")}
     return Probes(inputs, outputs), tolerance
+
+
+def read_probes(path: pathlib.Path, read: Callable[[pathlib.Path], bytes]) -> tuple[Probes, float]:
+    """The probes that an export carries, and the tolerance.
+
+    Args:
+        path: the export.
+        read: the export -> what `to_bytes` wrote.
+
+    Raises:
+        ValueError: when it has none, or they are damaged.
+        OSError: when it cannot be read.
+    """
+    try:
+        return from_bytes(read(path))
+    except FileNotFoundError as error:
+        if not path.exists():
+            raise
+        raise ValueError(f"{path} is no export of tfqd: it has no {error.filename}") from error
+    except (KeyError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise ValueError(f"{path} is no export of tfqd, or damaged: {error}") from error
 
 
 def _smallest_embedding(compressed: CompressedModel) -> int:

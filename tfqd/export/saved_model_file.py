@@ -7,16 +7,18 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from tfqd.compressed import CompressedModel
+from tfqd.compressed import CompressedModel, Probes
 from tfqd.export import probes as probing
+from tfqd.export.comparison import Verification, hold_against
 from tfqd.export.origin import computing_in, origin_of
 from tfqd.export.paths import check_path_for_tensorflow
 from tfqd.export.precision import check_compute_type, tolerance_of
 from tfqd.export.serving import ServedModel
 from tfqd.export.staging import new_folder
-from tfqd.export.verification import PROBES_IN_FOLDER, Verification, verify_saved_model
 from tfqd.export.warmup import write_warmup
 from tfqd.spec.checks import checked_count, checked_optional_positive
+
+PROBES_IN_FOLDER = pathlib.PurePath("assets.extra", "tfqd_probes.npz")
 
 
 def write_saved_model(
@@ -90,7 +92,27 @@ def write_saved_model(
         probes_file = staged / PROBES_IN_FOLDER
         probes_file.parent.mkdir(exist_ok=True)
         probes_file.write_bytes(probing.to_bytes(origin.probes, tolerance))
-        return verify_saved_model(staged, origin.probes, tolerance)
+        return _run(staged, origin.probes, tolerance)
+
+
+def verify_saved_model(path: pathlib.Path) -> Verification:
+    """Runs a SavedModel, or the newest of a folder of them; see `tfqd.export.verify`."""
+    folder = _newest_version(path)
+    probes, tolerance = probing.read_probes(
+        folder, lambda folder: (folder / PROBES_IN_FOLDER).read_bytes()
+    )
+    return _run(folder, probes, tolerance)
+
+
+def _run(folder: pathlib.Path, probes: Probes, tolerance: float) -> Verification:
+    """Runs the serving signature of a SavedModel."""
+    check_path_for_tensorflow(folder)
+    try:
+        loaded = tf.saved_model.load(str(folder))
+        serve = loaded.signatures["serving_default"]
+        return hold_against(probes, "saved_model", tolerance, lambda inputs: serve(**inputs))
+    except tf.errors.OpError as error:
+        raise ValueError(f"{folder} cannot be loaded and run: {error.message}") from error
 
 
 def _version_folder(path: str | os.PathLike, version: int) -> pathlib.Path:
@@ -100,3 +122,12 @@ def _version_folder(path: str | os.PathLike, version: int) -> pathlib.Path:
             f"version {version} exists already, as {folder}; pass another version= or remove it"
         )
     return folder
+
+
+def _newest_version(path: pathlib.Path) -> pathlib.Path:
+    if (path / "saved_model.pb").exists():
+        return path
+    versions = [int(folder.name) for folder in path.iterdir() if folder.name.isdecimal()]
+    if not versions:
+        raise ValueError(f"{path} holds no SavedModel and no numbered versions of one")
+    return path / str(max(versions))

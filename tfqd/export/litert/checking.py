@@ -14,6 +14,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from tfqd.compressed import Probes
+from tfqd.export.comparison import Verification, VerificationError, hold_against
 from tfqd.export.litert.flatbuffer import File
 from tfqd.export.litert.float_form import float_form
 from tfqd.export.litert.kernels import TOLERANCE, largest_error
@@ -21,7 +22,6 @@ from tfqd.export.litert.layouts import faults
 from tfqd.export.litert.metadata import read_facts, read_probes
 from tfqd.export.litert.runtimes import RuntimeRefusal, run, runtimes
 from tfqd.export.probes import thinned
-from tfqd.export.verification import Verification, VerificationError, hold_against
 
 REFERENCE = "tf.lite"
 _KEPT = 256

@@ -2,8 +2,8 @@
 
 import dataclasses
 
+from tfqd.export.comparison import Verification
 from tfqd.export.litert.lowering import Row
-from tfqd.export.verification import Verification
 
 
 @dataclasses.dataclass(frozen=True)
