@@ -31,10 +31,10 @@ RULES = {
     "version": rule(),
     "spec": rule(),
     "ops": rule("spec", "numpy tensorflow"),
-    "quantizers": rule("ops spec", "numpy tensorflow"),
     "batches": rule("spec", "numpy tensorflow"),
     "compressed": rule("spec", "numpy constriction"),
-    "report": rule("compressed spec", "rich"),
+    "quantizers": rule("compressed ops spec", "numpy tensorflow"),
+    "report": rule("compressed", "rich"),
     "wrapping": rule(
         "quantizers compressed spec report",
         "numpy tensorflow keras tf_keras tensorflow_model_optimization",

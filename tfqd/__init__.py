@@ -19,9 +19,12 @@ from tfqd.compressed import QuantizedTensor as QuantizedTensor
 from tfqd.distillation import Distiller as Distiller
 from tfqd.export.archive_file import load as load
 from tfqd.export.archive_file import save as save
+from tfqd.quantizers import Quantizer as Quantizer
+from tfqd.quantizers import register as register
 from tfqd.sizing import size_report as size_report
 from tfqd.spec import Codebook as Codebook
 from tfqd.spec import LearnedStep as LearnedStep
+from tfqd.spec import Spec as Spec
 from tfqd.spec import Uniform as Uniform
 from tfqd.spec import presets as presets
 from tfqd.version import __version__ as __version__

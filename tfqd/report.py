@@ -2,7 +2,6 @@
 
 import dataclasses
 import io
-import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -12,7 +11,6 @@ from rich.text import Text
 
 from tfqd.compressed import CompressedModel
 from tfqd.compressed.sizes import Size, fixed_length_bytes, model_size, tensor_size
-from tfqd.spec import Codebook
 
 
 @dataclasses.dataclass(frozen=True)
@@ -89,8 +87,9 @@ def variables_table(quantized: Iterable) -> str:
     for entry in quantized:
         shape, spec = tuple(entry.variable.shape), entry.quantizer.spec
         bucketing = entry.quantizer.bucketing(shape)
-        points = math.prod(spec.points_shape(bucketing)) if isinstance(spec, Codebook) else 0
-        stored = fixed_length_bytes(bucketing, spec.bits, spec.scaling == "affine", points)
+        stored = fixed_length_bytes(
+            bucketing, spec.bits, spec.scaling == "affine", spec.points_in(bucketing)
+        )
         table.add_row(
             Text(entry.path),
             str(shape),

@@ -171,5 +171,5 @@ def test_stored_points_ascend_though_the_variable_does_not(layer):
     quantizer = CodebookQuantizer(Codebook(bits=2))
     variables = quantizer.build((20, 30), "kernel", layer)
     variables["points"].assign([0.9, 0.1, 0.5, 0.0])
-    encoding = quantizer.encode(WEIGHTS, variables)
-    np.testing.assert_array_equal(encoding.points, np.float32([0.0, 0.1, 0.5, 0.9]))
+    tensor = quantizer.encode(WEIGHTS, variables)
+    np.testing.assert_array_equal(tensor.points, np.float32([0.0, 0.1, 0.5, 0.9]))

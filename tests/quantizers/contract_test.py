@@ -9,7 +9,6 @@ import pytest
 import tensorflow as tf
 
 from tfqd import ops
-from tfqd.compressed import QuantizedTensor
 from tfqd.quantizers import (
     CodebookQuantizer,
     LearnedStepQuantizer,
@@ -108,17 +107,12 @@ def test_inference_is_the_op_with_the_buckets_of_the_axes_given(quantizer, layer
 
 def test_encoding_decodes_to_what_inference_computes_bit_for_bit(quantizer, layer):
     variables = built(quantizer, layer)
-    encoding = quantizer.encode(WEIGHTS, variables)
-    tensor = QuantizedTensor(
-        encoding.codes,
-        quantizer.spec.bits,
-        quantizer.spec.levels,
-        quantizer.bucketing(WEIGHTS.shape),
-        *encoding[1:],
-    )
+    tensor = quantizer.encode(WEIGHTS, variables)
     np.testing.assert_array_equal(tensor.dequantize(), quantizer(WEIGHTS, False, variables))
-    assert (encoding.points is not None) == isinstance(quantizer.spec, Codebook)
-    assert (encoding.offset is None) == (quantizer.spec.scaling == "symmetric")
+    np.testing.assert_array_equal(tensor.codes, quantizer.codes(WEIGHTS, variables))
+    assert (tensor.points is not None) == isinstance(quantizer.spec, Codebook)
+    assert (tensor.offset is None) == (quantizer.spec.scaling == "symmetric")
+    assert tensor.spec == quantizer.spec.to_dict()
 
 
 def test_a_tensor_of_rank_0_is_encoded_as_arrays():
@@ -126,12 +120,10 @@ def test_a_tensor_of_rank_0_is_encoded_as_arrays():
         quantizer = quantizer_for(spec)
         variables = quantizer.build((), "gate", keras.layers.Layer())
         quantizer.initialize(tf.constant(0.7), variables)
-        encoding = quantizer.encode(tf.constant(0.7), variables)
-        assert isinstance(encoding.codes, np.ndarray)
-        assert encoding.codes.shape == ()
-        bucketing = quantizer.bucketing(())
-        decoded = QuantizedTensor(encoding.codes, 4, 16, bucketing, *encoding[1:]).dequantize()
-        assert decoded == pytest.approx(0.7, rel=1e-6)
+        tensor = quantizer.encode(tf.constant(0.7), variables)
+        assert isinstance(tensor.codes, np.ndarray)
+        assert tensor.codes.shape == ()
+        assert tensor.dequantize() == pytest.approx(0.7, rel=1e-6)
 
 
 def test_gradient_reaches_the_weights(quantizer, layer):
@@ -151,8 +143,9 @@ def test_restored_variables_encode_what_was_stored(quantizer, layer):
     stored = quantizer.encode(WEIGHTS, variables)
     other = quantizer.build(WEIGHTS.shape, "other", keras.layers.Layer())
     quantizer.restore(stored, other)
-    for found, expected in zip(quantizer.encode(WEIGHTS, other), stored, strict=True):
-        np.testing.assert_array_equal(found, expected)
+    found = quantizer.encode(WEIGHTS, other)
+    for name in ("codes", "scale", "offset", "points"):
+        np.testing.assert_array_equal(getattr(found, name), getattr(stored, name))
 
 
 def test_build_refuses_shapes_that_cannot_be_cut(quantizer, layer):

@@ -5,7 +5,6 @@ import pytest
 import tensorflow as tf
 
 import tfqd
-from tfqd.compressed import QuantizedTensor
 from tfqd.compressed.restoring import restore_weights
 from tfqd.quantizers import quantizer_for
 
@@ -14,11 +13,7 @@ WEIGHTS = tf.constant(np.random.default_rng(0).normal(size=(96, 10)).astype(np.f
 
 
 def stored(weights, spec=SPEC):
-    quantizer = quantizer_for(spec)
-    encoding = quantizer.encode(weights, {})
-    return QuantizedTensor(
-        encoding.codes, 4, spec.levels, quantizer.bucketing(weights.shape), encoding.scale
-    )
+    return quantizer_for(spec).encode(weights, {})
 
 
 def test_steps_are_the_nearest_that_bfloat16_holds():

@@ -8,10 +8,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfqd.compressed import QuantizedTensor
 from tfqd.compressed.records import encode_quantized
 from tfqd.quantizers import quantizer_for
-from tfqd.spec import Codebook, Spec
+from tfqd.spec import Spec
 
 _STEPS = 6
 
@@ -56,15 +55,7 @@ def measure(weights: Weights, spec: Spec) -> Choice:
     quantizer = quantizer_for(spec, weights.channel_axes)
     shape = tuple(weights.value.shape)
     state = quantizer.build(shape, "weights", keras.layers.Layer(), lambda: weights.value)
-    encoding = quantizer.encode(weights.value, state)
-    tensor = QuantizedTensor(
-        encoding.codes,
-        spec.bits,
-        spec.levels,
-        quantizer.bucketing(shape),
-        *encoding[1:],
-        spec.to_dict(),
-    )
+    tensor = quantizer.encode(weights.value, state)
     _, data = encode_quantized("", tensor, "float32")
     error = np.square(tensor.dequantize() - weights.value.numpy(), dtype=np.float64)
     return Choice(spec, len(data), float(0.5 * np.sum(weights.sensitivity.numpy() * error)))
@@ -88,9 +79,8 @@ def variants(
     sizes = _around(template.bucket_size, (4, 2, 1, 1 / 2, 1 / 4))
     if bucket_sizes is not None:
         sizes = list(bucket_sizes)
-    template = dataclasses.replace(template, points=None) if _has_points(template) else template
     specs = [
-        dataclasses.replace(template, bits=b, bucket_size=size) for b in bits for size in sizes
+        dataclasses.replace(template.with_bits(b), bucket_size=size) for b in bits for size in sizes
     ]
     return _different(specs, weights)
 
@@ -99,27 +89,17 @@ def finer(spec: Spec, weights: Weights) -> list[Spec]:
     """Variants in small steps about a spec, for what a budget leaves.
 
     Bucket sizes from a half to twice its own; where it has none and is a
-    codebook, numbers of points up to twice its own.
+    method of any number of levels, from half to twice its own of them.
     """
     if spec.bucket_size is not None:
         factors = [2 ** (i / _STEPS) for i in range(-_STEPS, _STEPS + 1)]
         sizes = _around(spec.bucket_size, factors)
         specs = [dataclasses.replace(spec, bucket_size=size) for size in sizes]
         return _different(specs, weights)
-    if isinstance(spec, Codebook):
-        counts = {round(spec.levels * 2 ** (i / _STEPS)) for i in range(-_STEPS, _STEPS + 1)}
-        return [with_points(spec, count) for count in sorted(counts) if 2 <= count <= 256]
-    return [spec]
-
-
-def with_points(spec: Codebook, count: int) -> Codebook:
-    """The codebook with another number of points, and as many bits as that needs."""
-    bits = (count - 1).bit_length()
-    return dataclasses.replace(spec, bits=bits, points=None if count == 2**bits else count)
-
-
-def _has_points(spec: Spec) -> bool:
-    return isinstance(spec, Codebook) and spec.points is not None
+    if spec.with_levels(spec.levels) is None:
+        return [spec]
+    counts = {round(spec.levels * 2 ** (i / _STEPS)) for i in range(-_STEPS, _STEPS + 1)}
+    return [spec.with_levels(count) for count in sorted(counts) if 2 <= count <= 256]
 
 
 def _around(bucket_size: int | None, factors: Sequence[float]) -> list[int | None]:

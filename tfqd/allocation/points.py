@@ -12,7 +12,6 @@ from collections.abc import Sequence
 import tensorflow as tf
 
 from tfqd.allocation.allocation import Allocation, Share
-from tfqd.allocation.choices import with_points
 from tfqd.allocation.sensitivity import mean_gradients
 from tfqd.spec import Codebook
 from tfqd.spec.checks import is_integer, is_number
@@ -139,7 +138,7 @@ def _share(entry, points: int | None) -> Share:
             raise ValueError(
                 f"{entry.path} would get {points} point of {spec.levels}; give more to begin with"
             )
-        spec = with_points(spec, min(points, MOST_POINTS))
+        spec = spec.with_levels(min(points, MOST_POINTS))
     return Share(entry.path, math.prod(entry.variable.shape), spec)
 
 

@@ -57,13 +57,13 @@ class CodeFlips(Callback):
         entries = self._entries()
         bits = [entry.bits for entry in entries]
         if bits != self._bits:
-            self._bits, self._codes = bits, [_codes(entry) for entry in entries]
+            self._bits, self._codes = bits, [entry.codes() for entry in entries]
 
     def on_epoch_end(self, epoch, logs=None):
         entries = self._entries()
         shares, flipped, size = {}, 0, 0
         for i, entry in enumerate(entries):
-            before, codes = self._codes[i], _codes(entry)
+            before, codes = self._codes[i], entry.codes()
             self._codes[i] = codes
             if before is None or codes is None or entry.bits != self._bits[i]:
                 continue
@@ -94,8 +94,3 @@ def _frozen(entries: list[QuantizedVariable]) -> dict[str, float]:
     places = [entry.frozen for entry in can_be if entry.frozen is not None]
     size = sum(math.prod(entry.variable.shape) for entry in entries)
     return {"frozen_codes": sum(int(np.count_nonzero(place)) for place in places) / size}
-
-
-def _codes(entry: QuantizedVariable) -> np.ndarray | None:
-    encoding = entry.encode()
-    return None if encoding is None else encoding.codes

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 
 from tfqd.callbacks.callback import Callback
 from tfqd.compressed import CompressedModel
-from tfqd.spec import Spec, Uniform
+from tfqd.spec import Spec
 from tfqd.spec.selection import Selection, check_selection
 from tfqd.wrapping import compress
 from tfqd.wrapping.fitting import (
@@ -185,7 +185,7 @@ class QuantizeWeights(Callback):
 
 
 def _check_spec(spec: Spec | None) -> None:
-    if spec is not None and not isinstance(spec, Uniform):
+    if spec is not None and spec.trains_levels:
         raise ValueError(
             "a callback has no gradients to train points or steps with; use tfqd.Uniform, or "
             f"tfqd.quantize_model(model, spec) instead of the callback; got {spec}"

@@ -2,7 +2,7 @@
 
 `uniform`, `learned_step` and `codebook` give the quantized tensor with its
 training gradient; `uniform_codes`, `learned_step_codes` and `codebook_codes`
-give what is stored. The chapters are `buckets` (cutting a tensor), `scaling`
+give what is stored, as `Codes`. The chapters are `buckets` (cutting a tensor), `scaling`
 (the range of a bucket), `rounding`, `uniform`, `learned_step`, `codebook`,
 `point_starts` (where the points of a codebook start) and `held` (weights whose
 code is given).
@@ -11,9 +11,9 @@ code is given).
 from tfqd.ops.buckets import from_buckets as from_buckets
 from tfqd.ops.buckets import per_bucket as per_bucket
 from tfqd.ops.buckets import to_buckets as to_buckets
-from tfqd.ops.codebook import CodebookCodes as CodebookCodes
 from tfqd.ops.codebook import codebook as codebook
 from tfqd.ops.codebook import codebook_codes as codebook_codes
+from tfqd.ops.codes import Codes as Codes
 from tfqd.ops.learned_step import learned_step as learned_step
 from tfqd.ops.learned_step import learned_step_codes as learned_step_codes
 from tfqd.ops.learned_step import start_of_steps as start_of_steps
@@ -25,7 +25,6 @@ from tfqd.ops.point_starts import quantile_points as quantile_points
 from tfqd.ops.point_starts import uniform_points as uniform_points
 from tfqd.ops.rounding import to_integers as to_integers
 from tfqd.ops.scaling import bucket_range as bucket_range
-from tfqd.ops.uniform import UniformCodes as UniformCodes
 from tfqd.ops.uniform import uniform as uniform
 from tfqd.ops.uniform import uniform_codes as uniform_codes
 from tfqd.ops.zeros import hold_zeros as hold_zeros

@@ -15,36 +15,17 @@ The points are one codebook for the tensor, as in the paper, or in layout
 ``channel`` one for every so many output channels.
 """
 
-from typing import NamedTuple
-
 import numpy as np
 import tensorflow as tf
 
 from tfqd.ops.buckets import bucket_axis, from_buckets, per_bucket, to_buckets
+from tfqd.ops.codes import Codes
 from tfqd.ops.held import to_free, with_held
 from tfqd.ops.nearest import nearest
 from tfqd.ops.point_gradient import point_gradient
 from tfqd.ops.scaling import Range, bucket_range, scale_up
 from tfqd.ops.straight_through import clip_weights, pass_gradient
 from tfqd.spec.bucketing import Bucketing
-
-
-class CodebookCodes(NamedTuple):
-    """What is stored of a tensor quantized to codebooks.
-
-    codes: uint8, the tensor's shape; index into the weight's codebook.
-    scale: float32 [buckets], alpha over the grid's steps.
-    offset: float32 [buckets], beta; None with symmetric scaling.
-    points: float32 [k] or [codebooks, k], ascending.
-    channels_per_codebook: output channels that share a codebook; None where
-        there is but one.
-    """
-
-    codes: tf.Tensor
-    scale: tf.Tensor
-    offset: tf.Tensor | None
-    points: tf.Tensor
-    channels_per_codebook: int | None
 
 
 def codebook(
@@ -115,7 +96,7 @@ def codebook_codes(
     steps: int = 1,
     held: tf.Tensor | None = None,
     training: bool = False,
-) -> CodebookCodes:
+) -> Codes:
     """Codes, scales, offsets and sorted points of the weights.
 
     ``points[code] * scale + offset`` gives `codebook`'s result bit for bit. The
@@ -126,7 +107,7 @@ def codebook_codes(
     codebooks = _codebooks(bucketing, channels_per_codebook)
     _, codes = nearest(cut, buckets, ascending, training, codebooks)
     codes = with_held(codes, held, bucketing)
-    return CodebookCodes(
+    return Codes(
         tf.cast(from_buckets(codes, bucketing), tf.uint8),
         per_bucket(buckets.scale, bucketing),
         None if buckets.offset is None else per_bucket(buckets.offset, bucketing),

@@ -28,9 +28,9 @@ from tfqd.ops.buckets import (
     per_bucket,
     to_buckets,
 )
+from tfqd.ops.codes import Codes
 from tfqd.ops.held import with_held
 from tfqd.ops.scaling import Range
-from tfqd.ops.uniform import UniformCodes
 from tfqd.spec.bucketing import Bucketing
 from tfqd.spec.grid import zero_code
 
@@ -94,7 +94,7 @@ def learned_step_codes(
     bucketing: Bucketing,
     levels: int,
     held: tf.Tensor | None = None,
-) -> UniformCodes:
+) -> Codes:
     """Codes, scales and offsets of the weights.
 
     Decoding them by `tfqd.ops.uniform_grid` gives `learned_step`'s result bit
@@ -103,7 +103,7 @@ def learned_step_codes(
     buckets = _range(step, offset, bucketing, levels)
     position = uniform_grid.position(to_buckets(weights, bucketing), buckets, levels)
     codes = from_buckets(with_held(_codes(position, levels), held, bucketing), bucketing)
-    return UniformCodes(tf.cast(codes, tf.uint8), per_bucket(buckets.scale, bucketing), offset)
+    return Codes(tf.cast(codes, tf.uint8), per_bucket(buckets.scale, bucketing), offset)
 
 
 def within_ends(

@@ -9,30 +9,16 @@ With symmetric scaling the grid runs from -alpha to alpha and is written about
 its middle; see `tfqd.ops.uniform_grid`.
 """
 
-from typing import NamedTuple
-
 import numpy as np
 import tensorflow as tf
 
 from tfqd.ops import rounding, uniform_grid
 from tfqd.ops.buckets import bucket_axis, from_buckets, per_bucket, to_buckets
+from tfqd.ops.codes import Codes
 from tfqd.ops.held import with_held
 from tfqd.ops.scaling import Range, bucket_range
 from tfqd.ops.straight_through import clip_weights, straight_through
 from tfqd.spec.bucketing import Bucketing
-
-
-class UniformCodes(NamedTuple):
-    """What is stored of a uniformly quantized tensor.
-
-    codes: uint8, the tensor's shape.
-    scale: float32 [buckets], alpha.
-    offset: float32 [buckets], beta; None with symmetric scaling.
-    """
-
-    codes: tf.Tensor
-    scale: tf.Tensor
-    offset: tf.Tensor | None
 
 
 def uniform(
@@ -80,7 +66,7 @@ def uniform_codes(
     clip: float | None = None,
     short_steps: bool = False,
     held: tf.Tensor | None = None,
-) -> UniformCodes:
+) -> Codes:
     """Codes, scales and offsets of the weights, rounded to the nearest level.
 
     Decoding them by the module's equations gives `uniform`'s result bit for
@@ -89,7 +75,7 @@ def uniform_codes(
     clipped = clip_weights(weights, clip)
     codes, buckets = _codes(clipped, bucketing, levels, scaling, None, short_steps)
     codes = with_held(codes, held, bucketing)
-    return UniformCodes(
+    return Codes(
         tf.cast(from_buckets(codes, bucketing), tf.uint8),
         per_bucket(buckets.scale, bucketing),
         None if buckets.offset is None else per_bucket(buckets.offset, bucketing),

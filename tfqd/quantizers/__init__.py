@@ -8,21 +8,12 @@ without importing tfmot, so the same object serves Keras 3 and tf_keras.
 from tfqd.quantizers.base import Quantizer as Quantizer
 from tfqd.quantizers.codebook import CodebookQuantizer as CodebookQuantizer
 from tfqd.quantizers.learned_step import LearnedStepQuantizer as LearnedStepQuantizer
+from tfqd.quantizers.registry import quantizer_for as quantizer_for
+from tfqd.quantizers.registry import register as register
+from tfqd.quantizers.registry import registered_quantizers as registered_quantizers
 from tfqd.quantizers.uniform import UniformQuantizer as UniformQuantizer
-from tfqd.spec import Codebook, LearnedStep, Spec, Uniform
+from tfqd.spec import Codebook, LearnedStep, Uniform
 
-_QUANTIZERS = {
-    Uniform: UniformQuantizer,
-    Codebook: CodebookQuantizer,
-    LearnedStep: LearnedStepQuantizer,
-}
-
-
-def quantizer_for(spec: Spec, channel_axes: tuple[int, ...] = (-1,)) -> Quantizer:
-    """The quantizer that does what `spec` says.
-
-    Args:
-        spec: a tfqd spec.
-        channel_axes: axes of the weight tensor that index its output channel.
-    """
-    return _QUANTIZERS[type(spec)](spec, channel_axes)
+register(Uniform, UniformQuantizer)
+register(Codebook, CodebookQuantizer)
+register(LearnedStep, LearnedStepQuantizer)

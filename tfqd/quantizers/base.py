@@ -2,51 +2,16 @@
 
 import abc
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from tfqd import ops
+from tfqd.compressed import QuantizedTensor
 from tfqd.quantizers import oscillation
 from tfqd.spec import Spec, from_dict
 from tfqd.spec.bucketing import Bucketing
-
-
-class Encoding(NamedTuple):
-    """What is stored of one tensor, as numpy arrays.
-
-    codes: uint8, the tensor's shape.
-    scale: float32 [buckets].
-    offset: float32 [buckets], or None with symmetric scaling.
-    points: float32 [k] or [codebooks, k], ascending, or None where the grid is
-        uniform.
-    channels_per_codebook: output channels that share a codebook; None where
-        there is but one.
-    """
-
-    codes: np.ndarray
-    scale: np.ndarray
-    offset: np.ndarray | None
-    points: np.ndarray | None
-    channels_per_codebook: int | None = None
-
-
-def encoding(stored) -> Encoding:
-    """What an op's codes hold, as numpy arrays.
-
-    Args:
-        stored: eager tensors: `codes`, `scale`, `offset` and perhaps `points`,
-            with `channels_per_codebook`.
-    """
-    offset, points = stored.offset, getattr(stored, "points", None)
-    return Encoding(
-        np.asarray(stored.codes),
-        np.asarray(stored.scale),
-        None if offset is None else np.asarray(offset),
-        None if points is None else np.asarray(points),
-        getattr(stored, "channels_per_codebook", None),
-    )
 
 
 class Quantizer(abc.ABC):
@@ -91,8 +56,8 @@ class Quantizer(abc.ABC):
         """
 
     @abc.abstractmethod
-    def _stored(self, inputs: tf.Tensor, weights: dict[str, Any], held=None) -> Any:
-        """What the op gives to be stored, as tensors.
+    def _stored(self, inputs: tf.Tensor, weights: dict[str, Any], held=None) -> ops.Codes:
+        """What is to be stored: it decodes to what `__call__` gives in inference, bit for bit.
 
         Args:
             inputs: the tensor's values.
@@ -100,12 +65,28 @@ class Quantizer(abc.ABC):
             held: codes that are given; see `tfqd.ops.held`.
         """
 
-    def encode(self, inputs: tf.Tensor, weights: dict[str, Any]) -> Encoding:
-        """Codes, scales, offsets and points of the tensor (eagerly).
+    def encode(self, inputs: tf.Tensor, weights: dict[str, Any]) -> QuantizedTensor:
+        """The tensor as it is stored (eagerly); it decodes to `__call__`'s in inference.
 
-        Decoding them gives what `__call__` gives in inference, bit for bit.
+        Raises:
+            ValueError: when scales, offsets or points are NaN or infinite.
         """
-        return encoding(self._stored(inputs, weights, self._held(weights)))
+        stored = self._stored(inputs, weights, self._held(weights))
+        return QuantizedTensor(
+            codes=np.asarray(stored.codes),
+            bits=self.spec.bits,
+            levels=self.spec.levels,
+            bucketing=self.bucketing(inputs.shape),
+            scale=np.asarray(stored.scale),
+            offset=None if stored.offset is None else np.asarray(stored.offset),
+            points=None if stored.points is None else np.asarray(stored.points),
+            channels_per_codebook=stored.channels_per_codebook,
+            spec=self.spec.to_dict(),
+        )
+
+    def codes(self, inputs: tf.Tensor, weights: dict[str, Any]) -> np.ndarray:
+        """The codes alone, of weights that may be NaN too: uint8, the tensor's shape."""
+        return np.asarray(self._stored(inputs, weights, self._held(weights)).codes)
 
     def initialize(
         self, inputs: tf.Tensor, weights: dict[str, Any], sensitivity: tf.Tensor | None = None
@@ -142,7 +123,7 @@ class Quantizer(abc.ABC):
             return tf.ones_like(inputs, tf.bool)
         return tf.abs(inputs) <= self.spec.clip
 
-    def restore(self, stored: Encoding, weights: dict[str, Any]) -> None:  # noqa: B027
+    def restore(self, stored: QuantizedTensor, weights: dict[str, Any]) -> None:  # noqa: B027
         """Sets the variables such that `encode` gives `stored`'s scales, offsets and points.
 
         Where scales and offsets follow the weights, these have to be right too.
@@ -187,10 +168,12 @@ class Quantizer(abc.ABC):
         return self.spec.bucketing(shape, self.channel_axes)
 
     def get_config(self) -> dict[str, Any]:
+        """The spec and the axes, as plain JSON values; `from_config` reads them."""
         return {"spec": self.spec.to_dict(), "channel_axes": list(self.channel_axes)}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> "Quantizer":
+        """The quantizer of which `get_config` told."""
         return cls(from_dict(config["spec"]), tuple(config["channel_axes"]))
 
     def __eq__(self, other) -> bool:

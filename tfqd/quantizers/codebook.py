@@ -6,7 +6,8 @@ import numpy as np
 import tensorflow as tf
 
 from tfqd import ops
-from tfqd.quantizers.base import Encoding, Quantizer
+from tfqd.compressed import QuantizedTensor
+from tfqd.quantizers.base import Quantizer
 from tfqd.quantizers.trained import kept, trained
 from tfqd.spec import Codebook
 from tfqd.spec.bucketing import Bucketing
@@ -48,7 +49,7 @@ class CodebookQuantizer(Quantizer):
         start = self._start(inputs, self.bucketing(inputs.shape), sensitivity)
         weights["points"].assign(self._kept(start))
 
-    def restore(self, stored: Encoding, weights: dict[str, Any]) -> None:
+    def restore(self, stored: QuantizedTensor, weights: dict[str, Any]) -> None:
         weights["points"].assign(self._kept(stored.points / np.float32(self.spec.steps)))
 
     def _kept(self, points: np.ndarray) -> np.ndarray:
@@ -80,7 +81,7 @@ class CodebookQuantizer(Quantizer):
 
     def _stored(
         self, inputs: tf.Tensor, weights: dict[str, Any], held=None, training: bool = False
-    ) -> ops.CodebookCodes:
+    ) -> ops.Codes:
         bucketing = self.bucketing(inputs.shape)
         points = self._points(weights, bucketing)
         options = {**self._options, "training": training, "held": held}

@@ -6,7 +6,8 @@ import numpy as np
 import tensorflow as tf
 
 from tfqd import ops
-from tfqd.quantizers.base import Encoding, Quantizer
+from tfqd.compressed import QuantizedTensor
+from tfqd.quantizers.base import Quantizer
 from tfqd.quantizers.trained import kept, trained
 from tfqd.spec import LearnedStep
 from tfqd.spec.grid import zero_code
@@ -60,7 +61,7 @@ class LearnedStepQuantizer(Quantizer):
         values = {"step": step} if offset is None else {"step": step, "offset": offset}
         return {role: kept(v, spec.learning_rate_multiplier) for role, v in values.items()}
 
-    def restore(self, stored: Encoding, weights: dict[str, Any]) -> None:
+    def restore(self, stored: QuantizedTensor, weights: dict[str, Any]) -> None:
         spec = self.spec
         intervals = zero_code(spec.levels) if stored.offset is None else spec.levels - 1
         step = kept(stored.scale, spec.learning_rate_multiplier, intervals)
@@ -74,7 +75,7 @@ class LearnedStepQuantizer(Quantizer):
         step, offset = self._trained(weights, bucketing)
         return ops.learned_step(inputs, step, offset, bucketing, self.spec.levels, held)
 
-    def _stored(self, inputs: tf.Tensor, weights: dict[str, Any], held=None) -> ops.UniformCodes:
+    def _stored(self, inputs: tf.Tensor, weights: dict[str, Any], held=None) -> ops.Codes:
         bucketing = self.bucketing(inputs.shape)
         step, offset = self._trained(weights, bucketing)
         return ops.learned_step_codes(inputs, step, offset, bucketing, self.spec.levels, held)

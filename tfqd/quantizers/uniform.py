@@ -49,7 +49,7 @@ class UniformQuantizer(Quantizer):
             training, lambda: self._quantize(inputs, seed), lambda: self._quantize(inputs, None)
         )
 
-    def _stored(self, inputs: tf.Tensor, weights: dict[str, Any], held=None) -> ops.UniformCodes:
+    def _stored(self, inputs: tf.Tensor, weights: dict[str, Any], held=None) -> ops.Codes:
         spec, bucketing = self.spec, self.bucketing(inputs.shape)
         options = {"short_steps": spec.scale_grid is not None, "held": held}
         return ops.uniform_codes(inputs, bucketing, spec.levels, spec.scaling, spec.clip, **options)

@@ -54,7 +54,10 @@ class Spec:
     preserve_zeros: bool = False
     freeze_above: float | None = None
 
+    # The method's name in files.
     kind: ClassVar[str]
+    # Whether levels are trained by gradients, beside the weights.
+    trains_levels: ClassVar[bool] = True
 
     def __post_init__(self):
         object.__setattr__(self, "bits", checked_bits(self.bits))
@@ -101,6 +104,18 @@ class Spec:
     def bucketing(self, shape, channel_axes=(-1,)) -> Bucketing:
         """The buckets of a tensor of `shape` under this spec."""
         return Bucketing(tuple(shape), self.bucket_size, self.layout, tuple(channel_axes))
+
+    def points_in(self, bucketing: Bucketing) -> int:
+        """How many points are stored of a tensor in these buckets; 0 for a uniform grid."""
+        return 0
+
+    def with_bits(self, bits: int) -> "Spec":
+        """The same method with all levels of `bits`."""
+        return dataclasses.replace(self, bits=bits)
+
+    def with_levels(self, count: int) -> "Spec | None":
+        """The same method with `count` levels; None where any number of them will not do."""
+        return None
 
     def to_dict(self) -> dict[str, Any]:
         """The spec as plain JSON values; `from_dict` reads it back."""

@@ -1,6 +1,7 @@
 """Moving weights to the nearest of some points."""
 
 import dataclasses
+import math
 from typing import ClassVar
 
 from tfqd.spec.base import GRADIENT_SCALES, Spec
@@ -94,6 +95,17 @@ class Codebook(Spec):
         if self.channels_per_codebook is None:
             return (self.levels,)
         return (-(-bucketing.rows // self.channels_per_codebook), self.levels)
+
+    def points_in(self, bucketing: Bucketing) -> int:
+        return math.prod(self.points_shape(bucketing))
+
+    def with_bits(self, bits: int) -> "Codebook":
+        return dataclasses.replace(self, bits=bits, points=None)
+
+    def with_levels(self, count: int) -> "Codebook":
+        """The same codebook with `count` points, and as many bits as these need."""
+        bits = (count - 1).bit_length()
+        return dataclasses.replace(self, bits=bits, points=None if count == 2**bits else count)
 
     def _check_points(self) -> None:
         if self.points is None:

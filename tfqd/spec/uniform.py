@@ -39,6 +39,7 @@ class Uniform(Spec):
     scale_grid: str | None = None
 
     kind: ClassVar[str] = "uniform"
+    trains_levels: ClassVar[bool] = False
 
     def __post_init__(self):
         super().__post_init__()
@@ -61,7 +62,6 @@ class Uniform(Spec):
 
 def uniform_like(spec: Spec, bits: int) -> Uniform:
     """A uniform grid of `bits` in the same buckets as `spec`, which freezes nothing."""
-    if isinstance(spec, Uniform):
-        return dataclasses.replace(spec, bits=bits, freeze_above=None)
-    shared = {field.name: getattr(spec, field.name) for field in dataclasses.fields(Spec)}
+    names = [field.name for field in dataclasses.fields(Uniform) if hasattr(spec, field.name)]
+    shared = {name: getattr(spec, name) for name in names}
     return Uniform(**{**shared, "bits": bits, "freeze_above": None})

@@ -4,10 +4,11 @@ import abc
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
+from tfqd.compressed import QuantizedTensor
 from tfqd.quantizers import Quantizer, quantizer_for
-from tfqd.quantizers.base import Encoding
 from tfqd.quantizers.oscillation import THRESHOLD
 from tfqd.spec import uniform_like
 
@@ -104,9 +105,13 @@ class QuantizedVariable(abc.ABC):
         """Freezes weights that oscillate more often from now on, where its spec lets it."""
         self.state[THRESHOLD].assign(frequency)
 
-    def encode(self) -> Encoding | None:
-        """The variable's codes, scales, offsets and points (eagerly); None for float."""
+    def encode(self) -> QuantizedTensor | None:
+        """What is stored of the variable (eagerly); None for float."""
         return None if self.active is None else self.active.encode(self.value(), self.state)
+
+    def codes(self) -> np.ndarray | None:
+        """The level of each weight (eagerly): uint8; None for float."""
+        return None if self.active is None else self.active.codes(self.value(), self.state)
 
 
 def is_quantized(model) -> bool:

@@ -5,28 +5,10 @@ import numpy as np
 from tfqd.compressed import QuantizedTensor
 from tfqd.compressed.restoring import restore_weights
 from tfqd.quantizers import Quantizer
-from tfqd.quantizers.base import Encoding
 from tfqd.wrapping.quantized import QuantizedVariable
 
 # Relative to the largest weight: what the rounding of a stored scale explains.
 _ROUNDING = 1e-6
-
-
-def quantized_tensor(entry: QuantizedVariable) -> QuantizedTensor:
-    """What is stored of a variable that a quantizer is in force for."""
-    spec = entry.active.spec
-    encoding = entry.encode()
-    return QuantizedTensor(
-        codes=encoding.codes,
-        bits=spec.bits,
-        levels=spec.levels,
-        bucketing=entry.active.bucketing(entry.variable.shape),
-        scale=encoding.scale,
-        offset=encoding.offset,
-        points=encoding.points,
-        channels_per_codebook=encoding.channels_per_codebook,
-        spec=spec.to_dict(),
-    )
 
 
 def float_weights(tensor: QuantizedTensor, quantizer: Quantizer) -> np.ndarray:
@@ -36,8 +18,7 @@ def float_weights(tensor: QuantizedTensor, quantizer: Quantizer) -> np.ndarray:
 
 def restore_state(entry: QuantizedVariable, tensor: QuantizedTensor) -> None:
     """Sets the quantizer's own variables to what the tensor was quantized with."""
-    encoding = Encoding(tensor.codes, tensor.scale, tensor.offset, tensor.points)
-    entry.quantizer.restore(encoding, entry.state)
+    entry.quantizer.restore(tensor, entry.state)
     _check_restored(entry, tensor)
 
 
@@ -46,7 +27,7 @@ def _check_restored(entry: QuantizedVariable, tensor: QuantizedTensor) -> None:
 
     Ends of buckets whose scales were rounded for storage cannot always be met exactly.
     """
-    stored, restored = tensor.dequantize(), quantized_tensor(entry).dequantize()
+    stored, restored = tensor.dequantize(), entry.encode().dequantize()
     apart = np.abs(restored.astype(np.float64) - stored)
     largest = float(np.abs(stored).max(initial=0.0))
     if apart.max(initial=0.0) > _ROUNDING * largest:

@@ -16,7 +16,7 @@ from tfqd.compressed import Probes
 from tfqd.export.litert.flatbuffer import File
 from tfqd.export.litert.lowering import Row
 from tfqd.export.litert.stored_probes import described, restored
-from tfqd.spec import from_dict
+from tfqd.spec.kinds import defaults
 from tfqd.version import __version__
 
 # The name in the file's list of metadata.
@@ -97,11 +97,11 @@ def _line(facts: Mapping[str, Any]) -> bytes:
 
 def _told(spec: Mapping[str, Any]) -> dict[str, Any]:
     """A spec's kind, bits and what is not its kind's default; `tfqd.spec.from_dict` reads it."""
-    default = from_dict({"kind": spec["kind"]}).to_dict()
+    default = defaults(spec["kind"])
     return {
         field: value
         for field, value in spec.items()
-        if field in ("kind", "bits") or value != default[field]
+        if field in ("kind", "bits") or field not in default or value != default[field]
     }
 
 

@@ -9,7 +9,6 @@ from tfqd.wrapping.keras3.candidates import check_weights
 from tfqd.wrapping.keras3.model import QuantizedModel
 from tfqd.wrapping.keras3.stripping import layers_of_tfqd, plain_copy, plain_weights
 from tfqd.wrapping.keras3.substitution import find_quantized
-from tfqd.wrapping.tensors import quantized_tensor
 from tfqd.wrapping.variables import unique_names
 
 
@@ -27,7 +26,7 @@ def compress(model: keras.Model) -> CompressedModel:
         entry = quantized.get(id(variable))
         floating = entry is None or entry.active is None
         check_weights(variable, quantized=not floating)
-        tensors[name] = variable.numpy() if floating else quantized_tensor(entry)
+        tensors[name] = variable.numpy() if floating else entry.encode()
     return CompressedModel(tensors, _architecture(model))
 
 

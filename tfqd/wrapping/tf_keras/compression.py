@@ -7,7 +7,6 @@ import tf_keras
 
 from tfqd.compressed import CompressedModel, QuantizedTensor
 from tfqd.wrapping.quantized import find_quantized
-from tfqd.wrapping.tensors import quantized_tensor
 from tfqd.wrapping.tf_keras.candidates import check_weights, layers_of, owned_variables
 from tfqd.wrapping.tf_keras.stripping import not_quantized, plain_copy
 from tfqd.wrapping.tf_keras.variable import QuantizedVariable, variables_of
@@ -37,7 +36,7 @@ def _read(plain, quantized: dict[int, QuantizedVariable]) -> CompressedModel:
         entry = quantized.get(id(plain.origin(variable)))
         floating = entry is None or entry.active is None
         check_weights(name, variable, quantized=not floating)
-        tensors[name] = variable.numpy() if floating else quantized_tensor(entry)
+        tensors[name] = variable.numpy() if floating else entry.encode()
     return CompressedModel(tensors, _architecture(plain.model), "tf_keras")
 
 

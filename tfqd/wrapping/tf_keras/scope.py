@@ -4,16 +4,13 @@ from typing import Any
 
 import tf_keras
 
-from tfqd.quantizers import CodebookQuantizer, LearnedStepQuantizer, UniformQuantizer
+from tfqd.quantizers import registered_quantizers
 from tfqd.wrapping.tf_keras.config import QuantizeConfig
 from tfqd.wrapping.tf_keras.model import QuantizedFunctional, QuantizedSequential, QuantizeInput
 from tfqd.wrapping.tf_keras.toolkit import tfmot
 from tfqd.wrapping.tf_keras.wrapper import QuantizeWrapper
 
 _CLASSES = (
-    CodebookQuantizer,
-    LearnedStepQuantizer,
-    UniformQuantizer,
     QuantizeConfig,
     QuantizedFunctional,
     QuantizedSequential,
@@ -38,5 +35,5 @@ def quantize_scope(*custom_objects: dict[str, Any]):
     >>> with tfqd.tfmot.quantize_scope():
     ...     reloaded = tf_keras.models.load_model("quantized.h5")
     """
-    ours = {cls.__name__: cls for cls in _CLASSES}
+    ours = {cls.__name__: cls for cls in (*registered_quantizers(), *_CLASSES)}
     return tfmot.quantization.keras.quantize_scope(ours, *custom_objects)

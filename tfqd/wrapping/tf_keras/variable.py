@@ -53,6 +53,10 @@ class QuantizedVariable(quantized.QuantizedVariable):
         with as_stored():
             return super().encode()
 
+    def codes(self):
+        with as_stored():
+            return super().codes()
+
 
 def variables_of(layer: tf_keras.layers.Layer) -> list[tf.Variable]:
     """The layer's variables; a vocabulary is among tf_keras' weights too."""
