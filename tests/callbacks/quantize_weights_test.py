@@ -205,16 +205,6 @@ def test_a_step_that_was_made_before_an_interrupt_counts():
     assert_same(kernels(model), kernels(other))
 
 
-def test_early_stopping_may_give_float_weights_back_which_quantize_quantizes():
-    model, callback = compiled(small_model(), rate=0.5), QuantizeWeights(SPEC)
-    stop = keras.callbacks.EarlyStopping(patience=1, restore_best_weights=True)
-    history = fit(model, callback, stop, epochs=10, validation_data=(X, Y))
-    assert len(history["loss"]) < 10
-    callback.quantize()
-    assert levels(model) <= 4
-    assert model.evaluate(X, Y, verbose=0) == pytest.approx(min(history["val_loss"]), rel=1e-5)
-
-
 def test_a_run_from_a_backup_ends_as_the_whole_run(tmp_path):
     def run(folder, *callbacks):
         # Keras backs up no seeds, so no dropout here; the callback's noise needs none.

@@ -16,6 +16,7 @@ from tfqd.spec import Spec
 from tfqd.spec.selection import Selection, check_selection
 from tfqd.wrapping import compress
 from tfqd.wrapping.fitting import (
+    after_all_callbacks,
     averages_weights,
     handed_over,
     optimizer_steps,
@@ -36,10 +37,11 @@ class QuantizeWeights(Callback):
     `quantized_model` and `compress` give the compressible forms; `fit` with the
     same callback trains on from the float weights.
 
-    A fit that an error or an interrupt ends leaves the model as it is in that
-    moment; `restore` puts the float weights back, and so does ``with``. Keras 3's
-    ``EarlyStopping(restore_best_weights=True)`` puts float weights in at the very
-    end; `quantize` afterwards puts their quantized values in.
+    Float weights that another callback puts in at the end, as
+    ``EarlyStopping(restore_best_weights=True)`` does, count: they are quantized
+    when all callbacks have ended. A fit that an error or an interrupt ends leaves
+    the model as it is in that moment; `restore` puts the float weights back, and
+    so does ``with``.
 
     This trains like `tfqd.quantize_model`: weight decay takes from the float
     weights (Algorithm 1). Regularizers alone see the quantized ones here.
@@ -127,6 +129,7 @@ class QuantizeWeights(Callback):
     def on_train_end(self, logs=None):
         self._shadow.show_quantized()
         self._stop()
+        after_all_callbacks(self.model, self._quantize_what_was_put_in)
 
     def restore(self) -> None:
         """Puts the float weights into the model, whatever has become of the fit."""
@@ -164,6 +167,10 @@ class QuantizeWeights(Callback):
     def __exit__(self, *error) -> None:
         if self._fitting:
             self.restore()
+
+    def _quantize_what_was_put_in(self) -> None:
+        if self._shadow.holds is Held.QUANTIZED:  # Not when somebody called `restore`.
+            self.quantize()
 
     def _used_shadow(self) -> Shadow:
         if self._shadow is None:

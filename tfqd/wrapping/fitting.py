@@ -1,5 +1,7 @@
 """What callbacks need to know of a model that is being fitted, of either Keras version."""
 
+from collections.abc import Callable
+
 from tfqd.wrapping.version import version_of
 
 
@@ -35,3 +37,25 @@ def trace_again(model) -> None:
                 setattr(part, function, None)
     # The running `fit` has made it already and only looks it up.
     model.make_train_function(force=True)
+
+
+def after_all_callbacks(model, function: Callable[[], None]) -> None:
+    """Has a function called when every callback that a user gave to `fit` has ended training.
+
+    Keras puts the History of a fit behind them, and has the model know it from the beginning
+    on. Of a History that a user put among them, the function follows that one.
+
+    Args:
+        model: the one that is being fitted.
+        function: called once, in the History's `on_train_end`.
+    """
+    history = getattr(model, "history", None)
+    if history is None:  # A training loop of the user's own, with callbacks but no History.
+        return
+
+    def on_train_end(logs=None):
+        del vars(history)["on_train_end"]
+        history.on_train_end(logs)
+        function()
+
+    history.on_train_end = on_train_end

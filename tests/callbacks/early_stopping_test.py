@@ -1,0 +1,99 @@
+"""`EarlyStopping(restore_best_weights=True)` beside `QuantizeWeights`, in both Kerases."""
+
+import keras
+import numpy as np
+import pytest
+import tf_keras
+from small_model import X, Y
+
+import tfqd
+from tfqd.callbacks import QuantizeWeights
+
+SPEC = tfqd.Uniform(bits=2, bucket_size=16)
+BEST = 1  # of the epochs 0 to 3
+
+
+@pytest.fixture(params=[keras, tf_keras], ids=["keras", "tf_keras"])
+def library(request):
+    return request.param
+
+
+def network(library):
+    library.utils.set_random_seed(1)
+    layers = [library.layers.Dense(8, activation="relu"), library.layers.BatchNormalization()]
+    model = library.Sequential([library.Input((6,)), *layers, library.layers.Dense(1)])
+    model.compile(library.optimizers.SGD(0.03), "mse")
+    return model
+
+
+def train(library, order, *more, data=(X, Y), **options):
+    """The model and the callback after a training, and the weights of each epoch's end."""
+    model, quantize, floats = network(library), QuantizeWeights(SPEC), []
+
+    def judge(epoch, logs):
+        floats.append(model.get_weights())
+        logs["score"] = abs(epoch - BEST)
+
+    judge = library.callbacks.LambdaCallback(on_epoch_end=judge)
+    stop = library.callbacks.EarlyStopping(
+        "score", mode="min", patience=2, restore_best_weights=True
+    )
+    callbacks = [quantize, judge, stop] if order == "first" else [judge, stop, quantize]
+    model.fit(*data, epochs=10, verbose=0, callbacks=[*callbacks, *more], **options)
+    assert len(floats) == BEST + 3
+    return model, quantize, floats
+
+
+def quantized(library, weights):
+    """What a model of these weights holds when it is quantized."""
+    model = network(library)
+    model.set_weights(weights)
+    return tfqd.strip_quantization(tfqd.quantize_model(model, SPEC)).get_weights()
+
+
+def assert_same(left, right):
+    for one, other in zip(left, right, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("order", ["first", "last"])
+@pytest.mark.parametrize("validated", [True, False])
+def test_the_weights_of_the_best_epoch_stay_quantized(library, order, validated):
+    options = {"validation_data": (X, Y)} if validated else {}
+    model, quantize, floats = train(library, order, **options)
+    assert_same(model.get_weights(), quantized(library, floats[BEST]))
+    quantize.restore()
+    assert_same(model.get_weights(), floats[BEST])
+
+
+def test_they_are_what_is_compressed_and_trained_on(library):
+    model, quantize, floats = train(library, "first")
+    kernels = [weight for weight in quantized(library, floats[BEST]) if weight.ndim == 2]
+    assert_same([t.dequantize() for t in quantize.compress().quantized.values()], kernels)
+    model.fit(X, Y, verbose=0, callbacks=[quantize])  # A second fit has another History.
+    assert_same(
+        [t.dequantize() for t in quantize.compress().quantized.values()],
+        [weight for weight in model.get_weights() if weight.ndim == 2],
+    )
+
+
+def test_in_data_of_unknown_length_too(library):
+    def batches():
+        yield from ((X[i : i + 8], Y[i : i + 8]) for i in range(0, len(X), 8))
+
+    import tensorflow as tf
+
+    data = tf.data.Dataset.from_generator(
+        batches, output_signature=(tf.TensorSpec((8, 6)), tf.TensorSpec((8, 1)))
+    )
+    model, _, floats = train(library, "first", data=(data,))
+    assert_same(model.get_weights(), quantized(library, floats[BEST]))
+
+
+def test_float_weights_that_a_callback_asks_for_stay(library):
+    asked = library.callbacks.LambdaCallback(on_train_end=lambda logs: quantize.restore())
+    model, quantize = network(library), QuantizeWeights(SPEC)
+    model.fit(X, Y, verbose=0, callbacks=[quantize, asked])
+    kernel = model.layers[0].kernel.numpy()
+    assert len(np.unique(kernel)) > 40
+    assert "on_train_end" not in vars(model.history)
