@@ -102,7 +102,7 @@ def _levels_of(tensor: QuantizedTensor) -> np.ndarray:
 
 
 def _levels_of_an_end(tensor: QuantizedTensor, end: float) -> np.ndarray:
-    """The level that a scaled weight of `end`, 1 or -1, has in each bucket."""
+    """The level that a scaled weight of `end`, near 1 or -1, has in each bucket."""
     bucketing = tensor.bucketing
     if tensor.points is None:
         return np.full(bucketing.count, tensor.levels - 1 if end > 0 else 0)

@@ -5,11 +5,7 @@ from typing import Any
 import keras
 
 from tfqd.distillation.cached_teacher import CachedTeacher
-from tfqd.distillation.checks import (
-    check_losses,
-    check_models,
-    check_probabilities,
-)
+from tfqd.distillation.checks import check_losses, check_models, check_probabilities
 from tfqd.distillation.defaults import default_student_loss_weight
 from tfqd.distillation.losses import LogitsDistillation
 from tfqd.distillation.step import DistillationStep, Weight

@@ -15,13 +15,13 @@ from tfqd.compressed import ArchiveError, CompressedModel
 _OTHER_ELEMENTS = 2**16
 
 
-def model_of(compressed: CompressedModel, keras_version: str, deserialize: Callable[[Any], Any]):
+def model_of(compressed: CompressedModel, keras_version: str, deserialize: Callable[..., Any]):
     """The untrained model of an architecture; of no more weights than the file has.
 
     Args:
         compressed: with the architecture and the tensors that it must fit.
         keras_version: ``"keras"`` or ``"tf_keras"``, which `deserialize` is of.
-        deserialize: makes a model of an architecture.
+        deserialize: makes a model of an architecture; takes `safe_mode`.
 
     Raises:
         ValueError: when there is no architecture, or it is of the other Keras version.
@@ -39,7 +39,7 @@ def model_of(compressed: CompressedModel, keras_version: str, deserialize: Calla
     try:
         with _room_for(sum(map(math.prod, given))):
             # Keras edits what it reads; the architecture is to be read again.
-            model = deserialize(copy.deepcopy(compressed.architecture))
+            model = deserialize(copy.deepcopy(compressed.architecture), safe_mode=True)
             expected = [tuple(variable.shape) for variable in model.weights]
     except ArchiveError:
         raise

@@ -5,34 +5,19 @@ from collections.abc import Sequence
 import keras
 
 from tfqd.quantizers import Quantizer
-from tfqd.spec import Spec
 from tfqd.spec.selection import Selection
-from tfqd.wrapping.keras3 import model as quantized_models
 from tfqd.wrapping.keras3.candidates import choose_quantizers
 from tfqd.wrapping.keras3.cloning import copy_model
 from tfqd.wrapping.keras3.compression import compress as compress
 from tfqd.wrapping.keras3.compression import float_form as float_form
 from tfqd.wrapping.keras3.features import FeatureReader
+from tfqd.wrapping.keras3.model import QuantizedModel
+from tfqd.wrapping.keras3.model import quantize_model as quantize_model
 from tfqd.wrapping.keras3.rebuilding import plain_from as plain_from
 from tfqd.wrapping.keras3.rebuilding import quantized_from as quantized_from
 from tfqd.wrapping.keras3.stripping import float_copy as float_copy
 from tfqd.wrapping.keras3.stripping import strip_quantization as strip_quantization
 from tfqd.wrapping.shadow import Shadow
-
-
-def quantize_model(
-    model: keras.Model,
-    spec: Selection,
-    first_last: Spec | str | None = "same",
-    activations: str | None = None,
-) -> keras.Model:
-    """See `tfqd.quantize_model`."""
-    if activations is not None:
-        raise ValueError(
-            f"activations={activations!r} is for tf_keras models; tfqd.to_tf_keras(model) makes "
-            f"one of the common layers of Keras 3. Got {type(model).__name__} {model.name!r}"
-        )
-    return quantized_models.quantize_model(model, spec, first_last)
 
 
 def choose_variables(
@@ -47,7 +32,7 @@ def quantized_from_shadow(shadow: Shadow, selection: Selection) -> keras.Model:
     """A quantized copy of a shadowed model as it is, in which `selection` is quantized."""
     index = {id(variable): i for i, variable in enumerate(shadow.model.weights)}
     quantizers = {index[id(entry.variable)]: entry.quantizer for entry in shadow.entries}
-    return quantized_models.QuantizedModel(copy_model(shadow.model), quantizers)
+    return QuantizedModel(copy_model(shadow.model), quantizers)
 
 
 def feature_reader(model: keras.Model, names: Sequence[str]) -> FeatureReader:

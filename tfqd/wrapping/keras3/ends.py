@@ -10,43 +10,32 @@ import tensorflow as tf
 from tfqd.quantizers import Quantizer, quantizer_for
 from tfqd.spec import Spec
 from tfqd.wrapping import dataflow
+from tfqd.wrapping.ends import specs_with_ends
 from tfqd.wrapping.keras3.candidates import owned_variables
 from tfqd.wrapping.keras3.signature import input_specs
-from tfqd.wrapping.variables import channel_axes
 
 Chosen = list[tuple[keras.Variable, Quantizer]]
 
 
-def select_ends(model: keras.Model, chosen: Chosen, spec: Spec | None) -> Chosen:
+def with_ends(model: keras.Model, chosen: Chosen, first_last: Spec | str | None) -> Chosen:
     """`chosen` with another spec, or none, for the first and last layers.
 
     Args:
         model: a built model.
         chosen: the variables to be quantized, with their quantizers.
-        spec: the spec of the end layers' kernels; None leaves all of the end
-            layers' weights float.
+        first_last: as in `tfqd.quantize_model`.
 
     Raises:
-        TypeError: when `spec` is neither a spec nor None.
-        ValueError: when nothing would be quantized.
+        TypeError, ValueError: see `tfqd.wrapping.ends.specs_with_ends`.
     """
-    if spec is not None and not isinstance(spec, Spec):
-        raise TypeError(f'first_last must be "same", None or a tfqd spec; got {spec!r}')
-    owners = {id(v): layer for v, layer in owned_variables(model)}
-    ends = {id(layer) for layer in end_layers(model)}
-    result = []
-    for variable, quantizer in chosen:
-        if id(owners[id(variable)]) not in ends:
-            result.append((variable, quantizer))
-        elif spec is not None:
-            axes = channel_axes(owners[id(variable)], variable.name, len(variable.shape))
-            result.append((variable, quantizer_for(spec, axes)))
-    if not result:
-        raise ValueError(
-            f"model {model.name!r} has no weighted layer but its first and last, which "
-            "first_last=None leaves float: nothing would be quantized"
-        )
-    return result
+    owners = {id(variable): layer for variable, layer in owned_variables(model)}
+    owned = [(owners[id(variable)], quantizer.spec) for variable, quantizer in chosen]
+    specs = specs_with_ends(model, owned, first_last, end_layers)
+    return [
+        (variable, quantizer_for(spec, quantizer.channel_axes))
+        for (variable, quantizer), spec in zip(chosen, specs, strict=True)
+        if spec is not None
+    ]
 
 
 def end_layers(model: keras.Model) -> list[keras.layers.Layer]:

@@ -11,7 +11,7 @@ from tfqd.spec import Spec, from_dict
 from tfqd.spec.selection import Selection, check_selection
 from tfqd.wrapping.keras3.candidates import choose_quantizers, owned_variables
 from tfqd.wrapping.keras3.cloning import copy_model
-from tfqd.wrapping.keras3.ends import select_ends
+from tfqd.wrapping.keras3.ends import with_ends
 from tfqd.wrapping.keras3.seeds import KeepsSeeds
 from tfqd.wrapping.keras3.signature import input_specs
 from tfqd.wrapping.keras3.substitution import SubstitutedCall, find_quantized
@@ -57,6 +57,12 @@ class QuantizedModel(KeepsSeeds, SubstitutedCall, keras.Model):
         """As `trainable_variables`."""
         resting = self._resting_state
         return [v for v in super().trainable_weights if id(v) not in resting]
+
+    @property
+    def non_trainable_variables(self) -> list[keras.Variable]:
+        """The other variables."""
+        trained = {id(variable) for variable in self.trainable_variables}
+        return [variable for variable in self.variables if id(variable) not in trained]
 
     @property
     def non_trainable_weights(self) -> list[keras.Variable]:
@@ -174,9 +180,17 @@ class QuantizedModel(KeepsSeeds, SubstitutedCall, keras.Model):
 
 
 def quantize_model(
-    model: keras.Model, spec: Selection, first_last: Spec | str | None = "same"
+    model: keras.Model,
+    spec: Selection,
+    first_last: Spec | str | None = "same",
+    activations: str | None = None,
 ) -> QuantizedModel:
     """See `tfqd.quantize_model`."""
+    if activations is not None:
+        raise ValueError(
+            f"activations={activations!r} is for tf_keras models; tfqd.to_tf_keras(model) makes "
+            f"one of the common layers of Keras 3. Got {type(model).__name__} {model.name!r}"
+        )
     check_selection(spec)
     if not model.built:
         raise ValueError(
@@ -188,8 +202,6 @@ def quantize_model(
             "back a plain model"
         )
     copy = copy_model(model)
-    chosen = choose_quantizers(copy, spec)
-    if first_last != "same":
-        chosen = select_ends(copy, chosen, first_last)
+    chosen = with_ends(copy, choose_quantizers(copy, spec), first_last)
     index = {id(variable): i for i, variable in enumerate(copy.weights)}
     return QuantizedModel(copy, {index[id(variable)]: q for variable, q in chosen})

@@ -6,6 +6,7 @@ import tf_keras
 from tfqd.spec import Spec
 from tfqd.spec.selection import Selection
 from tfqd.wrapping import dataflow
+from tfqd.wrapping.ends import specs_with_ends
 from tfqd.wrapping.tf_keras.attributes import replaced
 from tfqd.wrapping.tf_keras.candidates import OwnedVariable, choose_specs, owned_variables
 from tfqd.wrapping.tf_keras.config import QuantizeConfig
@@ -20,7 +21,11 @@ def choose(model: tf_keras.Model, selection: Selection, first_last: Spec | str |
     The arguments are those of `tfqd.quantize_model`.
     """
     chosen = choose_specs(model, selection)
-    return chosen if first_last == "same" else select_ends(model, chosen, first_last)
+    owned = [(entry.held.holder, spec) for entry, spec in chosen]
+    specs = specs_with_ends(model, owned, first_last, end_layers)
+    return [
+        (entry, spec) for (entry, _), spec in zip(chosen, specs, strict=True) if spec is not None
+    ]
 
 
 def configs_of(chosen: Chosen) -> dict[int, QuantizeConfig]:
@@ -29,34 +34,6 @@ def configs_of(chosen: Chosen) -> dict[int, QuantizeConfig]:
     for entry, spec in chosen:
         specs.setdefault(id(entry.layer), {})[entry.held.path] = spec
     return {layer: QuantizeConfig(of_layer) for layer, of_layer in specs.items()}
-
-
-def select_ends(model: tf_keras.Model, chosen: Chosen, spec: Spec | None) -> Chosen:
-    """`chosen` with another spec, or none, for the first and last layers.
-
-    Args:
-        model: a built Sequential or Functional model.
-        chosen: the variables to be quantized, with their specs.
-        spec: the spec of the end layers' weights; None leaves them float.
-
-    Raises:
-        TypeError: when `spec` is neither a spec nor None.
-        ValueError: when nothing would be quantized.
-    """
-    if spec is not None and not isinstance(spec, Spec):
-        raise TypeError(f'first_last must be "same", None or a tfqd spec; got {spec!r}')
-    ends = {id(layer) for layer in end_layers(model)}
-    result = [
-        (entry, spec if id(entry.held.holder) in ends else own)
-        for entry, own in chosen
-        if spec is not None or id(entry.held.holder) not in ends
-    ]
-    if not result:
-        raise ValueError(
-            f"model {model.name!r} has no weighted layer but its first and last, which "
-            "first_last=None leaves float: nothing would be quantized"
-        )
-    return result
 
 
 def end_layers(model: tf_keras.Model) -> list[tf_keras.layers.Layer]:
