@@ -81,7 +81,7 @@ def bits_of(array):
 def test_decoded_weights_are_the_dequantized_ones_bit_for_bit(bits):
     tensors = random_tensors(bits)
     weights = DecodedWeights(Storage(pack_tensors(tensors)), tf.float32)
-    tf.function(weights._initialize, autograph=False)()
+    tf.function(weights.decode, autograph=False)()
     for tensor, weight in zip(tensors, tf.function(weights.read)(), strict=True):
         np.testing.assert_array_equal(bits_of(weight), bits_of(tensor.dequantize()))
 
@@ -90,7 +90,7 @@ def test_decoded_weights_are_the_dequantized_ones_bit_for_bit(bits):
 def test_short_types_hold_the_rounded_weights(dtype):
     tensor = random_tensor(np.random.default_rng(0), 4, (70, 3), (-1,), "channel", True, False)
     weights = DecodedWeights(Storage(pack_tensors([tensor])), dtype)
-    weights._initialize()
+    weights.decode()
     (weight,) = weights.read()
     assert weight.dtype == dtype
     np.testing.assert_array_equal(weight, tf.cast(tensor.dequantize(), dtype))
@@ -119,8 +119,8 @@ def test_weights_of_two_storages_do_not_mix():
     generator = np.random.default_rng(0)
     tensors = [random_tensor(generator, 4, (9, 5), (-1,), "flat", True, False) for _ in range(2)]
     first, second = [DecodedWeights(Storage(pack_tensors([t])), tf.float32) for t in tensors]
-    first._initialize()
-    second._initialize()
+    first.decode()
+    second.decode()
     np.testing.assert_array_equal(first.read()[0], tensors[0].dequantize())
     del first
     gc.collect()

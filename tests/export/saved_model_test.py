@@ -36,11 +36,9 @@ def bytes_of(folder):
 
 
 def answers_of(folder, **inputs):
-    """What the serving signature answers; the model must outlive it."""
-    loaded = tf.saved_model.load(str(folder))
-    return loaded.signatures["serving_default"](
-        **{name: tf.constant(array) for name, array in inputs.items()}
-    )
+    """What the serving signature answers."""
+    serve = tf.saved_model.load(str(folder)).signatures["serving_default"]
+    return serve(**{name: tf.constant(array) for name, array in inputs.items()})
 
 
 def assert_serves(folder, case, model):

@@ -1,17 +1,18 @@
 """Packed codes on disk, weights in memory: decoded once, when a model is loaded.
 
 Loading a SavedModel, in TensorFlow Serving as in any other runtime, restores
-the checkpoint and then runs every resource's `_initialize`. `DecodedWeights` is
-such a resource: a variable that is in no checkpoint, filled from the packed
-codes. Each resource costs graph and loading time, so weights share one where
-they can: at multiples of 64 values, TensorFlow cuts a tensor into parts without
-a copy. Of a weight whose size is no such multiple, the part would be copied at
-every call.
+the checkpoint and then runs every resource's `_initialize`. `DecodedWeights`
+fills a variable then: one that is empty in the checkpoint. Like all variables
+it lives as long as a function that reads it, so that a client may keep a
+signature alone.
+
+Each variable costs graph and loading time, so weights share one where they can:
+at multiples of 64 values, TensorFlow cuts a tensor into parts without a copy. Of
+a weight whose size is no such multiple, the part would be copied at every call.
 """
 
 import math
-import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import tensorflow as tf
@@ -51,34 +52,43 @@ class Storage(tf.Module):
 
 
 def can_share(size: int) -> bool:
-    """Whether a weight of `size` values costs nothing in a resource with others."""
+    """Whether a weight of `size` values costs nothing in a variable with others."""
     return size % _ALIGNMENT == 0 or size <= _CHEAP_TO_COPY
 
 
-class DecodedWeights(tf.saved_model.experimental.TrackableResource):
+class DecodedWeights(tf.Module):
     """Weights in memory whose packed form is on disk.
 
     Args:
-        storage: holds the packed form; to be tracked by what is saved. Its
-            tensors are one, or several that `can_share`.
+        storage: holds the packed form. Its tensors are one, or several that
+            `can_share`.
         dtype: floating-point type to hold the weights in.
     """
 
     def __init__(self, storage: Storage, dtype: tf.DType):
         super().__init__()
         self._storage = storage
-        self._dtype = dtype
         self._shapes = [tensor.shape for tensor in storage.tensors]
         self._lines = [-(-math.prod(shape) // _ALIGNMENT) for shape in self._shapes]
-        # In a session, resources of equal names are one resource.
-        self._shared_name = f"tfqd_{uuid.uuid4().hex}"
-        # Made now: a handle first asked for in a traced function would be that function's.
-        self._made = self.resource_handle
+        # Of a shape left open, a checkpoint takes nothing, and loading gives it everything.
+        self._weights = tf.Variable(
+            tf.zeros([0], dtype), shape=tf.TensorShape(None), trainable=False
+        )
+        self._loading = _OnLoading(self.decode)
+
+    def decode(self) -> None:
+        """Fills the variable from the packed form."""
+        dtype = self._weights.dtype
+        weights = [tf.cast(weight, dtype) for weight in self._storage.decode()]
+        if len(weights) == 1:
+            value = tf.reshape(weights[0], self._shape)
+        else:
+            value = tf.concat([_to_lines(weight) for weight in weights], axis=0)
+        self._weights.assign(value)
 
     def read(self) -> list[tf.Tensor]:
         """The weights, in `dtype`."""
-        value = tf.raw_ops.ReadVariableOp(resource=self.resource_handle, dtype=self._dtype)
-        value.set_shape(self._shape)
+        value = tf.ensure_shape(self._weights.read_value(), self._shape)
         if len(self._shapes) == 1:
             return [value]
         parts = zip(tf.split(value, self._lines), self._shapes, strict=True)
@@ -90,21 +100,24 @@ class DecodedWeights(tf.saved_model.experimental.TrackableResource):
         alone = len(self._shapes) == 1
         return self._shapes[0] if alone else (sum(self._lines), _ALIGNMENT)
 
-    def _create_resource(self):
-        return tf.raw_ops.VarHandleOp(
-            dtype=self._dtype, shape=self._shape, shared_name=self._shared_name
-        )
 
-    def _initialize(self):
-        weights = [tf.cast(weight, self._dtype) for weight in self._storage.decode()]
-        if len(weights) == 1:
-            value = tf.reshape(weights[0], self._shape)
-        else:
-            value = tf.concat([_to_lines(weight) for weight in weights], axis=0)
-        tf.raw_ops.AssignVariableOp(resource=self.resource_handle, value=value)
+class _OnLoading(tf.saved_model.experimental.TrackableResource):
+    """Runs a function when a SavedModel is loaded, once its checkpoint is restored.
 
-    def _destroy_resource(self):
-        tf.raw_ops.DestroyResourceOp(resource=self.resource_handle, ignore_lookup_error=True)
+    Nothing ever reads the resource itself.
+    """
+
+    def __init__(self, function: Callable[[], None]):
+        super().__init__()
+        self._function = function
+        # Made now: a handle first asked for in a traced function would be that function's.
+        self._made = self.resource_handle
+
+    def _create_resource(self) -> tf.Tensor:
+        return tf.raw_ops.VarHandleOp(dtype=tf.bool, shape=[], shared_name="tfqd_on_loading")
+
+    def _initialize(self) -> None:
+        self._function()
 
 
 class _Tables:

@@ -15,7 +15,7 @@ from tfqd.wrapping import serving
 # room than a variable, and lets TensorFlow fold normalizations when it loads it.
 _CONSTANT_BYTES = 2**16
 
-# Decoding a resource needs as much memory again as its weights.
+# Decoding a variable needs as much memory again as its weights.
 _WEIGHTS_TOGETHER = 2**26
 
 
@@ -77,7 +77,7 @@ class ServedModel(tf.Module):
 
 
 def _groups(tensors: Mapping[str, QuantizedTensor]) -> list[list[str]]:
-    """The paths of the tensors that are decoded into each resource."""
+    """The paths of the tensors that are decoded into each variable."""
     groups = [[path] for path, tensor in tensors.items() if not can_share(tensor.size)]
     room = 0
     for path, tensor in tensors.items():

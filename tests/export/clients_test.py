@@ -1,0 +1,52 @@
+"""What a client may keep of a SavedModel that it has loaded, and what it gives back."""
+
+import gc
+import pathlib
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+import tf_keras
+
+import tfqd
+
+X = np.random.default_rng(0).normal(size=(2, 1024)).astype(np.float32)
+
+
+@pytest.fixture(scope="module", params=[keras, tf_keras], ids=["keras", "tf_keras"])
+def served(request, tmp_path_factory):
+    """A SavedModel of 4 MB of float weights, and what the quantized model answers."""
+    kit = request.param
+    x = kit.Input((1024,), name="x")
+    model = kit.Model(x, kit.layers.Dense(1000, name="y")(x))
+    quantized = tfqd.quantize_model(model, tfqd.Uniform(bits=4))
+    folder = tmp_path_factory.mktemp("served")
+    tfqd.export.saved_model(quantized, folder)
+    return str(folder / "1"), np.asarray(quantized(X))
+
+
+def resident_bytes():
+    pages = pathlib.Path("/proc/self/statm").read_text().split()[1]
+    return int(pages) * 4096
+
+
+def test_a_signature_serves_without_the_object_that_it_was_loaded_with(served):
+    path, expected = served
+    signature = tf.saved_model.load(path).signatures["serving_default"]
+    gc.collect()
+    np.testing.assert_allclose(signature(x=tf.constant(X))["y"], expected, rtol=1e-4, atol=1e-5)
+
+
+def test_memory_goes_back_when_everything_is_dropped(served):
+    path, _ = served
+    before = None
+    for count in range(50):
+        signature = tf.saved_model.load(path).signatures["serving_default"]
+        signature(x=tf.constant(X))
+        del signature
+        if count % 10 == 9:
+            gc.collect()
+            before = before or resident_bytes()
+    # Weights that stayed would take 160 MB.
+    assert resident_bytes() - before < 50e6
