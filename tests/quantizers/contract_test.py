@@ -72,7 +72,7 @@ def test_equal_means_same_kind_spec_and_axes():
 
 
 def test_repr_names_the_spec():
-    assert "UniformQuantizer(Uniform(bits=4," in repr(UniformQuantizer(Uniform(bits=4)))
+    assert "UniformQuantizer(Uniform(bits=4)" in repr(UniformQuantizer(Uniform(bits=4)))
 
 
 def test_variables_are_the_layers_own_and_named_after_the_weight(quantizer, layer):

@@ -51,6 +51,17 @@ def test_survives_json(spec):
     assert from_dict(json.loads(json.dumps(spec.to_dict()))) == spec
 
 
+@given(specs)
+def test_repr_makes_the_spec_again(spec):
+    assert eval(repr(spec)) == spec
+
+
+def test_repr_tells_bits_and_what_is_not_as_by_default():
+    assert repr(Uniform()) == "Uniform(bits=4)"
+    assert repr(LearnedStep(bits=4, layout="channel")) == "LearnedStep(bits=4, layout='channel')"
+    assert repr(Codebook(bits=2, bucket_size=None)) == "Codebook(bits=2, bucket_size=None)"
+
+
 def test_dict_says_everything():
     assert Uniform(bits=2, bucket_size=None, clip=1).to_dict() == {
         "kind": "uniform",

@@ -43,6 +43,12 @@ class CompressedModel:
     facts: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     probes: Probes | None = None
 
+    def __repr__(self) -> str:
+        return (
+            f"<CompressedModel of {self.keras_version}: {len(self.quantized)} quantized tensors, "
+            f"{len(self.rest)} float>"
+        )
+
     @property
     def quantized(self) -> dict[str, QuantizedTensor]:
         """The quantized tensors by path."""

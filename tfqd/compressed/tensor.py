@@ -54,6 +54,12 @@ class QuantizedTensor:
         if self.points is not None:
             _check_array("points", self.points, np.float32, self._points_shape())
 
+    def __repr__(self) -> str:
+        return (
+            f"<QuantizedTensor of shape {self.shape}: {self.levels} levels in {self.bits} bits, "
+            f"{self.bucketing.count} buckets>"
+        )
+
     def _points_shape(self) -> tuple[int, ...]:
         channels, bucketing = self.channels_per_codebook, self.bucketing
         if channels is None:

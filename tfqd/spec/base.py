@@ -16,7 +16,7 @@ SCALINGS = ("affine", "symmetric")
 GRADIENT_SCALES = (None, "lsq")
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclasses.dataclass(frozen=True, kw_only=True, repr=False)
 class Spec:
     """What every method has in common: bits, buckets and scaling.
 
@@ -71,6 +71,16 @@ class Spec:
         self._check_zeros()
         if self.freeze_above is not None:
             object.__setattr__(self, "freeze_above", self._checked_frequency())
+
+    def __repr__(self) -> str:
+        """What makes it again: its bits, and the fields that are not as by default."""
+        fields = [(field, getattr(self, field.name)) for field in dataclasses.fields(self)]
+        told = [
+            f"{field.name}={value!r}"
+            for field, value in fields
+            if field.name == "bits" or value != field.default
+        ]
+        return f"{type(self).__name__}({', '.join(told)})"
 
     def _checked_frequency(self) -> float:
         frequency = self.freeze_above

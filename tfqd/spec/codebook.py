@@ -14,7 +14,7 @@ INITS = ("quantile", "uniform", "kmeans", "normal")
 GRIDS = (None, *LARGEST_INTEGER)
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclasses.dataclass(frozen=True, kw_only=True, repr=False)
 class Codebook(Spec):
     """Nearest-point quantization with trained points.
 

@@ -7,7 +7,7 @@ from tfqd.spec.base import GRADIENT_SCALES, Spec
 from tfqd.spec.checks import check_choice, checked_positive
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclasses.dataclass(frozen=True, kw_only=True, repr=False)
 class LearnedStep(Spec):
     """Uniform quantization with a trained step s (LSQ, Esser et al. 2020).
 

@@ -10,7 +10,7 @@ ROUNDINGS = ("deterministic", "stochastic")
 SCALE_GRIDS = (None, "bfloat16")
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclasses.dataclass(frozen=True, kw_only=True, repr=False)
 class Uniform(Spec):
     """Uniform quantization on a grid (section 2.1 of arXiv 1802.05668).
 

@@ -33,17 +33,23 @@ class Report:
     weight_error: float
     activation_error: float
 
+    def __repr__(self) -> str:
+        return f"<Report: {self._summary()}>"
+
     def __str__(self) -> str:
-        lines = [
-            f"{self.bytes:,} bytes, {self.gzip_bytes:,} after gzip; weights off by "
-            f"{self.weight_error:.1g}, answers by {self.activation_error:.1g}; activations "
-            f"{'in 8 bits' if self.integer_activations else 'float'}",
-        ]
+        lines = [self._summary()]
         widths = [max((len(row[i]) for row in self._cells()), default=0) for i in range(3)]
         for row in self._cells():
             cells = [cell.ljust(width) for cell, width in zip(row[:3], widths, strict=True)]
             lines.append("  ".join([*cells, row[3]]))
         return "\n".join(lines)
+
+    def _summary(self) -> str:
+        return (
+            f"{self.bytes:,} bytes, {self.gzip_bytes:,} after gzip; weights off by "
+            f"{self.weight_error:.1g}, answers by {self.activation_error:.1g}; activations "
+            f"{'in 8 bits' if self.integer_activations else 'float'}"
+        )
 
     def _cells(self) -> list[tuple[str, str, str, str]]:
         return [(row.path, row.type, row.operator or "-", row.reason) for row in self.weights]

@@ -7,8 +7,8 @@ import tensorflow as tf
 
 from tfqd.quantizers import Quantizer, quantizer_for
 from tfqd.report import variables_table
-from tfqd.spec import Spec, from_dict
-from tfqd.spec.selection import Selection, check_selection
+from tfqd.spec import from_dict
+from tfqd.spec.selection import Selection, SpecLike, checked_selection
 from tfqd.wrapping.keras3.candidates import choose_quantizers, owned_variables
 from tfqd.wrapping.keras3.cloning import copy_model
 from tfqd.wrapping.keras3.ends import with_ends
@@ -82,6 +82,14 @@ class QuantizedModel(KeepsSeeds, SubstitutedCall, keras.Model):
             if id(entry.variable) in frozen
             for variable in entry.state.values()
         }
+
+    def __repr__(self) -> str:
+        specs = dict.fromkeys(repr(entry.quantizer.spec) for entry in self.quantized_variables)
+        shown = ", ".join([*specs][:3]) + (", ..." if len(specs) > 3 else "")
+        return (
+            f"<{type(self).__name__} {self.name!r}: {len(self.quantized_variables)} variables "
+            f"quantized by {shown}>"
+        )
 
     def build(self, *args, **kwargs):
         """Does nothing: the inner model was built when it was wrapped."""
@@ -182,7 +190,7 @@ class QuantizedModel(KeepsSeeds, SubstitutedCall, keras.Model):
 def quantize_model(
     model: keras.Model,
     spec: Selection,
-    first_last: Spec | str | None = "same",
+    first_last: SpecLike | None = "same",
     activations: str | None = None,
 ) -> QuantizedModel:
     """See `tfqd.quantize_model`."""
@@ -191,7 +199,7 @@ def quantize_model(
             f"activations={activations!r} is for tf_keras models; tfqd.to_tf_keras(model) makes "
             f"one of the common layers of Keras 3. Got {type(model).__name__} {model.name!r}"
         )
-    check_selection(spec)
+    spec = checked_selection(spec)
     if not model.built:
         raise ValueError(
             f"model {model.name!r} is not built; call it on data or model.build(input_shape) first"

@@ -1,0 +1,34 @@
+"""What is seen of the library's objects at the prompt: one line each."""
+
+import keras
+import pytest
+
+import tfqd
+
+
+@pytest.fixture(scope="module")
+def quantized():
+    layers = [keras.Input((8,)), keras.layers.Dense(4, name="a"), keras.layers.Dense(2, name="b")]
+    model = keras.Sequential(layers, name="small")
+    return tfqd.quantize_model(model, {"a/kernel": 2})
+
+
+def test_a_quantized_model_tells_what_is_quantized_and_how(quantized):
+    specs = "1 variables quantized by Uniform(bits=2)"
+    assert repr(quantized) == f"<QuantizedModel 'small': {specs}>"
+
+
+def test_a_compressed_model_counts_its_tensors(quantized):
+    compressed = tfqd.compress(quantized)
+    assert repr(compressed) == "<CompressedModel of keras: 1 quantized tensors, 3 float>"
+    (tensor,) = compressed.quantized.values()
+    assert repr(tensor) == "<QuantizedTensor of shape (8, 4): 4 levels in 2 bits, 1 buckets>"
+
+
+def test_exports_tell_how_exact_they_are(quantized, tmp_path):
+    saved = tfqd.save(quantized, tmp_path / "m.tfqd")
+    assert repr(saved).startswith("Verification(kind='tfqd', largest_difference=")
+    exported = tfqd.export.tflite(quantized, tmp_path / "m.tflite")
+    assert f"<Report: {(tmp_path / 'm.tflite').stat().st_size:,} bytes, " in repr(exported)
+    assert "\n" not in repr(saved) + repr(exported)
+    assert "\n" in str(exported.report)
