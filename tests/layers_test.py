@@ -166,9 +166,16 @@ def test_wrapped_models_save_and_reload_exactly(data, tmp_path):
 def test_wrapper_refuses_what_is_no_layer_and_what_is_no_spec():
     with pytest.raises((TypeError, ValueError), match="layer"):
         tfqd.layers.QuantizeWrapper("dense", CODEBOOK)
-    with pytest.raises(TypeError, match=r"spec must be a tfqd spec .* got 4"):
-        tfqd.layers.QuantizeWrapper(layers.Dense(3), 4)
-    with pytest.raises(TypeError, match=r"spec must be a tfqd spec .* got 'uniform'"):
+    with pytest.raises(TypeError, match=r"spec must be a tfqd spec .* got 4.0"):
+        tfqd.layers.QuantizeWrapper(layers.Dense(3), 4.0)
+    with pytest.raises(TypeError, match=r"spec must be a tfqd spec .* got None"):
+        tfqd.layers.Quantizer(None)
+
+
+def test_short_names_stand_for_specs():
+    assert tfqd.layers.QuantizeWrapper(layers.Dense(3), 4).spec == tfqd.Uniform(bits=4)
+    assert tfqd.layers.Quantizer("learned2").spec == tfqd.LearnedStep(bits=2)
+    with pytest.raises(ValueError, match=r"a spec's short name must be .*; got 'uniform'"):
         tfqd.layers.Quantizer("uniform")
 
 

@@ -312,7 +312,7 @@ def test_specs_that_need_gradients_are_refused():
     with pytest.raises(ValueError, match="clip stops gradients"):
         QuantizeWeights({"kernel": tfqd.Uniform(bits=2, clip=1.0)})
     with pytest.raises(TypeError, match="spec must be a tfqd spec"):
-        QuantizeWeights(4)
+        QuantizeWeights(4.0)
 
 
 def test_an_unused_callback_has_nothing_to_give():

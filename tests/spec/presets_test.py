@@ -3,7 +3,7 @@
 import pytest
 
 from tfqd.spec import Codebook, Uniform, presets
-from tfqd.spec.selection import Candidate, check_selection, select
+from tfqd.spec.selection import Candidate, checked_selection, select
 
 CANDIDATES = [Candidate("dense/kernel", True), Candidate("dense/bias", False)]
 
@@ -35,7 +35,7 @@ def test_deployable_has_one_symmetric_scale_a_channel_for_kernels():
 @pytest.mark.parametrize("bits", range(1, 9))
 def test_presets_are_selections_at_every_number_of_bits(bits):
     for preset in (presets.paper(bits), presets.paper(bits, True), presets.deployable(bits)):
-        check_selection(preset)
+        checked_selection(preset)
 
 
 @pytest.mark.parametrize("preset", [presets.paper, presets.deployable])

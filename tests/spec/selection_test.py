@@ -1,9 +1,10 @@
 """Which variable gets which spec."""
 
+import numpy as np
 import pytest
 
-from tfqd.spec import Codebook, Uniform
-from tfqd.spec.selection import Candidate, check_selection, select
+from tfqd.spec import Codebook, LearnedStep, Uniform
+from tfqd.spec.selection import Candidate, checked_selection, select
 
 FOUR, TWO = Uniform(bits=4), Codebook(bits=2)
 CANDIDATES = [
@@ -67,18 +68,42 @@ def test_a_bad_regular_expression_is_named():
         select({"(kernel": FOUR}, CANDIDATES)
 
 
-@pytest.mark.parametrize("selection", [None, 4, "kernel", Uniform, [FOUR], {"bits", 4}])
+@pytest.mark.parametrize("selection", [None, 4.0, True, Uniform, [FOUR], {"bits", 4}])
 def test_refuses_what_is_neither_spec_nor_mapping(selection):
     with pytest.raises(TypeError, match=r"spec must be a tfqd spec .* got"):
-        check_selection(selection)
+        checked_selection(selection)
 
 
 def test_refuses_a_pattern_that_is_no_string():
     with pytest.raises(TypeError, match="a pattern must be a string; got b'kernel'"):
-        check_selection({b"kernel": FOUR})
+        checked_selection({b"kernel": FOUR})
 
 
-@pytest.mark.parametrize("spec", [4, "uniform", Uniform, {"bits": 4}])
+@pytest.mark.parametrize("spec", [4.0, True, Uniform, {"bits": 4}])
 def test_refuses_a_pattern_for_what_is_no_spec(spec):
     with pytest.raises(TypeError, match="pattern 'kernel' must map to a tfqd spec or None; got"):
-        check_selection({"kernel": spec})
+        checked_selection({"kernel": spec})
+
+
+@pytest.mark.parametrize(
+    ("name", "spec"),
+    [
+        (4, Uniform(bits=4)),
+        (np.int64(2), Uniform(bits=2)),
+        ("uniform8", Uniform(bits=8)),
+        ("codebook2", Codebook(bits=2)),
+        ("learned1", LearnedStep(bits=1)),
+    ],
+)
+def test_a_short_name_stands_for_its_spec(name, spec):
+    assert checked_selection(name) == spec
+    assert checked_selection({"kernel": name, "bias": None}) == {"kernel": spec, "bias": None}
+    assert select(name, CANDIDATES) == select(spec, CANDIDATES)
+
+
+@pytest.mark.parametrize("name", [0, 9, -1, "kernel", "uniform", "uniform9", "uniform04", "4", ""])
+def test_an_unknown_name_is_refused_with_those_that_are_known(name):
+    known = "1 to 8 .bits., 'uniform1' to 'uniform8', 'codebook1' .*, 'learned1' to 'learned8'"
+    for selection in (name, {"kernel": name}):
+        with pytest.raises(ValueError, match=f"must be {known}; got {name!r}$"):
+            checked_selection(selection)

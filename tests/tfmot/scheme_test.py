@@ -173,8 +173,8 @@ def test_a_path_that_the_layer_has_not_is_named():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("4 bits",), "spec must be a tfqd spec .* or a mapping from"),
-        (({"kernel": 4},), "spec must be a tfqd spec .* or a mapping from"),
+        ((4.0,), "spec must be a tfqd spec .* or a mapping from"),
+        (({"kernel": 4.0},), "spec must be a tfqd spec .* or a mapping from"),
         ((SPEC, "kernel"), r"paths must be a list of names such as \[\"kernel\"\]; got 'kernel'"),
         (({"kernel": SPEC}, ["kernel"]), "paths must be None when spec is a mapping"),
         ((SPEC, None, "tfmot"), "activations must be None or a tfmot QuantizeConfig; got str"),

@@ -208,7 +208,15 @@ def test_model_of_one_weighted_layer_is_refused():
         tfqd.quantize_model(model, SPEC, first_last=None)
 
 
-@pytest.mark.parametrize("value", ["float", 8, {"kernel": SPEC}])
+@pytest.mark.parametrize("value", [8.0, {"kernel": SPEC}])
 def test_anything_else_is_refused(value):
     with pytest.raises(TypeError, match='first_last must be "same", None or a tfqd spec; got'):
         tfqd.quantize_model(sequential(), SPEC, first_last=value)
+    with pytest.raises(ValueError, match=r"short name must be 1 to 8 .*; got 'float'"):
+        tfqd.quantize_model(sequential(), SPEC, first_last="float")
+
+
+def test_short_names_are_for_ends_too():
+    quantized = tfqd.quantize_model(sequential(), "codebook2", first_last=8)
+    specs = [entry.quantizer.spec for entry in quantized.quantized_variables]
+    assert specs == [EIGHT_BITS, tfqd.Codebook(bits=2), EIGHT_BITS]

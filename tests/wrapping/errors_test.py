@@ -32,7 +32,7 @@ def test_spec_outside_what_is_allowed(method, field, value, message):
         method(**{field: value})
 
 
-@pytest.mark.parametrize("spec", ["uniform", 4, None, [SPEC], tfqd.Uniform])
+@pytest.mark.parametrize("spec", [4.0, None, [SPEC], tfqd.Uniform])
 def test_spec_of_another_type(spec):
     with pytest.raises(TypeError, match=r"spec must be a tfqd spec such as tfqd\.Uniform"):
         tfqd.quantize_model(dense_model(), spec)

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from tfqd.callbacks.callback import Callback
 from tfqd.compressed import CompressedModel
 from tfqd.spec import Spec
-from tfqd.spec.selection import Selection, check_selection
+from tfqd.spec.selection import Selection, checked_selection
 from tfqd.wrapping import compress
 from tfqd.wrapping.fitting import (
     after_all_callbacks,
@@ -71,10 +71,9 @@ class QuantizeWeights(Callback):
 
     def __init__(self, spec: Selection):
         super().__init__()
-        check_selection(spec)
-        for each in spec.values() if isinstance(spec, Mapping) else [spec]:
+        self.spec = checked_selection(spec)
+        for each in self.spec.values() if isinstance(self.spec, Mapping) else [self.spec]:
             _check_spec(each)
-        self.spec = spec
         self._shadow: Shadow | None = None
         self._fitting = False
         self._epoch_begins = False

@@ -7,15 +7,14 @@ what knows that version's insides: `protocols` says what that is.
 import keras
 
 from tfqd.compressed import CompressedModel
-from tfqd.spec import Spec
-from tfqd.spec.selection import Selection
+from tfqd.spec.selection import Selection, SpecLike
 from tfqd.wrapping.version import version_named, version_of
 
 
 def quantize_model(
     model: keras.Model,
     spec: Selection,
-    first_last: Spec | str | None = "same",
+    first_last: SpecLike | None = "same",
     activations: str | None = None,
 ) -> keras.Model:
     """A copy of `model` that uses quantized weights in every forward pass.
@@ -43,7 +42,8 @@ def quantize_model(
             kernels, recurrent kernels and embeddings; or an ordered mapping from a
             regular expression over the variable's path to a spec or None
             (float), of which the first match wins and what matches nothing
-            stays float. `tfqd.presets` has ready ones.
+            stays float. `tfqd.presets` has ready ones. A spec may be given by its
+            short name: ``4`` or ``"uniform4"``, ``"codebook2"``, ``"learned4"``.
         first_last: ``"same"`` treats the first and last weighted layers like the
             others; None leaves them float; a spec is used for the kernels of
             theirs that `spec` quantizes.
@@ -56,14 +56,15 @@ def quantize_model(
 
     Raises:
         TypeError: when `model` is no Keras model or `spec` no spec.
-        ValueError: when the model is unbuilt or already quantized, a pattern
-            matches no variable, or weights are NaN or infinite; when a tf_keras
+        ValueError: when the model is unbuilt or already quantized, a short name is
+            unknown, a pattern matches no variable, or weights are NaN or infinite; when a tf_keras
             model is subclassed, or has a layer that `activations` cannot serve.
         ModuleNotFoundError: for a tf_keras model, without tfmot.
 
     Example:
 
     >>> quantized = tfqd.quantize_model(model, tfqd.Uniform(bits=4))
+    >>> quantized = tfqd.quantize_model(model, 4)  # the same
     >>> quantized = tfqd.quantize_model(
     ...     model, {"dense_1/kernel": None, "kernel": tfqd.Codebook(bits=2)})
     """

@@ -4,12 +4,14 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from tfqd.spec import Spec
+from tfqd.spec.names import spec_named
+from tfqd.spec.selection import SpecLike
 
 
 def specs_with_ends(
     model: Any,
     chosen: Sequence[tuple[Any, Spec]],
-    first_last: Spec | str | None,
+    first_last: SpecLike | None,
     end_layers: Callable[[Any], Iterable],
 ) -> list[Spec | None]:
     """The specs of a model's variables, those of the end layers replaced.
@@ -26,10 +28,11 @@ def specs_with_ends(
 
     Raises:
         TypeError: when `first_last` is nothing of this.
-        ValueError: when nothing would be quantized.
+        ValueError: for an unknown short name; when nothing would be quantized.
     """
     if first_last == "same":
         return [spec for _, spec in chosen]
+    first_last = spec_named(first_last)
     if first_last is not None and not isinstance(first_last, Spec):
         raise TypeError(f'first_last must be "same", None or a tfqd spec; got {first_last!r}')
     ends = {id(layer) for layer in end_layers(model)}

@@ -14,8 +14,7 @@ import tensorflow as tf
 
 from tfqd.compressed import CompressedModel
 from tfqd.quantizers import Quantizer
-from tfqd.spec import Spec
-from tfqd.spec.selection import Selection
+from tfqd.spec.selection import Selection, SpecLike
 from tfqd.wrapping.features import FeatureReader
 from tfqd.wrapping.shadow import Shadow
 
@@ -27,7 +26,7 @@ class Building(Protocol):
         self,
         model: Any,
         spec: Selection,
-        first_last: Spec | str | None = "same",
+        first_last: SpecLike | None = "same",
         activations: str | None = None,
     ) -> Any:
         """See `tfqd.quantize_model`."""

@@ -8,7 +8,7 @@ import keras
 import tensorflow as tf
 
 from tfqd.quantizers import Quantizer, quantizer_for
-from tfqd.spec import Spec
+from tfqd.spec.selection import SpecLike
 from tfqd.wrapping import dataflow
 from tfqd.wrapping.ends import specs_with_ends
 from tfqd.wrapping.keras3.candidates import owned_variables
@@ -17,7 +17,7 @@ from tfqd.wrapping.keras3.signature import input_specs
 Chosen = list[tuple[keras.Variable, Quantizer]]
 
 
-def with_ends(model: keras.Model, chosen: Chosen, first_last: Spec | str | None) -> Chosen:
+def with_ends(model: keras.Model, chosen: Chosen, first_last: SpecLike | None) -> Chosen:
     """`chosen` with another spec, or none, for the first and last layers.
 
     Args:

@@ -10,7 +10,8 @@ from keras.src.backend.common.variables import AutocastScope
 
 from tfqd.quantizers import quantizer_for
 from tfqd.spec import Spec, from_dict
-from tfqd.spec.selection import Selection, check_selection
+from tfqd.spec.names import spec_named
+from tfqd.spec.selection import Selection, SpecLike, Specs, checked_selection
 from tfqd.wrapping.keras3.candidates import choose_quantizers
 from tfqd.wrapping.keras3.substitution import (
     QuantizedVariable,
@@ -26,9 +27,9 @@ class QuantizeWrapper(SubstitutedCall, keras.layers.Wrapper):
 
     Args:
         layer: any Keras 3 layer, built or not; it is run, not copied.
-        spec: one spec for its kernels, or a mapping from a regular expression
-            over the variable's path, from the layer's name on (``dense/kernel``),
-            to a spec or None.
+        spec: one spec, or its short name, for its kernels, or a mapping from a
+            regular expression over the variable's path, from the layer's name on
+            (``dense/kernel``), to a spec or None.
         state_trainable: for reloading: whether the points and the like of each
             quantized variable, by role, are trained; None for what suits.
 
@@ -43,7 +44,7 @@ class QuantizeWrapper(SubstitutedCall, keras.layers.Wrapper):
     def __init__(
         self, layer: keras.layers.Layer, spec: Selection, *, state_trainable=None, **kwargs
     ):
-        check_selection(spec)
+        spec = checked_selection(spec)
         if isinstance(layer, keras.layers.Layer):
             kwargs.setdefault("name", f"quantize_{layer.name}")
             kwargs.setdefault("dtype", layer.dtype_policy)
@@ -114,7 +115,7 @@ class Quantizer(keras.layers.Layer):
     attribute of such a name.)
 
     Args:
-        spec: a tfqd spec.
+        spec: a tfqd spec, or its short name.
         channel_axes: axes of the tensor that index its output channel, used by
             layout ``channel``.
 
@@ -129,8 +130,9 @@ class Quantizer(keras.layers.Layer):
     ...         return x @ self.quantizer(self.kernel)
     """
 
-    def __init__(self, spec: Spec, channel_axes: tuple[int, ...] = (-1,), **kwargs):
+    def __init__(self, spec: SpecLike, channel_axes: tuple[int, ...] = (-1,), **kwargs):
         super().__init__(autocast=False, **kwargs)
+        spec = spec_named(spec)
         if not isinstance(spec, Spec):
             raise TypeError(f"spec must be a tfqd spec such as tfqd.Uniform(bits=4); got {spec!r}")
         self.spec = spec
@@ -199,7 +201,7 @@ class Quantizer(keras.layers.Layer):
         return cls(from_dict(config.pop("spec")), tuple(config.pop("channel_axes")), **config)
 
 
-def _selection_to_dict(selection: Selection) -> dict[str, Any]:
+def _selection_to_dict(selection: Specs) -> dict[str, Any]:
     if isinstance(selection, Spec):
         return {"all_kernels": selection.to_dict()}
     return {
@@ -210,7 +212,7 @@ def _selection_to_dict(selection: Selection) -> dict[str, Any]:
     }
 
 
-def _selection_from_dict(config: dict[str, Any]) -> Selection:
+def _selection_from_dict(config: dict[str, Any]) -> Specs:
     if "all_kernels" in config:
         return from_dict(config["all_kernels"])
     return {

@@ -4,7 +4,7 @@ import tensorflow as tf
 import tf_keras
 
 from tfqd.spec import Spec
-from tfqd.spec.selection import Selection
+from tfqd.spec.selection import Selection, SpecLike
 from tfqd.wrapping import dataflow
 from tfqd.wrapping.ends import specs_with_ends
 from tfqd.wrapping.tf_keras.attributes import replaced
@@ -15,7 +15,7 @@ from tfqd.wrapping.tf_keras.signature import input_specs
 Chosen = list[tuple[OwnedVariable, Spec]]
 
 
-def choose(model: tf_keras.Model, selection: Selection, first_last: Spec | str | None) -> Chosen:
+def choose(model: tf_keras.Model, selection: Selection, first_last: SpecLike | None) -> Chosen:
     """The variables of a built model that are quantized, with their specs.
 
     The arguments are those of `tfqd.quantize_model`.

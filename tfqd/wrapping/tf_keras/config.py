@@ -8,6 +8,8 @@ import tf_keras
 
 from tfqd.quantizers import Quantizer, quantizer_for
 from tfqd.spec import Spec, from_dict
+from tfqd.spec.names import spec_named
+from tfqd.spec.selection import SpecLike
 from tfqd.wrapping.tf_keras.attributes import HeldVariable, held_variables, put_at
 from tfqd.wrapping.tf_keras.toolkit import tfmot
 from tfqd.wrapping.variables import channel_axes, is_kernel
@@ -23,8 +25,8 @@ class QuantizeConfig(tfmot.quantization.keras.QuantizeConfig):
     For ``tfmot.quantization.keras.quantize_annotate_layer(layer, config)``.
 
     Args:
-        spec: one spec for the variables at `paths`; or a mapping from path to
-            spec, without `paths`.
+        spec: one spec, or its short name, for the variables at `paths`; or a mapping
+            from path to spec, without `paths`.
         paths: attributes of the layer, with dots where a layer inside it holds
             them: ``"kernel"``, ``"cell.recurrent_kernel"``,
             ``"_query_dense.kernel"``. None for all kernels, recurrent kernels
@@ -34,6 +36,7 @@ class QuantizeConfig(tfmot.quantization.keras.QuantizeConfig):
 
     Raises:
         TypeError: when `spec`, `paths` or `activations` is something else.
+        ValueError: for an unknown short name.
 
     Example:
 
@@ -44,12 +47,14 @@ class QuantizeConfig(tfmot.quantization.keras.QuantizeConfig):
 
     def __init__(
         self,
-        spec: Spec | Mapping[str, Spec],
+        spec: SpecLike | Mapping[str, SpecLike],
         paths: Sequence[str] | None = None,
         activations: tfmot.quantization.keras.QuantizeConfig | None = None,
     ):
+        if isinstance(spec, Mapping):
+            spec = {path: spec_named(each) for path, each in spec.items()}
+        self.spec = spec = spec_named(spec)
         _check(spec, paths, activations)
-        self.spec = spec if isinstance(spec, Spec) else dict(spec)
         self.paths = None if paths is None else list(paths)
         self.activations = activations
         self._found = weakref.WeakKeyDictionary()

@@ -4,8 +4,7 @@ import tf_keras
 from tf_keras.src.engine.functional import Functional
 
 from tfqd.report import variables_table
-from tfqd.spec import Spec
-from tfqd.spec.selection import Selection, check_selection
+from tfqd.spec.selection import Selection, SpecLike, checked_selection
 from tfqd.wrapping.quantized import find_quantized
 from tfqd.wrapping.tf_keras.candidates import layers_of
 from tfqd.wrapping.tf_keras.choosing import Chosen, choose, configs_of
@@ -68,11 +67,11 @@ class QuantizeInput(QuantizeLayer):
 def quantize_model(
     model: tf_keras.Model,
     spec: Selection,
-    first_last: Spec | str | None = "same",
+    first_last: SpecLike | None = "same",
     activations: str | None = None,
 ) -> tf_keras.Model:
     """See `tfqd.quantize_model`."""
-    check_selection(spec)
+    spec = checked_selection(spec)
     check_activations(activations)
     _check(model)
     if activations is None:

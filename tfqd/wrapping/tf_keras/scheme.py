@@ -11,8 +11,7 @@ from typing import Any
 
 import tf_keras
 
-from tfqd.spec import Spec
-from tfqd.spec.selection import Selection, check_selection
+from tfqd.spec.selection import Selection, SpecLike, checked_selection
 from tfqd.wrapping.tf_keras.choosing import choose, configs_of
 from tfqd.wrapping.tf_keras.config import QuantizeConfig
 from tfqd.wrapping.tf_keras.toolkit import tfmot
@@ -54,15 +53,13 @@ class QuantizeScheme(_tfmot.QuantizeScheme):
         self,
         spec: Selection | None = None,
         activations: str | None = None,
-        first_last: Spec | str | None = "same",
+        first_last: SpecLike | None = "same",
         name_prefix: str = "quant_",
     ):
         if not isinstance(name_prefix, str):
             raise TypeError(f"name_prefix must be a text; got {name_prefix!r}")
-        if spec is not None:
-            check_selection(spec)
         check_activations(activations)
-        self.spec = spec
+        self.spec = None if spec is None else checked_selection(spec)
         self.activations = activations
         self.first_last = first_last
         self.name_prefix = name_prefix
