@@ -341,3 +341,13 @@ def test_archives_beyond_the_zips_limits_are_refused(path, monkeypatch):
     with pytest.raises(ValueError, match="would exceed 2000 bytes"):
         write_archive(small_model(), path)
     assert not path.exists()
+
+
+def test_why_there_is_no_architecture_is_kept_in_one_line(tmp_path):
+    small = dataclasses.replace(small_model(), architecture=None)
+    for reason in (None, "it slices"):
+        model = dataclasses.replace(small, no_architecture=reason)
+        write_archive(model, tmp_path / "m.tfqd")
+        assert read_archive(tmp_path / "m.tfqd").no_architecture == reason
+    with pytest.raises(ValueError, match="one line"):
+        write_archive(dataclasses.replace(small, no_architecture="\x1b[2J\n"), tmp_path / "n.tfqd")

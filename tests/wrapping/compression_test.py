@@ -184,6 +184,7 @@ def test_model_with_quantizers_of_its_own_compresses_without_an_architecture():
     compressed = tfqd.compress(model)
     assert list(compressed.tensors) == [model.kernel.path, model.offset.path]
     assert compressed.architecture is None
+    assert "makes tfqd's layer" in compressed.no_architecture
     np.testing.assert_allclose(
         compressed.quantized[model.kernel.path].dequantize(), used, atol=1e-6
     )

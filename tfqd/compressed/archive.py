@@ -80,7 +80,7 @@ def encode_archive(
         inputs=[entry for entry, _ in inputs],
         outputs=[entry for entry, _ in outputs],
     )
-    texts = manifests.to_json(manifest), _architecture_json(compressed.architecture)
+    texts = manifests.to_json(manifest), _architecture_json(compressed)
     payload = [data for _, data in [*tensors, *inputs, *outputs]]
     _check_readable(*texts, payload)
     return pack_container(*texts, payload)
@@ -98,14 +98,19 @@ def read_archive(path: str | os.PathLike) -> CompressedModel:
     """
     with open_container(path) as container:
         manifest = _checked_manifest(container)
-        architecture = _parse_architecture(container.architecture)
+        architecture, no_architecture = _parse_architecture(container.architecture)
         tensors = {entry.path: _decode(entry, container) for entry in manifest.tensors}
         inputs = {entry.path: _decode(entry, container) for entry in manifest.inputs}
         outputs = {entry.path: _decode(entry, container) for entry in manifest.outputs}
         container.finish()
     probes = Probes(inputs, outputs) if inputs or outputs else None
     return CompressedModel(
-        tensors, architecture, manifest.keras_version, dict(manifest.facts), probes
+        tensors,
+        architecture,
+        manifest.keras_version,
+        dict(manifest.facts),
+        probes,
+        no_architecture,
     )
 
 
@@ -158,15 +163,24 @@ def _check_backed(manifest: Manifest, payload_size: int) -> None:
         raise ArchiveError("tensors.bin is not as long as its tensors together")
 
 
-def _architecture_json(architecture: dict[str, Any] | None) -> bytes:
-    return json.dumps(architecture, separators=(",", ":")).encode()
+def _architecture_json(compressed: CompressedModel) -> bytes:
+    """The architecture, or why there is none, or null."""
+    content = compressed.architecture
+    if content is None:
+        content = compressed.no_architecture
+    return json.dumps(content, separators=(",", ":")).encode()
 
 
-def _parse_architecture(text: bytes) -> dict[str, Any] | None:
-    architecture = manifests.parse_json(text, "architecture.json")
-    if not isinstance(architecture, dict | None):
-        raise ArchiveError("architecture.json must be an object or null")
-    return architecture
+def _parse_architecture(text: bytes) -> tuple[dict[str, Any] | None, str | None]:
+    """What `_architecture_json` wrote: an architecture or why there is none."""
+    content = manifests.parse_json(text, "architecture.json")
+    if isinstance(content, str):
+        if not content.isprintable():
+            raise ArchiveError("architecture.json must be one line when it is a text")
+        return None, content
+    if not isinstance(content, dict | None):
+        raise ArchiveError("architecture.json must be an object, a text or null")
+    return content, None
 
 
 def _check_readable(manifest: bytes, architecture: bytes, payload: list[bytes]) -> None:

@@ -32,6 +32,7 @@ class CompressedModel:
             stayed float (biases, normalization), a numpy array.
         architecture: the plain model's Keras serialization as JSON values, or
             None when only the weights are known.
+        no_architecture: then, why so, in one printable line; None where nobody said.
         keras_version: ``"keras"`` or ``"tf_keras"``, whose serialization that is.
         facts: what the user wants to keep about the training, as JSON values.
         probes: inputs and outputs of the quantized model, to verify exports by.
@@ -42,6 +43,7 @@ class CompressedModel:
     keras_version: str = "keras"
     facts: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     probes: Probes | None = None
+    no_architecture: str | None = None
 
     def __repr__(self) -> str:
         return (

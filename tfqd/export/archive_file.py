@@ -3,6 +3,7 @@
 import dataclasses
 import os
 import pathlib
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -20,6 +21,7 @@ from tfqd.export.precision import tolerance_of
 from tfqd.export.signature import Signature
 from tfqd.version import __version__
 from tfqd.wrapping import compress, model_from_compressed
+from tfqd.wrapping.architectures import BY_HAND
 from tfqd.wrapping.bridge import to_tf_keras
 
 KINDS = ("keras", "tf_keras", "quantized", "compressed")
@@ -54,7 +56,8 @@ def save(
 
     Returns:
         How exactly the file answers; None for weights without an architecture,
-        which nothing can run.
+        which nothing can run. A warning says why there is none, and what is then
+        needed to have a model again.
 
     Raises:
         TypeError, ValueError: as `tfqd.compress`, and for values that cannot be
@@ -69,6 +72,7 @@ def save(
     with new_file(pathlib.Path(path)) as file:
         if compressed.architecture is None:
             write_archive(compressed, file, **options)
+            _warn_of_no_architecture(compressed, path)
             return None
         oracle = None if isinstance(model, CompressedModel) else model
         origin = origin_of(compressed, probes, oracle)
@@ -98,6 +102,14 @@ def archive_size(
         compressed = dataclasses.replace(compressed, probes=compact)
     options = {"rest_dtype": rest_dtype, "scale_dtype": scale_dtype, "versions": _versions()}
     return sum(map(len, encode_archive(compressed, **options)))
+
+
+def _warn_of_no_architecture(compressed: CompressedModel, path: str | os.PathLike) -> None:
+    if compressed.no_architecture is not None:
+        warnings.warn(
+            f"{os.fspath(path)!r} has no architecture: {compressed.no_architecture}. {BY_HAND}",
+            stacklevel=3,
+        )
 
 
 def _answered_by(rounded: CompressedModel, origin: Origin) -> Origin:
@@ -131,8 +143,8 @@ def load(path: str | os.PathLike, kind: str = "keras") -> keras.Model | Compress
 
     Raises:
         tfqd.ArchiveError: a ValueError, for a damaged or foreign file.
-        ValueError: for an unknown kind, an archive without architecture, or one
-            with layers that tf_keras does not know.
+        ValueError: for an unknown kind, an archive without architecture (it says
+            why, and what to do), or one with layers that tf_keras does not know.
         OSError: when the file cannot be read.
     """
     if kind not in KINDS:
@@ -149,7 +161,9 @@ def verify_archive(path: pathlib.Path) -> Verification:
     """Makes the plain model of an archive and calls it; see `tfqd.export.verify`."""
     compressed = read_archive(path)
     if compressed.probes is None:
-        raise ValueError(f"{path} carries no probes to verify it by")
+        reason = compressed.no_architecture
+        why = f", as it has no architecture: {reason}" if reason else ""
+        raise ValueError(f"{path} carries no probes to verify it by{why}")
     model = model_from_compressed(compressed)
     stored = compressed.probes
     signature = Signature(model, stored.inputs)

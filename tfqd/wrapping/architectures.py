@@ -14,6 +14,11 @@ from tfqd.compressed import ArchiveError, CompressedModel
 # Seeds and counters, which are variables but no weights.
 _OTHER_ELEMENTS = 2**16
 
+BY_HAND = (
+    "To have a model again, make it in code, plain, and give it the values of "
+    "tfqd.load(path, 'compressed').dequantize(), which are in the order of its weights"
+)
+
 
 def model_of(compressed: CompressedModel, keras_version: str, deserialize: Callable[..., Any]):
     """The untrained model of an architecture; of no more weights than the file has.
@@ -24,16 +29,19 @@ def model_of(compressed: CompressedModel, keras_version: str, deserialize: Calla
         deserialize: makes a model of an architecture; takes `safe_mode`.
 
     Raises:
-        ValueError: when there is no architecture, or it is of the other Keras version.
+        ValueError: when there is no architecture, or it is of the other Keras version;
+            names the reason and the remedy.
         ArchiveError: a ValueError, for one that cannot be made a model, or whose weights
             are not the tensors; before memory is taken for weights that no tensor fills.
     """
-    if compressed.architecture is None or compressed.keras_version != keras_version:
+    if compressed.architecture is None:
+        reason = compressed.no_architecture or "the compressed model holds none"
+        raise ValueError(f"there is no architecture to make a model of: {reason}. {BY_HAND}")
+    if compressed.keras_version != keras_version:
         name = {"keras": "Keras 3", "tf_keras": "tf_keras"}[keras_version]
-        held = "none" if compressed.architecture is None else repr(compressed.keras_version)
         raise ValueError(
-            f"a {name} model can be made only from a {name} architecture; the compressed model "
-            f"holds {held}"
+            f"a {name} model can be made only from a {name} architecture; that of the compressed "
+            f"model is of {compressed.keras_version!r}"
         )
     given = [tuple(tensor.shape) for tensor in compressed.tensors.values()]
     try:
@@ -81,6 +89,12 @@ def _elements(arguments: dict[str, Any]) -> int:
         else:
             shape = np.shape(value)
     return math.prod(tf.TensorShape(shape).as_list())
+
+
+def one_line(text: str) -> str:
+    """A text without line breaks and what else does not print, cut where it is long."""
+    printable = "".join(c if c.isprintable() else " " for c in text)
+    return f"{' '.join(printable.split()):.300}"
 
 
 def _reason(error: Exception) -> str:

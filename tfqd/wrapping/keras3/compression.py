@@ -5,6 +5,7 @@ from typing import Any
 import keras
 
 from tfqd.compressed import CompressedModel
+from tfqd.wrapping.architectures import one_line
 from tfqd.wrapping.keras3.candidates import check_weights
 from tfqd.wrapping.keras3.model import QuantizedModel
 from tfqd.wrapping.keras3.stripping import layers_of_tfqd, plain_copy, plain_weights
@@ -27,7 +28,8 @@ def compress(model: keras.Model) -> CompressedModel:
         floating = entry is None or entry.active is None
         check_weights(variable, quantized=not floating)
         tensors[name] = variable.numpy() if floating else entry.encode()
-    return CompressedModel(tensors, _architecture(model))
+    architecture, reason = _architecture(model)
+    return CompressedModel(tensors, architecture, no_architecture=reason)
 
 
 def float_form(model: keras.Model) -> CompressedModel:
@@ -40,7 +42,11 @@ def float_form(model: keras.Model) -> CompressedModel:
     )
 
 
-def _architecture(model: keras.Model) -> dict[str, Any] | None:
-    """The plain model's serialization; None where code of its own quantizes."""
+def _architecture(model: keras.Model) -> tuple[dict[str, Any] | None, str | None]:
+    """The plain model's serialization, or why it has none: where code of its own quantizes."""
     plain = model.model if isinstance(model, QuantizedModel) else plain_copy(model)
-    return None if layers_of_tfqd(plain) else keras.saving.serialize_keras_object(plain)
+    remaining = layers_of_tfqd(plain)
+    if remaining:
+        name = f"{type(model).__name__} {model.name!r}"
+        return None, one_line(f"{name} makes tfqd's layer {remaining[0].name!r} in its own code")
+    return keras.saving.serialize_keras_object(plain), None

@@ -6,6 +6,7 @@ import numpy as np
 import tf_keras
 
 from tfqd.compressed import CompressedModel, QuantizedTensor
+from tfqd.wrapping.architectures import one_line
 from tfqd.wrapping.quantized import find_quantized
 from tfqd.wrapping.tf_keras.candidates import check_weights, layers_of, owned_variables
 from tfqd.wrapping.tf_keras.stripping import not_quantized, plain_copy
@@ -37,18 +38,19 @@ def _read(plain, quantized: dict[int, QuantizedVariable]) -> CompressedModel:
         floating = entry is None or entry.active is None
         check_weights(name, variable, quantized=not floating)
         tensors[name] = variable.numpy() if floating else entry.encode()
-    return CompressedModel(tensors, _architecture(plain.model), "tf_keras")
+    architecture, reason = _architecture(plain.model)
+    return CompressedModel(tensors, architecture, "tf_keras", no_architecture=reason)
 
 
-def _architecture(model: tf_keras.Model) -> dict[str, Any] | None:
-    """The model's serialization; None where tf_keras has none, as for ``x[..., 1:]``.
+def _architecture(model: tf_keras.Model) -> tuple[dict[str, Any] | None, str | None]:
+    """The model's serialization, or why tf_keras has none, as for ``x[..., 1:]``.
 
     Only what makes the model again needs it.
     """
     try:
-        return tf_keras.saving.serialize_keras_object(model)
-    except TypeError:
-        return None
+        return tf_keras.saving.serialize_keras_object(model), None
+    except TypeError as error:
+        return None, one_line(f"tf_keras cannot write that of {model.name!r} ({error})")
 
 
 def _check_vocabularies(model: tf_keras.Model) -> None:
