@@ -7,6 +7,7 @@ import tensorflow as tf
 from tfqd.batches import labelled_batches
 from tfqd.wrapping.gradients import float_values, gradient_function, loss_function
 from tfqd.wrapping.quantized import QuantizedVariable, find_quantized
+from tfqd.wrapping.state import from_rest
 
 Gradients = list[tf.Tensor]
 
@@ -85,7 +86,7 @@ def _averaged(
 ) -> Gradients:
     """The mean over the batches of a function of the gradients."""
     sums, count = None, 0
-    with float_values(entries):
+    with from_rest(model), float_values(entries):
         gradients = gradient_function(model, entries, loss)
         for batch in labelled_batches(data, batches, batch_size):
             found = [of(gradient) for gradient in gradients(*batch)]

@@ -13,6 +13,7 @@ from tfqd.distillation.losses import LogitsDistillation, looks_like_probabilitie
 from tfqd.distillation.step import Weight
 from tfqd.spec.checks import is_number
 from tfqd.wrapping.protocols import KerasVersion
+from tfqd.wrapping.state import from_rest
 
 
 def check_losses(losses, loss_weights, student_loss_weight) -> tuple[list[Any], list[Weight]]:
@@ -113,7 +114,8 @@ def check_probabilities(teacher, losses, inputs) -> None:
     judging = [loss for loss in losses if isinstance(loss, LogitsDistillation)]
     if inputs is None or not judging:
         return
-    outputs = tf.nest.flatten(teacher(*inputs, training=False))
+    with from_rest(teacher):
+        outputs = tf.nest.flatten(teacher(*inputs, training=False))
     if any(output.shape[-1] == 1 for output in outputs):
         return  # a single unit, of which no sum tells
     probabilities = [looks_like_probabilities(np.asarray(output)) for output in outputs]

@@ -173,5 +173,5 @@ def verify_archive(path: pathlib.Path) -> Verification:
         Probes(inputs, stored.outputs),
         "tfqd",
         tolerance,
-        lambda inputs: signature.call(model, inputs),
+        lambda inputs: probing.answers(model, signature, inputs),
     )

@@ -74,7 +74,9 @@ def verify_keras(path: pathlib.Path) -> Verification:
 def _run(path: pathlib.Path, probes: Probes, tolerance: float) -> Verification:
     model = load_keras_file(path)
     signature = Signature(model, probes.inputs)
-    return hold_against(probes, "keras", tolerance, lambda inputs: signature.call(model, inputs))
+    return hold_against(
+        probes, "keras", tolerance, lambda inputs: probing.answers(model, signature, inputs)
+    )
 
 
 def _stored(path: pathlib.Path) -> bytes:

@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from tfqd.compressed import CompressedModel, Probes
 from tfqd.export.signature import Signature
+from tfqd.wrapping.state import from_rest
 
 FREE_SIZE = 32
 
@@ -43,24 +44,34 @@ def default_inputs(
 def ask(model: keras.Model, signature: Signature, inputs: Mapping[str, np.ndarray]) -> Probes:
     """The probes that a model's answers to `inputs` make.
 
+    It begins from rest, as the model in a file does, and keeps its own state.
+
     Raises:
         ValueError: when the model fails on them, or answers with NaN or infinity.
     """
     try:
-        outputs = signature.call(model, inputs)
+        outputs = answers(model, signature, inputs)
     except (ValueError, tf.errors.InvalidArgumentError) as error:
         raise ValueError(
             f"model {model.name!r} fails on the probes; pass probes= with inputs that it can "
             f"take ({error!s:.300})"
         ) from error
-    answers = {name: as_float32(output) for name, output in outputs.items()}
-    for name, answer in answers.items():
+    arrays = {name: as_float32(output) for name, output in outputs.items()}
+    for name, answer in arrays.items():
         if answer.dtype.kind == "f" and not np.isfinite(answer).all():
             raise ValueError(
                 f"output {name!r} of model {model.name!r} is NaN or infinite on the probes; pass "
                 "probes= with inputs of the model's own range"
             )
-    return Probes(dict(inputs), answers)
+    return Probes(dict(inputs), arrays)
+
+
+def answers(
+    model: keras.Model, signature: Signature, inputs: Mapping[str, np.ndarray]
+) -> dict[str, tf.Tensor]:
+    """The outputs of a model that begins from rest, by name; it keeps its own state."""
+    with from_rest(model):
+        return signature.call(model, inputs)
 
 
 def as_float32(output) -> np.ndarray:

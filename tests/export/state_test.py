@@ -1,0 +1,71 @@
+"""Models that carry a state from call to call are exported as they are, and stay so."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+import tf_keras
+
+import tfqd
+from tfqd.wrapping.state import recurrent_states
+
+X = np.random.default_rng(0).normal(size=(2, 5, 3)).astype(np.float32)
+
+
+@pytest.fixture(params=[keras, tf_keras], ids=["keras", "tf_keras"])
+def stateful(request):
+    """A quantized model, two calls into a sequence."""
+    kit = request.param
+    x = kit.Input(batch_shape=(2, 5, 3), name="x")
+    both = kit.layers.LSTM(4, stateful=True, return_sequences=True)
+    inner = kit.Sequential([kit.Input(batch_shape=(2, 5, 8)), kit.layers.GRU(3, stateful=True)])
+    outputs = kit.layers.Dense(2, name="y")(inner(kit.layers.Bidirectional(both)(x)))
+    quantized = tfqd.quantize_model(kit.Model(x, outputs), tfqd.Codebook(bits=4))
+    quantized(X)
+    quantized(X)
+    return quantized
+
+
+def state(model):
+    return [np.array(each) for each in recurrent_states(model)]
+
+
+@pytest.mark.parametrize("suffix", ["tfqd", "keras"])
+def test_the_users_state_is_neither_read_nor_moved(stateful, tmp_path, suffix):
+    before = state(stateful)
+    assert len(before) == 5
+    assert all(each.any() for each in before)
+    write = {"tfqd": tfqd.save, "keras": tfqd.export.keras}[suffix]
+    for name in ("first", "second"):
+        path = tmp_path / f"{name}.{suffix}"
+        assert write(stateful, path).largest_difference <= 1e-5
+        assert tfqd.export.verify(path).largest_difference <= 1e-5
+    tfqd.compress(stateful)
+    tfqd.size_report(stateful)
+    y = np.ones((2, 2), np.float32)
+    tfqd.sensitive_points(stateful, (X, y), "mse", batch_size=2)
+    for old, new in zip(before, state(stateful), strict=True):
+        np.testing.assert_array_equal(old, new)
+
+
+@keras.saving.register_keras_serializable(package="tfqd_state_tests")
+class Counting(keras.layers.Layer):
+    """Adds how often it was called, and no noise, of which it draws some."""
+
+    def build(self, shape):
+        self.count = self.add_weight(shape=(), initializer="zeros", trainable=False)
+        self.seeds = keras.random.SeedGenerator(1)
+
+    def call(self, x):
+        self.count.assign(self.count + 1)
+        return x + self.count + 0 * keras.random.normal(tf.shape(x), seed=self.seeds)
+
+
+def test_counters_and_seeds_are_put_back(tmp_path):
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2), Counting()])
+    quantized = tfqd.quantize_model(model, tfqd.Uniform(bits=4))
+    quantized(X[0])
+    before = [np.array(variable) for variable in quantized.non_trainable_variables]
+    tfqd.save(quantized, tmp_path / "m.tfqd")
+    for old, new in zip(before, quantized.non_trainable_variables, strict=True):
+        np.testing.assert_array_equal(old, new)

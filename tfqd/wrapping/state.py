@@ -1,0 +1,52 @@
+"""What a model carries from one call to the next, of Keras 3 or tf_keras."""
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+import tensorflow as tf
+
+
+@contextlib.contextmanager
+def from_rest(model) -> Iterator[None]:
+    """Inside, stateful recurrent layers begin anew; afterwards the model has its own state again.
+
+    So begins what is read from a file: none holds the states of recurrent layers.
+    What is put back is everything that a call in inference may move: these states, the
+    weights that are not trained (counters, statistics) and random seeds.
+
+    Args:
+        model: built; to be called eagerly or by compiled functions.
+    """
+    recurrent = recurrent_states(model)
+    variables = [*recurrent, *_variables(model.non_trainable_variables), *_generators(model)]
+    values = [tf.convert_to_tensor(variable) for variable in variables]
+    try:
+        for variable in recurrent:
+            variable.assign(tf.zeros(variable.shape, variable.dtype))
+        yield
+    finally:
+        for variable, value in zip(variables, values, strict=True):
+            variable.assign(value)
+
+
+def recurrent_states(model) -> list[Any]:
+    """The variables in which stateful recurrent layers keep their states, each once.
+
+    They are no weights in either Keras version.
+    """
+    states = [getattr(layer, "states", None) for layer in model._flatten_layers()]
+    found = _variables(tf.nest.flatten(states))
+    return list({id(variable): variable for variable in found}.values())
+
+
+def _variables(candidates) -> list[Any]:
+    """Of weights and states those that are variables; tf_keras has tables among its weights."""
+    return [each for each in candidates if hasattr(each, "assign")]
+
+
+def _generators(model) -> list[tf.Variable]:
+    """The states of tf_keras' random generators; those of Keras 3 are variables of the model."""
+    holders = [getattr(layer, "_random_generator", None) for layer in model._flatten_layers()]
+    generators = [getattr(holder, "_generator", None) for holder in holders]
+    return [generator.state for generator in generators if generator is not None]
