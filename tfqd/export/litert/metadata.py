@@ -7,14 +7,13 @@ of the probes.
 
 import json
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tensorflow.lite.python import schema_py_generated as schema
 
 from tfqd.compressed import Probes
 from tfqd.export.litert.flatbuffer import File
-from tfqd.export.litert.lowering import Row
 from tfqd.export.litert.stored_probes import described, restored
 from tfqd.spec.kinds import defaults
 from tfqd.version import __version__
@@ -25,23 +24,30 @@ FACTS = "tfqd"
 _USUAL = {"exact": 1e-4, "tolerance": 0.1}
 
 
-def put_metadata(file: File, rows: list[Row], exact: float, probes: Probes, tolerance: float):
+def put_metadata(
+    file: File,
+    weights: Sequence[tuple[str, Mapping[str, Any], str]],
+    exact: float,
+    probes: Probes,
+    tolerance: float,
+) -> None:
     """Adds tfqd's version, each weight's spec and type, and the probes.
 
     Args:
         file: changed.
-        rows: what became of the weights.
+        weights: of each its path, its spec and the type that it has in the file.
         exact: how far the answers of the file's float form may be off.
         probes: what the model answers.
         tolerance: how far the file's own answers may be off.
     """
-    specs = [_told(row.spec) for row in rows]
+    specs = [_told(spec) for _, spec, _ in weights]
     # Few specs serve many weights.
     kinds = [spec for place, spec in enumerate(specs) if spec not in specs[:place]]
     description, numbers = described(probes)
     rest = {
         "weights": [
-            [row.path, kinds.index(spec), row.type] for row, spec in zip(rows, specs, strict=True)
+            [path, kinds.index(spec), type]
+            for (path, _, type), spec in zip(weights, specs, strict=True)
         ],
         **description,
     }

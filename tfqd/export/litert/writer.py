@@ -129,7 +129,8 @@ def write_tflite(
         file, originals = File(integers), Originals(file)
     rows = lower(file, origin.compressed.quantized, preferences, originals)
     simplify_reshapes(file)
-    put_metadata(file, rows, exact, few(origin.probes), tolerance)
+    weights = [(row.path, row.spec, row.type) for row in rows]
+    put_metadata(file, weights, exact, few(origin.probes), tolerance)
     file.shorten_names()
     data = file.to_bytes()
     verification, weight_error = check(data, origin.probes, exact, tolerance)
