@@ -51,6 +51,11 @@ RULES = {
     ),
 }
 
+# The rooms of the TFLite writer, and those of them that each may import. What stands beside
+# them there is above them.
+TFLITE = "tfqd.export.litert."
+TFLITE_RULES = {"file": set(), "lowering": {"file"}, "checking": {"file"}}
+
 # The doors of the house: they may import every room, and no room imports them.
 FRONT = {"tfqd", "layers", "sizing", "tfmot", "cli", "demo"}
 OUTSIDE_WRAPPING = (RULES.keys() | FRONT) - {"wrapping"}
@@ -112,6 +117,19 @@ def foreign_packages(module):
     return imported_packages(MODULES[module]) - RULES[room(module)].packages
 
 
+def tflite_room(module):
+    """The room of a module of the TFLite writer; None for others."""
+    return module.removeprefix(TFLITE).split(".")[0] if module.startswith(TFLITE) else None
+
+
+def foreign_tflite_rooms(module):
+    own = tflite_room(module)
+    if own not in TFLITE_RULES:
+        return set()
+    imported = {tflite_room(name) for name in imported_modules(MODULES[module])}
+    return imported - {own, None, *TFLITE_RULES[own]}
+
+
 def insides_of_keras(module):
     names = [*imported_names(MODULES[module])]
     names += [ast.unparse(node) for node in nodes(module, ast.Attribute)]
@@ -158,6 +176,11 @@ def test_rooms_import_only_rooms_below_them():
 
 def test_rooms_import_only_their_own_packages():
     assert offences(foreign_packages, RULES.keys()) == {}
+
+
+def test_rooms_of_the_tflite_writer_import_one_way():
+    assert {tflite_room(module) for module in MODULES} >= TFLITE_RULES.keys()
+    assert offences(foreign_tflite_rooms, {"export"}) == {}
 
 
 def test_only_wrapping_names_the_insides_of_keras():

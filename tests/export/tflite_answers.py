@@ -4,7 +4,7 @@ import numpy as np
 from tflite_by_hand import symmetric
 
 import tfqd
-from tfqd.export.litert.runtimes import run, runtimes
+from tfqd.export.litert.checking.runtimes import run, runtimes
 
 
 def bits_of(shape):

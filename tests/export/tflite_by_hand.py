@@ -9,8 +9,8 @@ from tensorflow.lite.python import schema_py_generated as schema
 
 import tfqd
 from tfqd.compressed import Probes
-from tfqd.export.litert.flatbuffer import File
-from tfqd.export.litert.metadata import read_probes
+from tfqd.export.litert.checking.metadata import read_probes
+from tfqd.export.litert.file.flatbuffer import File
 
 
 def symmetric(bits: int) -> tfqd.Uniform:

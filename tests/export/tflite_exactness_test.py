@@ -12,7 +12,7 @@ import pytest
 from keras import layers
 
 import tfqd
-from tfqd.export.litert.runtimes import run, runtimes
+from tfqd.export.litert.checking.runtimes import run, runtimes
 
 RUNTIMES = ["tf.lite", "ai-edge-litert"]
 

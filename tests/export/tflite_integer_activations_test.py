@@ -11,11 +11,11 @@ from tensorflow.lite.python import schema_py_generated as schema
 from tflite_by_hand import symmetric
 
 import tfqd
-from tfqd.export.litert.flatbuffer import File, Op, Type, empty_file, op_name, operator
-from tfqd.export.litert.kernels import largest_error
-from tfqd.export.litert.metadata import read_probes
-from tfqd.export.litert.round_trips import drop_round_trips
-from tfqd.export.litert.runtimes import run, runtimes
+from tfqd.export.litert.checking.kernels import largest_error
+from tfqd.export.litert.checking.metadata import read_probes
+from tfqd.export.litert.checking.runtimes import run, runtimes
+from tfqd.export.litert.file.flatbuffer import File, Op, Type, empty_file, op_name, operator
+from tfqd.export.litert.lowering.round_trips import drop_round_trips
 
 RUNTIMES = ["tf.lite", "ai-edge-litert"]
 FLOAT = np.random.default_rng(5).normal

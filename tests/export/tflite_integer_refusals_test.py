@@ -8,13 +8,13 @@ from keras import layers
 from served_models import CASES
 
 import tfqd
-from tfqd.export.litert.checking import check
-from tfqd.export.litert.conversion import converted
-from tfqd.export.litert.flatbuffer import File, Op, Type, per_channel
-from tfqd.export.litert.lowering import Preferences, lower
-from tfqd.export.litert.metadata import read_probes
-from tfqd.export.litert.originals import Originals
-from tfqd.export.litert.runtimes import run
+from tfqd.export.litert.checking.checks import check
+from tfqd.export.litert.checking.metadata import read_probes
+from tfqd.export.litert.checking.runtimes import run
+from tfqd.export.litert.file.flatbuffer import File, Op, Type, per_channel
+from tfqd.export.litert.lowering.conversion import converted
+from tfqd.export.litert.lowering.originals import Originals
+from tfqd.export.litert.lowering.rewriting import Preferences, lower
 from tfqd.export.origin import origin_of
 
 

@@ -12,9 +12,9 @@ from tflite_answers import exported
 
 import tfqd
 from tfqd.compressed import Probes
-from tfqd.export.litert.flatbuffer import File
-from tfqd.export.litert.metadata import FACTS, read_facts, read_probes
-from tfqd.export.litert.stored_probes import described, restored
+from tfqd.export.litert.checking.metadata import FACTS, read_facts, read_probes
+from tfqd.export.litert.checking.stored_probes import described, restored
+from tfqd.export.litert.file.flatbuffer import File
 from tfqd.spec import from_dict
 
 

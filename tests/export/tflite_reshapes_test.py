@@ -7,9 +7,9 @@ from keras import layers
 from tensorflow.lite.python import schema_py_generated as schema
 from tflite_answers import assert_answers, bits_of, exported
 
-from tfqd.export.litert.flatbuffer import Op, Type, empty_file, op_name, operator
-from tfqd.export.litert.reshapes import simplify_reshapes
-from tfqd.export.litert.runtimes import run, runtimes
+from tfqd.export.litert.checking.runtimes import run, runtimes
+from tfqd.export.litert.file.flatbuffer import Op, Type, empty_file, op_name, operator
+from tfqd.export.litert.lowering.reshapes import simplify_reshapes
 
 OF_SHAPES = ["SHAPE", "STRIDED_SLICE", "PACK"]
 

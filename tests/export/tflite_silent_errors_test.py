@@ -13,10 +13,10 @@ from tflite_by_hand import convolution, dense, depthwise, on_bfloat16
 
 import tfqd
 from tfqd.compressed import Probes
-from tfqd.export.litert.checking import check
-from tfqd.export.litert.flatbuffer import Op, Type
-from tfqd.export.litert.kernels import TOLERANCE, largest_error
-from tfqd.export.litert.runtimes import RuntimeRefusal, runtimes
+from tfqd.export.litert.checking.checks import check
+from tfqd.export.litert.checking.kernels import TOLERANCE, largest_error
+from tfqd.export.litert.checking.runtimes import RuntimeRefusal, runtimes
+from tfqd.export.litert.file.flatbuffer import Op, Type
 
 GENERIC = np.random.default_rng(0).uniform(0.5, 1, (10, 3)).astype(np.float16)
 SHORT = on_bfloat16(GENERIC)

@@ -12,8 +12,8 @@ from tflite_by_hand import symmetric
 
 import tfqd
 from tfqd import cli
-from tfqd.export.litert.flatbuffer import File
-from tfqd.export.litert.runtimes import run, runtimes
+from tfqd.export.litert.checking.runtimes import run, runtimes
+from tfqd.export.litert.file.flatbuffer import File
 
 NAMES = [
     "dense of 2 bits",

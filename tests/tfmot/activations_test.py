@@ -8,8 +8,8 @@ import tf_keras
 from ai_edge_litert.interpreter import Interpreter
 
 import tfqd
-from tfqd.export.litert.flatbuffer import File
-from tfqd.export.litert.runtimes import run
+from tfqd.export.litert.checking.runtimes import run
+from tfqd.export.litert.file.flatbuffer import File
 
 layers = tf_keras.layers
 

@@ -6,7 +6,7 @@ import pathlib
 from tfqd.export.archive_file import verify_archive
 from tfqd.export.comparison import Verification
 from tfqd.export.keras_file import verify_keras
-from tfqd.export.litert.checking import verify_tflite
+from tfqd.export.litert.checking.checks import verify_tflite
 from tfqd.export.paths import check_regular
 from tfqd.export.saved_model_file import verify_saved_model
 

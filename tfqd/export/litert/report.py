@@ -3,7 +3,7 @@
 import dataclasses
 
 from tfqd.export.comparison import Verification
-from tfqd.export.litert.lowering import Row
+from tfqd.export.litert.lowering.rewriting import Row
 
 
 @dataclasses.dataclass(frozen=True)

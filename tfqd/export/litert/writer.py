@@ -10,15 +10,15 @@ import keras
 
 from tfqd.compressed import CompressedModel
 from tfqd.compressed.atomic import new_file
-from tfqd.export.litert.checking import check, few
-from tfqd.export.litert.conversion import converted
-from tfqd.export.litert.examples import RepresentativeDataset
-from tfqd.export.litert.flatbuffer import File, op_name
-from tfqd.export.litert.lowering import Preferences, lower
-from tfqd.export.litert.metadata import put_metadata
-from tfqd.export.litert.originals import Originals
+from tfqd.export.litert.checking.checks import check, few
+from tfqd.export.litert.checking.metadata import put_metadata
+from tfqd.export.litert.file.flatbuffer import File, op_name
+from tfqd.export.litert.lowering.conversion import converted
+from tfqd.export.litert.lowering.examples import RepresentativeDataset
+from tfqd.export.litert.lowering.originals import Originals
+from tfqd.export.litert.lowering.reshapes import simplify_reshapes
+from tfqd.export.litert.lowering.rewriting import Preferences, lower
 from tfqd.export.litert.report import Report, TfliteExport
-from tfqd.export.litert.reshapes import simplify_reshapes
 from tfqd.export.origin import origin_of
 from tfqd.export.precision import tolerance_of
 from tfqd.spec.checks import check_choice, checked_optional_count, checked_optional_positive

@@ -11,11 +11,11 @@ one with strides, unless it is tiny, after the pixels that it looks at are taken
 import numpy as np
 from tensorflow.lite.python import schema_py_generated as schema
 
-from tfqd.export.litert.editing import INTEGER_TYPES, Site
-from tfqd.export.litert.flatbuffer import Op, operator
-from tfqd.export.litert.fully_connected import fully_connected
-from tfqd.export.litert.operators import INTEGER_KERNELS
-from tfqd.export.litert.weights import IntegerWeight, NoIntegerForm
+from tfqd.export.litert.file.flatbuffer import Op, operator
+from tfqd.export.litert.file.operators import INTEGER_KERNELS
+from tfqd.export.litert.lowering.editing import INTEGER_TYPES, Site
+from tfqd.export.litert.lowering.fully_connected import fully_connected
+from tfqd.export.litert.lowering.weights import IntegerWeight, NoIntegerForm
 
 _SAME = schema.Padding.SAME
 # Weights for which the operators of patches are a few percent of the bytes.

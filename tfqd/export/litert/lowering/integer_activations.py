@@ -12,11 +12,11 @@ from collections.abc import Mapping
 import numpy as np
 from tensorflow.lite.python import schema_py_generated as schema
 
-from tfqd.export.litert.editing import Site
-from tfqd.export.litert.flatbuffer import Op, is_quantized, operator, per_channel
-from tfqd.export.litert.float_form import dequantized
-from tfqd.export.litert.operators import INTEGER_KERNELS
-from tfqd.export.litert.weights import IntegerWeight, NoIntegerForm
+from tfqd.export.litert.file.flatbuffer import Op, is_quantized, operator, per_channel
+from tfqd.export.litert.file.float_form import dequantized
+from tfqd.export.litert.file.operators import INTEGER_KERNELS
+from tfqd.export.litert.lowering.editing import Site
+from tfqd.export.litert.lowering.weights import IntegerWeight, NoIntegerForm
 
 _LARGEST_BIAS = 2**31 - 1
 

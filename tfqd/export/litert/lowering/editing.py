@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from tensorflow.lite.python import schema_py_generated as schema
 
-from tfqd.export.litert.flatbuffer import File, Type, operator, per_channel, shape_of
+from tfqd.export.litert.file.flatbuffer import File, Type, operator, per_channel, shape_of
 
 INTEGER_TYPES = {8: Type.INT8, 4: Type.INT4, 2: Type.INT2}
 

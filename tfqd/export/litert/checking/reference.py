@@ -3,7 +3,7 @@
 import numpy as np
 from tensorflow.lite.python import schema_py_generated as schema
 
-from tfqd.export.litert.flatbuffer import Op
+from tfqd.export.litert.file.flatbuffer import Op
 
 
 def answer(code: int, options, weight: np.ndarray, x: np.ndarray) -> np.ndarray:

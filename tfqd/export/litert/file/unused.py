@@ -9,7 +9,7 @@ from collections import Counter
 import numpy as np
 from tensorflow.lite.python import schema_py_generated as schema
 
-from tfqd.export.litert.building import Buffer
+from tfqd.export.litert.file.building import Buffer
 
 
 def drop_unused(model) -> None:

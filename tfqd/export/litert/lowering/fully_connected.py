@@ -11,11 +11,11 @@ no kernel knows the blocks, x is cut into them and each has an operator of its o
 import numpy as np
 from tensorflow.lite.python import schema_py_generated as schema
 
-from tfqd.export.litert.editing import Site
-from tfqd.export.litert.flatbuffer import Op
-from tfqd.export.litert.layouts import on_bfloat16_grid
-from tfqd.export.litert.operators import INTEGER_KERNELS
-from tfqd.export.litert.weights import IntegerWeight, NoIntegerForm
+from tfqd.export.litert.file.flatbuffer import Op
+from tfqd.export.litert.file.layouts import on_bfloat16_grid
+from tfqd.export.litert.file.operators import INTEGER_KERNELS
+from tfqd.export.litert.lowering.editing import Site
+from tfqd.export.litert.lowering.weights import IntegerWeight, NoIntegerForm
 
 # XNNPACK reads blocks of whole registers, and rounds their scales to bfloat16.
 _BLOCK_MULTIPLE = 32

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from tfqd.export.litert.flatbuffer import File, Op
+from tfqd.export.litert.file.flatbuffer import File, Op
 from tfqd.export.origin import Origin
 from tfqd.export.signature import Signature
 from tfqd.wrapping import serving

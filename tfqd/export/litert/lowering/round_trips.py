@@ -1,6 +1,6 @@
 """Floats that are rounded to integers only to be floats again: they are left as they are."""
 
-from tfqd.export.litert.flatbuffer import File, Op, Type
+from tfqd.export.litert.file.flatbuffer import File, Op, Type
 
 
 def drop_round_trips(file: File) -> None:

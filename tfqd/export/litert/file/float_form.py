@@ -7,8 +7,8 @@ layout, which it has too, from the rounding of activations, which it has not.
 import numpy as np
 from tensorflow.lite.python import schema_py_generated as schema
 
-from tfqd.export.litert.flatbuffer import File, Op, Type, is_quantized, operator
-from tfqd.export.litert.unused import blockwise
+from tfqd.export.litert.file.flatbuffer import File, Op, Type, is_quantized, operator
+from tfqd.export.litert.file.unused import blockwise
 
 INTEGERS = (Type.INT8, Type.INT4, Type.INT2, Type.INT32)
 

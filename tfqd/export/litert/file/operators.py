@@ -6,7 +6,7 @@ weights back by it.
 
 from typing import NamedTuple
 
-from tfqd.export.litert.flatbuffer import Op, Type
+from tfqd.export.litert.file.flatbuffer import Op, Type
 
 
 class WeightOperator(NamedTuple):

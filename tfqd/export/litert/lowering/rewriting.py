@@ -6,19 +6,19 @@ from typing import NamedTuple
 import numpy as np
 
 from tfqd.compressed import QuantizedTensor
-from tfqd.export.litert.codebook import unpacked_at_load
-from tfqd.export.litert.convolution import convolution, in_place
-from tfqd.export.litert.editing import Site
-from tfqd.export.litert.embedding import embedding
-from tfqd.export.litert.flatbuffer import File, Op, Type, op_name
-from tfqd.export.litert.fully_connected import fully_connected
-from tfqd.export.litert.integer_activations import in_floats, rescale_bias
-from tfqd.export.litert.layouts import wrong_in_integers
-from tfqd.export.litert.matching import Match, Matcher
-from tfqd.export.litert.operators import WEIGHT_OPERATORS
-from tfqd.export.litert.originals import Originals
-from tfqd.export.litert.round_trips import drop_round_trips
-from tfqd.export.litert.weights import IntegerWeight, NoIntegerForm, integer_weight
+from tfqd.export.litert.file.flatbuffer import File, Op, Type, op_name
+from tfqd.export.litert.file.layouts import wrong_in_integers
+from tfqd.export.litert.file.operators import WEIGHT_OPERATORS
+from tfqd.export.litert.lowering.codebook import unpacked_at_load
+from tfqd.export.litert.lowering.convolution import convolution, in_place
+from tfqd.export.litert.lowering.editing import Site
+from tfqd.export.litert.lowering.embedding import embedding
+from tfqd.export.litert.lowering.fully_connected import fully_connected
+from tfqd.export.litert.lowering.integer_activations import in_floats, rescale_bias
+from tfqd.export.litert.lowering.matching import Match, Matcher
+from tfqd.export.litert.lowering.originals import Originals
+from tfqd.export.litert.lowering.round_trips import drop_round_trips
+from tfqd.export.litert.lowering.weights import IntegerWeight, NoIntegerForm, integer_weight
 
 
 class Preferences(NamedTuple):

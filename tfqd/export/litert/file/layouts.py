@@ -12,9 +12,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from tfqd.export.litert.flatbuffer import File, Op, Type, is_quantized, op_name, type_name
-from tfqd.export.litert.operators import INTEGER_KERNELS, WeightOperator
-from tfqd.export.litert.unused import blockwise
+from tfqd.export.litert.file.flatbuffer import File, Op, Type, is_quantized, op_name, type_name
+from tfqd.export.litert.file.operators import INTEGER_KERNELS, WeightOperator
+from tfqd.export.litert.file.unused import blockwise
 
 # The converter fuses tf_keras' recurrent layers into them.
 _STATEFUL = (Op.UNIDIRECTIONAL_SEQUENCE_LSTM, Op.UNIDIRECTIONAL_SEQUENCE_RNN)

@@ -6,7 +6,7 @@ import math
 import numpy as np
 
 from tfqd.compressed import QuantizedTensor
-from tfqd.export.litert.matching import Match
+from tfqd.export.litert.lowering.matching import Match
 from tfqd.spec.grid import zero_code
 
 

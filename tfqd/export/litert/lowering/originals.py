@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from tfqd.export.litert.flatbuffer import File, Type
-from tfqd.export.litert.float_form import dequantized, per_element
+from tfqd.export.litert.file.flatbuffer import File, Type
+from tfqd.export.litert.file.float_form import dequantized, per_element
 
 # A rounded number is half a step off at most, but for the rounding of float32.
 _HALF_A_STEP = 0.501

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from tfqd.export.litert.flatbuffer import File, Op, Type, shape_of
+from tfqd.export.litert.file.flatbuffer import File, Op, Type, shape_of
 
 # Operators that do nothing but fill their outputs.
 _DROPPABLE = (Op.SHAPE, Op.STRIDED_SLICE, Op.PACK, Op.RESHAPE)

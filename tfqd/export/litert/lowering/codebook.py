@@ -17,10 +17,10 @@ import itertools
 import numpy as np
 from tensorflow.lite.python import schema_py_generated as schema
 
-from tfqd.export.litert.editing import Site
-from tfqd.export.litert.flatbuffer import Op, Type, operator
-from tfqd.export.litert.matching import Match
-from tfqd.export.litert.weights import NoIntegerForm
+from tfqd.export.litert.file.flatbuffer import Op, Type, operator
+from tfqd.export.litert.lowering.editing import Site
+from tfqd.export.litert.lowering.matching import Match
+from tfqd.export.litert.lowering.weights import NoIntegerForm
 
 _LARGEST_POSITION = 2**15
 _BYTES = 2  # of an int16

@@ -10,8 +10,8 @@ from tensorflow.lite.python import schema_py_generated as schema
 from tensorflow.lite.tools import flatbuffer_utils
 
 from tfqd.compressed.packing import pack, unpack
-from tfqd.export.litert.building import Buffer, built
-from tfqd.export.litert.unused import drop_unused
+from tfqd.export.litert.file.building import Buffer, built
+from tfqd.export.litert.file.unused import drop_unused
 
 Op = schema.BuiltinOperator
 Type = schema.TensorType

@@ -15,12 +15,12 @@ import numpy as np
 
 from tfqd.compressed import Probes
 from tfqd.export.comparison import Verification, VerificationError, hold_against
-from tfqd.export.litert.flatbuffer import File
-from tfqd.export.litert.float_form import float_form
-from tfqd.export.litert.kernels import TOLERANCE, largest_error
-from tfqd.export.litert.layouts import faults
-from tfqd.export.litert.metadata import read_facts, read_probes
-from tfqd.export.litert.runtimes import RuntimeRefusal, run, runtimes
+from tfqd.export.litert.checking.kernels import TOLERANCE, largest_error
+from tfqd.export.litert.checking.metadata import read_facts, read_probes
+from tfqd.export.litert.checking.runtimes import RuntimeRefusal, run, runtimes
+from tfqd.export.litert.file.flatbuffer import File
+from tfqd.export.litert.file.float_form import float_form
+from tfqd.export.litert.file.layouts import faults
 from tfqd.export.probes import thinned
 
 REFERENCE = "tf.lite"

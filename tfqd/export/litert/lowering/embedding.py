@@ -3,10 +3,10 @@
 import numpy as np
 from tensorflow.lite.python import schema_py_generated as schema
 
-from tfqd.export.litert.editing import INTEGER_TYPES, Site
-from tfqd.export.litert.flatbuffer import Op, Type
-from tfqd.export.litert.operators import INTEGER_KERNELS
-from tfqd.export.litert.weights import IntegerWeight, NoIntegerForm
+from tfqd.export.litert.file.flatbuffer import Op, Type
+from tfqd.export.litert.file.operators import INTEGER_KERNELS
+from tfqd.export.litert.lowering.editing import INTEGER_TYPES, Site
+from tfqd.export.litert.lowering.weights import IntegerWeight, NoIntegerForm
 
 
 def embedding(site: Site, weight: IntegerWeight) -> tuple[str, str]:

@@ -16,7 +16,9 @@ import copy
 import numpy as np
 from tensorflow.lite.python import schema_py_generated as schema
 
-from tfqd.export.litert.flatbuffer import (
+from tfqd.export.litert.checking.reference import answer, window
+from tfqd.export.litert.checking.runtimes import run
+from tfqd.export.litert.file.flatbuffer import (
     File,
     Op,
     Type,
@@ -26,12 +28,10 @@ from tfqd.export.litert.flatbuffer import (
     per_channel,
     shape_of,
 )
-from tfqd.export.litert.flatbuffer import operator as new_operator
-from tfqd.export.litert.float_form import dequantized
-from tfqd.export.litert.operators import INTEGER_KERNELS
-from tfqd.export.litert.reference import answer, window
-from tfqd.export.litert.runtimes import run
-from tfqd.export.litert.unused import blockwise
+from tfqd.export.litert.file.flatbuffer import operator as new_operator
+from tfqd.export.litert.file.float_form import dequantized
+from tfqd.export.litert.file.operators import INTEGER_KERNELS
+from tfqd.export.litert.file.unused import blockwise
 
 # Relative to an operator's largest answer; kernels scale sums of integers in float32.
 TOLERANCE = 1e-6
@@ -46,7 +46,7 @@ def largest_error(data: bytes, runtime: str) -> tuple[float, str]:
 
     Args:
         data: a file.
-        runtime: a key of `tfqd.export.litert.runtimes.runtimes`.
+        runtime: a key of `tfqd.export.litert.checking.runtimes.runtimes`.
 
     Returns:
         The largest difference, relative to the operator's largest answer, and the

@@ -1,0 +1,1 @@
+"""The bytes of a TFLite file: its objects, its operators, and what kernels take of them."""

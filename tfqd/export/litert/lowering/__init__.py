@@ -1,0 +1,9 @@
+"""From the model to the operators of the file, in the order in which it goes:
+
+conversion      a float file, by TensorFlow's converter (`examples`)
+matching        which of its constants is which weight (`originals`)
+weights         the weight's integers and steps, in the file's order
+rewriting       each operator that reads one (`fully_connected`, `convolution`,
+                `embedding`, `codebook`, `integer_activations`), by `editing`
+reshapes        what the converter has left to simplify (`round_trips`)
+"""
