@@ -54,6 +54,8 @@ RULES = {
 # The rooms of the TFLite writer, and those of them that each may import. What stands beside
 # them there is above them.
 TFLITE = "tfqd.export.litert."
+TFLITE_SCHEMA = TFLITE + "file.schema"
+TFLITE_BUILDING = TFLITE + "file.building"
 TFLITE_RULES = {"file": set(), "lowering": {"file"}, "checking": {"file"}}
 
 # The doors of the house: they may import every room, and no room imports them.
@@ -181,6 +183,18 @@ def test_rooms_import_only_their_own_packages():
 def test_rooms_of_the_tflite_writer_import_one_way():
     assert {tflite_room(module) for module in MODULES} >= TFLITE_RULES.keys()
     assert offences(foreign_tflite_rooms, {"export"}) == {}
+
+
+def test_one_module_imports_the_tflite_schema_and_one_builds_flatbuffers():
+    def importing(pattern):
+        return {
+            name
+            for name, path in MODULES.items()
+            if any(re.search(pattern, imported) for imported in imported_names(path))
+        }
+
+    assert importing("schema_py_generated|flatbuffer_utils") == {TFLITE_SCHEMA}
+    assert importing("^flatbuffers") == {TFLITE_BUILDING}
 
 
 def test_only_wrapping_names_the_insides_of_keras():

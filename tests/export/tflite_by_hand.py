@@ -5,12 +5,12 @@ import pathlib
 import keras
 import numpy as np
 from keras import layers
-from tensorflow.lite.python import schema_py_generated as schema
 
 import tfqd
 from tfqd.compressed import Probes
 from tfqd.export.litert.checking.metadata import read_probes
 from tfqd.export.litert.file.flatbuffer import File
+from tfqd.export.litert.file.schema import schema
 
 
 def symmetric(bits: int) -> tfqd.Uniform:

@@ -7,7 +7,6 @@ import tensorflow as tf
 from integer_files import calibrated, exported, recurrent
 from keras import layers
 from served_models import CASES
-from tensorflow.lite.python import schema_py_generated as schema
 from tflite_by_hand import symmetric
 
 import tfqd
@@ -15,6 +14,7 @@ from tfqd.export.litert.checking.kernels import largest_error
 from tfqd.export.litert.checking.metadata import read_probes
 from tfqd.export.litert.checking.runtimes import run, runtimes
 from tfqd.export.litert.file.flatbuffer import File, Op, Type, empty_file, op_name, operator
+from tfqd.export.litert.file.schema import schema
 from tfqd.export.litert.lowering.round_trips import drop_round_trips
 
 RUNTIMES = ["tf.lite", "ai-edge-litert"]

@@ -4,11 +4,11 @@ import keras
 import numpy as np
 import pytest
 from keras import layers
-from tensorflow.lite.python import schema_py_generated as schema
 from tflite_answers import assert_answers, bits_of, exported
 
 from tfqd.export.litert.checking.runtimes import run, runtimes
 from tfqd.export.litert.file.flatbuffer import Op, Type, empty_file, op_name, operator
+from tfqd.export.litert.file.schema import schema
 from tfqd.export.litert.lowering.reshapes import simplify_reshapes
 
 OF_SHAPES = ["SHAPE", "STRIDED_SLICE", "PACK"]

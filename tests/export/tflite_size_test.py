@@ -4,12 +4,12 @@ import keras
 import numpy as np
 import pytest
 from keras import layers
-from tensorflow.lite.python import schema_py_generated as schema
 from tflite_answers import assert_answers, bits_of, exported
 
 import tfqd
 from tfqd.export.litert.checking.runtimes import run, runtimes
 from tfqd.export.litert.file.flatbuffer import Op, Type, empty_file, operator
+from tfqd.export.litert.file.schema import schema
 
 FILTERS, CHANNELS = 90, 100
 # Of `residual_network`, as the converter writes it.

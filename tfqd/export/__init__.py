@@ -8,11 +8,29 @@ its answers are not the quantized Keras model's, it is removed and
 again later, on any machine.
 """
 
+import typing
+
 from tfqd.export.comparison import Verification as Verification
 from tfqd.export.comparison import VerificationError as VerificationError
 from tfqd.export.keras_file import write_keras as keras
-from tfqd.export.litert.writer import write_tflite as tflite
 from tfqd.export.saved_model_file import write_saved_model as saved_model
 from tfqd.export.verification import verify as verify
 
+if typing.TYPE_CHECKING:
+    from tfqd.export.litert.writer import write_tflite as tflite
+
 __all__ = ["Verification", "VerificationError", "keras", "saved_model", "tflite", "verify"]
+
+
+def __getattr__(name: str):
+    """`tflite` when it is first asked for: its schema is in a package that is optional."""
+    if name != "tflite":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from tfqd.export.litert.writer import write_tflite
+
+    globals()[name] = write_tflite
+    return write_tflite
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

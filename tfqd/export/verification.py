@@ -6,11 +6,8 @@ import pathlib
 from tfqd.export.archive_file import verify_archive
 from tfqd.export.comparison import Verification
 from tfqd.export.keras_file import verify_keras
-from tfqd.export.litert.checking.checks import verify_tflite
 from tfqd.export.paths import check_regular
 from tfqd.export.saved_model_file import verify_saved_model
-
-_BY_SUFFIX = {".tfqd": verify_archive, ".tflite": verify_tflite}
 
 
 def verify(path: str | os.PathLike) -> Verification:
@@ -33,8 +30,7 @@ def verify(path: str | os.PathLike) -> Verification:
     path = pathlib.Path(path)
     check_regular(path)
     try:
-        run = verify_saved_model if path.is_dir() else _BY_SUFFIX.get(path.suffix, verify_keras)
-        return run(path)
+        return _verify(path)
     except (OSError, ValueError):
         raise
     except Exception as error:  # a damaged file makes its reader raise whatever it likes
@@ -42,3 +38,16 @@ def verify(path: str | os.PathLike) -> Verification:
         raise ValueError(
             f"{path} is no export of tfqd, or damaged: {type(error).__name__}: {reason}"
         ) from error
+
+
+def _verify(path: pathlib.Path) -> Verification:
+    if path.is_dir():
+        return verify_saved_model(path)
+    if path.suffix == ".tfqd":
+        return verify_archive(path)
+    if path.suffix == ".tflite":
+        # Its schema is in a package that is optional.
+        from tfqd.export.litert.checking.checks import verify_tflite
+
+        return verify_tflite(path)
+    return verify_keras(path)

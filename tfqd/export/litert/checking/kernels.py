@@ -14,7 +14,6 @@ one input is 1, the others 0, its answers are its integers themselves.
 import copy
 
 import numpy as np
-from tensorflow.lite.python import schema_py_generated as schema
 
 from tfqd.export.litert.checking.reference import answer, window
 from tfqd.export.litert.checking.runtimes import run
@@ -31,6 +30,7 @@ from tfqd.export.litert.file.flatbuffer import (
 from tfqd.export.litert.file.flatbuffer import operator as new_operator
 from tfqd.export.litert.file.float_form import dequantized
 from tfqd.export.litert.file.operators import INTEGER_KERNELS
+from tfqd.export.litert.file.schema import schema
 from tfqd.export.litert.file.unused import blockwise
 
 # Relative to an operator's largest answer; kernels scale sums of integers in float32.

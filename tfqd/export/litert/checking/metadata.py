@@ -10,11 +10,10 @@ import zlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tensorflow.lite.python import schema_py_generated as schema
-
 from tfqd.compressed import Probes
 from tfqd.export.litert.checking.stored_probes import described, restored
 from tfqd.export.litert.file.flatbuffer import File
+from tfqd.export.litert.file.schema import schema
 from tfqd.spec.kinds import defaults
 from tfqd.version import __version__
 

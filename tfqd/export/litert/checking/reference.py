@@ -1,9 +1,9 @@
 """What operators of weights are to answer, in numpy and float64."""
 
 import numpy as np
-from tensorflow.lite.python import schema_py_generated as schema
 
 from tfqd.export.litert.file.flatbuffer import Op
+from tfqd.export.litert.file.schema import schema
 
 
 def answer(code: int, options, weight: np.ndarray, x: np.ndarray) -> np.ndarray:

@@ -17,12 +17,20 @@ class RuntimeRefusal(ValueError):
 
 
 def runtimes() -> dict[str, Callable]:
-    """The interpreter of each runtime that is installed, by its package's name."""
-    found = {"tf.lite": tf.lite.Interpreter}
+    """The interpreter of each runtime that is installed, by its package's name.
+
+    Raises:
+        RuntimeRefusal: a ValueError, when there is none.
+    """
+    found = {}
+    if hasattr(tf, "lite"):
+        found["tf.lite"] = tf.lite.Interpreter
     if importlib.util.find_spec("ai_edge_litert") is not None:
         from ai_edge_litert.interpreter import Interpreter
 
         found["ai-edge-litert"] = Interpreter
+    if not found:
+        raise RuntimeRefusal("no runtime is installed to run the file: pip install ai-edge-litert")
     return found
 
 

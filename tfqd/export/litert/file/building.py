@@ -9,15 +9,40 @@ read constants in whole registers.
 import flatbuffers
 import numpy as np
 from flatbuffers import number_types
-from tensorflow.lite.python import schema_py_generated as schema
+
+from tfqd.export.litert.file.schema import schema
 
 _ALIGNMENT = 16
 _REFERENCE = number_types.UOffsetTFlags
 _MARK = b"TFL3"
+# What `_Builder` and `Buffer` know of its insides, which flatbuffers promises to nobody.
+_INSIDES = (
+    "Bytes",
+    "CreateNumpyVector",
+    "CreateString",
+    "EndObject",
+    "Prep",
+    "PrependSlot",
+    "PrependUOffsetTRelativeSlot",
+    "StartObject",
+    "current_vtable",
+    "head",
+    "nested",
+)
 
 
 def built(model) -> bytes:
-    """The file of a `ModelT` whose buffers are `Buffer`s."""
+    """The file of a `ModelT` whose buffers are `Buffer`s.
+
+    Raises:
+        ImportError: when the `flatbuffers` that is installed has another builder.
+    """
+    lacking = [name for name in _INSIDES if not hasattr(flatbuffers.Builder(0), name)]
+    if lacking:
+        raise ImportError(
+            f"TFLite files are written through flatbuffers 25, whose Builder has {lacking[0]}; "
+            f"the one installed, {flatbuffers.__version__}, has none: pip install 'flatbuffers<26'"
+        )
     builder = _Builder(1024)
     builder.Finish(model.Pack(builder), file_identifier=_MARK)
     return bytes(builder.Output())

@@ -1,16 +1,15 @@
-"""TFLite files as objects, by the schema classes that come with TensorFlow."""
+"""TFLite files as objects, by the classes of the schema."""
 
 import math
-import struct
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
 import numpy as np
-from tensorflow.lite.python import schema_py_generated as schema
-from tensorflow.lite.tools import flatbuffer_utils
 
 from tfqd.compressed.packing import pack, unpack
 from tfqd.export.litert.file.building import Buffer, built
+from tfqd.export.litert.file.reading import read
+from tfqd.export.litert.file.schema import schema
 from tfqd.export.litert.file.unused import drop_unused
 
 Op = schema.BuiltinOperator
@@ -55,14 +54,8 @@ class File:
     """
 
     def __init__(self, data: bytes):
-        if data[4:8] != b"TFL3":
-            raise ValueError("it is no TFLite file: it does not bear the mark TFL3")
         self._shared: dict[tuple, int] = {}
-        try:
-            # Reads the buffers of large files too, which lie behind the flatbuffer.
-            self.model = flatbuffer_utils.read_model_from_bytearray(bytearray(data))
-        except (struct.error, TypeError, IndexError, UnicodeDecodeError) as error:
-            raise ValueError(f"it is a damaged TFLite file: {error}") from error
+        self.model = read(data)
 
     @property
     def graphs(self) -> list:

@@ -5,9 +5,9 @@ layout, which it has too, from the rounding of activations, which it has not.
 """
 
 import numpy as np
-from tensorflow.lite.python import schema_py_generated as schema
 
 from tfqd.export.litert.file.flatbuffer import File, Op, Type, is_quantized, operator
+from tfqd.export.litert.file.schema import schema
 from tfqd.export.litert.file.unused import blockwise
 
 INTEGERS = (Type.INT8, Type.INT4, Type.INT2, Type.INT32)

@@ -7,9 +7,9 @@ which all refer to each other by place in a list.
 from collections import Counter
 
 import numpy as np
-from tensorflow.lite.python import schema_py_generated as schema
 
 from tfqd.export.litert.file.building import Buffer
+from tfqd.export.litert.file.schema import schema
 
 
 def drop_unused(model) -> None:

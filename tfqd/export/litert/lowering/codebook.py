@@ -15,9 +15,9 @@ import dataclasses
 import itertools
 
 import numpy as np
-from tensorflow.lite.python import schema_py_generated as schema
 
 from tfqd.export.litert.file.flatbuffer import Op, Type, operator
+from tfqd.export.litert.file.schema import schema
 from tfqd.export.litert.lowering.editing import Site
 from tfqd.export.litert.lowering.matching import Match
 from tfqd.export.litert.lowering.weights import NoIntegerForm

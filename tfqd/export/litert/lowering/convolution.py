@@ -9,10 +9,10 @@ one with strides, unless it is tiny, after the pixels that it looks at are taken
 """
 
 import numpy as np
-from tensorflow.lite.python import schema_py_generated as schema
 
 from tfqd.export.litert.file.flatbuffer import Op, operator
 from tfqd.export.litert.file.operators import INTEGER_KERNELS
+from tfqd.export.litert.file.schema import schema
 from tfqd.export.litert.lowering.editing import INTEGER_TYPES, Site
 from tfqd.export.litert.lowering.fully_connected import fully_connected
 from tfqd.export.litert.lowering.weights import IntegerWeight, NoIntegerForm

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 import numpy as np
-from tensorflow.lite.python import schema_py_generated as schema
 
 from tfqd.export.litert.file.flatbuffer import File, Type, operator, per_channel, shape_of
+from tfqd.export.litert.file.schema import schema
 
 INTEGER_TYPES = {8: Type.INT8, 4: Type.INT4, 2: Type.INT2}
 

@@ -1,10 +1,10 @@
 """Tables of embeddings in INT8 and INT4, one scale a row."""
 
 import numpy as np
-from tensorflow.lite.python import schema_py_generated as schema
 
 from tfqd.export.litert.file.flatbuffer import Op, Type
 from tfqd.export.litert.file.operators import INTEGER_KERNELS
+from tfqd.export.litert.file.schema import schema
 from tfqd.export.litert.lowering.editing import INTEGER_TYPES, Site
 from tfqd.export.litert.lowering.weights import IntegerWeight, NoIntegerForm
 

@@ -9,11 +9,11 @@ no kernel knows the blocks, x is cut into them and each has an operator of its o
 """
 
 import numpy as np
-from tensorflow.lite.python import schema_py_generated as schema
 
 from tfqd.export.litert.file.flatbuffer import Op
 from tfqd.export.litert.file.layouts import on_bfloat16_grid
 from tfqd.export.litert.file.operators import INTEGER_KERNELS
+from tfqd.export.litert.file.schema import schema
 from tfqd.export.litert.lowering.editing import Site
 from tfqd.export.litert.lowering.weights import IntegerWeight, NoIntegerForm
 

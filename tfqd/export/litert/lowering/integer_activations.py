@@ -10,11 +10,11 @@ QUANTIZE operator.
 from collections.abc import Mapping
 
 import numpy as np
-from tensorflow.lite.python import schema_py_generated as schema
 
 from tfqd.export.litert.file.flatbuffer import Op, is_quantized, operator, per_channel
 from tfqd.export.litert.file.float_form import dequantized
 from tfqd.export.litert.file.operators import INTEGER_KERNELS
+from tfqd.export.litert.file.schema import schema
 from tfqd.export.litert.lowering.editing import Site
 from tfqd.export.litert.lowering.weights import IntegerWeight, NoIntegerForm
 

@@ -1,0 +1,40 @@
+"""The objects of a TFLite file from its bytes."""
+
+import struct
+
+from tfqd.export.litert.file.schema import schema
+
+_MARK = b"TFL3"
+
+
+def read(data: bytes):
+    """The `ModelT` of a file, whose lists of numbers are arrays that may be written to.
+
+    Buffers of large files lie behind the flatbuffer, and so may the options of custom
+    operators; they are read too.
+
+    Raises:
+        ValueError: when it is something else, or damaged.
+    """
+    if data[4:8] != _MARK:
+        raise ValueError("it is no TFLite file: it does not bear the mark TFL3")
+    data = bytearray(data)
+    try:
+        model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(data, 0))
+        for buffer in model.buffers:
+            if buffer.offset:
+                buffer.data = data[buffer.offset : buffer.offset + buffer.size]
+                buffer.offset = buffer.size = 0
+        for graph in model.subgraphs:
+            for operator in graph.operators:
+                if operator.largeCustomOptionsOffset:
+                    _take_custom_options(operator, data)
+    except (struct.error, TypeError, IndexError, UnicodeDecodeError) as error:
+        raise ValueError(f"it is a damaged TFLite file: {error}") from error
+    return model
+
+
+def _take_custom_options(operator, data: bytearray) -> None:
+    start = operator.largeCustomOptionsOffset
+    operator.customOptions = data[start : start + operator.largeCustomOptionsSize]
+    operator.largeCustomOptionsOffset = operator.largeCustomOptionsSize = 0
