@@ -15,6 +15,7 @@ from tfqd.compressed import CompressedModel, Probes, read_archive, write_archive
 from tfqd.compressed.archive import encode_archive
 from tfqd.compressed.atomic import new_file
 from tfqd.export import probes as probing
+from tfqd.export.activations import check_activations
 from tfqd.export.comparison import Verification, hold_against
 from tfqd.export.origin import Origin, origin_of
 from tfqd.export.precision import tolerance_of
@@ -81,7 +82,7 @@ def save(
             origin = _answered_by(read_archive(file), origin)
         compact = probing.compacted(origin.signature, origin.probes)
         write_archive(dataclasses.replace(compressed, probes=compact), file, **options)
-        return verify_archive(file)
+        return _run(*_read(file))
 
 
 def archive_size(
@@ -159,6 +160,13 @@ def load(path: str | os.PathLike, kind: str = "keras") -> keras.Model | Compress
 
 def verify_archive(path: pathlib.Path) -> Verification:
     """Makes the plain model of an archive and calls it; see `tfqd.export.verify`."""
+    model, signature, compressed = _read(path)
+    check_activations(model, signature, compressed.probes.inputs)
+    return _run(model, signature, compressed)
+
+
+def _read(path: pathlib.Path) -> tuple[keras.Model, Signature, CompressedModel]:
+    """The plain model of an archive, what it takes, and its compressed form, probes expanded."""
     compressed = read_archive(path)
     if compressed.probes is None:
         reason = compressed.no_architecture
@@ -167,10 +175,14 @@ def verify_archive(path: pathlib.Path) -> Verification:
     model = model_from_compressed(compressed)
     stored = compressed.probes
     signature = Signature(model, stored.inputs)
-    inputs = probing.expanded(signature, stored.inputs)
+    expanded = Probes(probing.expanded(signature, stored.inputs), stored.outputs)
+    return model, signature, dataclasses.replace(compressed, probes=expanded)
+
+
+def _run(model: keras.Model, signature: Signature, compressed: CompressedModel) -> Verification:
     tolerance = tolerance_of(compressed.architecture)
     return hold_against(
-        Probes(inputs, stored.outputs),
+        compressed.probes,
         "tfqd",
         tolerance,
         lambda inputs: probing.answers(model, signature, inputs),

@@ -10,6 +10,7 @@ import keras
 from tfqd.compressed import CompressedModel, Probes
 from tfqd.compressed.atomic import new_file
 from tfqd.export import probes as probing
+from tfqd.export.activations import check_activations
 from tfqd.export.comparison import Verification, hold_against
 from tfqd.export.origin import origin_of
 from tfqd.export.precision import tolerance_of
@@ -63,16 +64,18 @@ def write_keras(
         origin.plain.save(file)
         with zipfile.ZipFile(file, "a") as archive:
             archive.writestr(PROBES_IN_ZIP, probing.to_bytes(origin.probes, tolerance))
-        return _run(file, origin.probes, tolerance)
+        return _run(load_keras_file(file), origin.probes, tolerance)
 
 
 def verify_keras(path: pathlib.Path) -> Verification:
     """Loads and calls a plain ``.keras`` model; see `tfqd.export.verify`."""
-    return _run(path, *probing.read_probes(path, _stored))
-
-
-def _run(path: pathlib.Path, probes: Probes, tolerance: float) -> Verification:
+    probes, tolerance = probing.read_probes(path, _stored)
     model = load_keras_file(path)
+    check_activations(model, Signature(model, probes.inputs), probes.inputs)
+    return _run(model, probes, tolerance)
+
+
+def _run(model: keras.Model, probes: Probes, tolerance: float) -> Verification:
     signature = Signature(model, probes.inputs)
     return hold_against(
         probes, "keras", tolerance, lambda inputs: probing.answers(model, signature, inputs)

@@ -1,6 +1,7 @@
 """Probe inputs: what an export is asked, to hold its answers against the model's."""
 
 import io
+import math
 import pathlib
 import zipfile
 from collections.abc import Callable, Mapping
@@ -9,7 +10,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfqd.compressed import CompressedModel, Probes
+from tfqd.compressed import ArchiveError, CompressedModel, Probes
 from tfqd.export.signature import Signature
 from tfqd.wrapping.state import from_rest
 
@@ -19,6 +20,8 @@ FREE_SIZE = 32
 # model, so a run of them repeats; its length is a prime, that no two rows of an
 # image be alike. Floats of the run are float16, so that it can be kept as such.
 _RUN = 61
+
+_LARGEST_INPUT = 2**28
 
 # Of large outputs (a segmentation's) a file keeps as many values as this.
 _KEPT = 4096
@@ -106,12 +109,19 @@ def run_of(array: np.ndarray) -> np.ndarray:
 
 
 def expanded(signature: Signature, inputs: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Undoes what `compacted` did to inputs."""
+    """Undoes what `compacted` did to inputs.
+
+    Raises:
+        ArchiveError: for an input of more than 2^28 values, which no file keeps as a run.
+    """
     arrays = dict(inputs)
     for spec in signature.inputs:
         array = arrays.get(spec.name)
         if array is not None and array.ndim == 1 != spec.shape.rank:
-            repeated = np.resize(array, _default_shape(spec))
+            shape = _default_shape(spec)
+            if math.prod(shape) > _LARGEST_INPUT:
+                raise ArchiveError(f"input {spec.name!r} is of {math.prod(shape):,} values")
+            repeated = np.resize(array, shape)
             arrays[spec.name] = repeated.astype(spec.dtype.as_numpy_dtype)
     return arrays
 
