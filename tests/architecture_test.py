@@ -59,7 +59,7 @@ TFLITE_BUILDING = TFLITE + "file.building"
 TFLITE_RULES = {"file": set(), "lowering": {"file"}, "checking": {"file"}}
 
 # The doors of the house: they may import every room, and no room imports them.
-FRONT = {"tfqd", "layers", "sizing", "tfmot", "cli", "demo"}
+FRONT = {"tfqd", "layers", "sizing", "tfmot", "demo", "tfqd_command"}
 OUTSIDE_WRAPPING = (RULES.keys() | FRONT) - {"wrapping"}
 
 KERAS_INSIDES = re.compile(

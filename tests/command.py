@@ -5,9 +5,8 @@ import subprocess
 import sys
 
 
-def tfqd(*arguments: str) -> subprocess.CompletedProcess:
+def tfqd(*arguments: str, **options) -> subprocess.CompletedProcess:
     """The console script in a process of its own, without the tests' environment."""
-    code = "import tfqd_command; tfqd_command.run()"
     environment = {k: v for k, v in os.environ.items() if k != "TF_CPP_MIN_LOG_LEVEL"}
-    command = [sys.executable, "-c", code, *arguments]
-    return subprocess.run(command, capture_output=True, text=True, env=environment)
+    command = [sys.executable, "-m", "tfqd_command", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, env=environment, **options)

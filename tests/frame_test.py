@@ -38,7 +38,7 @@ def relative(path):
 
 def package_files():
     """Every file of Python that is installed."""
-    return {"tfqd_command.py", *(relative(path) for path in source_files())}
+    return {relative(path) for path in source_files()}
 
 
 def names(requirements):
@@ -114,8 +114,8 @@ def test_version_is_the_newest_of_the_changelog(packaging):
 
 def test_console_script_names_a_function(packaging):
     script = packaging["entry_points"]["console_scripts"][0]
-    module, function = re.fullmatch(r"tfqd = (\w+):(\w+)", script).groups()
-    source = (ROOT / f"{module}.py").read_text(encoding="utf-8")
+    module, function = re.fullmatch(r"tfqd = ([\w.]+):(\w+)", script).groups()
+    source = MODULES[module].read_text(encoding="utf-8")
     assert re.search(rf"^def {function}\(", source, re.MULTILINE)
 
 

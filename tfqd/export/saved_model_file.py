@@ -97,7 +97,7 @@ def write_saved_model(
 
 def verify_saved_model(path: pathlib.Path) -> Verification:
     """Runs a SavedModel, or the newest of a folder of them; see `tfqd.export.verify`."""
-    folder = _newest_version(path)
+    folder = newest_version(path)
     probes, tolerance = probing.read_probes(
         folder, lambda folder: (folder / PROBES_IN_FOLDER).read_bytes()
     )
@@ -124,7 +124,12 @@ def _version_folder(path: str | os.PathLike, version: int) -> pathlib.Path:
     return folder
 
 
-def _newest_version(path: pathlib.Path) -> pathlib.Path:
+def newest_version(path: pathlib.Path) -> pathlib.Path:
+    """A SavedModel's folder: `path` itself, or the one of the largest number in it.
+
+    Raises:
+        ValueError: when there is none.
+    """
     if (path / "saved_model.pb").exists():
         return path
     versions = [int(folder.name) for folder in path.iterdir() if folder.name.isdecimal()]

@@ -122,7 +122,7 @@ class Serving(Protocol):
         """See `tfqd.wrapping.serving.own_variables`."""
 
     def load_keras_file(self, path: pathlib.Path) -> Any:
-        """The model in a ``.keras`` file of this version."""
+        """The model in a ``.keras`` or ``.h5`` file of this version, not compiled."""
 
 
 class KerasVersion(NamedTuple):

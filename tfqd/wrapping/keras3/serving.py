@@ -41,8 +41,8 @@ def own_variables(model: keras.Model) -> list[tf.Variable]:
 
 
 def load_keras_file(path: pathlib.Path) -> keras.Model:
-    """The model in a ``.keras`` file of Keras 3."""
-    return keras.saving.load_model(path)
+    """The model in a ``.keras`` or ``.h5`` file, not compiled, of Keras 3."""
+    return keras.saving.load_model(path, compile=False)
 
 
 def _seeds(model: keras.Model) -> list[tuple[keras.Variable, np.ndarray]]:

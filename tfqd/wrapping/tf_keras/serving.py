@@ -37,9 +37,9 @@ def own_variables(model: tf_keras.Model) -> list[tf.Variable]:
 
 
 def load_keras_file(path: pathlib.Path) -> tf_keras.Model:
-    """The model in a ``.keras`` file of tf_keras."""
+    """The model in a ``.keras`` or ``.h5`` file, not compiled, of tf_keras."""
     with quantize_scope():
-        return tf_keras.models.load_model(path)
+        return tf_keras.models.load_model(path, compile=False)
 
 
 def _held(model: tf_keras.Model) -> dict[int, HeldVariable]:

@@ -1,0 +1,134 @@
+"""inspect, sizes, convert and verify, each on the files that it is for."""
+
+import json
+import pathlib
+
+import keras
+import numpy as np
+import pytest
+import tf_keras
+from command import tfqd as command
+
+import tfqd
+from tfqd_command.main import main
+
+X = np.random.default_rng(0).normal(size=(5, 8)).astype(np.float32)
+
+
+def network(version):
+    return version.Sequential(
+        [
+            version.layers.Input((8,)),
+            version.layers.Dense(16, name="hidden", activation="relu"),
+            version.layers.Dense(3, name="scores"),
+        ],
+        name="small",
+    )
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A folder with a float model and a quantized one, in files of several kinds."""
+    path = tmp_path_factory.mktemp("files")
+    model = network(keras)
+    model.save(path / "m.keras")
+    model.save(path / "m.h5")
+    network(tf_keras).save(path / "old.h5")
+    quantized = tfqd.quantize_model(model, tfqd.presets.deployable(4))
+    quantized.save(path / "q.keras")
+    tfqd.save(quantized, path / "q.tfqd")
+    return path
+
+
+@pytest.fixture(autouse=True)
+def _in_folder(folder, monkeypatch):
+    monkeypatch.chdir(folder)
+
+
+def values(capsys, *words):
+    """What a command prints with --json."""
+    assert main([*words, "--json"]) == 0
+    printed = capsys.readouterr()
+    assert printed.out.count("\n") == 1
+    return json.loads(printed.out)
+
+
+@pytest.mark.parametrize("file", ["q.tfqd", "q.keras"])
+def test_inspect_tells_codes_from_floats(file, capsys):
+    found = values(capsys, "inspect", file)
+    kernel, bias = found["tensors"][:2]
+    assert kernel["name"].endswith("hidden/kernel")
+    assert (kernel["shape"], kernel["type"], kernel["bits"]) == ([8, 16], "uniform", 4)
+    assert kernel["levels"] == 15
+    assert 0 < kernel["entropy"] <= np.log2(15)
+    assert (bias["type"], bias["bits"], bias["levels"], bias["bytes"]) == ("float32", 32, None, 64)
+    assert found["total"]["weights"] == 8 * 16 + 16 + 16 * 3 + 3
+    assert found["total"]["file_bytes"] == pathlib.Path(file).stat().st_size
+
+
+def test_inspect_shows_the_bytes_of_the_archive(capsys):
+    found = values(capsys, "inspect", "q.tfqd")
+    entries = tfqd.compressed.read_manifest("q.tfqd").tensors
+    assert [row["bytes"] for row in found["tensors"]] == [entry.bytes for entry in entries]
+
+
+@pytest.mark.parametrize("file", ["m.keras", "m.h5", "old.h5"])
+def test_float_models_are_inspected_and_sized(file, capsys):
+    total = values(capsys, "inspect", file)["total"]
+    assert total["bytes"] == 4 * total["weights"]
+    found = values(capsys, "sizes", file)
+    assert found["float_bytes"] == total["bytes"]
+    assert [size["bits"] for size in found["sizes"]] == [8, 4, 3, 2]
+    sizes = [size["bytes"] for size in found["sizes"]]
+    assert sizes == sorted(sizes, reverse=True)
+
+
+def test_sizes_are_those_of_the_files_that_would_be_written(capsys, tmp_path):
+    found = {each["bits"]: each for each in values(capsys, "sizes", "m.keras")["sizes"]}
+    model = keras.saving.load_model("m.keras")
+    tfqd.save(tfqd.quantize_model(model, 3), tmp_path / "three.tfqd")
+    written = (tmp_path / "three.tfqd").stat().st_size
+    assert found[3]["bytes"] == written
+    assert found[3]["ratio"] == pytest.approx(4 * model.count_params() / written)
+
+
+@pytest.mark.parametrize("source", ["q.tfqd", "q.keras"])
+@pytest.mark.parametrize("target", ["new.tfqd", "new.tflite", "new.keras", "served/"])
+def test_convert_writes_files_that_verify(source, target, capsys):
+    found = values(capsys, "convert", source, target)
+    assert found["largest_difference"] <= (0.1 if target == "new.tflite" else 1e-5)
+    assert values(capsys, "verify", found["path"])["kind"] == found["kind"]
+    assert values(capsys, "inspect", found["path"])["total"]["file_bytes"] == found["bytes"]
+
+
+def test_convert_keeps_every_weight(capsys):
+    values(capsys, "convert", "q.keras", "again.tfqd")
+    values(capsys, "convert", "again.tfqd", "again.keras")
+    expected = np.asarray(keras.saving.load_model("q.keras")(X))
+    for model in (tfqd.load("again.tfqd"), keras.saving.load_model("again.keras")):
+        np.testing.assert_array_equal(np.asarray(model(X)), expected)
+
+
+def test_a_saved_model_becomes_the_next_version(capsys):
+    paths = [values(capsys, "convert", "q.tfqd", "versions/")["path"] for _ in range(2)]
+    assert paths == ["versions/1", "versions/2"]
+
+
+def test_integers_of_a_tflite_file_are_counted(capsys):
+    values(capsys, "convert", "q.tfqd", "counted.tflite")
+    rows = values(capsys, "inspect", "counted.tflite")["tensors"]
+    kernel = next(row for row in rows if row["shape"] == [16, 8])
+    tensor = next(iter(tfqd.load("q.tfqd", "compressed").quantized.values()))
+    assert (kernel["type"], kernel["bits"], kernel["bytes"]) == ("int4", 4, 64)
+    assert kernel["levels"] == len(np.unique(tensor.codes))
+
+
+def test_people_get_a_table_on_standard_output_alone():
+    shown = command("inspect", "q.tfqd")
+    assert (shown.returncode, shown.stderr) == (0, "")
+    assert shown.stdout.splitlines()[0].split() == [
+        "tensor", "shape", "type", "bits", "levels", "entropy", "bytes",
+    ]  # fmt: skip
+    converted = command("convert", "q.tfqd", "shown.tflite")
+    assert (converted.returncode, converted.stderr) == (0, "")
+    assert converted.stdout.startswith("shown.tflite: ")

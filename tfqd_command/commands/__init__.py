@@ -1,0 +1,1 @@
+"""One module a command; see `tfqd_command.command.Command`."""

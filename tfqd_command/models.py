@@ -1,0 +1,59 @@
+"""Keras models read from files."""
+
+import contextlib
+import pathlib
+from collections.abc import Iterator
+from typing import Any
+
+_SUFFIXES = (".keras", ".h5", ".hdf5")
+
+
+def load_model(path: str) -> Any:
+    """The model in a file, not compiled: of Keras 3, or of tf_keras where Keras 3 fails.
+
+    Raises:
+        ValueError: when neither reads it.
+        OSError: when there is no such file.
+    """
+    from tfqd.export.paths import check_regular
+    from tfqd.wrapping.version import version_named
+
+    file = pathlib.Path(path)
+    check_regular(file)
+    if file.suffix not in _SUFFIXES:
+        raise ValueError(f"{path} must be a {', '.join(_SUFFIXES)} file of a Keras model")
+    reasons = []
+    for name in ("keras", "tf_keras"):
+        try:
+            return version_named(name).serving.load_keras_file(file)
+        except Exception as error:  # readers raise whatever they like
+            reasons.append(f"{name}: {_first_line(error)}")
+    raise ValueError(f"{path} cannot be read as a model. {'; '.join(reasons)}")
+
+
+def load_for_export(path: str) -> Any:
+    """What an archive or a file of Keras holds, as the writers of files take it."""
+    import tfqd
+
+    if pathlib.Path(path).suffix == ".tfqd":
+        with naming(path):
+            return tfqd.load(path, "compressed")
+    return load_model(path)
+
+
+@contextlib.contextmanager
+def naming(path: str) -> Iterator[None]:
+    """Puts the path before the text of a ValueError that does not name it."""
+    try:
+        yield
+    except ValueError as error:
+        raise error if path in str(error) else ValueError(f"{path}: {error}") from error
+
+
+def float_bytes(model: Any) -> int:
+    """Bytes of a model's weights, 4 each."""
+    return 4 * model.count_params()
+
+
+def _first_line(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}".strip().partition("\n")[0][:200]

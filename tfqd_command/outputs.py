@@ -1,0 +1,84 @@
+"""Files to write, by what their names end in."""
+
+import os
+import pathlib
+from typing import Any, NamedTuple
+
+from tfqd_command.command import UsageError
+
+_KINDS = {".tfqd": "tfqd", ".tflite": "tflite", ".keras": "keras"}
+
+
+class Written(NamedTuple):
+    """A file that was written and run.
+
+    path: of the file; of a SavedModel, the folder of its version.
+    kind: ``"tfqd"``, ``"tflite"``, ``"keras"`` or ``"saved_model"``.
+    bytes: on disk.
+    largest_difference: between its answers and the model's, relative to the largest.
+    """
+
+    path: str
+    kind: str
+    bytes: int
+    largest_difference: float
+
+
+def kind_of(target: str) -> str:
+    """What is to be written at a path: a SavedModel where it ends in ``/``.
+
+    Raises:
+        UsageError: for another ending.
+    """
+    if target.endswith("/"):
+        return "saved_model"
+    suffix = pathlib.PurePath(target).suffix
+    if suffix not in _KINDS:
+        raise UsageError(
+            f"an output must end in {', '.join(_KINDS)} or, for a SavedModel, in /; got {target!r}"
+        )
+    return _KINDS[suffix]
+
+
+def check_writable(target: str) -> None:
+    """Raises OSError when `target` cannot be made where it is to be."""
+    path = pathlib.Path(target)
+    folder = path.absolute().parent
+    if not folder.is_dir():
+        raise FileNotFoundError(f"there is no folder {str(folder)!r} to write {target!r} into")
+    if not os.access(folder, os.W_OK):
+        raise PermissionError(f"folder {str(folder)!r} is not writable")
+    if path.is_dir() != target.endswith("/") and path.exists():
+        raise OSError(f"{target!r} is {'a folder' if path.is_dir() else 'no folder'}")
+
+
+def write(model: Any, target: str) -> Written:
+    """Writes a quantized model, or a `tfqd.CompressedModel`, and runs what was written.
+
+    Raises:
+        TypeError, ValueError, OSError: as the writers of `tfqd.export` and `tfqd.save`.
+    """
+    import tfqd
+
+    kind = kind_of(target)
+    if kind == "saved_model":
+        version = _next_version(pathlib.Path(target))
+        found = tfqd.export.saved_model(model, target, version=version)
+        target = str(pathlib.Path(target, str(version)))
+    elif kind == "tfqd":
+        found = tfqd.save(model, target)
+    else:
+        found = {"tflite": tfqd.export.tflite, "keras": tfqd.export.keras}[kind](model, target)
+    difference = 0.0 if found is None else found.largest_difference
+    return Written(target, kind, bytes_on_disk(pathlib.Path(target)), difference)
+
+
+def bytes_on_disk(path: pathlib.Path) -> int:
+    """Of a file, or of all files in a folder."""
+    files = [path] if path.is_file() else [each for each in path.rglob("*") if each.is_file()]
+    return sum(file.stat().st_size for file in files)
+
+
+def _next_version(folder: pathlib.Path) -> int:
+    there = [each.name for each in folder.iterdir()] if folder.is_dir() else []
+    return 1 + max((int(name) for name in there if name.isdecimal()), default=0)
