@@ -15,7 +15,7 @@ import tf_keras
 from random_models import LIBRARIES, Case, random_case
 
 import tfqd
-from tfqd.export.litert.runtimes import run, runtimes
+from tfqd.export.litert.checking.runtimes import run, runtimes
 from tfqd.export.signature import Signature
 
 SEEDS = range(6)
