@@ -7,7 +7,7 @@ import tensorflow as tf
 import tf_keras
 
 import tfqd
-from tfqd.wrapping.state import recurrent_states
+from tfqd.wrapping.state import from_rest, recurrent_states
 
 X = np.random.default_rng(0).normal(size=(2, 5, 3)).astype(np.float32)
 
@@ -48,6 +48,34 @@ def test_the_users_state_is_neither_read_nor_moved(stateful, tmp_path, suffix):
         np.testing.assert_array_equal(old, new)
 
 
+def test_a_served_model_carries_its_state_on_from_rest(stateful, tmp_path):
+    before = state(stateful)
+    tfqd.export.saved_model(stateful, tmp_path)
+    for old, new in zip(before, state(stateful), strict=True):
+        np.testing.assert_array_equal(old, new)
+    serve = tf.saved_model.load(str(tmp_path / "1")).signatures["serving_default"]
+    with from_rest(stateful):
+        for _ in range(3):
+            answer = serve(x=tf.constant(X))["y"]
+            np.testing.assert_allclose(answer, stateful(X), rtol=1e-5, atol=1e-6)
+
+
+def test_dropout_of_recurrent_layers_is_served(tmp_path):
+    layers = [keras.layers.LSTM(4, dropout=0.5, return_sequences=True), keras.layers.GRU(3)]
+    model = keras.Sequential([keras.Input((5, 3), name="x"), *layers])
+    quantized = tfqd.quantize_model(model, tfqd.Uniform(bits=4))
+    assert tfqd.export.saved_model(quantized, tmp_path).largest_difference <= 1e-5
+
+
+def test_a_float_model_is_served_from_rest_too(tmp_path):
+    x = keras.Input(batch_shape=(2, 5, 3), name="x")
+    model = keras.Model(x, keras.layers.GRU(4, stateful=True, name="y")(x))
+    first = np.asarray(model(X))
+    tfqd.export.saved_model(model, tmp_path)
+    serve = tf.saved_model.load(str(tmp_path / "1")).signatures["serving_default"]
+    np.testing.assert_allclose(serve(x=tf.constant(X))["y"], first, rtol=1e-5, atol=1e-6)
+
+
 @keras.saving.register_keras_serializable(package="tfqd_state_tests")
 class Counting(keras.layers.Layer):
     """Adds how often it was called, and no noise, of which it draws some."""
@@ -69,3 +97,28 @@ def test_counters_and_seeds_are_put_back(tmp_path):
     tfqd.save(quantized, tmp_path / "m.tfqd")
     for old, new in zip(before, quantized.non_trainable_variables, strict=True):
         np.testing.assert_array_equal(old, new)
+
+
+@tf_keras.saving.register_keras_serializable(package="tfqd_state_tests")
+class CountingInTfKeras(tf_keras.layers.Layer):
+    """Adds how often it was called."""
+
+    def build(self, shape):
+        self.count = self.add_weight("count", (), initializer="zeros", trainable=False)
+
+    def call(self, x):
+        self.count.assign_add(1.0)
+        return x + self.count
+
+
+@pytest.mark.parametrize(
+    ("kit", "counting"), [(keras, Counting), (tf_keras, CountingInTfKeras)], ids=["3", "2"]
+)
+def test_a_served_model_counts_on(kit, counting, tmp_path):
+    model = kit.Sequential([kit.Input((3,), name="x"), kit.layers.Dense(2), counting(name="y")])
+    quantized = tfqd.quantize_model(model, tfqd.Uniform(bits=4))
+    tfqd.export.saved_model(quantized, tmp_path)
+    serve = tf.saved_model.load(str(tmp_path / "1")).signatures["serving_default"]
+    for _ in range(3):
+        answer = serve(x=tf.constant(X[0]))["y"]
+        np.testing.assert_allclose(answer, quantized(X[0]), rtol=1e-5, atol=1e-6)

@@ -17,6 +17,7 @@ from tfqd.export.serving import ServedModel
 from tfqd.export.staging import new_folder
 from tfqd.export.warmup import write_warmup
 from tfqd.spec.checks import checked_count, checked_optional_positive
+from tfqd.wrapping.state import from_rest
 
 PROBES_IN_FOLDER = pathlib.PurePath("assets.extra", "tfqd_probes.npz")
 
@@ -86,7 +87,8 @@ def write_saved_model(
     )
     served = ServedModel(computing, tf.as_dtype(dtype or "float32"))
     with new_folder(folder) as staged:
-        served.save(staged)
+        with from_rest(computing.plain):
+            served.save(staged)
         if requests is not None:
             write_warmup(staged, folder.parent.name, requests)
         probes_file = staged / PROBES_IN_FOLDER

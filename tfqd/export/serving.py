@@ -10,6 +10,7 @@ from tfqd.export.decoding import DecodedWeights, Storage, can_share
 from tfqd.export.origin import Origin
 from tfqd.export.packing import pack_tensors
 from tfqd.wrapping import serving
+from tfqd.wrapping.state import weights_moved
 
 # What stayed float and is smaller becomes a part of the graph: that takes less
 # room than a variable, and lets TensorFlow fold normalizations when it loads it.
@@ -52,8 +53,8 @@ class Weights(tf.Module):
 class ServedModel(tf.Module):
     """A model's packed weights and the function that serves it.
 
-    The Keras model is traced with tensors in place of its variables, so that
-    none of them is in the SavedModel.
+    The Keras model is traced with tensors in place of its weights, so that
+    none of these is in the SavedModel: of its own it has vocabularies and states alone.
 
     Args:
         origin: the model.
@@ -63,8 +64,8 @@ class ServedModel(tf.Module):
     def __init__(self, origin: Origin, dtype: tf.DType):
         super().__init__()
         self.weights = Weights(origin.compressed, dtype)
-        self.own_variables = serving.own_variables(origin.plain)
         self.serve = _serving_function(origin, self.weights)
+        self.resources = serving.resources_of(self.serve)
 
     def save(self, folder: pathlib.Path) -> None:
         """Writes the SavedModel, with ``serving_default`` and the function ``serve``."""
@@ -93,11 +94,13 @@ def _groups(tensors: Mapping[str, QuantizedTensor]) -> list[list[str]]:
 
 def _serving_function(origin: Origin, weights: Weights) -> tf.types.experimental.ConcreteFunction:
     model, signature = origin.plain, origin.signature
+    moved = weights_moved(model, lambda: signature.call(model, origin.probes.inputs))
 
     @tf.function(autograph=False)
     def serve(**inputs):
         values = weights.read()
-        with serving.reading(model, [values[path] for path in origin.compressed.tensors]):
+        ordered = [values[path] for path in origin.compressed.tensors]
+        with serving.reading(model, ordered, moved):
             outputs = signature.call(model, inputs)
         return {name: _widened(output) for name, output in outputs.items()}
 

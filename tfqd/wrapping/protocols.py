@@ -114,12 +114,9 @@ class Serving(Protocol):
         """The arguments of a call on one example of zeros; None where shapes are not known."""
 
     def reading(
-        self, model: Any, values: Sequence[tf.Tensor]
+        self, model: Any, values: Sequence[tuple[Any, tf.Tensor]]
     ) -> contextlib.AbstractContextManager[None]:
-        """See `tfqd.wrapping.serving.reading`."""
-
-    def own_variables(self, model: Any) -> list[tf.Variable]:
-        """See `tfqd.wrapping.serving.own_variables`."""
+        """While it is open, the model computes with the values in place of the variables."""
 
     def load_keras_file(self, path: pathlib.Path) -> Any:
         """The model in a ``.keras`` or ``.h5`` file of this version, not compiled."""

@@ -4,30 +4,38 @@ import contextlib
 import json
 import pathlib
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import tensorflow as tf
 
 from tfqd.wrapping.version import version_named, version_of
 
 
-def reading(model, values: Sequence[tf.Tensor]) -> contextlib.AbstractContextManager[None]:
+def reading(
+    model, values: Sequence[tf.Tensor], moved: Collection = ()
+) -> contextlib.AbstractContextManager[None]:
     """While it is open, the model computes with `values` in place of its weights.
 
     Args:
         model: a plain model, to be called in inference.
         values: in the order of ``model.weights``, in whatever floating-point
-            type. Those of `own_variables` are not looked at.
+            type. Those of tfmot's activation quantizers are not looked at.
+        moved: the weights that stay the variables that they are, as those must
+            that a call assigns; see `tfqd.wrapping.state.weights_moved`.
     """
-    return version_of(model).serving.reading(model, values)
+    moved = {id(variable) for variable in moved}
+    pairs = zip(model.weights, values, strict=True)
+    kept = [(variable, value) for variable, value in pairs if id(variable) not in moved]
+    return version_of(model).serving.reading(model, kept)
 
 
-def own_variables(model) -> list[tf.Variable]:
-    """The weights that a model reads as variables whatever is put in their place.
+def resources_of(function: tf.types.experimental.ConcreteFunction) -> list:
+    """The variables and tables that a function reads, for a SavedModel to track.
 
-    Those of tfmot's activation quantizers are; of Keras 3 none.
+    Vocabularies are in such tables, and states of recurrent layers in such variables.
     """
-    return version_of(model).serving.own_variables(model)
+    parents = [getattr(each, "_parent_trackable", None) for each in function.captured_inputs]
+    return [*function.variables, *(parent() for parent in parents if parent is not None)]
 
 
 def load_keras_file(path: pathlib.Path):

@@ -1,9 +1,10 @@
 """What a model carries from one call to the next, of Keras 3 or tf_keras."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
+import numpy as np
 import tensorflow as tf
 
 
@@ -28,6 +29,26 @@ def from_rest(model) -> Iterator[None]:
     finally:
         for variable, value in zip(variables, values, strict=True):
             variable.assign(value)
+
+
+def weights_moved(model, call: Callable[[], Any]) -> list[Any]:
+    """The weights that a call of the model assigns, as one that counts its calls does.
+
+    Args:
+        model: built; it keeps its own state.
+        call: calls it in inference.
+    """
+    weights = _variables(model.non_trainable_weights)
+    if not weights:
+        return []
+    with from_rest(model):
+        before = [np.asarray(weight) for weight in weights]
+        call()
+        return [
+            weight
+            for weight, value in zip(weights, before, strict=True)
+            if not np.array_equal(weight, value)
+        ]
 
 
 def recurrent_states(model) -> list[Any]:

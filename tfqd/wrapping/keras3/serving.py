@@ -5,10 +5,10 @@ import pathlib
 from collections.abc import Iterator, Sequence
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from tfqd.wrapping.keras3.signature import zero_inputs as zero_inputs
+from tfqd.wrapping.keras3.substitution import SubstitutionScope
 
 
 def input_names(model: keras.Model) -> list[str]:
@@ -22,22 +22,12 @@ def input_names(model: keras.Model) -> list[str]:
 
 
 @contextlib.contextmanager
-def reading(model: keras.Model, values: Sequence[tf.Tensor]) -> Iterator[None]:
-    """See `tfqd.wrapping.serving.reading`."""
-    # Added rather than handed to the constructor, which would cast each value to
-    # its variable's type: weights of short types stay short.
-    scope = keras.StatelessScope(initialize_variables=False)
-    for variable, value in zip(model.weights, values, strict=True):
-        scope.add_update((variable, value))
-    for variable, value in _seeds(model):
-        scope.add_update((variable, tf.constant(value)))
-    with scope:
+def reading(
+    model: keras.Model, values: Sequence[tuple[keras.Variable, tf.Tensor]]
+) -> Iterator[None]:
+    """While it is open, the model computes with the values in place of the variables."""
+    with _ReadingScope(values, _seeds(model)):
         yield
-
-
-def own_variables(model: keras.Model) -> list[tf.Variable]:
-    """None: every variable of Keras 3 is read through the scope of `reading`."""
-    return []
 
 
 def load_keras_file(path: pathlib.Path) -> keras.Model:
@@ -45,8 +35,32 @@ def load_keras_file(path: pathlib.Path) -> keras.Model:
     return keras.saving.load_model(path, compile=False)
 
 
-def _seeds(model: keras.Model) -> list[tuple[keras.Variable, np.ndarray]]:
-    """The variables that are no weights, which inference draws nothing from."""
+class _ReadingScope(SubstitutionScope):
+    """As that, but that seeds are constants too, of which draws leave no trace.
+
+    Recurrent layers with dropout draw even in inference, and use nothing of it.
+    """
+
+    def __init__(self, values, seeds: Sequence[tuple[keras.Variable, tf.Tensor]]):
+        super().__init__([*values, *seeds])
+        self._seeds = {id(variable) for variable, _ in seeds}
+
+    def add_update(self, update):
+        variable, value = update
+        if id(variable) in self._seeds:
+            self.state_mapping[id(variable)] = value
+        elif id(variable) in self.state_mapping:
+            raise ValueError(
+                f"{variable.path} is assigned by its own layer during the call, but the probes "
+                "leave it as it is; pass probes= that move it"
+            )
+        else:
+            super().add_update(update)
+
+
+def _seeds(model: keras.Model) -> list[tuple[keras.Variable, tf.Tensor]]:
+    """The variables that are no weights, with their values."""
     weights = {id(variable) for variable in model.weights}
     with tf.init_scope():  # the call may be under way of being traced
-        return [(v, v.numpy()) for v in model.variables if id(v) not in weights]
+        values = [(v, v.numpy()) for v in model.variables if id(v) not in weights]
+    return [(variable, tf.constant(value)) for variable, value in values]

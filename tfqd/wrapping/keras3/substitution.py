@@ -117,7 +117,7 @@ class Substitution:
         """
         # Not cast here: under mixed precision every inner layer casts what it reads.
         with AutocastScope(None):
-            scope = _SubstitutionScope(
+            scope = SubstitutionScope(
                 [(entry.variable, entry.in_own_type(training)) for entry in self.variables]
             )
         with scope:
@@ -128,7 +128,7 @@ class Substitution:
         return outputs
 
 
-class _SubstitutionScope(keras.StatelessScope):
+class SubstitutionScope(keras.StatelessScope):
     """Replaces the values of some variables; leaves all others as they are outside.
 
     Assignments take place at once, not after the scope as with Keras' own, so

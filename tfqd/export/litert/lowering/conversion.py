@@ -14,6 +14,7 @@ from tfqd.export.litert.file.flatbuffer import File, Op
 from tfqd.export.origin import Origin
 from tfqd.export.signature import Signature
 from tfqd.wrapping import serving
+from tfqd.wrapping.state import from_rest, weights_moved
 
 Examples = Iterable[Mapping[str, np.ndarray]]
 
@@ -65,8 +66,8 @@ def converted(
         ValueError: for examples of a model that has trained ranges.
     """
     module = tf.Module()
-    module.own_variables = serving.own_variables(origin.plain)
     module.serve = _function(origin, batch_size)
+    module.resources = serving.resources_of(module.serve)
     trained = _has_trained_ranges(module.serve)
     if trained and examples is not None:
         raise ValueError(
@@ -76,7 +77,8 @@ def converted(
     with tempfile.TemporaryDirectory() as folder:
         options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
         try:
-            tf.saved_model.save(module, folder, signatures=module.serve, options=options)
+            with from_rest(origin.plain):
+                tf.saved_model.save(module, folder, signatures=module.serve, options=options)
         except tf.errors.OpError as error:  # a full disk and the like
             raise OSError(f"the converter's files cannot be written: {error.message}") from error
         floats = _convert(tf.lite.TFLiteConverter.from_saved_model(folder), batch_size)
@@ -105,10 +107,12 @@ def input_specs(signature: Signature, batch_size: int | None) -> list[tf.TensorS
 def _function(origin: Origin, batch_size: int | None) -> tf.types.experimental.ConcreteFunction:
     model, signature = origin.plain, origin.signature
     weights = list(origin.compressed.dequantize().values())
+    moved = weights_moved(model, lambda: signature.call(model, origin.probes.inputs))
 
     @tf.function(autograph=False)
     def serve(**inputs):
-        with serving.reading(model, [tf.constant(np.asarray(weight)) for weight in weights]):
+        values = [tf.constant(np.asarray(weight)) for weight in weights]
+        with serving.reading(model, values, moved):
             outputs = signature.call(model, inputs)
         return {name: tf.identity(_widened(output)) for name, output in outputs.items()}
 
