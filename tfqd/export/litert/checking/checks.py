@@ -21,6 +21,7 @@ from tfqd.export.litert.checking.runtimes import RuntimeRefusal, run, runtimes
 from tfqd.export.litert.file.flatbuffer import File
 from tfqd.export.litert.file.float_form import float_form
 from tfqd.export.litert.file.layouts import faults
+from tfqd.export.litert.file.sizes import size_faults
 from tfqd.export.probes import thinned
 
 _KEPT = 256
@@ -31,11 +32,13 @@ def verify_tflite(path: pathlib.Path) -> Verification:
     data = path.read_bytes()
     try:
         file = File(data)
-        exact = float(read_facts(file)["exact"])
+        facts = read_facts(file)
+        for fault in size_faults(file, int(facts["largest"])):
+            raise ValueError(fault)
         probes, tolerance = read_probes(file)
     except (ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise ValueError(f"{path} is no export of tfqd, or damaged: {error}") from error
-    return check(data, probes, exact, tolerance)[0]
+    return check(data, probes, float(facts["exact"]), tolerance)[0]
 
 
 def check(

@@ -12,11 +12,12 @@ one input is 1, the others 0, its answers are its integers themselves.
 """
 
 import copy
+import math
 
 import numpy as np
 
 from tfqd.export.litert.checking.reference import answer, window
-from tfqd.export.litert.checking.runtimes import run
+from tfqd.export.litert.checking.runtimes import RuntimeRefusal, run
 from tfqd.export.litert.file.flatbuffer import (
     File,
     Op,
@@ -37,6 +38,8 @@ from tfqd.export.litert.file.unused import blockwise
 TOLERANCE = 1e-6
 
 _ROWS = 8
+# More of them only a damaged stride or dilation asks for.
+_MOST_INPUTS = 2**26
 # Of an operator of integer activations, which shows a weight for each.
 _MOST_SINGLE_ONES = 256
 
@@ -100,6 +103,8 @@ def _inputs(code: int, options, weight: np.ndarray, channels: int) -> np.ndarray
     else:
         height, width = window(options, weight.shape[1:3])
         shape = [2, height + options.strideH, width + options.strideW, channels]
+        if math.prod(shape) > _MOST_INPUTS:
+            raise RuntimeRefusal(f"{op_name(code)} with windows of {height}x{width} is not checked")
     return np.random.default_rng(0).integers(0, 2, shape).astype(np.float32)
 
 

@@ -1,8 +1,8 @@
 """What tfqd keeps in a TFLite file besides the model: what it is, and its probes.
 
 The metadata ``tfqd`` is a line of JSON, {"version", "specs"}, and after it, deflated,
-another line, {"weights", "inputs", "outputs", "exact", "tolerance"}, and the numbers
-of the probes.
+another line, {"weights", "inputs", "outputs", "exact", "tolerance", "largest"}, and the
+numbers of the probes.
 """
 
 import json
@@ -14,13 +14,14 @@ from tfqd.compressed import Probes
 from tfqd.export.litert.checking.stored_probes import described, restored
 from tfqd.export.litert.file.flatbuffer import File
 from tfqd.export.litert.file.schema import schema
+from tfqd.export.litert.file.sizes import USUAL_LARGEST, largest_computed
 from tfqd.spec.kinds import defaults
 from tfqd.version import __version__
 
 # The name in the file's list of metadata.
 FACTS = "tfqd"
 # What holds where the file does not tell otherwise.
-_USUAL = {"exact": 1e-4, "tolerance": 0.1}
+_USUAL = {"exact": 1e-4, "tolerance": 0.1, "largest": USUAL_LARGEST}
 
 
 def put_metadata(
@@ -30,7 +31,10 @@ def put_metadata(
     probes: Probes,
     tolerance: float,
 ) -> None:
-    """Adds tfqd's version, each weight's spec and type, and the probes.
+    """Adds tfqd's version, each weight's spec and type, the probes, and bounds.
+
+    The largest tensor that an operator fills is told where it is uncommonly large, so
+    that a damaged shape can be known by its size.
 
     Args:
         file: changed.
@@ -50,7 +54,8 @@ def put_metadata(
         ],
         **description,
     }
-    bounds = {"exact": exact, "tolerance": tolerance}
+    largest = max(USUAL_LARGEST, largest_computed(file))
+    bounds = {"exact": exact, "tolerance": tolerance, "largest": largest}
     rest |= {name: bound for name, bound in bounds.items() if bound != _USUAL[name]}
     first = _line({"version": __version__, "specs": kinds})
     entry = schema.MetadataT()

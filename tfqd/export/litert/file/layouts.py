@@ -12,7 +12,15 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from tfqd.export.litert.file.flatbuffer import File, Op, Type, is_quantized, op_name, type_name
+from tfqd.export.litert.file.flatbuffer import (
+    File,
+    Op,
+    Type,
+    is_quantized,
+    op_name,
+    shape_of,
+    type_name,
+)
 from tfqd.export.litert.file.operators import INTEGER_KERNELS, WeightOperator
 from tfqd.export.litert.file.unused import blockwise
 
@@ -113,6 +121,8 @@ def _block_faults(file: File, graph, weight, blocks) -> Iterator[str]:
     if blocks.zeroPoints > 0:
         yield "zero points of blocks are passed over"
     scales = graph.tensors[blocks.scales]
+    if shape_of(scales) != (weight.shape[0], weight.shape[1] // max(blocks.blockSize, 1)):
+        yield f"one scale a block is needed; got {list(shape_of(scales))}"
     if scales.type != Type.FLOAT16:
         yield f"the scales of blocks must be float16; got {type_name(scales.type)}"
     elif not on_bfloat16_grid(file.constant(scales).astype(np.float32)):
