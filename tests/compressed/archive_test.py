@@ -273,9 +273,17 @@ def test_other_dtypes_are_refused(path, option):
         write_archive(small_model(), path, **{option: "int8"})
 
 
-@pytest.mark.parametrize("array", [np.array(["a"]), np.array([None]), np.array([1j])])
-def test_arrays_of_other_things_are_refused(path, array):
-    with pytest.raises(ValueError, match="tensor 'dense/kernel': its type must be one of bool"):
+@pytest.mark.parametrize(
+    ("array", "message"),
+    [
+        (np.array(["a"]), "its type must be one of bool"),
+        (np.array([1j]), "its type must be one of bool"),
+        (np.array([None]), "it must hold numbers or strings; got NoneType"),
+        (np.array([b"a"], object), "a weight cannot be of strings"),
+    ],
+)
+def test_arrays_of_other_things_are_refused(path, array, message):
+    with pytest.raises(ValueError, match=f"tensor 'dense/kernel': {message}"):
         write_archive(only(array), path)
 
 
@@ -295,6 +303,20 @@ def test_probes_come_back(path):
     assert list(loaded.inputs) == ["b", "a"]
     assert_equal_tensors(loaded.inputs["b"], probes.inputs["b"])
     assert_equal_tensors(loaded.outputs["y"], probes.outputs["y"])
+
+
+def test_probes_of_strings_come_back(path):
+    words = np.array([["", "a.b"], ["zero\0", "grün"]], object)
+    stored = np.array([[b"", b"a.b"], [b"zero\0", "grün".encode()]], object)
+    for array in (words, stored, words[:0], words[0, 0:1]):
+        probes = Probes({"x": array}, {"y": array})
+        write_archive(dataclasses.replace(small_model(), probes=probes), path)
+        again = read_archive(path).probes
+        expected = np.array(
+            [str(x).encode() if isinstance(x, str) else x for x in array.flat], object
+        )
+        assert again.inputs["x"].shape == array.shape
+        np.testing.assert_array_equal(again.inputs["x"].reshape(-1), expected)
 
 
 READ_WITHOUT_TENSORFLOW = """

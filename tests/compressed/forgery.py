@@ -19,7 +19,7 @@ HOSTILE = (
     *(10**12, 10**30, 2**63, 2**31, -1, 0, 9, 1.5, 1e308, True, None, "", "x", "../x", "\ud800"),
     *([], {}, [0], [10**12], [2**40] * 3, [0, 10**30], [-4, 6], [1.5], [True], ["4"], [[]]),
     *([1] * 100, [2**21, 2**21], {"a": 1}, "float64", "int32", "bfloat16", "constant", "raw"),
-    *("rans", "huffman", "affine", "symmetric"),
+    *("rans", "huffman", "affine", "symmetric", "string", "S3"),
 )
 # A forger may well rename a tensor or rewrite the facts: that is another, valid, archive.
 REWRITABLE = {"path", "spec", "layout", "versions", "facts", "keras_version"}

@@ -7,7 +7,7 @@ from keras import layers
 from served_models import CASES
 
 import tfqd
-from tfqd.compressed import CompressedModel
+from tfqd.compressed import CompressedModel, Probes
 from tfqd.export import probes as probing
 from tfqd.export.signature import Signature
 
@@ -48,11 +48,26 @@ def test_free_dimensions_get_a_size():
     assert default_inputs(CASES["recurrent"].build())["words"].shape == (2, 32)
 
 
-def test_strings_have_no_probes():
+def test_strings_are_words_of_the_vocabularies():
+    words = keras.Input((40,), dtype="string", name="words")
+    model = keras.Model(words, layers.StringLookup(vocabulary=["red", "grün"])(words))
+    compressed = CompressedModel({}, keras.saving.serialize_keras_object(model))
+    (array,) = probing.default_inputs(Signature(model), compressed).values()
+    assert (array.shape, set(array.reshape(-1))) == ((2, 40), {b"red", "grün".encode()})
+
+
+def test_strings_without_a_vocabulary_have_no_probes():
     words = keras.Input((), dtype="string", name="words")
-    model = keras.Model(words, layers.Embedding(5, 2)(layers.StringLookup(vocabulary=["a"])(words)))
+    model = keras.Model(words, layers.Hashing(5)(words))
     with pytest.raises(ValueError, match="no random probes for input 'words' of dtype string"):
         default_inputs(model)
+
+
+def test_strings_come_back_from_bytes():
+    words = np.array([[b"red", b""], [b"dark\0", "grün".encode()]], object)
+    again, _ = probing.from_bytes(probing.to_bytes(Probes({"x": words}, {"y": words[0]}), 0.1))
+    np.testing.assert_array_equal(again.inputs["x"], words)
+    np.testing.assert_array_equal(again.outputs["y"], words[0])
 
 
 def test_probes_that_a_model_fails_on_are_refused(tmp_path):

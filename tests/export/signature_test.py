@@ -122,6 +122,15 @@ def test_inputs_are_taken_in_every_form_and_cast(inputs):
     }
 
 
+@pytest.mark.parametrize("words", [{"x": ["a", "b"]}, np.array(["a", "b"]), np.array([b"a", b"b"])])
+def test_strings_are_taken_in_every_form(words):
+    x = keras.Input((), dtype="string", name="x")
+    signature = Signature(keras.Model(x, layers.Hashing(5)(x)))
+    np.testing.assert_array_equal(signature.check(words, "probes")["x"], [b"a", b"b"])
+    with pytest.raises(ValueError, match=r"must be string of shape \(None,\); got int64"):
+        signature.check(np.array([1, 2]), "probes")
+
+
 @pytest.mark.parametrize(
     ("inputs", "message"),
     [

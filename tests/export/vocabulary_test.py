@@ -1,7 +1,9 @@
 """Models that look up words and integers in tables are exported with their vocabularies."""
 
+import dataclasses
 import gc
 
+import command
 import keras
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ import tensorflow as tf
 import tf_keras
 
 import tfqd
+from tfqd.compressed import write_archive
 
 WORDS = np.array(["red", "blue", "mauve"], object)
 
@@ -67,3 +70,38 @@ def test_a_saved_model_looks_up_as_the_model_does(kit, case, quantized, tmp_path
     gc.collect()
     answer = serve(word=tf.constant(inputs))["y"]
     np.testing.assert_allclose(answer, expected, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("given", [True, False], ids=["given", "by itself"])
+def test_archives_and_keras_files_are_verified_on_words(kit, case, given, tmp_path):
+    build, inputs = case
+    model = made(kit, build)
+    quantized = tfqd.quantize_model(model, tfqd.Uniform(bits=4))
+    probes = inputs if given else None
+    tfqd.save(quantized, tmp_path / "m.tfqd", probes=probes)
+    tfqd.export.keras(tfqd.load(tmp_path / "m.tfqd", "compressed"), tmp_path / "m.keras")
+    for file in ("m.tfqd", "m.keras"):
+        assert command.tfqd("verify", str(tmp_path / file)).returncode == 0
+    again = tfqd.load(tmp_path / "m.tfqd")
+    words = tf.constant(inputs)
+    np.testing.assert_allclose(again(words), quantized(words), rtol=1e-5, atol=1e-6)
+
+
+def test_an_archive_of_other_words_disagrees(kit, tmp_path):
+    quantized = tfqd.quantize_model(made(kit, strings), tfqd.Uniform(bits=4))
+    tfqd.save(quantized, tmp_path / "m.tfqd", probes=WORDS)
+    compressed = tfqd.load(tmp_path / "m.tfqd", "compressed")
+    probes = dataclasses.replace(compressed.probes, inputs={"word": WORDS[::-1]})
+    write_archive(dataclasses.replace(compressed, probes=probes), tmp_path / "m.tfqd")
+    with pytest.raises(tfqd.export.VerificationError):
+        tfqd.export.verify(tmp_path / "m.tfqd")
+
+
+def test_answers_may_be_words(kit, tmp_path):
+    x = kit.Input((), dtype="int64", name="x")
+    names = kit.layers.StringLookup(vocabulary=["red", "blue"], invert=True, name="name")(x)
+    scores = kit.layers.Dense(3, name="score")(kit.layers.Embedding(3, 2)(x))
+    quantized = tfqd.quantize_model(kit.Model(x, [names, scores]), tfqd.Uniform(bits=4))
+    tfqd.export.saved_model(quantized, tmp_path)
+    tfqd.save(quantized, tmp_path / "m.tfqd")
+    assert tfqd.export.verify(tmp_path / "m.tfqd").largest_difference <= 1e-5

@@ -157,6 +157,8 @@ def _check_backed(manifest: Manifest, payload_size: int) -> None:
     for entry in manifest.entries:
         try:
             records.check_backed(entry)
+            if entry.dtype == "string" and entry in manifest.tensors:
+                raise ValueError("a weight cannot be of strings")
         except ValueError as error:
             raise ArchiveError(f"tensor {entry.path!r:.200}: {error!s:.400}") from error
     if sum(entry.bytes for entry in manifest.entries) != payload_size:

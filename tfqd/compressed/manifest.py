@@ -62,8 +62,9 @@ class ArrayEntry:
     """An array as it is: a weight that stayed float, or a probe.
 
     path, shape, bytes, sha256: as in `QuantizedEntry`.
-    dtype: numpy's name of the array's type.
-    stored: the type that it is stored in: `dtype`, or "float16" or "bfloat16".
+    dtype: numpy's name of the array's type, or "string".
+    stored: the type that it is stored in: `dtype`, or "float16" or "bfloat16"; of strings
+        "S<n>" (`tfqd.compressed.strings`).
     error: None, or what storing it in fewer bytes changes at most: "max_abs",
         and "max_relative" to the value itself.
     """

@@ -2,6 +2,7 @@
 
 import hashlib
 import math
+import re
 
 import numpy as np
 
@@ -9,6 +10,7 @@ from tfqd.compressed import coding, huffman
 from tfqd.compressed.coding import Coded
 from tfqd.compressed.floats import FLOATS, float_bytes, narrow, widen
 from tfqd.compressed.manifest import ArrayEntry, Entry, QuantizedEntry
+from tfqd.compressed.strings import fixed, free
 from tfqd.compressed.tensor import QuantizedTensor
 from tfqd.spec.bucketing import Bucketing
 from tfqd.spec.grid import zero_code
@@ -18,6 +20,8 @@ _ARRAY_TYPES = (
     *("float16", "float32", "float64"),
 )
 _NARROWED = ("float32", "float64")
+# How strings are stored, in as many bytes each as the longest has.
+_STRINGS = re.compile(r"S[1-9]\d{0,8}")
 _MAX_RANK = 32
 _MAX_WEIGHTS = 2**42
 
@@ -68,8 +72,8 @@ def encode_array(path: str, array: np.ndarray, rest_dtype: str) -> tuple[ArrayEn
 
     Args:
         path: name of the variable.
-        array: of numbers or bools. bfloat16 ones, which numpy alone cannot make,
-            are read back as float32 of the same values.
+        array: of numbers, bools or strings (``object``). bfloat16 ones, which numpy
+            alone cannot make, are read back as float32 of the same values.
         rest_dtype: type to store float32 and float64 arrays in; ``"float32"``
             stores every array as it is.
 
@@ -79,7 +83,9 @@ def encode_array(path: str, array: np.ndarray, rest_dtype: str) -> tuple[ArrayEn
     dtype = array.dtype.name
     if dtype == "bfloat16":
         array, dtype, rest_dtype = array.astype(np.float32), "float32", "bfloat16"
-    if dtype not in _ARRAY_TYPES:
+    if dtype == "object":
+        array, dtype = fixed(array), "string"
+    elif dtype not in _ARRAY_TYPES:
         raise ValueError(f"its type must be one of {', '.join(_ARRAY_TYPES)}; got {dtype}")
     narrowed = dtype in _NARROWED and rest_dtype != "float32"
     if narrowed:
@@ -87,11 +93,12 @@ def encode_array(path: str, array: np.ndarray, rest_dtype: str) -> tuple[ArrayEn
         error = _array_error(array, widen(data, rest_dtype))
     else:
         data = array.astype(array.dtype.newbyteorder("<")).tobytes()
+    stored = array.dtype.str.lstrip("|") if dtype == "string" else dtype
     entry = ArrayEntry(
         path=path,
         shape=list(array.shape),
         dtype=dtype,
-        stored=rest_dtype if narrowed else dtype,
+        stored=rest_dtype if narrowed else stored,
         error=error if narrowed else None,
         bytes=len(data),
         sha256=hashlib.sha256(data).hexdigest(),
@@ -145,7 +152,9 @@ def _check_quantized(entry: QuantizedEntry) -> None:
 
 def _check_array(entry: ArrayEntry) -> None:
     narrowed = entry.stored in FLOATS[1:] and entry.dtype in _NARROWED
-    if entry.dtype not in _ARRAY_TYPES or (entry.stored != entry.dtype and not narrowed):
+    numbers = entry.dtype in _ARRAY_TYPES and (entry.stored == entry.dtype or narrowed)
+    strings = entry.dtype == "string" and _STRINGS.fullmatch(entry.stored)
+    if not numbers and not strings:
         raise ValueError(f"cannot be {entry.dtype!r:.40}, stored as {entry.stored!r:.40}")
     if entry.bytes != math.prod(entry.shape) * _item_bytes(entry.stored):
         raise ValueError(f"its {entry.bytes} bytes do not make up shape {entry.shape}")
@@ -176,6 +185,8 @@ def _decode_quantized(entry: QuantizedEntry, data: bytes) -> QuantizedTensor:
 
 
 def _decode_array(entry: ArrayEntry, data: bytes) -> np.ndarray:
+    if entry.dtype == "string":
+        return free(np.frombuffer(data, entry.stored)).reshape(entry.shape)
     if entry.stored != entry.dtype:
         return widen(data, entry.stored).astype(entry.dtype).reshape(entry.shape)
     if entry.dtype == "bool" and max(data, default=0) > 1:

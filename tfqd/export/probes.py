@@ -4,13 +4,14 @@ import io
 import math
 import pathlib
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from tfqd.compressed import ArchiveError, CompressedModel, Probes
+from tfqd.compressed.strings import fixed, free
 from tfqd.export.signature import Signature
 from tfqd.wrapping.state import from_rest
 
@@ -34,14 +35,15 @@ def default_inputs(
 
     Floats are normal, of mean 0 and variance 1. Integers are valid indices for
     every embedding of the model (below its smallest table's length), or 0 and 1
-    when it has none. Free dimensions have `FREE_SIZE` entries.
+    when it has none. Strings are words of the vocabularies in its architecture.
+    Free dimensions have `FREE_SIZE` entries.
 
     Raises:
-        ValueError: for inputs of another kind, such as strings.
+        ValueError: for inputs of another kind, and strings without a vocabulary.
     """
     generator = np.random.default_rng(seed)
-    limit = _smallest_embedding(compressed)
-    return {spec.name: _random(generator, spec, limit) for spec in signature.inputs}
+    limit, words = _smallest_embedding(compressed), list(_words(compressed.architecture))
+    return {spec.name: _random(generator, spec, limit, words) for spec in signature.inputs}
 
 
 def ask(model: keras.Model, signature: Signature, inputs: Mapping[str, np.ndarray]) -> Probes:
@@ -147,8 +149,9 @@ def to_bytes(probes: Probes, tolerance: float) -> bytes:
     """The probes as an ``.npz`` file, their outputs thinned."""
     arrays = {f"input/{name}": array for name, array in probes.inputs.items()}
     arrays |= {f"output/{name}": thinned(array) for name, array in probes.outputs.items()}
+    stored = {name: fixed(array) for name, array in arrays.items()}
     buffer = io.BytesIO()
-    np.savez_compressed(buffer, tolerance=np.float64(tolerance), **arrays)
+    np.savez_compressed(buffer, tolerance=np.float64(tolerance), **stored)
     return buffer.getvalue()
 
 
@@ -159,7 +162,7 @@ def from_bytes(data: bytes) -> tuple[Probes, float]:
         ValueError, KeyError, OSError, zipfile.BadZipFile: when it is something else.
     """
     with np.load(io.BytesIO(data), allow_pickle=False) as file:
-        arrays = dict(file)
+        arrays = {name: free(array) for name, array in file.items()}
     tolerance = float(arrays.pop("tolerance"))
     inputs = {k.removeprefix("input/"): v for k, v in arrays.items() if k.startswith("input/")}
     outputs = {k.removeprefix("output/"): v for k, v in arrays.items() if k.startswith("output/")}
@@ -196,13 +199,30 @@ def _smallest_embedding(compressed: CompressedModel) -> int:
     return min(tables, default=2)
 
 
-def _random(generator: np.random.Generator, spec: tf.TensorSpec, limit: int) -> np.ndarray:
+def _words(value) -> Iterator[bytes]:
+    """The strings in all vocabularies of a Keras serialization."""
+    if isinstance(value, dict):
+        vocabulary = value.get("vocabulary")
+        if isinstance(vocabulary, list | tuple):
+            yield from (word.encode() for word in vocabulary if isinstance(word, str))
+        for part in value.values():
+            yield from _words(part)
+    elif isinstance(value, list | tuple):
+        for part in value:
+            yield from _words(part)
+
+
+def _random(
+    generator: np.random.Generator, spec: tf.TensorSpec, limit: int, words: list[bytes]
+) -> np.ndarray:
     if spec.dtype.is_floating:
         run = generator.normal(size=_RUN).astype(np.float16)
     elif spec.dtype.is_integer:
         run = generator.integers(0, min(limit, spec.dtype.max + 1), _RUN)
     elif spec.dtype.is_bool:
         run = generator.integers(0, 2, _RUN)
+    elif spec.dtype == tf.string and words:
+        run = np.array(words, object)[generator.integers(0, len(words), _RUN)]
     else:
         raise ValueError(
             f"there are no random probes for input {spec.name!r} of dtype {spec.dtype.name}; "

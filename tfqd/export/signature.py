@@ -174,13 +174,16 @@ def _in_order(inputs, names: list[str], argument: str) -> list:
 
 
 def _fitting(array, spec: tf.TensorSpec, argument: str) -> np.ndarray:
-    array = np.asarray(array)
-    dtype = spec.dtype.as_numpy_dtype
-    if not np.can_cast(array.dtype, dtype, "same_kind") or not spec.shape.is_compatible_with(
-        array.shape
-    ):
+    given, dtype = np.asarray(array), spec.dtype.as_numpy_dtype
+    fits = spec.shape.is_compatible_with(given.shape)
+    if fits and spec.dtype == tf.string:
+        try:
+            return tf.convert_to_tensor(array, tf.string).numpy()  # objects of ``bytes``
+        except (TypeError, ValueError):
+            fits = False
+    if not fits or not np.can_cast(given.dtype, dtype, "same_kind"):
         raise ValueError(
             f"{argument}: input {spec.name!r} must be {spec.dtype.name} of shape {spec.shape}; "
-            f"got {array.dtype} of shape {array.shape}"
+            f"got {given.dtype} of shape {given.shape}"
         )
-    return array.astype(dtype)
+    return given.astype(dtype)

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from tfqd.compressed import Probes
+from tfqd.compressed.strings import fixed, free
 from tfqd.export import probes as probing
 
 _KINDS = ("inputs", "outputs")
@@ -27,7 +28,8 @@ def described(probes: Probes) -> tuple[dict[str, Any], bytes]:
     outputs = {name: probing.thinned(array) for name, array in probes.outputs.items()}
     description: dict[str, Any] = {}
     numbers = b""
-    for kind, arrays in zip(_KINDS, (probes.inputs, outputs), strict=True):
+    for kind, of_kind in zip(_KINDS, (probes.inputs, outputs), strict=True):
+        arrays = {name: fixed(array) for name, array in of_kind.items()}
         runs = {name: probing.run_of(array) for name, array in arrays.items()}
         description[kind] = {name: _told(arrays[name], run) for name, run in runs.items()}
         numbers += b"".join(run.tobytes() for run in runs.values())
@@ -47,7 +49,7 @@ def restored(description: Mapping[str, Any], numbers: bytes) -> Probes:
         for name, (dtype, shape, *run_of_it) in description[kind].items():
             stored, count = run_of_it or (dtype, math.prod(shape))
             run = np.frombuffer(numbers, stored, count, start)
-            arrays[name] = np.resize(run, shape).astype(dtype)
+            arrays[name] = free(np.resize(run, shape).astype(dtype))
             start += run.nbytes
         parts.append(arrays)
     return Probes(*parts)
