@@ -30,7 +30,7 @@ sys.path += [str(ROOT / "tests" / room) for room in ("compressed", "export")]
 import forgery  # noqa: E402
 from verify_fuzz_test import MUTATIONS, export, mutants  # noqa: E402
 
-from tfqd import cli  # noqa: E402
+from tfqd_command.main import main as command  # noqa: E402
 
 RESEALED = "tfqd, resealed"
 KINDS = ("tfqd", RESEALED, "tflite", "keras", "saved_model")
@@ -85,7 +85,7 @@ def _verified(path: pathlib.Path) -> tuple[str, float, float]:
     start, errors = time.monotonic(), io.StringIO()
     try:
         with contextlib.redirect_stderr(errors), contextlib.redirect_stdout(io.StringIO()):
-            status = cli.main(["tfqd", "verify", str(path)])
+            status = command(["verify", str(path)])
     except Exception as error:  # what is looked for
         print(f"{path.name}: {type(error).__name__}: {error}", flush=True)
         status = None

@@ -13,8 +13,8 @@ import pytest
 import tf_keras
 
 import tfqd
-from tfqd import cli
 from tfqd.compressed import ArchiveError, read_archive, write_archive
+from tfqd_command.main import main
 
 
 def quantized(version, shape=(4,), *layers):
@@ -97,7 +97,7 @@ def test_no_memory_is_taken_for_activations_that_nothing_stands_for(
     write_changed(quantized(version, (2, 2, 4), layer(version.layers)), path, replaced(old, new))
     capsys.readouterr()
     with little_memory():
-        assert cli.main(["tfqd", "verify", str(path)]) == 1
+        assert main(["verify", str(path)]) == 1
     (line,) = capsys.readouterr().err.splitlines()
     assert re.search(rf"would compute [\d,]+ numbers, .* layer '[^']*{name}", line), line
 
@@ -167,7 +167,7 @@ def test_a_broken_architecture_is_an_archive_error(version, change, tmp_path, ca
     write_changed(quantized(version), path, change)
     with pytest.raises(ArchiveError):
         tfqd.load(path)
-    assert cli.main(["tfqd", "verify", str(path)]) == 1
+    assert main(["verify", str(path)]) == 1
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("tfqd: ")
     assert "architecture" in line

@@ -7,7 +7,7 @@ import keras
 import pytest
 
 import tfqd
-from tfqd import cli
+from tfqd_command.main import main
 
 
 @pytest.fixture(scope="module")
@@ -70,11 +70,11 @@ def test_verifying_a_pipe_does_not_wait(name, tmp_path, capsys):
     path.parent.mkdir(exist_ok=True)
     os.mkfifo(path)
     given = path.parent if path.parent != tmp_path else path
-    assert cli.main(["tfqd", "verify", str(given)]) == 1
+    assert main(["verify", str(given)]) == 1
     (line,) = capsys.readouterr().err.splitlines()
     assert "pipe" in line
 
 
 def test_the_demo_needs_a_folder(capsys):
-    assert cli.main(["tfqd", "demo", "--output="]) == 2
+    assert main(["demo", "--output="]) == 2
     assert "--output" in capsys.readouterr().err

@@ -11,9 +11,9 @@ from served_models import CASES
 from tflite_by_hand import symmetric
 
 import tfqd
-from tfqd import cli
 from tfqd.export.litert.checking.runtimes import run, runtimes
 from tfqd.export.litert.file.flatbuffer import File
+from tfqd_command.main import main
 
 NAMES = [
     "dense of 2 bits",
@@ -132,7 +132,7 @@ def test_verify_runs_the_file_again(small, capsys):
     verification = tfqd.export.verify(path)
     assert verification.kind == "tflite"
     assert verification.largest_difference == result.largest_difference
-    assert cli.main(["tfqd", "verify", str(path)]) == 0
+    assert main(["verify", str(path)]) == 0
     assert f"{path} agrees with the model it was made from" in capsys.readouterr().out
 
 

@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 
 import tfqd
-from tfqd import cli
+from tfqd_command.main import main
 
 MUTANTS = 150  # of each kind; benchmarks/fuzz_verify.py tries more
 SECONDS = 20  # for one file; a good one takes less than one
@@ -69,12 +69,12 @@ def mutants(path: pathlib.Path, count: int, seed: int = 0, mutations=MUTATIONS):
 @pytest.mark.parametrize("kind", ["tfqd", "tflite", "keras", "saved_model"])
 def test_a_damaged_file_is_one_line(kind, tmp_path, capfd):
     path = export(kind, tmp_path)
-    assert cli.main(["tfqd", "verify", str(path)]) == 0
+    assert main(["verify", str(path)]) == 0
     refused = 0
     for number, _ in enumerate(mutants(path, MUTANTS)):
         capfd.readouterr()
         start = time.monotonic()
-        status = cli.main(["tfqd", "verify", str(path)])
+        status = main(["verify", str(path)])
         assert time.monotonic() - start < SECONDS
         if status == 0:  # bytes that say nothing, such as those between tables
             continue

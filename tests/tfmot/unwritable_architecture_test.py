@@ -6,7 +6,7 @@ import tensorflow as tf
 import tf_keras
 
 import tfqd
-from tfqd import cli
+from tfqd_command.main import main
 
 
 def build():
@@ -48,7 +48,7 @@ def test_what_needs_the_architecture_says_so(quantized, tmp_path, capsys):
     for kind in ("keras", "tf_keras", "quantized"):
         with pytest.raises(ValueError, match=r"no architecture .*Ellipsis.*dequantize"):
             tfqd.load(tmp_path / "m.tfqd", kind)
-    assert cli.main(["tfqd", "verify", str(tmp_path / "m.tfqd")]) == 1
+    assert main(["verify", str(tmp_path / "m.tfqd")]) == 1
     (line,) = capsys.readouterr().err.splitlines()
     assert "Ellipsis" in line
 
