@@ -1,5 +1,6 @@
 """TFLite files as objects, by the classes of the schema."""
 
+import itertools
 import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -139,29 +140,39 @@ class File:
         return (operator for operator in graph.operators if index in operator.inputs)
 
     def shorten_names(self) -> None:
-        """Calls inputs and outputs what the signature calls them, and leaves the rest unnamed.
+        """Calls inputs and outputs what the signature calls them, and the rest 0, 1, 2 and so on.
 
         Other names are of use to those who look at the graph of layers; in a small
-        model they take more room than its operators.
+        model they take more room than its operators. But each tensor must have a name,
+        and no other of the file the same: OpenVINO and ai-edge-quantizer know it by that.
         """
-        names = self._signature_names()
+        drop_unused(self.model)
+        ends = self._names_of_ends()
+        taken = set(ends.values())
+        free = (name for name in map(b"%d".__mod__, itertools.count()) if name not in taken)
         for number, graph in enumerate(self.graphs):
-            ends = {*map(int, graph.inputs), *map(int, graph.outputs)}
             for index, tensor in enumerate(graph.tensors):
-                own = tensor.name if index in ends else None
-                tensor.name = names.get((number, index), own)
+                tensor.name = ends.get((number, index)) or next(free)
             graph.name = None
         self.model.description = None
 
-    def _signature_names(self) -> dict[tuple[int, int], bytes]:
-        """(subgraph, tensor) -> the signature's name, of inputs and outputs of different names."""
+    def _names_of_ends(self) -> dict[tuple[int, int], bytes]:
+        """(subgraph, tensor) -> the signature's name, or its own where the signature has it twice.
+
+        Without those that are not unique even so.
+        """
         entries = [
             ((definition.subgraphIndex, entry.tensorIndex), entry.name)
             for definition in self.model.signatureDefs or []
             for entry in (*(definition.inputs or []), *(definition.outputs or []))
         ]
         uses = Counter(name for _, name in entries)
-        return {place: name for place, name in entries if uses[name] == 1}
+        names = {
+            (number, index): name if uses[name] == 1 else self.graphs[number].tensors[index].name
+            for (number, index), name in entries
+        }
+        uses = Counter(names.values())
+        return {place: name for place, name in names.items() if uses[name] == 1}
 
     def to_bytes(self) -> bytes:
         """The bytes of the file, without what nothing refers to."""
