@@ -33,6 +33,26 @@ def test_no_weight_moves(spec, trained, tmp_path):
         np.testing.assert_array_equal(restored[path], weights, err_msg=path)
 
 
+@pytest.mark.parametrize("kind", [tfqd.Uniform, tfqd.Codebook, tfqd.LearnedStep])
+@pytest.mark.parametrize("scaling", ["affine", "symmetric"])
+def test_frozen_weights_keep_their_codes(kind, scaling, tmp_path):
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([keras.Input((6,)), keras.layers.Dense(40)])
+    spec = kind(bits=2, scaling=scaling, bucket_size=8, freeze_above=0.02)
+    quantized = tfqd.quantize_model(model, spec)
+    (entry,) = quantized.quantized_variables
+    codes = np.random.default_rng(0).integers(0, 3, (6, 40))
+    entry.state["held_code"].assign(codes.astype(np.float32))
+    tfqd.save(quantized, tmp_path / "m.tfqd")
+    loaded = tfqd.load(tmp_path / "m.tfqd", "quantized")
+    (again,) = loaded.quantized_variables
+    np.testing.assert_array_equal(again.encode().dequantize(), entry.encode().dequantize())
+    # Those that their values would give another code are frozen again.
+    frozen = again.state["held_code"].numpy() >= 0
+    assert frozen.any() == (kind is tfqd.Codebook or (kind, scaling) == (tfqd.Uniform, "affine"))
+    np.testing.assert_array_equal(again.state["held_code"].numpy()[frozen], codes[frozen])
+
+
 def test_scalars_stay_scalars(tmp_path):
     inputs = keras.Input((3, 4))
     outputs = keras.layers.Attention(use_scale=True)([inputs, inputs])

@@ -5,6 +5,20 @@ a codebook need not reach the ends of a bucket, so its minimum and maximum move.
 Here one weight of each bucket is put at the bucket's lower end and one at its
 upper end, where the original extremes were, and the others at their levels; the
 ranges, and with them the codes, come out the same.
+
+That holds of every tensor that a quantizer has made, as long as its scales were not
+rounded: it was searched for others in 18 million random buckets. What cannot be restored,
+and is refused when it is loaded to train on:
+
+* scales on bfloat16's grid (`tfqd.Uniform(scale_grid="bfloat16")`) that `scale_dtype` has
+  rounded. What is stored is the range of a bucket, its step times a number of steps;
+  rounded to bfloat16 or float16 it is no multiple of a step on the grid.
+* codebooks with symmetric scaling of which 1 or -1 is midway between two points, when
+  `scale_dtype` has rounded their scales. The product of a scale with its reciprocal is 1, or
+  a rounding off 1; that decides for one of the points, for the rounded scale otherwise.
+
+Weights whose codes are frozen (`freeze_above`) may lie at an end and have another code;
+they are frozen again where they are loaded (`tfqd.wrapping.tensors`).
 """
 
 import dataclasses
@@ -49,7 +63,8 @@ def _put_one_at_an_end(values: np.ndarray, tensor: QuantizedTensor) -> None:
     """Symmetric scaling: the largest absolute value of each bucket is its scale again.
 
     The weight that had it is at the level of +1 or of -1. Which weights are is told by
-    the levels' values, as several codes may stand for one value.
+    the levels' values, as several codes may stand for one value. Where none is there, as
+    its code was frozen, it is the weight that is nearest to an end.
     """
     levels = _cut(_levels_of(tensor), tensor.bucketing, np.nan)
     missing = np.ones(tensor.bucketing.count, bool)
@@ -58,6 +73,9 @@ def _put_one_at_an_end(values: np.ndarray, tensor: QuantizedTensor) -> None:
         buckets = np.flatnonzero(missing & there.any(axis=1))
         values[buckets, np.argmax(there[buckets], axis=1)] = end * tensor.scale[buckets]
         missing[buckets] = False
+    buckets = np.flatnonzero(missing)
+    nearest = np.argmax(np.abs(values[buckets]), axis=1)
+    values[buckets, nearest] = np.copysign(tensor.scale[buckets], values[buckets, nearest])
 
 
 def _put_two_at_the_ends(values: np.ndarray, tensor: QuantizedTensor, top: np.ndarray) -> None:

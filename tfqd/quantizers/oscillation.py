@@ -62,6 +62,16 @@ def reset(state: dict[str, Any]) -> None:
         state[role].assign(tf.fill(state[role].shape, start))
 
 
+def hold(codes, state: dict[str, Any]) -> None:
+    """Freezes weights at the codes that a file has of them, where their values give others.
+
+    Args:
+        codes: the tensor's shape; -1 for the weights that are free.
+        state: from `build`.
+    """
+    state["held_code"].assign(tf.cast(codes, tf.float32))
+
+
 def observe(codes: tf.Tensor, state: dict[str, Any]) -> None:
     """Takes in the codes of one training step and freezes what oscillates too often.
 

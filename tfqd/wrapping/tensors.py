@@ -4,7 +4,7 @@ import numpy as np
 
 from tfqd.compressed import QuantizedTensor
 from tfqd.compressed.restoring import restore_weights
-from tfqd.quantizers import Quantizer
+from tfqd.quantizers import Quantizer, oscillation
 from tfqd.wrapping.quantized import QuantizedVariable
 
 # Relative to the largest weight: what the rounding of a stored scale explains.
@@ -19,13 +19,16 @@ def float_weights(tensor: QuantizedTensor, quantizer: Quantizer) -> np.ndarray:
 def restore_state(entry: QuantizedVariable, tensor: QuantizedTensor) -> None:
     """Sets the quantizer's own variables to what the tensor was quantized with."""
     entry.quantizer.restore(tensor, entry.state)
+    if entry.quantizer.spec.freeze_above is not None:
+        moved = entry.encode().dequantize() != tensor.dequantize()
+        oscillation.hold(np.where(moved, tensor.codes, -1.0), entry.state)
     _check_restored(entry, tensor)
 
 
 def _check_restored(entry: QuantizedVariable, tensor: QuantizedTensor) -> None:
     """Raises ValueError when the variable quantizes to other values than were stored.
 
-    Ends of buckets whose scales were rounded for storage cannot always be met exactly.
+    Which those are: see `tfqd.compressed.restoring`.
     """
     stored, restored = tensor.dequantize(), entry.encode().dequantize()
     apart = np.abs(restored.astype(np.float64) - stored)
