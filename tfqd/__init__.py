@@ -23,6 +23,7 @@ from tfqd.quantizers import Quantizer as Quantizer
 from tfqd.quantizers import register as register
 from tfqd.sizing import size_report as size_report
 from tfqd.spec import Codebook as Codebook
+from tfqd.spec import EntropyConstrained as EntropyConstrained
 from tfqd.spec import LearnedStep as LearnedStep
 from tfqd.spec import Spec as Spec
 from tfqd.spec import Uniform as Uniform

@@ -30,8 +30,8 @@ class Share(NamedTuple):
 
     @property
     def bits(self) -> float:
-        """log2 of the number of levels."""
-        return math.log2(self.spec.levels)
+        """log2 of the number of levels; of `tfqd.EntropyConstrained`, those after coding."""
+        return self.spec.nominal_bits
 
 
 class Allocation(Mapping[str, Spec]):
@@ -65,7 +65,7 @@ class Allocation(Mapping[str, Spec]):
 
     @property
     def average_bits(self) -> float:
-        """Mean over the weights of log2 of their number of levels."""
+        """Mean of the weights' bits."""
         weights = sum(share.weights for share in self.shares)
         return sum(share.bits * share.weights for share in self.shares) / weights
 

@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 
 from tfqd.allocation.allocation import Allocation
-from tfqd.allocation.budget import parse_bytes
 from tfqd.allocation.choices import Choice, finer, variants
 from tfqd.allocation.menu import Menu
 from tfqd.allocation.sensitivity import mean_squared_gradients
 from tfqd.export.archive_file import archive_size
 from tfqd.spec import Uniform
+from tfqd.spec.budget import parse_bytes
 from tfqd.spec.checks import checked_optional_count, is_bits, is_number
 from tfqd.spec.selection import Selection
 from tfqd.wrapping import compress, quantize_model

@@ -1,5 +1,6 @@
 """What may be chosen for each tensor of a model, and choosing."""
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 
 import tensorflow as tf
@@ -76,7 +77,9 @@ class Menu:
 
     def choose_bits(self, capacity: int) -> list[Choice]:
         """The same for `capacity` bits of all codes, not entropy-coded."""
-        return self._choose(capacity, lambda item, choice: choice.spec.bits * item.size)
+        return self._choose(
+            capacity, lambda item, choice: math.ceil(choice.spec.nominal_bits) * item.size
+        )
 
     def smallest(self) -> list[Choice]:
         """The choices of fewest bytes."""

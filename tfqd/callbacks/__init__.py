@@ -3,6 +3,7 @@
 from tfqd.callbacks.batch_norm import BatchNormReestimation as BatchNormReestimation
 from tfqd.callbacks.batch_norm import reestimate_batch_norm as reestimate_batch_norm
 from tfqd.callbacks.bit_schedule import BitSchedule as BitSchedule
+from tfqd.callbacks.byte_budget import ByteBudget as ByteBudget
 from tfqd.callbacks.code_flips import CodeFlips as CodeFlips
 from tfqd.callbacks.compressed_checkpoint import CompressedCheckpoint as CompressedCheckpoint
 from tfqd.callbacks.dampen_oscillations import DampenOscillations as DampenOscillations

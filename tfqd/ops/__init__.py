@@ -4,7 +4,8 @@
 training gradient; `uniform_codes`, `learned_step_codes` and `codebook_codes`
 give what is stored, as `Codes`. The chapters are `buckets` (cutting a tensor), `scaling`
 (the range of a bucket), `rounding`, `uniform`, `learned_step`, `codebook`,
-`point_starts` (where the points of a codebook start) and `held` (weights whose
+`point_starts` (where the points of a codebook start), `entropy` (codes chosen with their
+length in view) and `held` (weights whose
 code is given).
 """
 
@@ -14,6 +15,12 @@ from tfqd.ops.buckets import to_buckets as to_buckets
 from tfqd.ops.codebook import codebook as codebook
 from tfqd.ops.codebook import codebook_codes as codebook_codes
 from tfqd.ops.codes import Codes as Codes
+from tfqd.ops.entropy import borders as borders
+from tfqd.ops.entropy import entropy as entropy
+from tfqd.ops.entropy import shares as shares
+from tfqd.ops.entropy_start import settled_frequency as settled_frequency
+from tfqd.ops.entropy_start import steps_of_entropy as steps_of_entropy
+from tfqd.ops.entropy_start import stretched as stretched
 from tfqd.ops.learned_step import learned_step as learned_step
 from tfqd.ops.learned_step import learned_step_codes as learned_step_codes
 from tfqd.ops.learned_step import start_of_steps as start_of_steps

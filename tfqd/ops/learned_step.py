@@ -5,6 +5,8 @@ where z is the code of 0 (symmetric scaling, beta = 0) or 0 (affine scaling),
 
     c = round(clip(x, 0, n)),    Q(w) = (c - z) s + beta.
 
+Where codes change need not be half way between them (`tfqd.ops.entropy`).
+
 The gradients are those of Esser et al. 2020 (LSQ, arXiv 1902.08153), with the
 rounding straight-through:
 
@@ -29,6 +31,7 @@ from tfqd.ops.buckets import (
     to_buckets,
 )
 from tfqd.ops.codes import Codes
+from tfqd.ops.entropy import round_between
 from tfqd.ops.held import with_held
 from tfqd.ops.scaling import Range
 from tfqd.spec.bucketing import Bucketing
@@ -49,6 +52,7 @@ def learned_step(
     bucketing: Bucketing,
     levels: int,
     held: tf.Tensor | None = None,
+    border: tf.Tensor | None = None,
 ) -> tf.Tensor:
     """The quantized weights, with the gradients of LSQ and LSQ+.
 
@@ -60,6 +64,7 @@ def learned_step(
         bucketing: where the buckets lie.
         levels: number of grid points, n + 1, at least 2.
         held: codes that are given; see `tfqd.ops.held`.
+        border: where codes change; see `tfqd.ops.entropy`. None for half way.
 
     Returns:
         float32, shape `bucketing.shape`.
@@ -67,9 +72,9 @@ def learned_step(
 
     @tf.custom_gradient
     def quantized(weights, step, *offsets):
-        buckets = _range(step, offsets[0] if offsets else None, bucketing, levels)
+        buckets = range_of_steps(step, offsets[0] if offsets else None, bucketing, levels)
         position = uniform_grid.position(to_buckets(weights, bucketing), buckets, levels)
-        codes = with_held(_codes(position, levels), held, bucketing)
+        codes = with_held(round_between(position, border, levels), held, bucketing)
 
         def gradient(upstream):
             cut = to_buckets(upstream, bucketing, fill="zero")
@@ -94,15 +99,17 @@ def learned_step_codes(
     bucketing: Bucketing,
     levels: int,
     held: tf.Tensor | None = None,
+    border: tf.Tensor | None = None,
 ) -> Codes:
     """Codes, scales and offsets of the weights.
 
     Decoding them by `tfqd.ops.uniform_grid` gives `learned_step`'s result bit
     for bit. The arguments are those of `learned_step`.
     """
-    buckets = _range(step, offset, bucketing, levels)
+    buckets = range_of_steps(step, offset, bucketing, levels)
     position = uniform_grid.position(to_buckets(weights, bucketing), buckets, levels)
-    codes = from_buckets(with_held(_codes(position, levels), held, bucketing), bucketing)
+    codes = with_held(round_between(position, border, levels), held, bucketing)
+    codes = from_buckets(codes, bucketing)
     return Codes(tf.cast(codes, tf.uint8), per_bucket(buckets.scale, bucketing), offset)
 
 
@@ -117,7 +124,7 @@ def within_ends(
 
     The arguments are those of `learned_step`.
     """
-    buckets = _range(step, offset, bucketing, levels)
+    buckets = range_of_steps(step, offset, bucketing, levels)
     position = uniform_grid.position(to_buckets(weights, bucketing), buckets, levels)
     return from_buckets(_is_inside(position, levels), bucketing)
 
@@ -162,8 +169,10 @@ def start_of_steps(
     return step, _float32(mean - zero_code(levels) * step) if scaling == "affine" else None
 
 
-def _range(step, offset, bucketing: Bucketing, levels: int) -> Range:
-    """The range that has these steps, as it is stored."""
+def range_of_steps(
+    step: tf.Tensor, offset: tf.Tensor | None, bucketing: Bucketing, levels: int
+) -> Range:
+    """The range that has these steps, as it is stored; the arguments are `learned_step`'s."""
     intervals = zero_code(levels) if offset is None else float(levels - 1)
     scale = over_buckets(tf.abs(step) * intervals, bucketing)
     return Range(scale, None if offset is None else over_buckets(offset, bucketing))
@@ -172,10 +181,6 @@ def _range(step, offset, bucketing: Bucketing, levels: int) -> Range:
 def _largest_integer(levels: int) -> float:
     """Of the grid with symmetric scaling; 1 for one bit."""
     return max(1.0, levels - 1 - zero_code(levels))
-
-
-def _codes(position: tf.Tensor, levels: int) -> tf.Tensor:
-    return tf.round(tf.clip_by_value(position, 0.0, float(levels - 1)))
 
 
 def _is_inside(position: tf.Tensor, levels: int) -> tf.Tensor:

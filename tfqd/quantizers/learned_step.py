@@ -1,5 +1,6 @@
 """Uniform quantization with a trained step and offset."""
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ from tfqd.compressed import QuantizedTensor
 from tfqd.quantizers.base import Quantizer
 from tfqd.quantizers.trained import kept, trained
 from tfqd.spec import LearnedStep
+from tfqd.spec.bucketing import Bucketing
 from tfqd.spec.grid import zero_code
 
 
@@ -30,25 +32,35 @@ class LearnedStepQuantizer(Quantizer):
     def build(self, tensor_shape, name: str, layer, value=None) -> dict[str, Any]:
         bucketing = self.bucketing(tensor_shape)
 
-        def variable(role):
+        @functools.cache
+        def start():
+            return self._start(None if value is None else value(), tensor_shape)
+
+        def variable(role, shape, trainable):
             return layer.add_weight(
                 name=f"{name}_{role}",
-                shape=(bucketing.count,),
+                shape=shape,
                 dtype="float32",
-                initializer=lambda shape, dtype=None, **_: tf.constant(
-                    self._start(None if value is None else value(), tensor_shape)[role]
-                ),
-                trainable=True,
+                initializer=lambda shape, dtype=None, **_: tf.constant(start()[role]),
+                trainable=trainable,
             )
 
-        roles = ("step", "offset") if self.spec.scaling == "affine" else ("step",)
-        state = {role: variable(role) for role in roles}
+        roles = self._roles(bucketing)
+        state = {role: variable(role, *roles[role]) for role in roles}
         return {**state, **self._observed(tensor_shape, name, layer)}
+
+    def _roles(self, bucketing: Bucketing) -> dict[str, tuple[tuple[int, ...], bool]]:
+        """Shape of each variable, and whether it is trained."""
+        roles = ("step", "offset") if self.spec.scaling == "affine" else ("step",)
+        return dict.fromkeys(roles, ((bucketing.count,), True))
 
     def initialize(self, inputs: tf.Tensor, weights: dict[str, Any], sensitivity=None) -> None:
         super().initialize(inputs, weights, sensitivity)
-        for role, start in self._start(inputs, inputs.shape).items():
-            weights[role].assign(start)
+        self._assign(weights, self._start(inputs, inputs.shape))
+
+    def _assign(self, weights: dict[str, Any], values: dict[str, np.ndarray]) -> None:
+        for role, value in values.items():
+            weights[role].assign(value)
 
     def _start(self, inputs: tf.Tensor | None, shape) -> dict[str, np.ndarray]:
         """What the variables hold at first."""
@@ -57,9 +69,17 @@ class LearnedStepQuantizer(Quantizer):
             step = np.ones(bucketing.count, np.float32)
             offset = -zero_code(spec.levels) * step if spec.scaling == "affine" else None
         else:
-            step, offset = ops.start_of_steps(inputs, bucketing, spec.levels, spec.scaling)
+            step, offset = self._first_steps(inputs, bucketing)
+        return self._kept(step, offset)
+
+    def _first_steps(self, inputs: tf.Tensor, bucketing: Bucketing):
+        """The steps and offsets that suit the weights."""
+        return ops.start_of_steps(inputs, bucketing, self.spec.levels, self.spec.scaling)
+
+    def _kept(self, step: np.ndarray, offset: np.ndarray | None) -> dict[str, np.ndarray]:
+        """What the variables hold for these steps and offsets."""
         values = {"step": step} if offset is None else {"step": step, "offset": offset}
-        return {role: kept(v, spec.learning_rate_multiplier) for role, v in values.items()}
+        return {role: kept(v, self.spec.learning_rate_multiplier) for role, v in values.items()}
 
     def restore(self, stored: QuantizedTensor, weights: dict[str, Any]) -> None:
         spec = self.spec
@@ -73,12 +93,18 @@ class LearnedStepQuantizer(Quantizer):
         inputs, bucketing = self._taken(inputs), self.bucketing(inputs.shape)
         held = self._held_after(inputs, training, weights)
         step, offset = self._trained(weights, bucketing)
-        return ops.learned_step(inputs, step, offset, bucketing, self.spec.levels, held)
+        levels, border = self.spec.levels, self._border(weights, bucketing)
+        return ops.learned_step(inputs, step, offset, bucketing, levels, held, border)
 
     def _stored(self, inputs: tf.Tensor, weights: dict[str, Any], held=None) -> ops.Codes:
         bucketing = self.bucketing(inputs.shape)
         step, offset = self._trained(weights, bucketing)
-        return ops.learned_step_codes(inputs, step, offset, bucketing, self.spec.levels, held)
+        levels, border = self.spec.levels, self._border(weights, bucketing)
+        return ops.learned_step_codes(inputs, step, offset, bucketing, levels, held, border)
+
+    def _border(self, weights: dict[str, Any], bucketing: Bucketing) -> tf.Tensor | None:
+        """Where codes change; see `tfqd.ops.entropy`."""
+        return None
 
     def is_inside(self, inputs: tf.Tensor, weights: dict[str, Any]) -> tf.Tensor:
         bucketing = self.bucketing(inputs.shape)

@@ -7,6 +7,7 @@ gets which spec is the business of `tfqd.spec.selection`.
 
 from tfqd.spec.base import Spec as Spec
 from tfqd.spec.codebook import Codebook as Codebook
+from tfqd.spec.entropy_constrained import EntropyConstrained as EntropyConstrained
 from tfqd.spec.kinds import from_dict as from_dict
 from tfqd.spec.kinds import register_kind as register_kind
 from tfqd.spec.learned_step import LearnedStep as LearnedStep

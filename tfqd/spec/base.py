@@ -1,6 +1,7 @@
 """What all specs have in common."""
 
 import dataclasses
+import math
 from typing import Any, ClassVar
 
 from tfqd.spec.bucketing import LAYOUTS, Bucketing
@@ -110,6 +111,11 @@ class Spec:
     def levels(self) -> int:
         """k, the number of values that a scaled weight can take."""
         return 2**self.bits
+
+    @property
+    def nominal_bits(self) -> float:
+        """Bits a weight by the spec alone: log2 of its levels."""
+        return math.log2(self.levels)
 
     def bucketing(self, shape, channel_axes=(-1,)) -> Bucketing:
         """The buckets of a tensor of `shape` under this spec."""

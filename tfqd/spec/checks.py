@@ -59,6 +59,13 @@ def checked_positive(name: str, value) -> float:
     return float(value)
 
 
+def checked_not_negative(name: str, value) -> float:
+    """`value` as a Python float; ValueError naming the argument if negative or not finite."""
+    if not is_number(value, 0):
+        raise ValueError(f"{name} must be a finite number of at least 0; got {value!r}")
+    return float(value)
+
+
 def checked_optional_positive(name: str, value) -> float | None:
     """`value` as None or a Python float; ValueError naming the argument otherwise."""
     if value is None:

@@ -105,6 +105,14 @@ class QuantizedVariable(abc.ABC):
         """Freezes weights that oscillate more often from now on, where its spec lets it."""
         self.state[THRESHOLD].assign(frequency)
 
+    def set_rate_weight(self, value: float) -> None:
+        """Lets a bit of code length count `value` from now on, where its spec weighs them."""
+        self.quantizer.set_rate_weight(value, self.value(), self.state)
+
+    def stretch_steps(self, factor: float) -> None:
+        """Makes its steps `factor` times as long, where its spec weighs code lengths."""
+        self.quantizer.stretch_steps(factor, self.value(), self.state)
+
     def encode(self) -> QuantizedTensor | None:
         """What is stored of the variable (eagerly); None for float."""
         return None if self.active is None else self.active.encode(self.value(), self.state)

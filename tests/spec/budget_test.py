@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tfqd.allocation.budget import parse_bytes
+from tfqd.spec.budget import parse_bytes
 
 
 @pytest.mark.parametrize(
@@ -18,6 +18,8 @@ from tfqd.allocation.budget import parse_bytes
         ("4 KiB", 4096),
         ("0.5 MiB", 2**19),
         ("1GiB", 2**30),
+        ("200KB", 200_000),
+        ("120 kib", 122_880),
     ],
 )
 def test_bytes_by_hand(size, expected):
@@ -25,7 +27,7 @@ def test_bytes_by_hand(size, expected):
 
 
 @pytest.mark.parametrize(
-    "size", [0, -1, 1.5, True, None, "", "120", "kB", "12 kb", "-3 kB", "0 kB", "1e3 kB", "1 2 B"]
+    "size", [0, -1, 1.5, True, None, "", "120", "kB", "-3 kB", "0 kB", "1e3 kB", "1 2 B"]
 )
 def test_what_is_no_size_is_refused(size):
     with pytest.raises(ValueError, match="a size must be a positive number of bytes, or a text"):

@@ -1,0 +1,100 @@
+"""Codes chosen with their length in view, beside loops over single weights."""
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tfqd import ops
+from tfqd.ops.entropy import round_between
+from tfqd.spec.bucketing import Bucketing
+
+RNG = np.random.default_rng(0)
+WEIGHTS = tf.constant(RNG.laplace(size=(40, 50)).astype(np.float32))
+BUCKETING = Bucketing((40, 50), None, "flat", (-1,))
+
+
+def cheapest_neighbour(x, frequency, rate_weight):
+    """By the definition: of the two levels about x, the one of less error and length."""
+    last = len(frequency) - 1
+    x = min(max(float(x), 0.0), last)
+    lower = min(int(x), last - 1)
+    costs = [(x - c) ** 2 - rate_weight * np.log2(frequency[c]) for c in (lower, lower + 1)]
+    return lower + int(costs[1] < costs[0])
+
+
+@pytest.mark.parametrize("rate_weight", [0.0, 0.05, 0.15])
+@pytest.mark.parametrize("levels", [2, 3, 16])
+def test_codes_are_the_cheapest_neighbours(levels, rate_weight):
+    frequency = RNG.dirichlet(np.full(levels, 5.0)).astype(np.float32)
+    size = 10**9  # so that nothing is smoothed
+    x = RNG.uniform(-1, levels, 500).astype(np.float32)
+    codes = round_between(x, ops.borders(tf.constant(frequency), size, rate_weight), levels)
+    expected = [cheapest_neighbour(each, frequency, rate_weight) for each in x]
+    np.testing.assert_array_equal(codes, expected)
+
+
+@pytest.mark.parametrize("rate_weight", [0.1, 100.0])
+def test_what_lies_on_a_level_stays_there_whatever_is_frequent(rate_weight):
+    frequency = tf.constant([0.0, 1e-9, 1.0 - 1e-9, 0.0])
+    border = ops.borders(frequency, 1000, rate_weight)
+    levels = np.arange(4, dtype=np.float32)
+    for slip in (-1e-3, 0.0, 1e-3):
+        np.testing.assert_array_equal(round_between(levels + slip, border, 4), levels)
+
+
+def test_shares_and_entropy_by_hand():
+    frequency = ops.shares(np.uint8([[0, 0], [1, 3]]), 4)
+    np.testing.assert_array_equal(frequency, [0.5, 0.25, 0, 0.25])
+    assert float(ops.entropy(frequency)) == 1.5
+
+
+@pytest.mark.parametrize("scaling", ["symmetric", "affine"])
+@pytest.mark.parametrize("rate_weight", [0.0, 0.15])
+@pytest.mark.parametrize("bits", [0.5, 1.0, 2.0, 3.0])
+def test_steps_have_the_entropy_that_was_asked_for(bits, rate_weight, scaling):
+    step, offset = ops.steps_of_entropy(WEIGHTS, BUCKETING, 32, scaling, rate_weight, bits)
+    frequency = ops.settled_frequency(WEIGHTS, step, offset, BUCKETING, 32, rate_weight)
+    assert float(ops.entropy(frequency)) == pytest.approx(bits, abs=0.02)
+    border = ops.borders(frequency, 2000, rate_weight)
+    codes = ops.learned_step_codes(WEIGHTS, step, offset, BUCKETING, 32, border=border).codes
+    assert float(ops.entropy(ops.shares(codes, 32))) == pytest.approx(bits, abs=0.03)
+
+
+def test_too_few_levels_give_steps_that_clip_nothing():
+    step, _ = ops.steps_of_entropy(WEIGHTS, BUCKETING, 8, "symmetric", 0.0, 3.0)
+    ends = np.float32([-4, 3]) * step
+    assert ends[0] <= np.min(WEIGHTS) + 1e-5
+    assert np.max(WEIGHTS) - 1e-5 <= ends[1]
+
+
+def test_constant_weights_have_steps():
+    zeros = tf.zeros((40, 50))
+    step, _ = ops.steps_of_entropy(zeros, BUCKETING, 16, "symmetric", 0.1, 2.0)
+    assert (step > 0).all()
+
+
+def test_stretched_steps_leave_the_middle_where_it_is():
+    step, offset = np.float32([0.5]), np.float32([-4.0])
+    longer, moved = ops.stretched(step, offset, 2.0, 16)
+    np.testing.assert_array_equal(longer, [1.0])
+    assert moved[0] + 8 * longer[0] == offset[0] + 8 * step[0]
+
+
+def test_less_is_stored_for_the_same_error():
+    """What bends the curve: at equal squared error fewer bits than rounding to the nearest."""
+
+    def curve(rate_weight):
+        found = []
+        for bits in np.arange(1.0, 3.0, 0.1):
+            step, _ = ops.steps_of_entropy(WEIGHTS, BUCKETING, 64, "symmetric", rate_weight, bits)
+            frequency = ops.settled_frequency(WEIGHTS, step, None, BUCKETING, 64, rate_weight)
+            border = ops.borders(frequency, 2000, rate_weight)
+            quantized = ops.learned_step(WEIGHTS, step, None, BUCKETING, 64, border=border)
+            error = float(tf.reduce_mean((WEIGHTS - quantized) ** 2))
+            found.append((float(ops.entropy(frequency)), error))
+        return np.array(found)
+
+    nearest, weighed = curve(0.0), curve(0.12)
+    for error in (0.1, 0.2, 0.3):
+        bits = [np.interp(-error, -each[:, 1], each[:, 0]) for each in (nearest, weighed)]
+        assert bits[1] < bits[0] - 0.03

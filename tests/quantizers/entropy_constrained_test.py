@@ -1,0 +1,129 @@
+"""The quantizer whose codes are chosen with their length in view."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+import tf_keras
+
+import tfqd
+from tfqd import ops
+from tfqd.spec import from_dict
+
+X = np.random.default_rng(0).standard_normal((64, 12)).astype(np.float32)
+
+
+def network(library=keras):
+    library.utils.set_random_seed(0)
+    layers = library.layers
+    return library.Sequential(
+        [layers.Input((12,)), layers.Dense(64, activation="relu"), layers.Dense(4)]
+    )
+
+
+def entropy(tensor):
+    return float(ops.entropy(ops.shares(tensor.codes, tensor.levels)))
+
+
+def trained(spec, library=keras, epochs=3):
+    model = tfqd.quantize_model(network(library), spec)
+    model.compile(library.optimizers.Adam(0.01), "mse")
+    model.fit(X, X[:, :4] ** 2, epochs=epochs, batch_size=16, verbose=0)
+    return model
+
+
+@pytest.mark.parametrize("library", [keras, tf_keras], ids=["keras", "tf_keras"])
+def test_starts_with_the_bits_that_were_asked_for(library):
+    for bits in (1.0, 2.5):
+        spec = tfqd.EntropyConstrained(average_bits=bits, bits=5)
+        model = tfqd.quantize_model(network(library), spec)
+        for tensor in tfqd.compress(model).quantized.values():
+            assert entropy(tensor) == pytest.approx(bits, abs=0.1)
+
+
+@pytest.mark.parametrize("library", [keras, tf_keras], ids=["keras", "tf_keras"])
+def test_frequencies_follow_the_codes_in_training_and_rest_in_inference(library):
+    model = tfqd.quantize_model(network(library), tfqd.EntropyConstrained())
+    entry = tfqd.wrapping.quantized.find_quantized(model)[0]
+    before = np.array(entry.state["code_frequency"])
+    model.predict(X, verbose=0)
+    np.testing.assert_array_equal(entry.state["code_frequency"], before)
+    entry.variable.assign(tf.convert_to_tensor(entry.variable) * 2)
+    model.compile(library.optimizers.SGD(0.0), "mse")
+    model.fit(X, X[:, :4], epochs=25, batch_size=32, verbose=0)
+    codes = entry.codes()
+    np.testing.assert_allclose(entry.state["code_frequency"], ops.shares(codes, 16), atol=0.01)
+    assert np.abs(np.array(entry.state["code_frequency"]) - before).max() > 0.02
+    assert np.array(entry.state["rate_weight"]) == np.float32(0.15)
+
+
+def test_more_weight_of_the_length_takes_fewer_bits_and_says_so_in_the_file(tmp_path):
+    sizes = []
+    for rate_weight in (0.0, 0.1, 0.3):
+        model = tfqd.quantize_model(network(), tfqd.EntropyConstrained(average_bits=3))
+        for entry in model.quantized_variables:
+            entry.set_rate_weight(rate_weight)
+        tfqd.save(model, tmp_path / "m.tfqd")
+        sizes.append((tmp_path / "m.tfqd").stat().st_size)
+    assert sizes[0] > sizes[1] > sizes[2]
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        tfqd.EntropyConstrained(average_bits=1.5),
+        tfqd.EntropyConstrained(average_bits=3, bits=6, scaling="affine", layout="channel"),
+        tfqd.EntropyConstrained(average_bits=2, rate_weight=0.4, learning_rate_multiplier=3.0),
+    ],
+)
+def test_every_file_computes_what_was_trained(spec, tmp_path):
+    model = trained(spec)
+    expected = model(X).numpy()
+    tfqd.save(model, tmp_path / "m.tfqd")
+    np.testing.assert_allclose(tfqd.load(tmp_path / "m.tfqd")(X), expected, atol=1e-5)
+    again = tfqd.load(tmp_path / "m.tfqd", "quantized")
+    np.testing.assert_allclose(again(X), expected, atol=1e-5)
+    model.save(tmp_path / "m.keras")
+    np.testing.assert_array_equal(keras.saving.load_model(tmp_path / "m.keras")(X), expected)
+    tfqd.export.saved_model(model, tmp_path / "served")
+    served = tf.saved_model.load(str(tmp_path / "served" / "1"))
+    answer = next(iter(served.signatures["serving_default"](tf.constant(X)).values()))
+    np.testing.assert_allclose(answer, expected, atol=1e-5)
+    tfqd.export.tflite(model, tmp_path / "m.tflite")
+
+
+def test_freezing_of_oscillations_composes():
+    model = trained(tfqd.EntropyConstrained(freeze_above=0.02), epochs=4)
+    before = model(X).numpy()
+    np.testing.assert_array_equal(model(X), before)
+    tfqd.compress(model)
+
+
+def test_allocated_bits_are_those_after_entropy_coding():
+    data = X, X[:, :4]
+    spec = tfqd.EntropyConstrained(average_bits=2)
+    allocation = tfqd.allocate_bits(network(), data, average_bits=3, spec=spec, loss="mse")
+    found = [spec.average_bits for spec in allocation.values()]
+    assert np.average(found, weights=[12 * 64, 64 * 4]) <= 3
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"average_bits": 0}, "average_bits must be a number above 0 and at most bits, which is 4"),
+        ({"average_bits": 4.5}, "at most bits, which is 4; got 4.5"),
+        ({"average_bits": "2"}, "got '2'"),
+        ({"rate_weight": -1}, "rate_weight must be a finite number of at least 0; got -1"),
+        ({"rate_weight": float("nan")}, "got nan"),
+        ({"clip": 1.0}, "clip must be None"),
+    ],
+)
+def test_bad_arguments_are_refused(arguments, words):
+    with pytest.raises(ValueError, match=words):
+        tfqd.EntropyConstrained(**arguments)
+
+
+def test_spec_survives_its_dict():
+    spec = tfqd.EntropyConstrained(average_bits=1.5, rate_weight=0.2)
+    assert from_dict(spec.to_dict()) == spec
+    assert spec.with_bits(3) == tfqd.EntropyConstrained(average_bits=3, bits=5, rate_weight=0.2)

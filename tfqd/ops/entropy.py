@@ -1,0 +1,70 @@
+"""Codes chosen with their length in view: entropy-constrained quantization.
+
+Of the levels c of a grid in units of its step, weight x belongs to the one that makes
+(x - c)^2 + rate_weight length(c) smallest (Chou, Lookabaugh and Gray 1989), with
+length(c) = -log2 frequency(c). Between the neighbours c and c + 1 that is decided by a
+border, which lies not half way but at
+
+    c + 1/2 + rate_weight (length(c + 1) - length(c)) / 2.
+
+Borders are kept strictly between their levels, so that a weight that lies on a level
+has that level's code, whatever the frequencies are: what was quantized stays as it is.
+"""
+
+import numpy as np
+import tensorflow as tf
+
+# How near a border may come to a level, in steps.
+_MARGIN = 0.01
+
+
+def borders(frequency: tf.Tensor, size: int, rate_weight: tf.Tensor) -> tf.Tensor:
+    """Where the border above each level but the last one lies, from that level on.
+
+    Args:
+        frequency: float32 [levels], the share of the weights that have each code.
+        size: number of weights, by half of one of which each code's count is raised.
+        rate_weight: float32 [], what a bit of length counts, in squared steps.
+
+    Returns:
+        float32 [levels - 1], above 0 and below 1.
+    """
+    levels = frequency.shape[0]
+    smoothed = (frequency * size + 0.5) / (size + 0.5 * levels)
+    length = -tf.math.log(smoothed) / np.log(2.0).astype(np.float32)
+    shift = rate_weight * (length[1:] - length[:-1]) / 2
+    return tf.clip_by_value(0.5 + shift, _MARGIN, 1 - _MARGIN)
+
+
+def round_between(position: tf.Tensor, border: tf.Tensor | None, levels: int) -> tf.Tensor:
+    """The codes of positions on a grid: float32, of their shape.
+
+    Args:
+        position: float32, in codes that are not rounded.
+        border: from `borders`; None for the nearest level, ties to the even one.
+        levels: number of levels.
+    """
+    last = float(levels - 1)
+    clipped = tf.clip_by_value(position, 0.0, last)
+    if border is None:
+        return tf.round(clipped)
+    lower = tf.minimum(tf.floor(clipped), last - 1)
+    above = clipped - lower > tf.gather(border, tf.cast(lower, tf.int32))
+    return lower + tf.cast(above, tf.float32)
+
+
+def shares(codes: tf.Tensor, levels: int) -> tf.Tensor:
+    """The share of the weights that have each code: float32 [levels].
+
+    Args:
+        codes: integers of any shape.
+        levels: number of levels.
+    """
+    codes = tf.cast(tf.reshape(codes, [-1]), tf.int32)
+    counts = tf.math.bincount(codes, minlength=levels, maxlength=levels, dtype=tf.float32)
+    return counts / float(codes.shape[0])
+
+
+def entropy(frequency: tf.Tensor) -> tf.Tensor:
+    """Bits a code that no code of these frequencies can undercut: float32 []."""
+    return -tf.reduce_sum(tf.math.xlogy(frequency, frequency)) / np.log(2.0).astype(np.float32)

@@ -1,0 +1,113 @@
+"""Where the steps of an entropy-constrained grid start, and how often its codes come."""
+
+import numpy as np
+import tensorflow as tf
+
+from tfqd.ops import uniform_grid
+from tfqd.ops.buckets import from_buckets, to_buckets
+from tfqd.ops.entropy import borders, entropy, round_between, shares
+from tfqd.ops.learned_step import range_of_steps, start_of_steps
+from tfqd.spec.bucketing import Bucketing
+from tfqd.spec.grid import zero_code
+
+# Borders follow from frequencies, and these from borders: so many times.
+_ROUNDS = 4
+_HALVINGS = 12
+# The search looks at no more weights than these.
+_WEIGHTS = 2**18
+
+
+def steps_of_entropy(
+    weights: tf.Tensor,
+    bucketing: Bucketing,
+    levels: int,
+    scaling: str,
+    rate_weight: float,
+    average_bits: float,
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """LSQ's steps, stretched by one factor until the codes' entropy is what was asked for.
+
+    Args:
+        weights: float32, shape `bucketing.shape`, finite.
+        bucketing: where the buckets lie.
+        levels: number of grid points, at least 2.
+        scaling: ``"affine"`` or ``"symmetric"``.
+        rate_weight: see `tfqd.ops.entropy.borders`.
+        average_bits: wanted entropy of the tensor's codes. Where the levels are too few
+            for it, the steps are those with which no weight lies beyond the ends.
+
+    Returns:
+        float32 [bucketing.count] steps, and offsets or None.
+    """
+    step, offset = start_of_steps(weights, bucketing, levels, scaling)
+    zero, last = zero_code(levels), levels - 1
+    place = _positions(weights, step, offset, bucketing, levels) - zero
+    few = place[:: -(-len(place) // _WEIGHTS)]
+    least = max(np.max(place) / max(last - zero, 0.5), -np.min(place) / zero)
+    factor = least
+    if least > 0 and _entropy_of(few / least + zero, levels, rate_weight) > average_bits:
+        low, high = least, 2 * least
+        while _entropy_of(few / high + zero, levels, rate_weight) > average_bits:
+            low, high = high, 2 * high
+        for _ in range(_HALVINGS):
+            middle = (low + high) / 2
+            if _entropy_of(few / middle + zero, levels, rate_weight) > average_bits:
+                low = middle
+            else:
+                high = middle
+        factor = high
+    return stretched(step, offset, factor or 1.0, levels)
+
+
+def stretched(
+    step: np.ndarray, offset: np.ndarray | None, factor: float, levels: int
+) -> tuple[np.ndarray, np.ndarray | None]:
+    """Steps that are `factor` times as long, and offsets that leave the middle code in place.
+
+    Args:
+        step, offset: float32 [buckets], as `tfqd.ops.learned_step` takes them.
+        factor: positive.
+        levels: number of grid points.
+    """
+    longer = np.float32(step * factor)
+    if offset is None:
+        return longer, None
+    return longer, np.float32(offset + zero_code(levels) * (step - longer))
+
+
+def settled_frequency(
+    weights: tf.Tensor,
+    step: tf.Tensor,
+    offset: tf.Tensor | None,
+    bucketing: Bucketing,
+    levels: int,
+    rate_weight: float,
+) -> np.ndarray:
+    """The frequencies of the codes whose borders follow from these frequencies.
+
+    The arguments are those of `tfqd.ops.learned_step` and `tfqd.ops.entropy.borders`.
+
+    Returns:
+        float32 [levels].
+    """
+    place = _positions(weights, step, offset, bucketing, levels)
+    return _settled(place, levels, rate_weight).numpy()
+
+
+def _positions(weights, step, offset, bucketing: Bucketing, levels: int) -> np.ndarray:
+    """Where the weights lie, in codes that are not rounded: float32 [N]."""
+    buckets = range_of_steps(step, offset, bucketing, levels)
+    position = uniform_grid.position(to_buckets(weights, bucketing), buckets, levels)
+    return tf.reshape(from_buckets(position, bucketing), [-1]).numpy()
+
+
+def _entropy_of(place: np.ndarray, levels: int, rate_weight: float) -> float:
+    return float(entropy(_settled(place, levels, rate_weight)))
+
+
+def _settled(place: np.ndarray, levels: int, rate_weight: float) -> tf.Tensor:
+    frequency = shares(round_between(place, None, levels), levels)
+    for _ in range(_ROUNDS if rate_weight else 0):
+        border = borders(frequency, len(place), rate_weight)
+        frequency = shares(round_between(place, border, levels), levels)
+    return frequency

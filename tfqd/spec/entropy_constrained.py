@@ -1,0 +1,63 @@
+"""A uniform grid whose codes are chosen with their length in view."""
+
+import dataclasses
+from typing import ClassVar
+
+from tfqd.spec.checks import checked_not_negative, is_positive
+from tfqd.spec.learned_step import LearnedStep
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class EntropyConstrained(LearnedStep):
+    """A trained step, and codes that are cheap to store (Chou, Lookabaugh and Gray 1989).
+
+    More levels than the wanted bits have room for, each weight w at the level c that
+    makes
+
+        (w / s - c)^2 + rate_weight * length(c),    length(c) = -log2 frequency(c),
+
+    smallest among its two neighbours, in training and ever after. Frequencies of the
+    tensor's codes are tracked in training. What entropy coding makes of the codes, in
+    the archive or by gzip, is `average_bits` a weight at the start; afterwards it is what
+    training makes of it, or what `tfqd.callbacks.ByteBudget` keeps it at.
+
+    Args:
+        average_bits: bits a weight, after entropy coding, that the steps start with;
+            above 0 and at most `bits`. Where the levels are too few for them, steps
+            start with the largest weight on the last level.
+        bits: of the code as kernels of integers take it: 2^bits levels.
+        rate_weight: what a bit of length counts, in squares of the step; 0 for the
+            nearest level. About 0.1 is where a fine grid's error and length trade
+            alike; more makes a finer step and more zeros of the same bytes.
+
+    The remaining arguments are those of `LearnedStep`.
+
+    Example:
+
+    >>> EntropyConstrained(average_bits=2.0).levels
+    16
+    """
+
+    average_bits: float = 2.0
+    rate_weight: float = 0.15
+
+    kind: ClassVar[str] = "entropy_constrained"
+
+    def __post_init__(self):
+        super().__post_init__()
+        if not is_positive(self.average_bits) or self.average_bits > self.bits:
+            raise ValueError(
+                f"average_bits must be a number above 0 and at most bits, which is {self.bits}; "
+                f"got {self.average_bits!r}"
+            )
+        object.__setattr__(self, "average_bits", float(self.average_bits))
+        weight = checked_not_negative("rate_weight", self.rate_weight)
+        object.__setattr__(self, "rate_weight", weight)
+
+    @property
+    def nominal_bits(self) -> float:
+        return self.average_bits
+
+    def with_bits(self, bits: int) -> "EntropyConstrained":
+        """The same method with `bits` a weight after entropy coding."""
+        return dataclasses.replace(self, average_bits=bits, bits=min(8, max(self.bits, bits + 2)))
