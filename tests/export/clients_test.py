@@ -38,6 +38,17 @@ def test_a_signature_serves_without_the_object_that_it_was_loaded_with(served):
     np.testing.assert_allclose(signature(x=tf.constant(X))["y"], expected, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("kit", [keras, tf_keras])
+def test_names_that_begin_with_a_digit_are_served(kit, tmp_path):
+    model = kit.Sequential([kit.Input((4,), name="1st"), kit.layers.Dense(3, name="2nd")])
+    quantized = tfqd.quantize_model(model, tfqd.Uniform(bits=4))
+    tfqd.export.saved_model(quantized, tmp_path)
+    tfqd.export.tflite(quantized, tmp_path / "m.tflite")
+    serve = tf.saved_model.load(str(tmp_path / "1")).signatures["serving_default"]
+    answer = serve(arg_1st=tf.constant(X[:, :4]))["2nd"]
+    np.testing.assert_allclose(answer, quantized(X[:, :4]), rtol=1e-5, atol=1e-6)
+
+
 def test_memory_goes_back_when_everything_is_dropped(served):
     path, _ = served
     before = None

@@ -75,7 +75,7 @@ def test_unnamed_inputs_keep_their_name_in_a_copy():
 
 def test_names_that_begin_with_a_digit_become_arguments():
     a = keras.Input((2,), name="1st")
-    assert names(keras.Model(a, layers.ReLU()(a))) == ["_1st"]
+    assert names(keras.Model(a, layers.ReLU()(a))) == ["arg_1st"]
 
 
 def test_subclassed_models_are_named_after_their_arguments():

@@ -19,7 +19,8 @@ class Signature:
     from. A subclassed model has no Input layers: its inputs are called after
     the arguments that it was built with, its outputs ``output_0``,
     ``output_1``, ... In an input's name, what may not stand in the name of an
-    argument becomes an underscore.
+    argument becomes an underscore, and one that does not begin with a letter gets
+    ``arg_`` before it.
 
     Attributes:
         inputs: a `tf.TensorSpec` for each input, in the order in which
@@ -142,8 +143,9 @@ def _key(path: Sequence) -> str:
 
 
 def _argument_name(name: str) -> str:
+    """A name that TensorFlow's functions keep as it is; theirs begin with a letter."""
     name = re.sub(r"\W", "_", name, flags=re.ASCII)
-    return f"_{name}" if name[:1].isdigit() else name
+    return name if name[:1].isalpha() else f"arg_{name}"
 
 
 def _unique(names) -> list[str]:
