@@ -11,16 +11,18 @@ import os
 import pathlib
 import runpy
 import sys
+import textwrap
 import traceback
 from collections.abc import Sequence
 
 from absl import flags
 
 from tfqd_command.command import Command, Result, UsageError
-from tfqd_command.commands import convert, demo, inspect, sizes, verify
+from tfqd_command.commands import compress, convert, demo, inspect, sizes, verify
 from tfqd_command.starting import started
 
 COMMANDS: dict[str, Command] = {
+    "compress": compress,
     "inspect": inspect,
     "sizes": sizes,
     "convert": convert,
@@ -65,24 +67,34 @@ def _run(words: list[str]) -> int:
     if words == ["--version"]:
         print(f"tfqd {_version()}")
         return 0
-    name = next((word for word in words if not word.startswith("-")), None)
     if any(word in _HELP for word in words):
         named = next((word for word in words if word in COMMANDS), None)
         print(_help(named) if named else _usage())
         return 0
+    command, arguments, values = parsed(words)
+    command.check(arguments, values)
+    _print(_result(command, arguments, values), values.json)
+    return 0
+
+
+def parsed(words: list[str]) -> tuple[Command, list[str], flags.FlagValues]:
+    """The command, its arguments and its flags.
+
+    Raises:
+        UsageError, flags.Error: when there are no such ones.
+    """
+    name = next((word for word in words if not word.startswith("-")), None)
     if name not in COMMANDS:
         got = "" if name is None else f"; got {name}"
         raise UsageError(f"expected a command, one of: {', '.join(COMMANDS)}{got}")
-    words.remove(name)
+    words = [word for place, word in enumerate(words) if place != words.index(name)]
     command, values = COMMANDS[name], _flags(COMMANDS[name])
     _, *arguments = values([name, *words])
     if len(arguments) != len(command.ARGUMENTS):
         got = f"{len(arguments)}: {' '.join(arguments)}" if arguments else "none"
         expected = " and ".join(command.ARGUMENTS) or "no arguments"
         raise UsageError(f"{name} expects {expected}; got {got}")
-    command.check(arguments, values)
-    _print(_result(command, arguments, values), values.json)
-    return 0
+    return command, arguments, values
 
 
 def _result(command: Command, arguments: list[str], values: flags.FlagValues) -> Result:
@@ -128,16 +140,16 @@ def _usage() -> str:
 def _help(name: str) -> str:
     command = COMMANDS[name]
     own = _flags(command)
-    lines = [
-        f"  --{flag.name}{'' if flag.boolean else '=' + _shown(flag.default)}\n      {flag.help}"
-        for flag in (own[key] for key in own)
-    ]
+    lines = []
+    for flag in (own[key] for key in own):
+        lines.append(f"  --{flag.name}{'' if flag.boolean else '=' + _shown(flag.default)}")
+        lines += textwrap.wrap(flag.help, 90, initial_indent=" " * 6, subsequent_indent=" " * 6)
     usage = " ".join(["usage: tfqd", name, *command.ARGUMENTS, "[--flags]"])
     return "\n".join([usage, "", _doc(command), "", "flags:", *lines])
 
 
 def _shown(default) -> str:
-    return "..." if default is None else str(default)
+    return "..." if default in (None, []) else str(default)
 
 
 def _doc(command: Command) -> str:

@@ -1,6 +1,7 @@
 """Keras models read from files."""
 
 import contextlib
+import importlib
 import pathlib
 from collections.abc import Iterator
 from typing import Any
@@ -29,6 +30,23 @@ def load_model(path: str) -> Any:
         except Exception as error:  # readers raise whatever they like
             reasons.append(f"{name}: {_first_line(error)}")
     raise ValueError(f"{path} cannot be read as a model. {'; '.join(reasons)}")
+
+
+def keras_of(model: Any) -> Any:
+    """The package that a model is of: ``keras`` or ``tf_keras``."""
+    from tfqd.wrapping.version import version_of
+
+    return importlib.import_module(version_of(model).name)
+
+
+def load_teacher(path: str) -> Any:
+    """The model of a file of Keras or of an archive, to learn from."""
+    import tfqd
+
+    if pathlib.Path(path).suffix != ".tfqd":
+        return load_model(path)
+    with naming(path):
+        return tfqd.load(path)
 
 
 def load_for_export(path: str) -> Any:

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from tfqd_command.command import UsageError
 
+_BATCH = 256
 _KINDS = {".tfqd": "tfqd", ".tflite": "tflite", ".keras": "keras"}
 
 
@@ -71,6 +72,20 @@ def write(model: Any, target: str) -> Written:
         found = {"tflite": tfqd.export.tflite, "keras": tfqd.export.keras}[kind](model, target)
     difference = 0.0 if found is None else found.largest_difference
     return Written(target, kind, bytes_on_disk(pathlib.Path(target)), difference)
+
+
+def tflite_answers(path: str, x: Any) -> Any:
+    """What a TFLite file of one input and output answers, run by TensorFlow Lite."""
+    import numpy as np
+    import tensorflow as tf
+
+    from tfqd.export.litert.checking.runtimes import SIGNATURE, run
+
+    data = pathlib.Path(path).read_bytes()
+    signature = tf.lite.Interpreter(model_content=data).get_signature_list()[SIGNATURE]
+    (name,), (answer,) = signature["inputs"], signature["outputs"]
+    parts = [x[start : start + _BATCH] for start in range(0, len(x), _BATCH)]
+    return np.concatenate([run("tf.lite", data, {name: part})[answer] for part in parts])
 
 
 def bytes_on_disk(path: pathlib.Path) -> int:

@@ -7,7 +7,7 @@ from tfqd_command.main import main
 
 WRONG = [
     # what was typed, status, what the line says
-    ("", 2, "expected a command, one of: inspect, sizes, convert, verify, demo"),
+    ("", 2, "expected a command, one of: compress, inspect, sizes, convert, verify, demo"),
     ("shrink m.keras", 2, "verify, demo; got shrink"),
     ("verify", 2, "verify expects FILE; got none"),
     ("verify a.tfqd b.tfqd", 2, "verify expects FILE; got 2: a.tfqd b.tfqd"),

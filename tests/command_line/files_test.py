@@ -33,7 +33,7 @@ def folder(tmp_path_factory):
     model = network(keras)
     model.save(path / "m.keras")
     model.save(path / "m.h5")
-    network(tf_keras).save(path / "old.h5")
+    network(tf_keras).save(path / "old.keras")  # which Keras 3 reads too
     quantized = tfqd.quantize_model(model, tfqd.presets.deployable(4))
     quantized.save(path / "q.keras")
     tfqd.save(quantized, path / "q.tfqd")
@@ -72,7 +72,7 @@ def test_inspect_shows_the_bytes_of_the_archive(capsys):
     assert [row["bytes"] for row in found["tensors"]] == [entry.bytes for entry in entries]
 
 
-@pytest.mark.parametrize("file", ["m.keras", "m.h5", "old.h5"])
+@pytest.mark.parametrize("file", ["m.keras", "m.h5", "old.keras"])
 def test_float_models_are_inspected_and_sized(file, capsys):
     total = values(capsys, "inspect", file)["total"]
     assert total["bytes"] == 4 * total["weights"]

@@ -1,0 +1,86 @@
+"""What a model is for is told by its outputs and labels."""
+
+import keras
+import numpy as np
+import pytest
+
+from tfqd_command.data import Data
+from tfqd_command.task import Task, task_of
+
+X = np.zeros((6, 4), np.float32)
+LOGITS = np.array([[-1.0, 2.0, 0.5]] * 6, np.float32)
+PROBABILITIES = np.array([[0.1, 0.7, 0.2]] * 6, np.float32)
+CLASSES = np.array([0, 1, 2, 0, 1, 2])
+
+
+@pytest.mark.parametrize(
+    ("outputs", "labels", "task"),
+    [
+        (LOGITS, CLASSES, Task("classes", True, True)),
+        (PROBABILITIES, CLASSES[:, None], Task("classes", True, False)),
+        (LOGITS, np.eye(3)[CLASSES], Task("one_hot", True, True)),
+        (LOGITS, LOGITS * 2, Task("numbers", True, True)),
+        (LOGITS[:, :1], CLASSES % 2, Task("binary", True, True)),
+        (PROBABILITIES[:, :1], CLASSES[:, None] == 1, Task("binary", True, False)),
+        (LOGITS[:, :1], CLASSES.astype("float32"), Task("numbers", True, True)),
+        (LOGITS, None, Task("classes", False, True)),
+        (PROBABILITIES, None, Task("classes", False, False)),
+        (LOGITS[:, None].repeat(2, 1), np.zeros((6, 2), int), Task("classes", True, True)),
+    ],
+)
+def test_task(outputs, labels, task):
+    assert task_of(outputs, Data(X, labels)) == task
+
+
+@pytest.mark.parametrize(
+    ("outputs", "labels", "message"),
+    [
+        (LOGITS, CLASSES + 1, "classes from 0 to 2, as the model has 3 outputs; got 1 to 3"),
+        (
+            LOGITS,
+            np.zeros((6, 2)),
+            r"labels y of shape \(6, 2\) do not fit outputs of shape \(6, 3",
+        ),
+        (LOGITS[:, :1], None, "only labels y can tell"),
+        ([LOGITS, LOGITS], CLASSES, "must have one output"),
+    ],
+)
+def test_what_does_not_fit(outputs, labels, message):
+    with pytest.raises(ValueError, match=message):
+        task_of(outputs, Data(X, labels))
+
+
+@pytest.mark.parametrize(
+    ("task", "outputs", "labels", "score"),
+    [
+        (Task("classes", True, True), LOGITS, CLASSES, 1 / 3),
+        (Task("classes", True, True), LOGITS, CLASSES[:, None], 1 / 3),
+        (Task("one_hot", True, True), LOGITS, np.eye(3)[CLASSES], 1 / 3),
+        (Task("binary", True, True), LOGITS[:, :1], np.array([0, 0, 0, 1, 1, 1]), 0.5),
+        (Task("binary", True, False), PROBABILITIES[:, 1:2], np.ones((6, 1)), 1.0),
+        (Task("numbers", True, True), LOGITS, LOGITS + 2, 4.0),
+    ],
+)
+def test_scores(task, outputs, labels, score):
+    assert task.score(outputs, labels) == pytest.approx(score)
+
+
+def test_without_labels_the_teachers_answers_stand_for_them():
+    task = Task("classes", False, True)
+    assert task.score(PROBABILITIES, task.decided(LOGITS)) == 1.0
+    assert task.metric == "agreement with the teacher"
+
+
+@pytest.mark.parametrize(
+    ("kind", "loss"),
+    [
+        ("classes", keras.losses.SparseCategoricalCrossentropy),
+        ("one_hot", keras.losses.CategoricalCrossentropy),
+        ("binary", keras.losses.BinaryCrossentropy),
+    ],
+)
+def test_losses_know_logits_from_probabilities(kind, loss):
+    for from_logits in (True, False):
+        made = Task(kind, True, from_logits).loss(keras.losses)
+        assert isinstance(made, loss)
+        assert made.get_config()["from_logits"] is from_logits

@@ -1,0 +1,192 @@
+"""Quantizes a model, trains it where there is data, and writes small files of it.
+
+MODEL is a .keras or .h5 file of Keras 3 or tf_keras. --to names the files to write,
+separated by commas: .tfqd, .tflite, .keras, or a folder ending in / for TF Serving.
+Every file is run and compared before it appears.
+
+With --data the quantized model learns from the labels and from the float model, or a
+better --teacher; without labels y from the teacher alone. An interrupted training
+goes on when the same command is given again.
+
+  tfqd compress model.keras --to=small.tfqd,small.tflite --bits=4 --data=digits.npz
+"""
+
+from absl import flags
+
+from tfqd_command.command import Result, UsageError
+from tfqd_command.data import Data, check_source, load_data
+from tfqd_command.judging import BATCH, Judge, Measured, answers
+from tfqd_command.models import float_bytes, keras_of, load_model, load_teacher
+from tfqd_command.outputs import Written, check_writable, kind_of, write
+from tfqd_command.starting import warn
+from tfqd_command.tables import table
+from tfqd_command.task import Task, task_of
+from tfqd_command.training import Schedule, state_path, train
+
+ARGUMENTS = ("MODEL",)
+TRAINED = ("distill", "differentiable")
+METHODS = ("post_training", *TRAINED)
+_BITS = 4
+
+
+def define_flags(values: flags.FlagValues) -> None:
+    own = {"flag_values": values}
+    flags.DEFINE_list("to", [], "files to write, separated by commas", **own)
+    flags.DEFINE_integer("bits", None, f"bits per weight, 1 to 8; default {_BITS}", 1, 8, **own)
+    flags.DEFINE_string(
+        "budget", None, 'bytes of the .tfqd archive, as "200 kB"; bits by tensor', **own
+    )
+    flags.DEFINE_enum(
+        "method",
+        None,
+        METHODS,
+        "post_training trains nothing; distill learns weights and the steps of their grids, "
+        "differentiable weights and codebooks. Default: distill with --data",
+        **own,
+    )
+    flags.DEFINE_string(
+        "data", None, "DATA.npz with x, y, x_test, y_test, or module:function", **own
+    )
+    flags.DEFINE_string("teacher", None, "a better model to learn from; default MODEL", **own)
+    flags.DEFINE_integer("epochs", 10, "epochs of training", 1, **own)
+    flags.DEFINE_integer("batch_size", 64, "examples of a step", 1, **own)
+    flags.DEFINE_float("learning_rate", 1e-3, "of Adam; falls to 0 along a cosine", 0.0, **own)
+    flags.DEFINE_integer("seed", 0, "seed of the batches and of dropout", 0, **own)
+
+
+def check(arguments: list[str], values: flags.FlagValues) -> None:
+    targets = values.to
+    if not targets:
+        raise UsageError("compress needs --to=FILE[,FILE...]: what to write")
+    for target in targets:
+        kind_of(target)
+    if len({*targets}) < len(targets):
+        raise UsageError(f"--to names a file twice: {','.join(targets)}")
+    if values.bits is not None and values.budget is not None:
+        raise UsageError("give either --bits or --budget")
+    if values.data is not None:
+        check_source(values.data)
+    for name in ("budget", "teacher"):
+        if getattr(values, name) is not None and values.data is None:
+            raise UsageError(f"--{name} needs --data")
+    if values.method in TRAINED and values.data is None:
+        raise UsageError(f"--method={values.method} trains, which needs --data")
+    if values.method == "post_training" and values.teacher is not None:
+        raise UsageError("--method=post_training trains nothing and takes no --teacher")
+
+
+def run(arguments: list[str], values: flags.FlagValues) -> Result:
+    import keras
+
+    import tfqd
+
+    (path,) = arguments
+    for target in values.to:
+        check_writable(target)
+    _check_budget(values.budget)
+    keras.utils.set_random_seed(values.seed)
+    model = load_model(path)
+    if tfqd.wrapping.quantized.is_quantized(model):
+        raise ValueError(f"{path} is quantized already; tfqd convert makes other files of it")
+    method = values.method or ("post_training" if values.data is None else "distill")
+    data = None if values.data is None else load_data(values.data)
+    if data is None:
+        warn(
+            "without --data nothing is trained, which costs accuracy below 8 bits: on CIFAR-10 "
+            "a ResNet-8 of 87.2 % fell to 49.9 % at 4 bits (docs/benchmarks.md)"
+        )
+        student = tfqd.quantize_model(model, _spec(method, values))
+        return _result(values, path, model, method, [write(student, each) for each in values.to])
+    return _with_data(values, path, model, method, data)
+
+
+def _with_data(values, path: str, model, method: str, data: Data) -> Result:
+    import tfqd
+
+    teacher = model if values.teacher is None else load_teacher(values.teacher)
+    task = task_of(answers(model, data.x[:BATCH]), data)
+    judge = Judge(task, teacher, data)
+    spec = _spec(method, values)
+    if values.budget is not None:
+        spec = _allocated(model, data, task, spec, values.budget)
+    student = tfqd.quantize_model(model, spec)
+    scores = {"float": judge.score(model), "untrained": judge.score(student)}
+    state = None
+    if method in TRAINED:
+        schedule = Schedule(values.epochs, values.batch_size, values.learning_rate, values.seed)
+        command = {**values.flag_values_dict(), "method": method, "version": tfqd.__version__}
+        del command["json"], command["debug"]
+        state = state_path(values.to[0], command, [path, values.data, values.teacher])
+        student = train(student, teacher, data, task, schedule, state)
+    scores["quantized"] = judge.score(student)
+    written = [write(student, target) for target in values.to]
+    if state is not None:
+        state.unlink(missing_ok=True)
+    measured = Measured(judge, scores, [judge.of_file(each, scores) for each in written])
+    return _result(values, path, model, method, written, measured)
+
+
+def _spec(method: str, values: flags.FlagValues):
+    """What the kernels are quantized to; for TFLite what its integer kernels take."""
+    import tfqd
+
+    bits = _BITS if values.bits is None else values.bits
+    for_tflite = any(kind_of(target) == "tflite" for target in values.to)
+    if method == "distill":
+        return tfqd.LearnedStep(bits=bits)
+    if method == "differentiable":
+        of_integers = {"scaling": "symmetric", "grid": "int8"} if for_tflite else {}
+        return tfqd.Codebook(
+            bits=bits, bucket_size=None, init="kmeans", gradient_scale="lsq", **of_integers
+        )
+    return tfqd.presets.deployable(bits) if for_tflite else tfqd.Uniform(bits=bits)
+
+
+def _check_budget(budget: str | None) -> None:
+    from tfqd.spec.budget import parse_bytes
+
+    if budget is not None:
+        try:
+            parse_bytes(budget)
+        except ValueError as error:
+            raise UsageError(f"--budget: {error}") from error
+
+
+def _allocated(model, data: Data, task: Task, spec, budget: str):
+    import tfqd
+
+    if data.y is None:
+        raise ValueError("--budget needs labels y in --data, to tell which weights matter")
+    loss = task.loss(keras_of(model).losses)
+    return tfqd.allocate_bits(model, (data.x, data.y), budget=budget, spec=spec, loss=loss)
+
+
+def _result(
+    values, path: str, model, method: str, written: list[Written], measured: Measured | None = None
+) -> Result:
+    _warn_beyond(values.budget, written)
+    before = float_bytes(model)
+    files = [{**each._asdict(), "ratio": before / each.bytes} for each in written]
+    found = {"model": path, "method": method, "float_bytes": before, "files": files}
+    rows = [[f"{path} (float weights)", before, None]]
+    rows += [[each["path"], each["bytes"], each["ratio"]] for each in files]
+    if measured is None:
+        return Result(found, table(("file", "bytes", "ratio"), rows))
+    for each, score in zip(files, measured.of_files, strict=True):
+        each["score"] = score
+    task, scores = measured.judge.task, measured.scores
+    found |= {"metric": task.metric, "measured_on": measured.judge.on, "scores": scores}
+    for row, score in zip(rows, [scores["float"], *measured.of_files], strict=True):
+        row.append(task.shown(score))
+    caption = f"{task.metric} on {measured.judge.on}"
+    if method in TRAINED:
+        caption += f"; quantized but not trained: {task.shown(scores['untrained'])}"
+    return Result(found, table(("file", "bytes", "ratio", task.metric), rows, caption))
+
+
+def _warn_beyond(budget: str | None, written: list[Written]) -> None:
+    from tfqd.spec.budget import parse_bytes
+
+    for file in written:
+        if budget is not None and file.kind == "tfqd" and file.bytes > parse_bytes(budget):
+            warn(f"{file.path} has {file.bytes:,} bytes after training, more than {budget}")

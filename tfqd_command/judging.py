@@ -1,0 +1,55 @@
+"""How good models and files are."""
+
+from typing import Any, NamedTuple
+
+from tfqd_command.data import Data
+from tfqd_command.outputs import Written, tflite_answers
+from tfqd_command.task import Task
+
+BATCH = 256
+
+
+class Judge:
+    """Says how good a model or file is.
+
+    Args:
+        task: what it is for.
+        teacher: whose answers stand for labels where there are none.
+        data: what to measure on: the test data, or the training data for want of them.
+    """
+
+    def __init__(self, task: Task, teacher: Any, data: Data):
+        self.task = task
+        self.on = "the training data" if data.x_test is None else "the test data"
+        self._x, labels = data.measured
+        self._labels = task.decided(answers(teacher, self._x)) if labels is None else labels
+
+    def score(self, model: Any) -> float:
+        """The task's score of a model."""
+        return self.task.score(answers(model, self._x), self._labels)
+
+    def of_file(self, written: Written, scores: dict[str, float]) -> float:
+        """Of a file that was written: the quantized model's, which it was verified to answer as.
+
+        A TFLite file is run, as its kernels may round activations to 8 bits.
+        """
+        if written.kind != "tflite":
+            return scores["quantized"]
+        return self.task.score(tflite_answers(written.path, self._x), self._labels)
+
+
+class Measured(NamedTuple):
+    """What was measured.
+
+    scores: of the float model, of the quantized one before training, and of it in the end.
+    of_files: of each file that was written.
+    """
+
+    judge: Judge
+    scores: dict[str, float]
+    of_files: list[float]
+
+
+def answers(model: Any, x: Any) -> Any:
+    """What a model answers to all of `x`."""
+    return model.predict(x, batch_size=BATCH, verbose=0)

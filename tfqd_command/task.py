@@ -1,0 +1,116 @@
+"""What a model is for, told by its outputs and labels: the loss, and how good it is."""
+
+from typing import Any, NamedTuple
+
+from tfqd_command.data import Data
+
+
+class Task(NamedTuple):
+    """What a model's outputs are learned as.
+
+    kind: ``"classes"``, labels are numbers of classes; ``"one_hot"``; ``"binary"``, one
+        unit says yes or no; or ``"numbers"``, a regression.
+    labelled: whether there are labels; if not, the teacher's answers stand for them.
+    from_logits: whether outputs are logits, not probabilities.
+    """
+
+    kind: str
+    labelled: bool
+    from_logits: bool
+
+    @property
+    def metric(self) -> str:
+        """What `score` is called."""
+        if self.kind == "numbers":
+            return "mean squared error"
+        return "accuracy" if self.labelled else "agreement with the teacher"
+
+    def loss(self, losses: Any) -> Any:
+        """The loss on labels, of a version of Keras' module ``losses``."""
+        if self.kind == "numbers":
+            return losses.MeanSquaredError()
+        names = {
+            "classes": "SparseCategoricalCrossentropy",
+            "one_hot": "CategoricalCrossentropy",
+            "binary": "BinaryCrossentropy",
+        }
+        return getattr(losses, names[self.kind])(from_logits=self.from_logits)
+
+    def decided(self, outputs: Any) -> Any:
+        """Labels as `score` takes them, of a teacher's outputs."""
+        if self.kind == "numbers":
+            return outputs
+        return self._classes(outputs)
+
+    def score(self, outputs: Any, labels: Any) -> float:
+        """The share of right answers, or the mean squared error.
+
+        Args:
+            outputs: the model's.
+            labels: classes, one-hot rows or numbers.
+        """
+        import numpy as np
+
+        if self.kind == "numbers":
+            return float(np.mean(np.square(outputs - np.reshape(labels, outputs.shape))))
+        if self.kind == "one_hot" and self.labelled:
+            labels = labels.argmax(-1)
+        classes = self._classes(outputs)
+        return float(np.mean(classes == np.reshape(labels, classes.shape)))
+
+    def shown(self, score: float) -> str:
+        """A score as people read it."""
+        return f"{score:.4g}" if self.kind == "numbers" else f"{100 * score:.2f} %"
+
+    def _classes(self, outputs: Any) -> Any:
+        if self.kind == "binary":
+            return outputs[..., 0] > (0.0 if self.from_logits else 0.5)
+        return outputs.argmax(-1)
+
+
+def task_of(outputs: Any, data: Data) -> Task:
+    """What the model is for.
+
+    Args:
+        outputs: what the float model answers to the first examples of `data`.
+        data: the training data.
+
+    Raises:
+        ValueError: when labels and outputs do not fit together, or nothing tells what
+            a single unit without labels is.
+    """
+    import numpy as np
+
+    from tfqd.distillation.losses import looks_like_probabilities
+
+    if not isinstance(outputs, np.ndarray) or outputs.ndim < 2:
+        raise ValueError("the model must have one output [batch, ..., units]; see tfqd.Distiller")
+    single = outputs.shape[-1] == 1
+    if single:
+        from_logits = outputs.min() < 0 or outputs.max() > 1
+    else:
+        from_logits = not looks_like_probabilities(outputs)
+    if data.y is None:
+        if single:
+            raise ValueError("what a model of one output unit is for only labels y can tell")
+        return Task("classes", False, from_logits)
+    labels, whole = data.y, data.y.dtype.kind in "iub"
+    shape = (len(labels), *outputs.shape[1:])
+    if single and np.isin(labels, (0, 1)).all() and labels.size == np.prod(shape):
+        return Task("binary", True, from_logits)
+    if not single and whole and labels.size == np.prod(shape[:-1]):
+        if labels.min() < 0 or labels.max() >= shape[-1]:
+            raise ValueError(
+                f"labels y must be classes from 0 to {shape[-1] - 1}, as the model has "
+                f"{shape[-1]} outputs; got {labels.min()} to {labels.max()}"
+            )
+        return Task("classes", True, from_logits)
+    one_hot = labels.shape == shape and np.isin(labels, (0, 1)).all()
+    if not single and one_hot and (labels.sum(-1) == 1).all():
+        return Task("one_hot", True, from_logits)
+    if labels.size == np.prod(shape):
+        return Task("numbers", True, from_logits)
+    raise ValueError(
+        f"labels y of shape {labels.shape} do not fit outputs of shape {shape}: they must be "
+        "classes, one-hot rows or numbers"
+    )

@@ -1,0 +1,152 @@
+"""A student trained by its teacher, such that an interrupted training goes on."""
+
+import contextlib
+import hashlib
+import json
+import pathlib
+import sys
+from typing import Any, NamedTuple
+
+from tfqd_command.data import Data
+from tfqd_command.models import keras_of
+from tfqd_command.task import Task
+
+# BatchNormalization statistics are settled after as many.
+_NORM_BATCHES = 100
+
+
+class Schedule(NamedTuple):
+    """How long and how fast to train."""
+
+    epochs: int
+    batch_size: int
+    learning_rate: float
+    seed: int
+
+
+def state_path(target: str, command: dict[str, Any], files: list[str | None]) -> pathlib.Path:
+    """Where the state of a training is kept: beside its first output.
+
+    Another command, or the same one on other files, has another.
+
+    Args:
+        target: the first output.
+        command: what was asked for, as JSON values.
+        files: paths whose content counts; those that are no files are left out.
+    """
+    digest = hashlib.sha256(json.dumps(command, sort_keys=True).encode())
+    for name in filter(None, files):
+        if pathlib.Path(name).is_file():
+            with open(name, "rb") as file:
+                while block := file.read(2**20):
+                    digest.update(block)
+    path = pathlib.Path(target)
+    return path.with_name(f"{path.name}.{digest.hexdigest()[:8]}.resume.keras")
+
+
+def train(
+    student: Any, teacher: Any, data: Data, task: Task, schedule: Schedule, state: pathlib.Path
+) -> Any:
+    """Trains a student and gives it back; its state is kept after every epoch.
+
+    Every epoch has an order of its own, which depends on the seed and the epoch
+    alone, so a training that goes on sees what it would have seen.
+
+    Raises:
+        KeyboardInterrupt: with a text that says where the training would go on.
+    """
+    from tfqd.compressed.atomic import new_file
+
+    kerases = keras_of(student)
+    steps = max(1, len(data.x) // schedule.batch_size)
+    if state.exists():
+        with _scope(kerases):
+            distiller = kerases.saving.load_model(state)
+    else:
+        distiller = _distiller(kerases, student, teacher, task, schedule, steps)
+
+    def keep(*_) -> None:
+        with new_file(state) as temporary:
+            distiller.save(temporary)
+
+    done = int(distiller.optimizer.iterations) // steps
+    try:
+        if done < schedule.epochs:
+            distiller.fit(
+                _batches(data, schedule, done),
+                initial_epoch=done,
+                epochs=schedule.epochs,
+                steps_per_epoch=steps,
+                callbacks=[kerases.callbacks.LambdaCallback(on_epoch_end=keep)],
+                verbose=1 if sys.stdout.isatty() else 2,
+            )
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(_where_it_goes_on(state, schedule.epochs)) from None
+    _measure_norms(distiller.student, data, schedule)
+    return distiller.student
+
+
+def _distiller(kerases, student, teacher, task: Task, schedule: Schedule, steps: int):
+    import tfqd
+    from tfqd.distillation import FeatureDistillation, LogitsDistillation
+
+    numbers = task.kind == "numbers"
+    distiller = tfqd.Distiller(
+        teacher,
+        student,
+        FeatureDistillation() if numbers else LogitsDistillation(from_logits=task.from_logits),
+        student_loss_weight=None if task.labelled else 0.0,
+    )
+    rate = kerases.optimizers.schedules.CosineDecay(schedule.learning_rate, schedule.epochs * steps)
+    distiller.compile(
+        kerases.optimizers.Adam(rate),
+        task.loss(kerases.losses) if task.labelled else None,
+        metrics=["accuracy"] if task.labelled and not numbers else None,
+        jit_compile=False,
+    )
+    return distiller
+
+
+def _batches(data: Data, schedule: Schedule, first: int):
+    """The training batches of the epochs from `first` on."""
+    import numpy as np
+    import tensorflow as tf
+
+    arrays = [data.x] if data.y is None else [data.x, data.y]
+    size = min(schedule.batch_size, len(data.x))
+
+    def generate():
+        for epoch in range(first, schedule.epochs):
+            order = np.random.default_rng([schedule.seed, epoch]).permutation(len(data.x))
+            for start in range(0, len(order) - size + 1, size):
+                yield tuple(array[order[start : start + size]] for array in arrays)
+
+    signature = tuple(tf.TensorSpec((size, *array.shape[1:]), array.dtype) for array in arrays)
+    return tf.data.Dataset.from_generator(generate, output_signature=signature).prefetch(2)
+
+
+def _measure_norms(student, data: Data, schedule: Schedule) -> None:
+    """Measures BatchNormalization statistics anew, with the final weights."""
+    import numpy as np
+
+    from tfqd.callbacks import reestimate_batch_norm
+    from tfqd.wrapping.batch_statistics import batch_norm_layers
+
+    if batch_norm_layers(student):
+        count = _NORM_BATCHES * schedule.batch_size
+        chosen = np.random.default_rng(schedule.seed).permutation(len(data.x))[:count]
+        reestimate_batch_norm(student, data.x[chosen], batch_size=schedule.batch_size)
+
+
+def _where_it_goes_on(state: pathlib.Path, epochs: int) -> str:
+    print()  # the progress bar has left the line open
+    if not state.exists():
+        return "interrupted before the end of the first epoch; nothing is kept"
+    return f"interrupted; the same command goes on from the last whole epoch of {epochs} ({state})"
+
+
+def _scope(kerases):
+    import tfqd
+
+    tf_keras = kerases.__name__ == "tf_keras"
+    return tfqd.tfmot.quantize_scope() if tf_keras else contextlib.nullcontext()
