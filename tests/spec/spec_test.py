@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tfqd.spec import Codebook, LearnedStep, Uniform, from_dict
+from tfqd.spec import Codebook, EntropyConstrained, LearnedStep, Uniform, from_dict
 from tfqd.spec.bucketing import Bucketing
 
 SPECS = (Uniform, Codebook, LearnedStep)
@@ -60,6 +60,7 @@ def test_repr_tells_bits_and_what_is_not_as_by_default():
     assert repr(Uniform()) == "Uniform(bits=4)"
     assert repr(LearnedStep(bits=4, layout="channel")) == "LearnedStep(bits=4, layout='channel')"
     assert repr(Codebook(bits=2, bucket_size=None)) == "Codebook(bits=2, bucket_size=None)"
+    assert repr(EntropyConstrained()) == "EntropyConstrained(bits=4)"
 
 
 def test_dict_says_everything():

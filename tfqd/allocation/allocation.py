@@ -11,6 +11,7 @@ from rich.text import Text
 
 from tfqd.report import render
 from tfqd.spec import Spec
+from tfqd.wrapping.extras import needing
 
 
 class Share(NamedTuple):
@@ -93,7 +94,8 @@ class Allocation(Mapping[str, Spec]):
         Raises:
             ModuleNotFoundError: without matplotlib (``pip install tfqd[plots]``).
         """
-        from matplotlib.figure import Figure
+        with needing("plots", "plots"):
+            from matplotlib.figure import Figure
 
         figure = Figure(figsize=(8, 1.2 + 0.25 * len(self.shares)), layout="constrained")
         axes = figure.subplots()

@@ -5,7 +5,12 @@ from typing import Any
 import keras
 
 from tfqd.distillation.cached_teacher import CachedTeacher
-from tfqd.distillation.checks import check_losses, check_models, check_probabilities
+from tfqd.distillation.checks import (
+    check_losses,
+    check_models,
+    check_probabilities,
+    check_roles,
+)
 from tfqd.distillation.defaults import default_student_loss_weight
 from tfqd.distillation.losses import LogitsDistillation
 from tfqd.distillation.step import DistillationStep, Weight
@@ -50,6 +55,7 @@ class BaseDistiller(DistillationStep):
         self.student_loss_weight = student_loss_weight
         self.log_gradient_cosine = log_gradient_cosine
         if self._learns_from_teacher and not isinstance(teacher, CachedTeacher):
+            check_roles(teacher, student)
             check_probabilities(teacher, losses, self._version.serving.zero_inputs(teacher))
         self._prepare(losses, weights)
         self.built = True

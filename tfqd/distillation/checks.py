@@ -13,6 +13,7 @@ from tfqd.distillation.losses import LogitsDistillation, looks_like_probabilitie
 from tfqd.distillation.step import Weight
 from tfqd.spec.checks import is_number
 from tfqd.wrapping.protocols import KerasVersion
+from tfqd.wrapping.quantized import is_quantized
 from tfqd.wrapping.state import from_rest
 
 
@@ -80,6 +81,22 @@ def check_models(teacher, student, losses, version: KerasVersion) -> None:
             )
     if any(getattr(loss, "student_layer_name", None) is None for loss in losses):
         _check_outputs(teacher, student)
+
+
+def check_roles(teacher, student) -> None:
+    """Warns where teacher and student are the same model, or seem to be swapped."""
+    if teacher is student:
+        warnings.warn(
+            f"teacher and student are the same model, {student.name!r}, which teaches itself "
+            "nothing; Distiller(None, student) learns from a float copy of it",
+            stacklevel=3,
+        )
+    elif is_quantized(teacher) and not is_quantized(student):
+        warnings.warn(
+            f"the teacher, {teacher.name!r}, is quantized and the student, {student.name!r}, is "
+            "not: are they swapped? It is Distiller(teacher, student)",
+            stacklevel=3,
+        )
 
 
 def _check_outputs(teacher, student) -> None:

@@ -7,7 +7,7 @@ from tfqd.spec.checks import checked_not_negative, is_positive
 from tfqd.spec.learned_step import LearnedStep
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclasses.dataclass(frozen=True, kw_only=True, repr=False)
 class EntropyConstrained(LearnedStep):
     """A trained step, and codes that are cheap to store (Chou, Lookabaugh and Gray 1989).
 

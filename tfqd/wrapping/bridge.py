@@ -10,6 +10,8 @@ from typing import Any
 
 import keras
 
+from tfqd.wrapping.extras import needing
+
 _SERIALIZED = ("_regularizer", "_constraint")
 
 
@@ -41,7 +43,8 @@ class _Bridge:
     """Converts layers once each, so that shared layers stay shared."""
 
     def __init__(self):
-        import tf_keras
+        with needing("tfmot", "tf_keras (Keras 2) models"):
+            import tf_keras
 
         self._tf_keras = tf_keras
         self._converted: dict[int, Any] = {}

@@ -5,6 +5,7 @@ from typing import Any
 
 import keras
 
+from tfqd.wrapping.extras import needing
 from tfqd.wrapping.keras3 import building, serving, training
 from tfqd.wrapping.protocols import KerasVersion
 
@@ -42,7 +43,8 @@ def version_named(name: str) -> KerasVersion:
     """The version that `tfqd.CompressedModel.keras_version` calls `name`."""
     if name != "tf_keras":
         return KERAS3
-    import tf_keras
+    with needing("tfmot", "tf_keras (Keras 2) models"):
+        import tf_keras
 
     from tfqd.wrapping.tf_keras import building, serving, training  # Imports tfmot.
 

@@ -10,6 +10,8 @@ import os
 
 import tensorflow as tf
 
+from tfqd.wrapping.extras import needing
+
 _VARIABLE = "TF_USE_LEGACY_KERAS"
 
 
@@ -25,21 +27,14 @@ def _user_settings_kept():
             os.environ[_VARIABLE] = before
 
 
-with _user_settings_kept():
-    try:
-        import tensorflow_model_optimization as tfmot
-        from tensorflow_model_optimization.python.core.keras.utils import smart_cond
-        from tensorflow_model_optimization.python.core.quantization.keras import (
-            quantize_annotate,
-            quantize_aware_activation,
-            quantize_layer,
-        )
-    except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(
-            f"tf_keras (Keras 2) models are quantized through tfmot: pip install 'tfqd[tfmot]' "
-            f"({error})",
-            name=error.name,
-        ) from error
+with _user_settings_kept(), needing("tfmot", "tf_keras (Keras 2) models"):
+    import tensorflow_model_optimization as tfmot
+    from tensorflow_model_optimization.python.core.keras.utils import smart_cond
+    from tensorflow_model_optimization.python.core.quantization.keras import (
+        quantize_annotate,
+        quantize_aware_activation,
+        quantize_layer,
+    )
 
 QuantizeAnnotate = quantize_annotate.QuantizeAnnotate
 QuantizeAwareActivation = quantize_aware_activation.QuantizeAwareActivation

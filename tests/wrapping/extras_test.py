@@ -1,0 +1,52 @@
+"""What is missing is asked for in one clear sentence."""
+
+import sys
+
+import keras
+import pytest
+
+import tfqd
+from tfqd.wrapping.version import version_named
+
+
+@pytest.fixture
+def without(monkeypatch):
+    """Makes a package one that is not installed."""
+
+    def hide(package):
+        monkeypatch.setitem(sys.modules, package, None)
+        for name in [*sys.modules]:
+            if name.startswith("tfqd.wrapping.tf_keras"):
+                monkeypatch.delitem(sys.modules, name)
+        version_named.cache_clear()
+
+    yield hide
+    version_named.cache_clear()
+
+
+def model():
+    return keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
+
+
+@pytest.mark.parametrize(
+    ("package", "use"),
+    [
+        ("tf_keras", lambda: tfqd.to_tf_keras(model())),
+        ("tf_keras", lambda: version_named("tf_keras")),
+        ("tensorflow_model_optimization", lambda: version_named("tf_keras")),
+    ],
+)
+def test_tf_keras_models_need_the_extra_tfmot(package, use, without):
+    without(package)
+    with pytest.raises(ImportError) as raised:
+        use()
+    needed = f"need the package {package}: pip install 'tfqd[tfmot]'"
+    assert str(raised.value) == f"tf_keras (Keras 2) models {needed}"
+    assert raised.value.name == package
+
+
+def test_plots_need_the_extra_plots(without):
+    without("matplotlib")
+    without("matplotlib.figure")
+    with pytest.raises(ImportError, match=r"pip install 'tfqd\[plots\]'"):
+        tfqd.allocation.Allocation([]).plot()
