@@ -58,6 +58,7 @@ MODELS = {
     "volumes": lambda: chain((6, 6, 6, 2), layers.Conv3D(3, 3), layers.GlobalMaxPooling3D()),
     "recurrent": lambda: chain(
         (5, 3),
+        layers.ZeroPadding1D((1, 2)),
         layers.Conv1D(4, 3, padding="causal"),
         layers.LSTM(4, return_sequences=True, dropout=0.1),
         layers.Bidirectional(layers.GRU(3, return_sequences=True), merge_mode="sum"),

@@ -175,6 +175,8 @@ def _settings(layer: keras.layers.Layer, target: type) -> dict[str, Any]:
             value = {"class_name": value["class_name"], "config": value["config"]}
         if key in known:
             settings[key] = value
+        elif (key, value) == ("data_format", "channels_last"):
+            continue  # What layers of tf_keras without a choice compute.
         elif value and value != _default(type(layer), key):
             raise ValueError(
                 f"tf_keras' {target.__name__} has no {key}, which layer {layer.name!r} sets to "
