@@ -5,6 +5,7 @@ import hashlib
 import json
 import pathlib
 import sys
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from tfqd_command.data import Data
@@ -45,7 +46,13 @@ def state_path(target: str, command: dict[str, Any], files: list[str | None]) ->
 
 
 def train(
-    student: Any, teacher: Any, data: Data, task: Task, schedule: Schedule, state: pathlib.Path
+    student: Any,
+    teacher: Any,
+    data: Data,
+    task: Task,
+    schedule: Schedule,
+    state: pathlib.Path,
+    callbacks: Sequence[Any] = (),
 ) -> Any:
     """Trains a student and gives it back; its state is kept after every epoch.
 
@@ -77,7 +84,7 @@ def train(
                 initial_epoch=done,
                 epochs=schedule.epochs,
                 steps_per_epoch=steps,
-                callbacks=[kerases.callbacks.LambdaCallback(on_epoch_end=keep)],
+                callbacks=[*callbacks, kerases.callbacks.LambdaCallback(on_epoch_end=keep)],
                 verbose=1 if sys.stdout.isatty() else 2,
             )
     except KeyboardInterrupt:

@@ -10,6 +10,7 @@ import pytest
 import tf_keras
 
 import tfqd
+from tfqd.export.archive_file import archive_size
 from tfqd_command.main import main
 
 FUNCTIONS = """
@@ -164,11 +165,27 @@ def test_an_archive_may_teach(capsys):
     assert found["scores"]["quantized"] > 0.85
 
 
-def test_a_budget_is_kept(capsys):
+@pytest.mark.parametrize("method", ["post_training", "distill", "differentiable"])
+def test_a_budget_is_kept(method, capsys):
     found = values(
-        capsys, "m.keras --to=budget.tfqd --data=d.npz --budget=2.2kB --method=post_training"
+        capsys,
+        f"teacher.keras --to=budget.tfqd --data=d.npz --budget=2.1kB --method={method} --epochs=3",
     )
-    assert found["files"][0]["bytes"] <= 2200
+    assert found["files"][0]["bytes"] <= 2100
+    assert found["scores"]["quantized"] > 0.8
+
+
+@pytest.mark.parametrize("share", [0.5, 3.0])
+def test_a_budget_beyond_four_bits_is_used_by_more_levels(share, capsys):
+    model = keras.saving.load_model("teacher.keras")
+    four, eight = (
+        archive_size(tfqd.compress(tfqd.quantize_model(model, f"learned{bits}"))) for bits in (4, 8)
+    )
+    budget = int(four + share * (eight - four))
+    found = values(capsys, f"teacher.keras --to=b.tfqd --data=unlabelled.npz --budget={budget}B")
+    assert 0.95 * min(budget, eight) < found["files"][0]["bytes"] <= budget
+    tensors = tfqd.load("b.tfqd", "compressed").quantized.values()
+    assert {tensor.levels for tensor in tensors} == {256}
 
 
 def test_batch_normalization_is_measured_anew(capsys):
@@ -203,7 +220,11 @@ WRONG = [
     ("m.keras --to=a.tfqd --data=no_module:f", 1, "No module named 'no_module'"),
     ("m.keras --to=a.tfqd --data=own_data:f", 1, "own_data has no function 'f'"),
     ("m.keras --to=a.tfqd --data=d.npz --teacher=old.keras", 1, "teacher must be a Keras 3 model"),
-    ("m.keras --to=a.tfqd --data=unlabelled.npz --budget=9kB", 1, "--budget needs labels y"),
+    (
+        "m.keras --to=a.tfqd --data=unlabelled.npz --budget=9kB --method=differentiable",
+        1,
+        "--budget needs labels y",
+    ),
     ("m.keras --to=a.tfqd --data=d.npz --budget=9B", 1, "more than the budget of 9"),
 ]
 

@@ -34,7 +34,7 @@ def define_flags(values: flags.FlagValues) -> None:
     flags.DEFINE_list("to", [], "files to write, separated by commas", **own)
     flags.DEFINE_integer("bits", None, f"bits per weight, 1 to 8; default {_BITS}", 1, 8, **own)
     flags.DEFINE_string(
-        "budget", None, 'bytes of the .tfqd archive, as "200 kB"; bits by tensor', **own
+        "budget", None, 'bytes of the .tfqd archive, as "200 kB", in the place of --bits', **own
     )
     flags.DEFINE_enum(
         "method",
@@ -107,7 +107,10 @@ def _with_data(values, path: str, model, method: str, data: Data) -> Result:
     task = task_of(answers(model, data.x[:BATCH]), data)
     judge = Judge(task, teacher, data)
     spec = _spec(method, values)
-    if values.budget is not None:
+    callbacks = []
+    if values.budget is not None and method == "distill":
+        spec, callbacks = _within(model, values.budget)
+    elif values.budget is not None:
         spec = _allocated(model, data, task, spec, values.budget)
     student = tfqd.quantize_model(model, spec)
     scores = {"float": judge.score(model), "untrained": judge.score(student)}
@@ -117,7 +120,7 @@ def _with_data(values, path: str, model, method: str, data: Data) -> Result:
         command = {**values.flag_values_dict(), "method": method, "version": tfqd.__version__}
         del command["json"], command["debug"]
         state = state_path(values.to[0], command, [path, values.data, values.teacher])
-        student = train(student, teacher, data, task, schedule, state)
+        student = train(student, teacher, data, task, schedule, state, callbacks)
     scores["quantized"] = judge.score(student)
     written = [write(student, target) for target in values.to]
     if state is not None:
@@ -152,11 +155,33 @@ def _check_budget(budget: str | None) -> None:
             raise UsageError(f"--budget: {error}") from error
 
 
+def _within(model, budget: str):
+    """A spec, and the callbacks that train it to the budget; none where 8 bits always fit."""
+    import tfqd
+    from tfqd.export.archive_file import archive_size
+    from tfqd.spec.budget import parse_bytes
+
+    for bits in (4, 8):
+        learned = tfqd.LearnedStep(bits=bits)
+        compressed = tfqd.compress(tfqd.quantize_model(model, learned))
+        size = archive_size(compressed)
+        if bits == 8:  # in training codes may come to be all equally frequent
+            unused = 8 - tfqd.size_report(compressed).total.entropy
+            size += sum(tensor.size for tensor in compressed.quantized.values()) * unused / 8
+        if parse_bytes(budget) < size:
+            callback = tfqd.callbacks.ByteBudget(budget, verbose=0)
+            return tfqd.EntropyConstrained(bits=bits), [callback]
+    return learned, []
+
+
 def _allocated(model, data: Data, task: Task, spec, budget: str):
     import tfqd
 
     if data.y is None:
-        raise ValueError("--budget needs labels y in --data, to tell which weights matter")
+        raise ValueError(
+            "--budget needs labels y in --data, to tell which weights matter; --method=distill "
+            "does without"
+        )
     loss = task.loss(keras_of(model).losses)
     return tfqd.allocate_bits(model, (data.x, data.y), budget=budget, spec=spec, loss=loss)
 
