@@ -38,6 +38,11 @@ def resources_of(function: tf.types.experimental.ConcreteFunction) -> list:
     return [*function.variables, *(parent() for parent in parents if parent is not None)]
 
 
+def layer_names(model) -> list[str]:
+    """The names of a model's layers, of those in other layers and models too."""
+    return [layer.name for layer in model._flatten_layers(include_self=False)]
+
+
 def load_keras_file(path: pathlib.Path):
     """The model in a ``.keras`` file, of the Keras version that wrote it."""
     with zipfile.ZipFile(path) as archive:

@@ -38,7 +38,10 @@ def faults(file: File) -> Iterator[str]:
         for operator in graph.operators:
             code = file.code(operator)
             if code in _STATEFUL:
-                yield f"{op_name(code)}: it goes on from the state in which the last call left it"
+                yield (
+                    f"{op_name(code)}: it goes on from the state in which the last call left it; "
+                    "give the recurrent layer unroll=True"
+                )
             if wrong_in_integers(graph, operator, code):
                 yield f"{op_name(code)} of integers: TensorFlow Lite's answers are others"
             kernel = INTEGER_KERNELS.get(code)

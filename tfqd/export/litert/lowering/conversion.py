@@ -1,7 +1,6 @@
 """The model through TensorFlow's own converter, in floats and in integers."""
 
 import itertools
-import re
 import tempfile
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
@@ -11,6 +10,11 @@ import numpy as np
 import tensorflow as tf
 
 from tfqd.export.litert.file.flatbuffer import File, Op
+from tfqd.export.litert.lowering.complaints import (
+    ConversionError,
+    conversion_error,
+    printing_kept,
+)
 from tfqd.export.origin import Origin
 from tfqd.export.signature import Signature
 from tfqd.wrapping import serving
@@ -19,10 +23,6 @@ from tfqd.wrapping.state import from_rest, weights_moved
 Examples = Iterable[Mapping[str, np.ndarray]]
 
 _TRAINED_RANGE = "FakeQuantWithMinMaxVars"
-
-
-class ConversionError(ValueError):
-    """TensorFlow's converter has no TFLite form for a model."""
 
 
 class Converted(NamedTuple):
@@ -81,7 +81,7 @@ def converted(
                 tf.saved_model.save(module, folder, signatures=module.serve, options=options)
         except tf.errors.OpError as error:  # a full disk and the like
             raise OSError(f"the converter's files cannot be written: {error.message}") from error
-        floats = _convert(tf.lite.TFLiteConverter.from_saved_model(folder), batch_size)
+        floats = _convert(tf.lite.TFLiteConverter.from_saved_model(folder), origin, batch_size)
         if not trained and examples is None:
             return Converted(floats, None, trained)
         if examples is not None:
@@ -91,7 +91,7 @@ def converted(
         converter.inference_input_type = converter.inference_output_type = tf.as_dtype(io_dtype)
         if examples is not None:
             converter.representative_dataset = lambda: _sized(examples, batch_size)
-        return Converted(floats, _convert(converter, batch_size), trained)
+        return Converted(floats, _convert(converter, origin, batch_size), trained)
 
 
 def input_specs(signature: Signature, batch_size: int | None) -> list[tf.TensorSpec]:
@@ -156,29 +156,15 @@ def _sized(examples: Examples, batch_size: int | None) -> Iterator[Mapping[str, 
             yield {name: array[places] for name, array in batch.items()}
 
 
-def _convert(converter: tf.lite.TFLiteConverter, batch_size: int | None) -> bytes:
+def _convert(converter: tf.lite.TFLiteConverter, origin: Origin, batch_size: int | None) -> bytes:
+    printed: list[str] = []
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), printing_kept() as printed:
             # That tf.lite.Interpreter will go; the converter calibrates by it.
             warnings.simplefilter("ignore", UserWarning)
             return converter.convert()
     except OSError:
         raise
     except Exception as error:  # whatever the converter raises: it has many kinds
-        raise ConversionError(_reason(error, batch_size)) from error
-
-
-def _reason(error: Exception, batch_size: int | None) -> str:
-    """The converter's first complaint, without its places in the source."""
-    text = str(error)
-    lines = [line for line in text.splitlines() if "error:" in line] or [text]
-    complaint = re.search(r"'tf\.\w+' op .*", lines[0])
-    reason = complaint[0] if complaint else lines[0][-300:]
-    hint = ""
-    if "TensorList" in text:
-        hint = (
-            "; pass batch_size=, which recurrent layers need fixed"
-            if batch_size is None
-            else "; give the recurrent layers unroll=True, and the model inputs of fixed length"
-        )
-    return f"TensorFlow's converter cannot convert the model: {reason}{hint}"
+        layers = serving.layer_names(origin.plain)
+        raise conversion_error(str(error), layers, batch_size, "".join(printed)) from None
