@@ -10,8 +10,10 @@ COMPUTE_TYPES = ("float32", "bfloat16", "float16")
 TOLERANCES = {"float32": 1e-5, "float16": 1e-2, "bfloat16": 5e-2}
 
 
-# Of Keras 3 and of tf_keras.
+# Of Keras 3 and of tf_keras, of which the latter writes plain types as strings.
 _POLICIES = ("DTypePolicy", "Policy")
+# Those of layers that look up indices are int64, and stay so.
+_FLOATS = ("float64", "float32", "float16", "bfloat16", "mixed_float16", "mixed_bfloat16")
 
 
 def check_compute_type(dtype) -> None:
@@ -27,7 +29,8 @@ def with_compute_type(
 ) -> dict[str, Any]:
     """A Keras architecture whose layers all compute in `dtype`.
 
-    Variables stay float32: the policy of the short types is the mixed one.
+    Variables are float32: the policy of the short types is the mixed one. In
+    float32 inputs are so too.
 
     Args:
         architecture: a Keras serialization, as JSON values; not changed.
@@ -41,20 +44,26 @@ def with_compute_type(
             return [rewritten(part) for part in value]
         if not isinstance(value, dict):
             return value
-        if value.get("class_name") in _POLICIES:
+        if value.get("class_name") in _POLICIES and value["config"]["name"] in _FLOATS:
             return {**value, "config": {**value["config"], "name": name}}
-        if keras_version == "tf_keras" and _is_plain_layer(value):
+        if keras_version == "tf_keras" and _plain_type(value):
             value = {**value, "config": {**value["config"], "dtype": _policy_of_tf_keras(name)}}
+        if _is_input(value) and dtype == "float32" and value["config"].get("dtype") in _FLOATS:
+            value = {**value, "config": {**value["config"], "dtype": dtype}}
         return {key: rewritten(part) for key, part in value.items()}
 
     return rewritten(architecture)
 
 
-def _is_plain_layer(value: dict) -> bool:
-    """Whether it is a layer of plain float32, whose policy tf_keras writes as a string."""
+def _plain_type(value: dict) -> str | None:
+    """The floating-point type of a layer whose policy is written as a string, if it is one."""
     config = value.get("config")
-    plain = isinstance(config, dict) and config.get("dtype") == "float32"
-    return plain and value.get("class_name") != "InputLayer"
+    dtype = config.get("dtype") if isinstance(config, dict) else None
+    return dtype if dtype in _FLOATS and not _is_input(value) else None
+
+
+def _is_input(value: dict) -> bool:
+    return value.get("class_name") == "InputLayer" and isinstance(value.get("config"), dict)
 
 
 def _policy_of_tf_keras(name: str) -> dict[str, Any]:
@@ -64,6 +73,11 @@ def _policy_of_tf_keras(name: str) -> dict[str, Any]:
         "config": {"name": name},
         "registered_name": None,
     }
+
+
+def computes_in_float32(architecture: dict[str, Any]) -> bool:
+    """Whether all layers and inputs of a Keras architecture are of that type, as far as floats."""
+    return set(_policies(architecture)) & set(_FLOATS) <= {"float32"}
 
 
 def tolerance_of(architecture: dict[str, Any] | None) -> float:
@@ -81,10 +95,13 @@ def tolerance_of(architecture: dict[str, Any] | None) -> float:
 
 
 def _policies(value) -> Iterator[str]:
-    """The names of all dtype policies in a Keras serialization."""
+    """The names of all dtype policies, and the types of inputs, in a Keras serialization."""
     if isinstance(value, dict):
         if value.get("class_name") in _POLICIES:
             yield value["config"]["name"]
+        config = value.get("config")
+        if isinstance(config, dict) and config.get("dtype") in _FLOATS:
+            yield config["dtype"]
         for part in value.values():
             yield from _policies(part)
     elif isinstance(value, list | tuple):

@@ -10,8 +10,10 @@ import keras
 
 from tfqd.compressed import CompressedModel
 from tfqd.compressed.atomic import new_file
+from tfqd.export.comparison import VerificationError
 from tfqd.export.litert.checking.checks import check, few
 from tfqd.export.litert.checking.metadata import put_metadata
+from tfqd.export.litert.checking.runtimes import RuntimeRefusal
 from tfqd.export.litert.file.flatbuffer import File, op_name
 from tfqd.export.litert.lowering.conversion import converted
 from tfqd.export.litert.lowering.examples import RepresentativeDataset
@@ -19,7 +21,7 @@ from tfqd.export.litert.lowering.originals import Originals
 from tfqd.export.litert.lowering.reshapes import simplify_reshapes
 from tfqd.export.litert.lowering.rewriting import Preferences, lower
 from tfqd.export.litert.report import Report, TfliteExport
-from tfqd.export.origin import origin_of
+from tfqd.export.origin import in_float32, origin_of
 from tfqd.export.precision import tolerance_of
 from tfqd.spec.checks import check_choice, checked_optional_count, checked_optional_positive
 
@@ -113,13 +115,14 @@ def write_tflite(
         if probes is None:
             probes, argument = examples.first, "representative_dataset"
     origin = origin_of(model, probes, argument=argument)
+    exact = max(_EXACT, tolerance_of(origin.compressed.architecture))
+    origin = in_float32(origin)
     batches = None if examples is None else examples.by_name(origin.signature)
     floats, integers, trained = converted(origin, batch_size, batches, io_dtype)
     if integers is None and io_dtype != "float32":
         raise ValueError(
             f"io_dtype={io_dtype!r} needs activations of 8 bits: pass representative_dataset="
         )
-    exact = max(_EXACT, tolerance_of(origin.compressed.architecture))
     if integers is not None:
         exact = max(exact, _ROUNDED if trained else _ROUNDED_BIASES)
     tolerance = tolerance or max(_ROUNDED, exact)
@@ -133,7 +136,14 @@ def write_tflite(
     put_metadata(file, weights, exact, few(origin.probes), tolerance)
     file.shorten_names()
     data = file.to_bytes()
-    verification, weight_error = check(data, origin.probes, exact, tolerance)
+    try:
+        verification, weight_error = check(data, origin.probes, exact, tolerance)
+    except VerificationError as error:
+        if batch_size is not None or not isinstance(error.__cause__, RuntimeRefusal):
+            raise
+        raise VerificationError(
+            f"{error}; pass batch_size=1, which fixes the shapes in the file"
+        ) from error.__cause__
     with new_file(path) as staged:
         staged.write_bytes(data)
     codes = [file.code(operator) for graph in file.graphs for operator in graph.operators]

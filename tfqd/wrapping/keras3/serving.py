@@ -42,7 +42,8 @@ class _ReadingScope(SubstitutionScope):
     """
 
     def __init__(self, values, seeds: Sequence[tuple[keras.Variable, tf.Tensor]]):
-        super().__init__([*values, *seeds])
+        typed = [(variable, _in_own_type(variable, value)) for variable, value in values]
+        super().__init__([*typed, *seeds])
         self._seeds = {id(variable) for variable, _ in seeds}
 
     def add_update(self, update):
@@ -56,6 +57,11 @@ class _ReadingScope(SubstitutionScope):
             )
         else:
             super().add_update(update)
+
+
+def _in_own_type(variable: keras.Variable, value: tf.Tensor) -> tf.Tensor:
+    """As a layer takes it, which casts for itself what is float32 and nothing else."""
+    return value if variable.dtype == "float32" else tf.cast(value, variable.dtype)
 
 
 def _seeds(model: keras.Model) -> list[tuple[keras.Variable, tf.Tensor]]:

@@ -147,6 +147,8 @@ def _put_in_floats(site: Site, matcher: Matcher, originals: Originals) -> None:
 
 
 def _of_float_activations(site: Site, match: Match, preferences: Preferences) -> tuple[str, str]:
+    if not _knows_shapes(site):
+        return "float32", "the converter does not know the shape of what the operator takes"
     forms = [lambda: _REWRITTEN_BY[site.code](site, integer_weight(match), preferences)]
     if preferences.size and match.tensor.points is not None:
         forms.append(lambda: unpacked_at_load(site, match))
@@ -161,6 +163,13 @@ def _of_float_activations(site: Site, match: Match, preferences: Preferences) ->
         site.finish()
         return result
     return "float32", reason
+
+
+def _knows_shapes(site: Site) -> bool:
+    """Whether what an operator takes and gives has a rank, as it has not behind a vocabulary."""
+    places = [int(index) for index in site.operator.inputs if index >= 0]
+    computed = [index for index in places if site.file.data(site.tensor(index)) is None]
+    return all(site.shape(index) for index in [*computed, int(site.operator.outputs[0])])
 
 
 def _of_integer_activations(
