@@ -107,7 +107,7 @@ def test_says_each_epoch_where_it_is(capsys):
     quantized.fit(X, Y, epochs=2, verbose=0, callbacks=[ByteBudget(budget)])
     lines = [line for line in capsys.readouterr().out.splitlines() if "ByteBudget" in line]
     assert len(lines) == 2
-    assert f"of {budget:,} bytes, rate_weight 0." in lines[1]
+    assert f"of {budget:,} bytes, a bit counts " in lines[1]
 
 
 def test_impossible_budgets_are_refused_with_the_least_that_is_possible():

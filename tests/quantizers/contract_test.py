@@ -92,8 +92,9 @@ def test_inference_is_the_op_with_the_buckets_of_the_axes_given(quantizer, layer
     if isinstance(spec, Uniform):
         expected = ops.uniform(WEIGHTS, bucketing, spec.levels, spec.scaling, spec.clip)
     elif isinstance(spec, LearnedStep):
+        pace = spec.learning_rate_multiplier * float(np.array(variables.get("step_unit", 1.0)))
         learned = [
-            spec.learning_rate_multiplier * tf.convert_to_tensor(variables[role])
+            pace * tf.convert_to_tensor(variables[role])
             for role in ("step", "offset")
             if role in variables
         ]
@@ -143,14 +144,14 @@ def test_gradient_reaches_the_weights(quantizer, layer):
 
 def test_restored_variables_encode_what_was_stored(quantizer, layer):
     variables = built(quantizer, layer)
-    for role in variables.keys() - {"seed"}:
+    for role in variables.keys() - {"seed", "step_unit"}:
         noise = tf.random.stateless_uniform(variables[role].shape, [3, 4], 0.8, 1.2)
         variables[role].assign(tf.convert_to_tensor(variables[role]) * noise)
     stored = quantizer.encode(WEIGHTS, variables)
     other = quantizer.build(WEIGHTS.shape, "other", keras.layers.Layer())
     quantizer.restore(stored, other)
     # Where a code's length counts, what was is not told by the codes: levels alone stay.
-    again = stored.dequantize() if "rate_weight" in variables else WEIGHTS
+    again = stored.dequantize() if "code_frequency" in variables else WEIGHTS
     found = quantizer.encode(again, other)
     for name in ("codes", "scale", "offset", "points"):
         np.testing.assert_array_equal(getattr(found, name), getattr(stored, name))

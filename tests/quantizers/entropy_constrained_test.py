@@ -54,18 +54,38 @@ def test_frequencies_follow_the_codes_in_training_and_rest_in_inference(library)
     codes = entry.codes()
     np.testing.assert_allclose(entry.state["code_frequency"], ops.shares(codes, 16), atol=0.01)
     assert np.abs(np.array(entry.state["code_frequency"]) - before).max() > 0.02
-    assert np.array(entry.state["rate_weight"]) == np.float32(0.15)
 
 
-def test_more_weight_of_the_length_takes_fewer_bits_and_says_so_in_the_file(tmp_path):
-    sizes = []
-    for rate_weight in (0.0, 0.1, 0.3):
-        model = tfqd.quantize_model(network(), tfqd.EntropyConstrained(average_bits=3))
-        for entry in model.quantized_variables:
-            entry.set_rate_weight(rate_weight)
-        tfqd.save(model, tmp_path / "m.tfqd")
-        sizes.append((tmp_path / "m.tfqd").stat().st_size)
-    assert sizes[0] > sizes[1] > sizes[2]
+def test_longer_steps_take_fewer_bits():
+    model = tfqd.quantize_model(network(), tfqd.EntropyConstrained(average_bits=3))
+    entry = model.quantized_variables[0]
+    before, step = entry.encode(), np.array(entry.encode().scale)
+    entry.stretch_steps(2.0)
+    after = entry.encode()
+    np.testing.assert_allclose(after.scale, 2 * step, rtol=1e-6)
+    assert entropy(before) - entropy(after) == pytest.approx(1, abs=0.2)
+    assert entry.coded_bits() == pytest.approx(entry.size * entropy(after), rel=0.01)
+
+
+def test_the_price_is_that_of_the_bits_and_pulls_at_steps_alone():
+    model = tfqd.quantize_model(network(), tfqd.EntropyConstrained(average_bits=3))
+    entry = model.quantized_variables[0]
+    entry.set_bit_price(1e-3)
+    with tf.GradientTape() as tape:
+        price = entry.price()
+    assert float(price) == pytest.approx(1e-3 * entry.coded_bits(), rel=1e-5)
+    step, kernel = entry.state["step"].value, entry.variable.value
+    to_step, to_kernel = tape.gradient(price, [step, kernel])
+    np.testing.assert_allclose(to_step * step, [-1e-3 * entry.size / np.log(2)], rtol=1e-5)
+    assert to_kernel is None
+
+
+def test_steps_are_held_in_units_of_about_their_size():
+    model = tfqd.quantize_model(network(), tfqd.EntropyConstrained(layout="channel"))
+    for entry in model.quantized_variables:
+        unit = float(entry.state["step_unit"])
+        assert np.log2(unit) == np.round(np.log2(unit))
+        assert 0.7 < np.exp(np.mean(np.log(entry.state["step"]))) < 1.42
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import dataclasses
 import math
 import warnings
+from collections.abc import Callable
 
 import numpy as np
 
@@ -13,31 +14,36 @@ from tfqd.compressed.records import encode_quantized
 from tfqd.export.archive_file import archive_size
 from tfqd.spec import EntropyConstrained
 from tfqd.spec.budget import parse_bytes
-from tfqd.wrapping.fitting import handed_over
+from tfqd.wrapping.fitting import handed_over, trace_again
 from tfqd.wrapping.quantized import find_quantized
 
 # A file of this share of the budget is left as it is, and one of the other is searched for.
 _GOOD, _AIM = 0.99, 0.995
-# Beyond this weight of code lengths, in squares of the step, steps are stretched instead.
-_HIGHEST_RATE_WEIGHT = 0.4
 # The first factors that steps are stretched by: e to this.
 _STRETCH = 0.25
 _ROUNDS = 4
+
+# The price is moved every so many batches, by a proportional and an integral controller of
+# the logarithm of how many times too many bits there are.
+_EVERY = 8
+_PROPORTIONAL, _INTEGRAL = 10.0, 0.5
+# What all bits together count in the loss at first.
+_FIRST_PRICE = 0.1
 
 
 class ByteBudget(Callback):
     """Trains a model of `tfqd.EntropyConstrained` weights to a size: that of its archive.
 
-    Before training the steps are stretched by one factor until the `.tfqd` file would
-    take the budget. At the end of every epoch the weight of the code length, one for the
-    whole network, is moved such that it would again, and at the end of training once
-    more: the file that `tfqd.save` writes then, without facts, takes at most the budget
-    and about 99 % of it. Weights are assigned by the new code lengths in the next epoch,
-    so that the network learns to do with them.
+    The loss gets a term that counts bits, at one price a bit for the whole network: steps
+    grow where errors cost least, and a layer takes bits as long as they lower the loss by
+    their price. The price is moved every few batches such that all bits are those of the
+    budget (a Lagrange multiplier). Before training, and after every epoch, what is left
+    to do is done by stretching all steps by one factor: the file that `tfqd.save` then
+    writes, without facts, takes at most the budget and about 99 % of it.
 
-    ``logs["size_bytes"]`` are the bytes after each epoch, ``logs["rate_weight"]`` what a
-    bit of code length counts. Put the callback before those that write checkpoints:
-    training from one goes on as if it had not stopped.
+    ``logs["size_bytes"]`` are the bytes after each epoch, ``logs["bit_price"]`` the price.
+    Put the callback before those that write checkpoints: training from one goes on with
+    the steps, frequencies and price that it holds.
 
     Args:
         budget: bytes of the file, or a text such as ``"26 kB"``.
@@ -66,39 +72,58 @@ class ByteBudget(Callback):
         super().__init__()
         self.budget = parse_bytes(budget)
         self._verbose = verbose
+        self._undo: list[Callable[[], None]] = []
 
     def on_train_begin(self, logs=None):
+        self._take_away()  # What an interrupted fit has left.
         self._entries = find_quantized(handed_over(self.model))
-        self._weighed = [
+        self._priced = [
             entry for entry in self._entries if isinstance(entry.quantizer.spec, EntropyConstrained)
         ]
-        if not self._weighed:
+        if not self._priced:
             raise ValueError(
                 f"model {self.model.name!r} has no weights whose code length counts; give "
                 "tfqd.quantize_model a tfqd.EntropyConstrained"
             )
         self._measure()
+        self._check_possible()
+        self._keep()
+        self._log_price = math.log(self._price() or _FIRST_PRICE / self._coded_bits())
+        self._set_price(math.exp(self._log_price))
+        self._undo = [entry.add_penalty(entry.price) for entry in self._priced]
+        trace_again(self.model)
+
+    def on_train_batch_end(self, batch, logs=None):
+        if (batch + 1) % _EVERY == 0:
+            excess = math.log(max(self._coded_bits(), 1.0) / self._aimed_bits)
+            self._log_price += _INTEGRAL * excess
+            self._set_price(math.exp(self._log_price + _PROPORTIONAL * excess))
+
+    def on_epoch_end(self, epoch, logs=None):
+        if any(entry.active is not entry.quantizer for entry in self._priced):
+            return  # A schedule trains with other bits for now.
+        self._measure()
+        self._keep()
+        self._set_price(math.exp(self._log_price))
+        if logs is not None:
+            logs["size_bytes"], logs["bit_price"] = self._size, self._price()
+        if self._verbose:
+            print(
+                f"ByteBudget: {self._size:,} of {self.budget:,} bytes, a bit counts "
+                f"{self._price():.3g}",
+                flush=True,
+            )
+
+    def on_train_end(self, logs=None):
+        self._take_away()
+        trace_again(self.model)
+
+    def _check_possible(self) -> None:
         least = self._rest + sum(_least_bytes(entry.encode()) for entry in self._entries)
         if least > self.budget:
             raise ValueError(
                 f"the smallest file, in which all quantized weights are 0, takes {least:,} bytes, "
                 f"more than the budget of {self.budget:,}"
-            )
-        if not self._is_good():
-            self._stretch()
-
-    def on_epoch_end(self, epoch, logs=None):
-        if any(entry.active is not entry.quantizer for entry in self._weighed):
-            return  # A schedule trains with other bits for now.
-        self._keep()
-        rate_weight = self._rate_weight()
-        if logs is not None:
-            logs["size_bytes"], logs["rate_weight"] = self._size, rate_weight
-        if self._verbose:
-            print(
-                f"ByteBudget: {self._size:,} of {self.budget:,} bytes, "
-                f"rate_weight {rate_weight:.3g}",
-                flush=True,
             )
 
     def _measure(self) -> None:
@@ -106,31 +131,25 @@ class ByteBudget(Callback):
         self._size = archive_size(handed_over(self.model))
         self._rest = self._size - self._payload()
 
-    def _is_good(self) -> bool:
-        return _GOOD * self.budget <= self._size <= self.budget
-
     def _keep(self) -> None:
-        """Moves the weight of code lengths, or steps where that is not enough."""
-        self._measure()
+        """Stretches steps until the file is within the budget and fills it."""
         for _ in range(_ROUNDS):
-            if self._is_good():
-                return
-            aim = self.budget - self._rest
-            if self._payload_at(0.0) > aim >= self._payload_at(_HIGHEST_RATE_WEIGHT):
-                ends = 0.0, _HIGHEST_RATE_WEIGHT
-                self._set_rate_weight(bisect(self._payload_at, aim, *ends, _AIM * aim))
-            else:
-                self._set_rate_weight(self._weighed[0].quantizer.spec.rate_weight)
-                self._stretch()
+            if _GOOD * self.budget <= self._size <= self.budget or not self._stretch():
+                break
             self._measure()
+        self._aimed_bits = max(self._coded_bits() + 8 * (_AIM * self.budget - self._size), 1.0)
 
-    def _stretch(self) -> None:
-        """Stretches all steps by one factor, until the payload is what is left for it."""
+    def _stretch(self) -> bool:
+        """Stretches all steps by one factor, until the payload is what is left for it.
+
+        Returns:
+            Whether the levels can use that much.
+        """
         aim, now = self.budget - self._rest, 0.0
 
         def payload_at(logarithm: float) -> int:
             nonlocal now
-            for entry in self._weighed:
+            for entry in self._priced:
                 entry.stretch_steps(math.exp(logarithm - now))
             now = logarithm
             return self._payload()
@@ -138,24 +157,30 @@ class ByteBudget(Callback):
         ends = bracket(payload_at, aim, _STRETCH)
         if ends is None:
             payload_at(now + _STRETCH)
+            self._measure()
             warnings.warn(
                 f"{self.budget:,} bytes are more than the levels of the specs can use; give "
                 "tfqd.EntropyConstrained more bits",
                 stacklevel=2,
             )
-        else:
-            payload_at(bisect(payload_at, aim, *ends, _AIM * aim))
+            return False
+        payload_at(bisect(payload_at, aim, *ends, _AIM * aim))
+        return True
 
-    def _rate_weight(self) -> float:
-        return float(np.asarray(self._weighed[0].state["rate_weight"]))
+    def _coded_bits(self) -> float:
+        return sum(entry.coded_bits() for entry in self._priced)
 
-    def _set_rate_weight(self, value: float) -> None:
-        for entry in self._weighed:
-            entry.set_rate_weight(value)
+    def _price(self) -> float:
+        return float(np.asarray(self._priced[0].state["bit_price"]))
 
-    def _payload_at(self, rate_weight: float) -> int:
-        self._set_rate_weight(rate_weight)
-        return self._payload()
+    def _set_price(self, price: float) -> None:
+        for entry in self._priced:
+            entry.set_bit_price(price)
+
+    def _take_away(self) -> None:
+        for undo in self._undo:
+            undo()
+        self._undo = []
 
     def _payload(self) -> int:
         """Bytes of all quantized tensors in the archive."""

@@ -18,11 +18,11 @@ The points are one codebook for the tensor, as in the paper, or in layout
 import numpy as np
 import tensorflow as tf
 
-from tfqd.ops.buckets import bucket_axis, from_buckets, per_bucket, to_buckets
+from tfqd.ops.buckets import bucket_axis, from_buckets, over_buckets, per_bucket, to_buckets
 from tfqd.ops.codes import Codes
 from tfqd.ops.held import to_free, with_held
 from tfqd.ops.nearest import nearest
-from tfqd.ops.point_gradient import point_gradient
+from tfqd.ops.point_gradient import point_gradient, scale_gradient
 from tfqd.ops.scaling import Range, bucket_range, scale_up
 from tfqd.ops.straight_through import clip_weights, pass_gradient
 from tfqd.spec.bucketing import Bucketing
@@ -39,6 +39,7 @@ def codebook(
     channels_per_codebook: int | None = None,
     steps: int = 1,
     held: tf.Tensor | None = None,
+    scale: tf.Tensor | None = None,
 ) -> tf.Tensor:
     """The weights moved to their nearest points, with both gradients.
 
@@ -56,17 +57,20 @@ def codebook(
             for points that are integers.
         held: codes, among the points in ascending order, that are given; see
             `tfqd.ops.held`.
+        scale: float32 [bucketing.count], what a point is multiplied by in each bucket;
+            None for the range of its weights. With symmetric scaling.
 
     Returns:
         float32, shape `bucketing.shape`. Its gradient is Eq. 6 to the points
-        and straight-through to the weights.
+        and straight-through to the weights. A scale s of point p and weight w gets
+        p - w / s, or p where w lies beyond the outermost points (LSQ's gradient).
     """
 
     @tf.custom_gradient
-    def quantized(weights, points):
+    def quantized(weights, points, *scales):
         ascending, order = _ascending(points)
         clipped = clip_weights(weights, clip)
-        cut, buckets = _cut(clipped, bucketing, scaling, steps)
+        cut, buckets = _cut(clipped, bucketing, scaling, steps, *scales)
         codebooks = _codebooks(bucketing, channels_per_codebook)
         values, codes = nearest(cut, buckets, ascending, training, codebooks)
         if held is not None:
@@ -78,11 +82,15 @@ def codebook(
                 upstream, codes, buckets, bucketing, points.shape[-1], channels_per_codebook
             )
             to_points = _gather(sums, tf.argsort(order, axis=-1))
-            return to_free(pass_gradient(weights, upstream, clip), held), to_points
+            to_weights = to_free(pass_gradient(weights, upstream, clip), held)
+            if not scales:
+                return to_weights, to_points
+            point = _points_of(codes, ascending, codebooks)
+            return to_weights, to_points, scale_gradient(upstream, cut, point, buckets, bucketing)
 
         return from_buckets(values, bucketing), gradient
 
-    return quantized(weights, points)
+    return quantized(weights, points, *([] if scale is None else [scale]))
 
 
 def codebook_codes(
@@ -95,6 +103,7 @@ def codebook_codes(
     channels_per_codebook: int | None = None,
     steps: int = 1,
     held: tf.Tensor | None = None,
+    scale: tf.Tensor | None = None,
     training: bool = False,
 ) -> Codes:
     """Codes, scales, offsets and sorted points of the weights.
@@ -103,7 +112,8 @@ def codebook_codes(
     arguments are those of `codebook`.
     """
     ascending, _ = _ascending(points)
-    cut, buckets = _cut(clip_weights(weights, clip), bucketing, scaling, steps)
+    given = [] if scale is None else [scale]
+    cut, buckets = _cut(clip_weights(weights, clip), bucketing, scaling, steps, *given)
     codebooks = _codebooks(bucketing, channels_per_codebook)
     _, codes = nearest(cut, buckets, ascending, training, codebooks)
     codes = with_held(codes, held, bucketing)
@@ -116,9 +126,11 @@ def codebook_codes(
     )
 
 
-def _cut(weights, bucketing, scaling, steps: int) -> tuple[tf.Tensor, Range]:
-    """The cut tensor, and its buckets' range in steps."""
+def _cut(weights, bucketing, scaling, steps: int, *given) -> tuple[tf.Tensor, Range]:
+    """The cut tensor, and its buckets' range in steps, or a scale that is given."""
     cut = to_buckets(weights, bucketing)
+    if given:
+        return cut, Range(over_buckets(given[0], bucketing), None)
     scale, offset = bucket_range(cut, bucket_axis(bucketing), scaling)
     return cut, Range(scale if steps == 1 else tf.math.divide_no_nan(scale, float(steps)), offset)
 

@@ -1,8 +1,8 @@
-"""Eq. 6 of arXiv 1802.05668: sums over codes of alpha times the upstream gradient."""
+"""The gradients of points, Eq. 6 of arXiv 1802.05668, and of scales that are not ranges."""
 
 import tensorflow as tf
 
-from tfqd.ops.buckets import to_buckets
+from tfqd.ops.buckets import bucket_axis, per_bucket, to_buckets
 from tfqd.ops.scaling import Range
 from tfqd.spec.bucketing import Bucketing
 
@@ -41,6 +41,28 @@ def point_gradient(
     # Alpha is the bucket's, so it may wait for the bucket's sums, which are fewer.
     sums = _sums_in_runs(cut, codes, bucketing.length, levels)
     return tf.reduce_sum(sums * tf.reshape(buckets.scale, [-1, 1]), axis=0)
+
+
+def scale_gradient(
+    upstream: tf.Tensor, cut: tf.Tensor, point: tf.Tensor, buckets: Range, bucketing: Bucketing
+) -> tf.Tensor:
+    """LSQ's gradient of the scales (arXiv 1902.08153), for points in any places.
+
+    Args:
+        upstream: float32, shape `bucketing.shape`.
+        cut: the weights, a cut tensor.
+        point: the point of each weight, likewise.
+        buckets: the buckets' scales.
+        bucketing: where the buckets lie.
+
+    Returns:
+        float32 [bucketing.count].
+    """
+    scaled = cut * tf.math.reciprocal_no_nan(buckets.scale)
+    lowest, highest = tf.reduce_min(point), tf.reduce_max(point)
+    inside = (scaled >= lowest) & (scaled <= highest)
+    slope = to_buckets(upstream, bucketing, fill="zero") * (point - tf.where(inside, scaled, 0.0))
+    return per_bucket(tf.reduce_sum(slope, bucket_axis(bucketing), keepdims=True), bucketing)
 
 
 def _sums_by_channel(values, codes, bucketing: Bucketing, levels: int) -> tf.Tensor:

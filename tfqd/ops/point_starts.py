@@ -5,9 +5,10 @@ import statistics
 import numpy as np
 import tensorflow as tf
 
-from tfqd.ops.buckets import bucket_axis, to_buckets
+from tfqd.ops.buckets import bucket_axis, bucket_sizes, over_buckets, per_bucket, to_buckets
 from tfqd.ops.kmeans import kmeans
-from tfqd.ops.scaling import bucket_range, scale_down
+from tfqd.ops.learned_step import SMALLEST_START
+from tfqd.ops.scaling import Range, bucket_range, scale_down
 from tfqd.ops.straight_through import clip_weights
 from tfqd.spec.bucketing import Bucketing
 
@@ -49,6 +50,7 @@ def quantile_points(
     scaling: str = "affine",
     clip: float | None = None,
     channels_per_codebook: int | None = None,
+    scale: np.ndarray | None = None,
 ) -> np.ndarray:
     """Points at the quantiles 0, 1/(levels-1), ..., 1 of the scaled weights.
 
@@ -59,6 +61,7 @@ def quantile_points(
         scaling: ``"affine"`` or ``"symmetric"``.
         clip: as given to `codebook`, which scales the clipped weights.
         channels_per_codebook: see `tfqd.ops.codebook`.
+        scale: float32 [bucketing.count], alpha of each bucket; None for its range.
 
     Returns:
         float32 [levels] or [codebooks, levels], ascending; the first is the
@@ -66,7 +69,7 @@ def quantile_points(
         scaling and one codebook).
     """
     probabilities = np.linspace(0.0, 1.0, levels)
-    cut, buckets = _cut(weights, bucketing, scaling, clip)
+    cut, buckets = _cut(weights, bucketing, scaling, clip, scale)
     scaled = _by_channel(scale_down(cut, buckets), bucketing)
     points = [np.quantile(each, probabilities) for each in _groups(scaled, channels_per_codebook)]
     return _stacked(points, channels_per_codebook)
@@ -79,6 +82,7 @@ def kmeans_points(
     scaling: str = "affine",
     clip: float | None = None,
     channels_per_codebook: int | None = None,
+    scale: np.ndarray | None = None,
     sensitivity: tf.Tensor | None = None,
 ) -> np.ndarray:
     """Points that make the squared error of the weights small: weighted k-means.
@@ -92,7 +96,7 @@ def kmeans_points(
 
     The other arguments and the result are those of `quantile_points`.
     """
-    cut, buckets = _cut(weights, bucketing, scaling, clip)
+    cut, buckets = _cut(weights, bucketing, scaling, clip, scale)
     costs = tf.ones_like(cut) if sensitivity is None else to_buckets(sensitivity, bucketing)
     scaled = _by_channel(scale_down(cut, buckets), bucketing)
     costs = _by_channel(costs * buckets.scale**2, bucketing)
@@ -100,8 +104,26 @@ def kmeans_points(
     return _stacked([kmeans(*pair, levels) for pair in pairs], channels_per_codebook)
 
 
-def _cut(weights, bucketing: Bucketing, scaling: str, clip):
+def deviations(weights: tf.Tensor, bucketing: Bucketing) -> np.ndarray:
+    """The standard deviation about 0 of each bucket's weights, at least `SMALLEST_START`.
+
+    Args:
+        weights: float32, shape `bucketing.shape`, finite.
+        bucketing: where the buckets lie.
+
+    Returns:
+        float32 [bucketing.count].
+    """
+    squares = tf.square(to_buckets(weights, bucketing, fill="zero"))
+    sums = per_bucket(tf.reduce_sum(squares, bucket_axis(bucketing), keepdims=True), bucketing)
+    deviation = np.sqrt(sums.numpy() / bucket_sizes(bucketing))
+    return np.maximum(deviation, SMALLEST_START).astype(np.float32)
+
+
+def _cut(weights, bucketing: Bucketing, scaling: str, clip, scale):
     cut = to_buckets(clip_weights(weights, clip), bucketing)
+    if scale is not None:
+        return cut, Range(over_buckets(tf.constant(scale), bucketing), None)
     return cut, bucket_range(cut, bucket_axis(bucketing), scaling)
 
 

@@ -10,6 +10,7 @@ from tfqd.compressed import QuantizedTensor
 from tfqd.quantizers.learned_step import LearnedStepQuantizer
 from tfqd.spec import EntropyConstrained
 from tfqd.spec.bucketing import Bucketing
+from tfqd.spec.grid import zero_code
 
 # What the codes of a training step count in the tracked frequencies.
 _MOMENTUM = 0.1
@@ -18,36 +19,59 @@ _MOMENTUM = 0.1
 class EntropyConstrainedQuantizer(LearnedStepQuantizer):
     """Rounds with code lengths in view; see `tfqd.EntropyConstrained`.
 
-    Beside the steps `build` creates the frequency of each code, float32 [levels], which
-    every training step moves towards that of its own codes, and `rate_weight`, float32
-    [], which is the spec's until `set_rate_weight`. Neither is trained by gradients.
+    Beside the steps `build` creates variables that no gradient trains:
+
+    * `code_frequency`, float32 [levels], which every training step moves towards the
+      frequencies of its own codes,
+    * `step_unit`, float32 [], a power of two about as large as the steps, which are held
+      in it: an optimizer that moves all variables alike moves long and short steps by the
+      same share,
+    * `bit_price`, float32 [], what a bit counts in the loss; 0 until a callback sets it.
     """
 
     spec: EntropyConstrained
 
-    def set_rate_weight(self, value: float, inputs: tf.Tensor, weights: dict[str, Any]) -> None:
-        """Lets a bit of length count `value`, and makes frequencies those of the new codes.
+    def price(self, size: int, weights: dict[str, Any]) -> tf.Tensor:
+        """What the tensor's code counts in the loss: float32 [], `bit_price` times its bits.
+
+        Its gradient is that of a code's length at many levels: a step twice as long
+        spares each weight one bit.
 
         Args:
-            value: not negative, in squares of the step.
+            size: number of the tensor's weights.
+            weights: what `build` returned.
+        """
+        bits = self.coded_bits(size, weights)
+        logarithm = tf.math.log(tf.abs(tf.convert_to_tensor(weights["step"])))
+        spared = size * tf.reduce_mean(logarithm) / np.float32(np.log(2.0))
+        price = tf.convert_to_tensor(weights["bit_price"])
+        return price * (tf.stop_gradient(bits + spared) - spared)
+
+    def coded_bits(self, size: int, weights: dict[str, Any]) -> tf.Tensor:
+        """Bits of the entropy-coded codes, by the tracked frequencies: float32 [].
+
+        The arguments are those of `price`.
+        """
+        return size * ops.entropy(tf.convert_to_tensor(weights["code_frequency"]))
+
+    def stretch_steps(self, factor: float, inputs: tf.Tensor, weights: dict[str, Any]) -> None:
+        """Makes all steps `factor` times as long, and frequencies those of the new codes.
+
+        Offsets move such that the middle code stays where it is.
+
+        Args:
+            factor: positive.
             inputs: the tensor's values.
             weights: what `build` returned.
         """
-        weights["rate_weight"].assign(value)
-        self._settle(inputs, weights)
-
-    def stretch_steps(self, factor: float, inputs: tf.Tensor, weights: dict[str, Any]) -> None:
-        """Makes all steps `factor` times as long; offsets move such that 0 stays where it is.
-
-        The arguments are those of `set_rate_weight`.
-        """
-        bucketing = self.bucketing(inputs.shape)
-        step, offset = self._trained(weights, bucketing)
+        step, offset = self._trained(weights, self.bucketing(inputs.shape))
         stretched = ops.stretched(step.numpy(), offset, factor, self.spec.levels)
         self._assign(weights, self._kept(*stretched))
-        self._settle(inputs, weights)
+        weights["code_frequency"].assign(self._frequency(inputs, weights))
 
     def restore(self, stored: QuantizedTensor, weights: dict[str, Any]) -> None:
+        intervals = zero_code(stored.levels) if stored.offset is None else stored.levels - 1
+        weights["step_unit"].assign(_unit(stored.scale / intervals))
         super().restore(stored, weights)
         weights["code_frequency"].assign(ops.shares(stored.codes, self.spec.levels))
 
@@ -64,31 +88,45 @@ class EntropyConstrainedQuantizer(LearnedStepQuantizer):
         return quantized
 
     def _roles(self, bucketing: Bucketing) -> dict[str, tuple[tuple[int, ...], bool]]:
-        own = {"code_frequency": ((self.spec.levels,), False), "rate_weight": ((), False)}
+        own = {
+            "code_frequency": ((self.spec.levels,), False),
+            "step_unit": ((), False),
+            "bit_price": ((), False),
+        }
         return {**super()._roles(bucketing), **own}
+
+    def _pace(self, weights: dict[str, Any]):
+        unit = tf.convert_to_tensor(weights["step_unit"])
+        return self.spec.learning_rate_multiplier * unit
 
     def _first_steps(self, inputs: tf.Tensor, bucketing: Bucketing):
         spec = self.spec
         arguments = (spec.levels, spec.scaling, spec.rate_weight, spec.average_bits)
         return ops.steps_of_entropy(inputs, bucketing, *arguments)
 
+    def _kept(self, step: np.ndarray, offset: np.ndarray | None) -> dict[str, np.ndarray]:
+        unit = _unit(step)
+        shorter = [None if each is None else each / unit for each in (step, offset)]
+        return {**super()._kept(*shorter), "step_unit": unit}
+
     def _start(self, inputs: tf.Tensor | None, shape) -> dict[str, np.ndarray]:
-        spec, start = self.spec, super()._start(inputs, shape)
-        start["rate_weight"] = np.float32(spec.rate_weight)
-        start["code_frequency"] = np.full(spec.levels, 1 / spec.levels, np.float32)
+        start = super()._start(inputs, shape)
+        start["bit_price"] = np.float32(0)
+        start["code_frequency"] = np.full(self.spec.levels, 1 / self.spec.levels, np.float32)
         if inputs is not None:
-            start["code_frequency"] = self._frequency(inputs, start, spec.rate_weight)
+            start["code_frequency"] = self._frequency(inputs, start)
         return start
 
-    def _settle(self, inputs, weights) -> None:
-        rate_weight = tf.convert_to_tensor(weights["rate_weight"])
-        weights["code_frequency"].assign(self._frequency(inputs, weights, rate_weight))
-
-    def _frequency(self, inputs, weights, rate_weight) -> np.ndarray:
-        bucketing = self.bucketing(inputs.shape)
+    def _frequency(self, inputs, weights) -> np.ndarray:
+        bucketing, spec = self.bucketing(inputs.shape), self.spec
         steps = self._trained(weights, bucketing)
-        return ops.settled_frequency(inputs, *steps, bucketing, self.spec.levels, rate_weight)
+        return ops.settled_frequency(inputs, *steps, bucketing, spec.levels, spec.rate_weight)
 
     def _border(self, weights: dict[str, Any], bucketing: Bucketing) -> tf.Tensor:
         frequency = tf.convert_to_tensor(weights["code_frequency"])
-        return ops.borders(frequency, bucketing.size, tf.convert_to_tensor(weights["rate_weight"]))
+        return ops.borders(frequency, bucketing.size, self.spec.rate_weight)
+
+
+def _unit(step: np.ndarray) -> np.float32:
+    """The power of two next to the steps' geometric mean."""
+    return np.float32(2.0 ** np.round(np.mean(np.log2(np.maximum(np.abs(step), 1e-30)))))

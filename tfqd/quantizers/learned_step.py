@@ -84,10 +84,10 @@ class LearnedStepQuantizer(Quantizer):
     def restore(self, stored: QuantizedTensor, weights: dict[str, Any]) -> None:
         spec = self.spec
         intervals = zero_code(spec.levels) if stored.offset is None else spec.levels - 1
-        step = kept(stored.scale, spec.learning_rate_multiplier, intervals)
-        weights["step"].assign(step)
+        pace = float(self._pace(weights))
+        weights["step"].assign(kept(stored.scale, pace, intervals))
         if stored.offset is not None:
-            weights["offset"].assign(kept(stored.offset, spec.learning_rate_multiplier))
+            weights["offset"].assign(kept(stored.offset, pace))
 
     def __call__(self, inputs, training, weights: dict[str, Any], **kwargs) -> tf.Tensor:
         inputs, bucketing = self._taken(inputs), self.bucketing(inputs.shape)
@@ -111,6 +111,10 @@ class LearnedStepQuantizer(Quantizer):
         step, offset = self._trained(weights, bucketing)
         return ops.within_ends(inputs, step, offset, bucketing, self.spec.levels)
 
+    def _pace(self, weights: dict[str, Any]):
+        """How many times faster than their variables steps and offsets move."""
+        return self.spec.learning_rate_multiplier
+
     def _trained(self, weights, bucketing) -> tuple[tf.Tensor, tf.Tensor | None]:
         """The steps and offsets, with their gradients as the spec scales them."""
         spec = self.spec
@@ -118,9 +122,7 @@ class LearnedStepQuantizer(Quantizer):
         if spec.gradient_scale == "lsq":
             scale = ops.step_gradient_scale(bucketing, spec.levels, spec.scaling)
         step, offset = (
-            trained(weights[role], spec.learning_rate_multiplier, scale)
-            if role in weights
-            else None
+            trained(weights[role], self._pace(weights), scale) if role in weights else None
             for role in ("step", "offset")
         )
         return step, offset

@@ -12,6 +12,7 @@ from tfqd.spec.grid import LARGEST_INTEGER
 TRAINED = ("both", "points", "weights")
 INITS = ("quantile", "uniform", "kmeans", "normal")
 GRIDS = (None, *LARGEST_INTEGER)
+SCALES = ("range", "fixed", "learned")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, repr=False)
@@ -40,10 +41,16 @@ class Codebook(Spec):
             -127 to 127, or -7 to 7, times alpha / 127 or alpha / 7, in training
             too (their gradient is straight-through), so that an integer kernel
             computes what was trained. Needs symmetric scaling.
+        scale: ``"range"``, the paper's: alpha follows the bucket's weights in every
+            step, so that its largest weights move all points. ``"fixed"``: alpha is
+            three standard deviations of the bucket's weights at the start, and stays;
+            weights beyond the points go to the outermost ones. ``"learned"``: it starts
+            there and is trained as the step of `tfqd.LearnedStep` is, weights beyond
+            the points getting no gradient. Both need symmetric scaling.
         gradient_scale: None leaves the points' gradient as it is, a sum over
             their weights, as the paper does; ``"lsq"`` multiplies it by
             1 / sqrt(N k), with N weights and k points, so that one learning
-            rate serves tensors of all sizes.
+            rate serves tensors of all sizes; that of learned scales likewise.
         learning_rate_multiplier: how many times faster than the weights the
             points learn, whatever the optimizer.
 
@@ -55,6 +62,7 @@ class Codebook(Spec):
     train: str = "both"
     init: str = "quantile"
     grid: str | None = None
+    scale: str = "range"
     gradient_scale: str | None = None
     learning_rate_multiplier: float = 1.0
 
@@ -73,6 +81,12 @@ class Codebook(Spec):
         check_choice("init", self.init, INITS)
         check_choice("grid", self.grid, GRIDS)
         self._check_grid()
+        check_choice("scale", self.scale, SCALES)
+        if self.scale != "range" and self.scaling != "symmetric":
+            raise ValueError(
+                f"scale={self.scale!r} needs scaling='symmetric', which has no offset that "
+                f"follows the weights; got {self.scaling!r}"
+            )
         check_choice("gradient_scale", self.gradient_scale, GRADIENT_SCALES)
         multiplier = checked_positive("learning_rate_multiplier", self.learning_rate_multiplier)
         object.__setattr__(self, "learning_rate_multiplier", multiplier)

@@ -1,6 +1,7 @@
 """Quantized variables and where to find them, in any Keras version."""
 
 import abc
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -48,6 +49,11 @@ class QuantizedVariable(abc.ABC):
         Returns:
             What takes the penalty away again.
         """
+
+    @property
+    def size(self) -> int:
+        """Number of weights."""
+        return math.prod(self.variable.shape)
 
     @property
     def bits(self) -> int | None:
@@ -105,9 +111,17 @@ class QuantizedVariable(abc.ABC):
         """Freezes weights that oscillate more often from now on, where its spec lets it."""
         self.state[THRESHOLD].assign(frequency)
 
-    def set_rate_weight(self, value: float) -> None:
-        """Lets a bit of code length count `value` from now on, where its spec weighs them."""
-        self.quantizer.set_rate_weight(value, self.value(), self.state)
+    def price(self) -> tf.Tensor:
+        """What its code counts in the loss, where its spec weighs code lengths: float32 []."""
+        return self.quantizer.price(self.size, self.state)
+
+    def coded_bits(self) -> float:
+        """Bits of its code by the frequencies in training, where its spec weighs lengths."""
+        return float(self.quantizer.coded_bits(self.size, self.state))
+
+    def set_bit_price(self, price: float) -> None:
+        """Lets a bit of its code count `price` in the loss, where its spec weighs lengths."""
+        self.state["bit_price"].assign(price)
 
     def stretch_steps(self, factor: float) -> None:
         """Makes its steps `factor` times as long, where its spec weighs code lengths."""
