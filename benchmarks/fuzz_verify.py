@@ -63,7 +63,9 @@ def run(kind: str, count: int, seed: int, connection) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = export(kind.split(",")[0], pathlib.Path(folder))
         for _ in range(2):  # the first one loads libraries
-            _, good_seconds, good = _verified(path)
+            outcome, good_seconds, good = _verified(path)
+        if outcome != "agreed":
+            raise RuntimeError(f"the good file of kind {kind} is refused")
         found |= {"megabytes_of_the_good_file": round(good), "megabytes": 0}
         mutations = (forged,) if kind == RESEALED else MUTATIONS
         for number, _ in enumerate(mutants(path, count, seed, mutations)):
