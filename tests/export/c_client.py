@@ -57,12 +57,18 @@ def _serving_signature(model: pathlib.Path):
 
 
 def _name(name: str) -> bytes:
-    return struct.pack("=i", len(name)) + name.encode()
+    return _string(name.encode())
+
+
+def _string(text: bytes) -> bytes:
+    return struct.pack("=i", len(text)) + text
 
 
 def _tensor(array: np.ndarray) -> bytes:
     head = struct.pack("=2i", tf.as_dtype(array.dtype).as_datatype_enum, array.ndim)
-    return head + struct.pack(f"={array.ndim + 1}q", *array.shape, array.nbytes) + array.tobytes()
+    strings = array.dtype.kind == "S"
+    content = b"".join(map(_string, array.reshape(-1).tolist())) if strings else array.tobytes()
+    return head + struct.pack(f"={array.ndim + 1}q", *array.shape, len(content)) + content
 
 
 def _read_tensor(stream: io.BytesIO) -> np.ndarray:

@@ -10,8 +10,8 @@
  *
  * where a name is an int32 length and the characters of an operation's output
  * ("serving_default_x:0"), and a tensor is int32 TF_DataType, int32 rank, int64
- * dimensions, int64 bytes and the bytes. OUTPUTS is written: a tensor for each
- * output. Nothing is freed before the program ends but sessions.
+ * dimensions, int64 bytes and the bytes; of strings, each is an int32 length and
+ * the characters. OUTPUTS is written: a tensor of numbers for each output. Nothing is freed before the program ends but sessions.
  */
 
 #include <stdarg.h>
@@ -21,8 +21,9 @@
 #include <string.h>
 
 #include <tensorflow/c/c_api.h>
+#include <tensorflow/c/tf_tstring.h>
 
-enum { MAX_PORTS = 64, MAX_RANK = 16 };
+enum { MAX_PORTS = 64, MAX_RANK = 16, MAX_STRING = 1024 };
 
 static void fail(const char *format, ...) {
   va_list arguments;
@@ -70,12 +71,29 @@ static TF_Output read_port(FILE *file, TF_Graph *graph) {
   return port;
 }
 
+static void read_strings(FILE *file, TF_TString *strings, int64_t count) {
+  for (int64_t i = 0; i < count; i++) {
+    char text[MAX_STRING];
+    int32_t length = read_int(file, MAX_STRING);
+    read_bytes(file, text, (size_t)length);
+    TF_StringInit(&strings[i]);
+    TF_StringCopy(&strings[i], text, (size_t)length);
+  }
+}
+
 static TF_Tensor *read_tensor(FILE *file) {
   int64_t shape[MAX_RANK], bytes;
   TF_DataType type = (TF_DataType)read_int(file, INT32_MAX);
   int rank = read_int(file, MAX_RANK);
   read_bytes(file, shape, (size_t)rank * sizeof *shape);
   read_bytes(file, &bytes, sizeof bytes);
+  if (type == TF_STRING) {
+    int64_t count = 1;
+    for (int axis = 0; axis < rank; axis++) count *= shape[axis];
+    TF_Tensor *strings = TF_AllocateTensor(type, shape, rank, (size_t)count * sizeof(TF_TString));
+    read_strings(file, TF_TensorData(strings), count);
+    return strings;
+  }
   TF_Tensor *tensor = TF_AllocateTensor(type, shape, rank, (size_t)bytes);
   read_bytes(file, TF_TensorData(tensor), (size_t)bytes);
   return tensor;

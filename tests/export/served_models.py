@@ -17,12 +17,14 @@ class Case(NamedTuple):
     spec: how to quantize it.
     inputs: arrays by the names that the signature is to have.
     outputs: the names that its outputs are to have.
+    tolerance: how far answers may be off, relative to the largest.
     """
 
     build: Callable[[], keras.Model]
     spec: tfqd.Uniform | tfqd.Codebook | dict
     inputs: dict[str, np.ndarray]
     outputs: list[str]
+    tolerance: float = 1e-5
 
     def quantized(self) -> keras.Model:
         """The quantized model, with weights and statistics that are all alive."""
@@ -90,6 +92,30 @@ def recurrent():
     return keras.Model(words, layers.Dense(3, name="tags")(layers.GRU(7)(x)))
 
 
+def stateful():
+    sequence = keras.Input(batch_shape=(2, 5, 3), name="sequence")
+    return keras.Model(sequence, layers.LSTM(6, stateful=True, name="state")(sequence))
+
+
+def stateless():
+    sequence = keras.Input((5, 3), name="sequence")
+    return keras.Model(sequence, layers.LSTM(6, name="state")(sequence))
+
+
+def words():
+    word = keras.Input((), dtype="string", name="word")
+    index = layers.StringLookup(vocabulary=["red", "green", "blue"])(word)
+    return keras.Model(word, layers.Dense(3, name="scores")(layers.Embedding(4, 5)(index)))
+
+
+def short_types():
+    policy = "mixed_bfloat16"
+    image = keras.Input((9, 9, 3), name="image")
+    x = layers.Conv2D(8, 3, activation="relu", dtype=policy)(image)
+    x = layers.GlobalAveragePooling2D(dtype=policy)(x)
+    return keras.Model(image, layers.Dense(4, dtype=policy, name="classes")(x))
+
+
 def attention():
     sequence = keras.Input((6, 8), name="sequence")
     x = layers.MultiHeadAttention(2, key_dim=4)(sequence, sequence)
@@ -150,6 +176,14 @@ CASES = {
         tfqd.Codebook(bits=3, bucket_size=32),
         {"words": _integers(30, np.int32, 3, 11)},
         ["tags"],
+    ),
+    "stateful": Case(stateful, tfqd.Uniform(bits=4), {"sequence": _floats(2, 5, 3)}, ["state"]),
+    "stateless": Case(stateless, tfqd.Uniform(bits=4), {"sequence": _floats(3, 5, 3)}, ["state"]),
+    "words": Case(
+        words, tfqd.Uniform(bits=4), {"word": np.array([b"red", b"blue", b"mauve"])}, ["scores"]
+    ),
+    "short types": Case(
+        short_types, tfqd.Uniform(bits=4), {"image": _floats(2, 9, 9, 3)}, ["classes"], 5e-2
     ),
     "attention": Case(
         attention,
