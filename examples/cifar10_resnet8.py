@@ -15,6 +15,9 @@ epochs, with its float self as the teacher. The runs:
 * codebook: points and weights are trained together;
 * budget: as distilled, with bits allotted to the kernels by `tfqd.allocate_bits`
   within the bytes that equal bits take;
+* cheap, cheap_taught: `tfqd.EntropyConstrained`, codes chosen with their length in view,
+  trained to a number of bytes by `tfqd.callbacks.ByteBudget`, on labels alone or from
+  the ResNet-20;
 * post_training, post_training_points, post_training_budget: quantized once, to the
   paper's grid, to points at quantiles, to the grid with bits allotted; not trained;
 * float_control: the float model trained on for as many epochs with the teacher,
@@ -51,7 +54,7 @@ from rich.console import Console
 from rich.table import Table
 
 import tfqd
-from tfqd.callbacks import BitSchedule, reestimate_batch_norm
+from tfqd.callbacks import BitSchedule, ByteBudget, reestimate_batch_norm
 from tfqd.distillation import LogitsDistillation, cache_teacher
 
 NORM_BATCHES = 100
@@ -226,6 +229,8 @@ def _train(run: Run, seed: int, teacher, student, images: Images, folder, title:
         )
     done = int(distiller.optimizer.iterations) // steps
     callbacks = [EpochLog(title, epochs), Checkpoint(checkpoint)]
+    if run.budget is not None:
+        callbacks.insert(0, ByteBudget(run.budget))
     if run.phases:
         callbacks.append(BitSchedule(run.phases_of(epochs)))
     if done < epochs:

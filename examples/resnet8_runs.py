@@ -12,6 +12,8 @@ class Run:
     spec: what the kernels are quantized to; None for float.
     phases: bits by the share of the epochs at which they begin; none for the
         spec's own from the start.
+    budget: bytes of the archive that the training itself keeps to; None for those
+        that come of it.
     allocated: whether bits are allotted to the kernels, within the bytes of the
         model that is quantized to `spec`.
     distil: whether the teacher counts.
@@ -21,8 +23,9 @@ class Run:
         does not even fit the images as they are, and wants less of it.
     """
 
-    spec: tfqd.Uniform | tfqd.Codebook | tfqd.LearnedStep | None
+    spec: tfqd.Spec | None
     phases: dict[float, int] = dataclasses.field(default_factory=dict)
+    budget: int | None = None
     allocated: bool = False
     distil: bool = True
     teacher: str = "itself"
@@ -41,6 +44,7 @@ class Run:
         settings = {"spec": None if self.spec is None else self.spec.to_dict()}
         if self.trained:
             settings["phases"] = self.phases_of(epochs)
+            settings["budget"] = self.budget
             settings["shift"] = self.shift
             settings["teacher"] = self.teacher if self.distil else None
             settings["temperature"] = self.temperature if self.distil else None
@@ -101,3 +105,18 @@ for _bits, _recipe in RECIPES.items():
     }
 for _bits, _points in EQUAL_BYTES.items():
     RUNS[f"codebook_{_points}points"] = Run(joint(_bits + 1, _points), **RECIPES[_bits])
+# Codes chosen with their length in view, bits at one price, on labels alone and from a
+# better teacher. The file holds some 100 bytes of facts besides.
+for _bytes in (20_000, 26_400, 36_900, 45_900):
+    _bits, _levels = (2, 4) if _bytes < 30_000 else (3, 6)
+    _cheap = Run(
+        tfqd.EntropyConstrained(average_bits=_bits, bits=_levels),
+        budget=_bytes,
+        distil=False,
+        shift=2,
+        learning_rate=2e-3,
+    )
+    RUNS[f"cheap_{_bytes}bytes"] = _cheap
+    RUNS[f"cheap_taught_{_bytes}bytes"] = dataclasses.replace(
+        _cheap, distil=True, teacher="resnet20"
+    )
