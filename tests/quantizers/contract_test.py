@@ -25,6 +25,9 @@ SPECS = [
     Codebook(bits=1, layout="channel", scaling="symmetric", init="uniform", clip=1.0),
     Codebook(bits=3, points=5, layout="channel", channels_per_codebook=2, init="kmeans"),
     Codebook(bits=3, scaling="symmetric", grid="int4", init="normal"),
+    Codebook(bits=2, scaling="symmetric", scale="fixed", bucket_size=None, init="kmeans"),
+    Codebook(bits=3, scaling="symmetric", scale="learned", layout="channel", points=6),
+    Codebook(bits=3, scaling="symmetric", scale="learned", grid="int4", bucket_size=16),
     LearnedStep(bits=3, layout="channel"),
     LearnedStep(bits=4, bucket_size=16, scaling="affine", learning_rate_multiplier=3.0),
     EntropyConstrained(average_bits=1.5),
@@ -108,6 +111,8 @@ def test_inference_is_the_op_with_the_buckets_of_the_axes_given(quantizer, layer
         if spec.grid:
             points = ops.to_integers(points, 7)
         options = {"channels_per_codebook": spec.channels_per_codebook, "steps": spec.steps}
+        if spec.scale != "range":
+            options["scale"] = tf.convert_to_tensor(variables["scale"]) * (1 / spec.steps)
         expected = ops.codebook(WEIGHTS, points, bucketing, spec.scaling, spec.clip, **options)
     np.testing.assert_array_equal(found, expected)
 

@@ -82,8 +82,8 @@ def kmeans_points(
     scaling: str = "affine",
     clip: float | None = None,
     channels_per_codebook: int | None = None,
-    scale: np.ndarray | None = None,
     sensitivity: tf.Tensor | None = None,
+    scale: np.ndarray | None = None,
 ) -> np.ndarray:
     """Points that make the squared error of the weights small: weighted k-means.
 

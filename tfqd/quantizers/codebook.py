@@ -1,5 +1,6 @@
 """Nearest-point quantization with trained codebooks."""
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,9 @@ from tfqd.quantizers.trained import kept, trained
 from tfqd.spec import Codebook
 from tfqd.spec.bucketing import Bucketing
 
+# A scale of its own is so many standard deviations of the bucket's weights.
+_DEVIATIONS = 3.0
+
 
 class CodebookQuantizer(Quantizer):
     """Moves a tensor's weights to the nearest of its points; see `tfqd.Codebook`.
@@ -20,6 +24,8 @@ class CodebookQuantizer(Quantizer):
     [codebooks, k] with several codebooks, where the spec lets them start; at the
     uniform start as long as no value is known that another start asks for. With
     a learning rate multiplier m it holds points / m (`tfqd.quantizers.trained`).
+    Where the spec's `scale` is not the weights' range, it creates the scales too, alpha
+    of each bucket, float32 [buckets], trained where they are learned.
     """
 
     spec: Codebook
@@ -28,35 +34,59 @@ class CodebookQuantizer(Quantizer):
     def trains_weights(self) -> bool:
         return self.spec.train != "points"
 
+    @property
+    def follows_weights(self) -> bool:
+        return self.spec.scale == "range"
+
     def build(self, tensor_shape, name: str, layer, value=None) -> dict[str, Any]:
         bucketing = self.bucketing(tensor_shape)
 
-        def start(shape, dtype=None, **_):
-            inputs = None if value is None else value()
-            return tf.constant(self._kept(self._start(inputs, bucketing)))
+        @functools.cache
+        def start():
+            return self._start(None if value is None else value(), bucketing)
 
-        points = layer.add_weight(
-            name=f"{name}_points",
-            shape=self.spec.points_shape(bucketing),
-            dtype="float32",
-            initializer=start,
-            trainable=self.spec.train != "weights",
-        )
-        return {"points": points, **self._observed(tensor_shape, name, layer)}
+        def variable(role, shape, trainable):
+            return layer.add_weight(
+                name=f"{name}_{role}",
+                shape=shape,
+                dtype="float32",
+                initializer=lambda shape, dtype=None, **_: tf.constant(start()[role]),
+                trainable=trainable,
+            )
+
+        points_shape = self.spec.points_shape(bucketing)
+        state = {"points": variable("points", points_shape, self.spec.train != "weights")}
+        if not self.follows_weights:
+            learned = self.spec.scale == "learned"
+            state["scale"] = variable("scale", (bucketing.count,), learned)
+        return {**state, **self._observed(tensor_shape, name, layer)}
 
     def initialize(self, inputs: tf.Tensor, weights: dict[str, Any], sensitivity=None) -> None:
         super().initialize(inputs, weights, sensitivity)
-        start = self._start(inputs, self.bucketing(inputs.shape), sensitivity)
-        weights["points"].assign(self._kept(start))
+        bucketing = self.bucketing(inputs.shape)
+        for role, start in self._start(inputs, bucketing, sensitivity).items():
+            weights[role].assign(start)
 
     def restore(self, stored: QuantizedTensor, weights: dict[str, Any]) -> None:
-        weights["points"].assign(self._kept(stored.points / np.float32(self.spec.steps)))
+        points = stored.points / np.float32(self.spec.steps)
+        weights["points"].assign(kept(points, self.spec.learning_rate_multiplier))
+        if not self.follows_weights:
+            weights["scale"].assign(kept(stored.scale, 1 / self.spec.steps))
 
-    def _kept(self, points: np.ndarray) -> np.ndarray:
-        """What the variable holds for these points of the scaled domain."""
-        return kept(points, self.spec.learning_rate_multiplier)
+    def _start(
+        self, inputs: tf.Tensor | None, bucketing: Bucketing, sensitivity=None
+    ) -> dict[str, np.ndarray]:
+        """What the variables hold at first."""
+        start, scale = {}, None
+        if not self.follows_weights:
+            scale = np.ones(bucketing.count, np.float32)
+            if inputs is not None:
+                scale = np.float32(_DEVIATIONS) * ops.deviations(inputs, bucketing)
+            start["scale"] = scale
+        points = self._first_points(inputs, bucketing, scale, sensitivity)
+        return {**start, "points": kept(points, self.spec.learning_rate_multiplier)}
 
-    def _start(self, inputs: tf.Tensor | None, bucketing: Bucketing, sensitivity=None):
+    def _first_points(self, inputs, bucketing: Bucketing, scale, sensitivity) -> np.ndarray:
         """The points at first, in the scaled domain; by k-means where errors have a cost."""
         spec = self.spec
         init = spec.init if sensitivity is None else "kmeans"
@@ -68,15 +98,15 @@ class CodebookQuantizer(Quantizer):
             arguments = (inputs, spec.levels, bucketing, spec.scaling, spec.clip)
             arguments += (spec.channels_per_codebook,)
             if init == "kmeans":
-                return ops.kmeans_points(*arguments, sensitivity)
-            return ops.quantile_points(*arguments)
+                return ops.kmeans_points(*arguments, sensitivity, scale)
+            return ops.quantile_points(*arguments, scale)
         return np.broadcast_to(points, spec.points_shape(bucketing))
 
     def __call__(self, inputs, training, weights: dict[str, Any], **kwargs) -> tf.Tensor:
         inputs = self._taken(inputs) if self.trains_weights else tf.stop_gradient(inputs)
         bucketing = self.bucketing(inputs.shape)
         held = self._held_after(inputs, training, weights)
-        options = {**self._options, "training": training is True, "held": held}
+        options = {**self._options(weights, bucketing), "training": training is True, "held": held}
         return ops.codebook(inputs, self._points(weights, bucketing), bucketing, **options)
 
     def _stored(
@@ -84,21 +114,31 @@ class CodebookQuantizer(Quantizer):
     ) -> ops.Codes:
         bucketing = self.bucketing(inputs.shape)
         points = self._points(weights, bucketing)
-        options = {**self._options, "training": training, "held": held}
+        options = {**self._options(weights, bucketing), "training": training, "held": held}
         return ops.codebook_codes(inputs, points, bucketing, **options)
 
     def _codes(self, inputs, weights: dict[str, Any]) -> tf.Tensor:
         return self._stored(inputs, weights, training=True).codes
 
-    @property
-    def _options(self) -> dict[str, Any]:
+    def _options(self, weights: dict[str, Any], bucketing: Bucketing) -> dict[str, Any]:
         spec = self.spec
         return {
+            "scale": self._scale(weights, bucketing),
             "scaling": spec.scaling,
             "clip": spec.clip,
             "channels_per_codebook": spec.channels_per_codebook,
             "steps": spec.steps,
         }
+
+    def _scale(self, weights: dict[str, Any], bucketing: Bucketing) -> tf.Tensor | None:
+        """What points are multiplied by, where that does not follow the weights."""
+        spec = self.spec
+        if spec.scale == "range":
+            return None
+        gradient_scale = 1 / spec.steps
+        if spec.gradient_scale == "lsq":
+            gradient_scale *= (bucketing.size / bucketing.count * spec.levels) ** -0.5
+        return trained(weights["scale"], 1 / spec.steps, gradient_scale)
 
     def _points(self, weights, bucketing: Bucketing) -> tf.Tensor:
         """The points, on their grid and with 0, with their gradient as the spec scales it."""

@@ -45,8 +45,8 @@ class Codebook(Spec):
             step, so that its largest weights move all points. ``"fixed"``: alpha is
             three standard deviations of the bucket's weights at the start, and stays;
             weights beyond the points go to the outermost ones. ``"learned"``: it starts
-            there and is trained as the step of `tfqd.LearnedStep` is, weights beyond
-            the points getting no gradient. Both need symmetric scaling.
+            there and is trained by the gradient of the step of `tfqd.LearnedStep`.
+            Both need symmetric scaling.
         gradient_scale: None leaves the points' gradient as it is, a sum over
             their weights, as the paper does; ``"lsq"`` multiplies it by
             1 / sqrt(N k), with N weights and k points, so that one learning

@@ -1,0 +1,107 @@
+"""Codebooks whose scale is not the range of the weights."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import tfqd
+from tfqd import ops
+from tfqd.quantizers import quantizer_for
+from tfqd.spec.bucketing import Bucketing
+
+RNG = np.random.default_rng(0)
+WEIGHTS = RNG.normal(size=(40, 6)).astype(np.float32)
+POINTS = np.float32([-0.9, -0.2, 0.1, 0.6])
+
+
+def own(scale="learned", **fields):
+    fields = {"bits": 2, "bucket_size": None, "scaling": "symmetric", "init": "kmeans", **fields}
+    return tfqd.Codebook(scale=scale, **fields)
+
+
+def built(spec, weights=WEIGHTS):
+    quantizer = quantizer_for(spec)
+    tensor = tf.constant(weights)
+    return quantizer, quantizer.build(weights.shape, "w", keras.layers.Layer(), lambda: tensor)
+
+
+@pytest.mark.parametrize("scale", ["fixed", "learned"])
+@pytest.mark.parametrize("layout", ["flat", "channel"])
+def test_starts_at_three_deviations_of_each_bucket(scale, layout):
+    _, variables = built(own(scale, layout=layout))
+    axis = None if layout == "flat" else 0
+    expected = 3 * np.sqrt(np.mean(WEIGHTS**2, axis=axis)).reshape(-1)
+    np.testing.assert_allclose(variables["scale"], expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("scale", ["fixed", "learned"])
+def test_a_single_large_weight_moves_no_other(scale):
+    quantizer, variables = built(own(scale))
+    before = quantizer(tf.constant(WEIGHTS), False, variables).numpy()
+    stretched = WEIGHTS.copy()
+    stretched[0, 0] = 50.0
+    after = quantizer(tf.constant(stretched), False, variables).numpy()
+    np.testing.assert_array_equal(after[1:], before[1:])
+    assert after[0, 0] == before.max()
+    ranged, variables = built(own("range"))
+    moved = ranged(tf.constant(stretched), False, variables).numpy()
+    assert len(np.unique(moved[1:])) < len(np.unique(before))
+
+
+def test_gradients_by_hand():
+    bucketing = Bucketing((40, 6), None, "channel", (-1,))
+    scale = RNG.uniform(1.0, 2.0, 6).astype(np.float32)
+    upstream = RNG.normal(size=(40, 6)).astype(np.float32)
+    weights, points, scales = map(tf.constant, (WEIGHTS, POINTS, scale))
+    with tf.GradientTape() as tape:
+        tape.watch([weights, points, scales])
+        quantized = ops.codebook(weights, points, bucketing, "symmetric", scale=scales)
+        loss = tf.reduce_sum(quantized * upstream)
+    to_weights, to_points, to_scale = tape.gradient(loss, [weights, points, scales])
+    expected_points, expected_scale = np.zeros(4), np.zeros(6)
+    for i in range(40):
+        for o in range(6):
+            x = WEIGHTS[i, o] / scale[o]
+            code = np.argmin(np.abs(POINTS - x))
+            assert quantized[i, o] == POINTS[code] * scale[o]
+            expected_points[code] += upstream[i, o] * scale[o]
+            slope = POINTS[code] - (x if POINTS[0] <= x <= POINTS[-1] else 0)
+            expected_scale[o] += upstream[i, o] * slope
+    np.testing.assert_array_equal(to_weights, upstream)
+    np.testing.assert_allclose(to_points, expected_points, rtol=1e-5)
+    np.testing.assert_allclose(to_scale, expected_scale, rtol=1e-4)
+
+
+@pytest.mark.parametrize("scale", ["fixed", "learned"])
+def test_trains_and_every_file_computes_what_was_trained(scale, tmp_path):
+    keras.utils.set_random_seed(0)
+    plain = keras.Sequential([keras.Input((12,)), keras.layers.Dense(24), keras.layers.Dense(4)])
+    model = tfqd.quantize_model(plain, own(scale, grid="int4", bits=3))
+    (entry, _) = model.quantized_variables
+    start = np.array(entry.state["scale"])
+    x = RNG.normal(size=(64, 12)).astype(np.float32)
+    model.compile(keras.optimizers.Adam(0.01), "mse")
+    model.fit(x, x[:, :4], epochs=3, verbose=0)
+    assert np.array_equal(entry.state["scale"], start) == (scale == "fixed")
+    expected = model(x).numpy()
+    tfqd.save(model, tmp_path / "m.tfqd")
+    again = tfqd.load(tmp_path / "m.tfqd", "quantized")
+    np.testing.assert_allclose(again(x), expected, atol=1e-5)
+    np.testing.assert_allclose(tfqd.load(tmp_path / "m.tfqd")(x), expected, atol=1e-5)
+    model.save(tmp_path / "m.keras")
+    np.testing.assert_array_equal(keras.saving.load_model(tmp_path / "m.keras")(x), expected)
+    tfqd.export.tflite(model, tmp_path / "m.tflite")
+
+
+def test_zero_weights_have_a_scale():
+    quantizer, variables = built(own("learned"), np.zeros((8, 3), np.float32))
+    assert (np.array(variables["scale"]) > 0).all()
+    assert not quantizer(tf.zeros((8, 3)), False, variables).numpy().any()
+
+
+def test_bad_arguments_are_refused():
+    with pytest.raises(ValueError, match="scale='learned' needs scaling='symmetric'"):
+        tfqd.Codebook(scale="learned")
+    with pytest.raises(ValueError, match="scale must be one of 'range', 'fixed', 'learned'"):
+        tfqd.Codebook(scale="live")
