@@ -139,7 +139,22 @@ def _call(layer, *args, **kwargs):
     for argument in keras.tree.flatten([args, kwargs]):
         if isinstance(argument, _Unknown):
             raise _cannot_be_given(argument, f"which layer {layer.name!r} takes its input from")
+    _check_masks(layer, args)
     return layer(*args, **kwargs)
+
+
+def _check_masks(layer, args) -> None:
+    """Raises ValueError for a masked Multiply: in Keras 3 alone, what is masked counts as 1.
+
+    Inside a nested model no mask is known before it is called, and then not where it ends.
+    """
+    if any(getattr(x, "_keras_mask", None) is not None for x in keras.tree.flatten(args)):
+        for part in layer._flatten_layers():
+            if type(part).__name__ == "Multiply":
+                raise ValueError(
+                    f"layer {part.name!r} multiplies masked inputs, which is not the same in "
+                    "tf_keras; leave mask_zero off, or multiply before the mask is made"
+                )
 
 
 def _cannot_be_given(unknown: _Unknown, use: str) -> ValueError:
