@@ -144,7 +144,7 @@ def _call(layer, *args, **kwargs):
 
 
 def _check_masks(layer, args) -> None:
-    """Raises ValueError for a masked Multiply: in Keras 3 alone, what is masked counts as 1.
+    """Raises ValueError for a masked Multiply: Keras 3 alone replaces what is masked by 1 or 0.
 
     Inside a nested model no mask is known before it is called, and then not where it ends.
     """
