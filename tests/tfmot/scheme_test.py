@@ -16,17 +16,22 @@ quantize_scope = tfmot.quantization.keras.quantize_scope
 
 SPEC = tfqd.Codebook(bits=2, bucket_size=None)
 CONFIG, SCHEME = tfqd.tfmot.QuantizeConfig, tfqd.tfmot.QuantizeScheme
+UNTRAINED = CONFIG(tfqd.Uniform(bits=4))
 X = np.random.default_rng(1).normal(size=(64, 20)).astype("float32")
 
 
-@pytest.mark.parametrize("scheme", [{}, {"scheme": SCHEME()}], ids=["their scheme", "ours"])
-def test_the_published_example_runs_with_our_config(scheme):
+@pytest.mark.parametrize(
+    ("spec", "scheme"),
+    [(tfqd.Uniform(bits=4), {}), (SPEC, {"scheme": SCHEME()})],
+    ids=["their scheme", "ours"],
+)
+def test_the_published_example_runs_with_our_config(spec, scheme):
     """Of tfmot's guide: one Dense, a custom config, `quantize_apply` in a `quantize_scope`."""
     tf_keras.utils.set_random_seed(2)
     model = quantize_annotate_model(
         tf_keras.Sequential(
             [
-                quantize_annotate_layer(layers.Dense(10, input_shape=(20,)), CONFIG(SPEC)),
+                quantize_annotate_layer(layers.Dense(10, input_shape=(20,)), CONFIG(spec)),
                 layers.Flatten(),
             ]
         )
@@ -36,7 +41,15 @@ def test_the_published_example_runs_with_our_config(scheme):
     quant_aware_model.compile(tf_keras.optimizers.Adam(0.02), "mse")
     losses = quant_aware_model.fit(X, X[:, :10], epochs=4, verbose=0).history["loss"]
     assert losses[-1] < losses[0]
-    assert any(w.name.endswith("kernel_points:0") for w in quant_aware_model.trainable_weights)
+    names = [w.name for w in quant_aware_model.trainable_weights]
+    assert any(name.endswith("kernel_points:0") for name in names) == (spec is SPEC)
+
+
+@pytest.mark.parametrize("spec", [SPEC, tfqd.LearnedStep(bits=4)])
+def test_levels_that_start_from_the_weights_are_refused_without_our_scheme(spec):
+    model = annotated(CONFIG(spec), layers.Dense(3, name="dense"))
+    with pytest.raises(ValueError, match=r"give quantize_apply the scheme tfqd\.tfmot\.Quantize"):
+        quantize_apply(model)
 
 
 def test_a_scheme_names_what_it_wraps():
@@ -49,7 +62,7 @@ def test_a_scheme_names_what_it_wraps():
 
 def test_compressing_a_model_in_tfmots_own_wrappers_says_what_to_do():
     model = tf_keras.Sequential(
-        [tf_keras.Input((4,)), quantize_annotate_layer(layers.Dense(3, name="dense"), CONFIG(SPEC))]
+        [tf_keras.Input((4,)), quantize_annotate_layer(layers.Dense(3, name="dense"), UNTRAINED)]
     )
     theirs = quantize_apply(model)
     with pytest.raises(ValueError, match=r"give quantize_apply the scheme tfqd\.tfmot\.Quantize"):

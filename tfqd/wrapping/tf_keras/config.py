@@ -76,7 +76,18 @@ class QuantizeConfig(tfmot.quantization.keras.QuantizeConfig):
         ]
 
     def set_quantize_weights(self, layer, quantize_weights):
-        """For tfmot's own wrapper; tfqd's puts values in place by itself, and variables back."""
+        """For tfmot's own wrapper; tfqd's puts values in place by itself, and variables back.
+
+        Raises:
+            ValueError: for specs whose levels are trained: they start from the weights, which
+                tfmot's wrapper sets after its quantizers have been built.
+        """
+        trained = [spec for spec in self._found[layer].values() if spec.trains_levels]
+        if trained:
+            raise ValueError(
+                f"the levels of {trained[0]} start from the weights, which tfmot's own wrapper "
+                "does not hand over; give quantize_apply the scheme tfqd.tfmot.QuantizeScheme()"
+            )
         for path, value in zip(self._found[layer], quantize_weights, strict=True):
             put_at(layer, path, value)
 
