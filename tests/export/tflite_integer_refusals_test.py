@@ -9,7 +9,7 @@ from served_models import CASES
 
 import tfqd
 from tfqd.export.litert.checking.checks import check
-from tfqd.export.litert.checking.metadata import read_probes
+from tfqd.export.litert.checking.metadata import read_probes, sealed
 from tfqd.export.litert.checking.runtimes import run
 from tfqd.export.litert.file.flatbuffer import File, Op, Type, per_channel
 from tfqd.export.litert.lowering.conversion import converted
@@ -103,7 +103,7 @@ def test_a_changed_integer_is_found_out(calibrated, tmp_path):
     integers = file.constant(weight).copy()
     integers[0, :3] = -integers[0, :3] - (integers[0, :3] == 0)
     file.set_constant(weight, integers, weight.type)
-    (tmp_path / "changed.tflite").write_bytes(file.to_bytes())
+    (tmp_path / "changed.tflite").write_bytes(sealed(file.to_bytes()))
     with pytest.raises(tfqd.export.VerificationError, match="float form of the tflite file and"):
         tfqd.export.verify(tmp_path / "changed.tflite")
 

@@ -12,9 +12,9 @@ from tflite_answers import exported
 
 import tfqd
 from tfqd.compressed import Probes
-from tfqd.export.litert.checking.metadata import FACTS, read_facts, read_probes
+from tfqd.export.litert.checking.metadata import FACTS, read_facts, read_probes, sealed
 from tfqd.export.litert.checking.stored_probes import described, restored
-from tfqd.export.litert.file.flatbuffer import File
+from tfqd.export.litert.file.flatbuffer import File, Op
 from tfqd.spec import from_dict
 
 
@@ -100,6 +100,26 @@ def test_damaged_metadata_is_an_error_that_says_so(damage, tmp_path):
     file = File(path.read_bytes())
     buffer = file.model.buffers[file.model.metadata[0].buffer]
     buffer.data = damage(bytes(buffer.data))
-    path.write_bytes(file.to_bytes())
+    path.write_bytes(sealed(file.to_bytes()))
     with pytest.raises(ValueError, match=r"m\.tflite is no export of tfqd, or damaged"):
         tfqd.export.verify(path)
+
+
+def test_a_changed_index_or_byte_is_refused_before_a_runtime_sees_it(tmp_path):
+    """An operator that takes another constant for its weight ends the process in LiteRT."""
+    keras.utils.set_random_seed(0)
+    layers = [keras.Input((8, 8, 1)), keras.layers.Conv2D(4, 3), keras.layers.Conv2D(2, 3)]
+    quantized = tfqd.quantize_model(keras.Sequential(layers), tfqd.presets.deployable(8))
+    path = tmp_path / "m.tflite"
+    tfqd.export.tflite(quantized, path)
+    good = path.read_bytes()
+    file = File(good)
+    first, second = (o for o in file.graphs[0].operators if file.code(o) == Op.CONV_2D)
+    first.inputs[1] = second.inputs[2]
+    path.write_bytes(file.to_bytes())
+    with pytest.raises(ValueError, match="its bytes do not match their SHA-256"):
+        tfqd.export.verify(path)
+    for place in np.random.default_rng(0).integers(0, len(good), 40):
+        path.write_bytes(good[:place] + bytes([good[place] ^ 1]) + good[place + 1 :])
+        with pytest.raises(ValueError, match="damaged"):
+            tfqd.export.verify(path)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import tfqd
-from tfqd.export.litert.checking.metadata import put_metadata, read_facts, read_probes
+from tfqd.export.litert.checking.metadata import put_metadata, read_facts, read_probes, sealed
 from tfqd.export.litert.file.flatbuffer import File, Op, Type, operator
 from tfqd.export.litert.file.sizes import USUAL_LARGEST, size_faults
 
@@ -40,7 +40,7 @@ def test_a_good_file_has_no_fault(good):
 def test_a_damaged_shape_is_refused_before_it_is_run(good, tensor, shape, reason, tmp_path):
     file, path = File(good), tmp_path / "m.tflite"
     file.graphs[0].tensors[tensor].shape = np.array(shape, np.int32)
-    path.write_bytes(file.to_bytes())
+    path.write_bytes(sealed(file.to_bytes()))
     with pytest.raises(ValueError, match=f"damaged: its .*{reason}"):
         tfqd.export.verify(path)
 

@@ -11,6 +11,7 @@ from served_models import CASES
 from tflite_by_hand import symmetric
 
 import tfqd
+from tfqd.export.litert.checking.metadata import sealed
 from tfqd.export.litert.checking.runtimes import run, runtimes
 from tfqd.export.litert.file.flatbuffer import File
 from tfqd_command.main import main
@@ -143,7 +144,7 @@ def test_a_changed_weight_is_found_out(small, tmp_path):
     integers = file.constant(weight).copy()
     integers[0, 0] += 1 if integers[0, 0] < 7 else -1
     file.set_constant(weight, integers, weight.type)
-    (tmp_path / "changed.tflite").write_bytes(file.to_bytes())
+    (tmp_path / "changed.tflite").write_bytes(sealed(file.to_bytes()))
     with pytest.raises(tfqd.export.VerificationError, match="float form of the tflite file and"):
         tfqd.export.verify(tmp_path / "changed.tflite")
 

@@ -12,7 +12,7 @@ from tfqd.compressed import CompressedModel
 from tfqd.compressed.atomic import new_file
 from tfqd.export.comparison import VerificationError
 from tfqd.export.litert.checking.checks import check, few
-from tfqd.export.litert.checking.metadata import put_metadata
+from tfqd.export.litert.checking.metadata import put_metadata, sealed
 from tfqd.export.litert.checking.runtimes import RuntimeRefusal
 from tfqd.export.litert.file.flatbuffer import File, op_name
 from tfqd.export.litert.lowering.conversion import converted
@@ -135,7 +135,7 @@ def write_tflite(
     weights = [(row.path, row.spec, row.type) for row in rows]
     put_metadata(file, weights, exact, few(origin.probes), tolerance)
     file.shorten_names()
-    data = file.to_bytes()
+    data = sealed(file.to_bytes())
     try:
         verification, weight_error = check(data, origin.probes, exact, tolerance)
     except VerificationError as error:

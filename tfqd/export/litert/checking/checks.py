@@ -16,7 +16,7 @@ import numpy as np
 from tfqd.compressed import Probes
 from tfqd.export.comparison import Verification, VerificationError, hold_against
 from tfqd.export.litert.checking.kernels import TOLERANCE, largest_error
-from tfqd.export.litert.checking.metadata import read_facts, read_probes
+from tfqd.export.litert.checking.metadata import check_seal, read_facts, read_probes
 from tfqd.export.litert.checking.runtimes import RuntimeRefusal, run, runtimes
 from tfqd.export.litert.file.flatbuffer import File
 from tfqd.export.litert.file.float_form import float_form
@@ -32,6 +32,7 @@ def verify_tflite(path: pathlib.Path) -> Verification:
     data = path.read_bytes()
     try:
         file = File(data)
+        check_seal(data, file)
         facts = read_facts(file)
         for fault in size_faults(file, int(facts["largest"])):
             raise ValueError(fault)

@@ -2,9 +2,11 @@
 
 The metadata ``tfqd`` is a line of JSON, {"version", "specs"}, and after it, deflated,
 another line, {"weights", "inputs", "outputs", "exact", "tolerance", "largest"}, and the
-numbers of the probes.
+numbers of the probes. Its last 32 bytes are the SHA-256 of the file in which they are 0:
+runtimes trust the indices in a file, and a wrong one can end the process.
 """
 
+import hashlib
 import json
 import zlib
 from collections.abc import Mapping, Sequence
@@ -20,6 +22,8 @@ from tfqd.version import __version__
 
 # The name in the file's list of metadata.
 FACTS = "tfqd"
+# Bytes of a SHA-256.
+_SEAL = 32
 # What holds where the file does not tell otherwise.
 _USUAL = {"exact": 1e-4, "tolerance": 0.1, "largest": USUAL_LARGEST}
 
@@ -60,9 +64,28 @@ def put_metadata(
     first = _line({"version": __version__, "specs": kinds})
     entry = schema.MetadataT()
     entry.name = FACTS
-    entry.buffer = file.add_buffer(first + _deflated(_line(rest), numbers))
+    content = first + _deflated(_line(rest), numbers)
+    entry.buffer = file.add_buffer(content + _place_of_seal(content))
     # The converter's own speak of the float file that it made.
     file.model.metadata = [entry]
+
+
+def sealed(data: bytes) -> bytes:
+    """A file with metadata, with its SHA-256 in the place that `put_metadata` left for it."""
+    place = _get(File(data), FACTS)[-_SEAL:]
+    return data.replace(place, _digest(data, place))
+
+
+def check_seal(data: bytes, file: File) -> None:
+    """Raises ValueError when a byte of the file is not what it was when it was sealed.
+
+    Args:
+        data: the file.
+        file: the same as objects.
+    """
+    seal = _get(file, FACTS)[-_SEAL:]
+    if data.count(seal) != 1 or _digest(data, seal) != seal:
+        raise ValueError("its bytes do not match their SHA-256")
 
 
 def read_facts(file: File) -> dict[str, Any]:
@@ -86,12 +109,21 @@ def read_probes(file: File) -> tuple[Probes, float]:
 
 def _content(file: File) -> tuple[dict[str, Any], bytes]:
     """All that is told in JSON, and the numbers that it tells of."""
-    first, _, deflated = _get(file, FACTS).partition(b"\n")
+    first, _, deflated = _get(file, FACTS)[:-_SEAL].partition(b"\n")
     try:
         second, _, numbers = zlib.decompress(deflated).partition(b"\n")
         return _USUAL | json.loads(first) | json.loads(second), numbers
     except (ValueError, TypeError, zlib.error) as error:
         raise ValueError(f"it is no export of tfqd, or damaged: {error}") from error
+
+
+def _place_of_seal(content: bytes) -> bytes:
+    """Bytes that are found nowhere else in the file, until the seal is known."""
+    return hashlib.sha256(content).digest()
+
+
+def _digest(data: bytes, place: bytes) -> bytes:
+    return hashlib.sha256(data.replace(place, bytes(_SEAL))).digest()
 
 
 def _deflated(text: bytes, numbers: bytes) -> bytes:
