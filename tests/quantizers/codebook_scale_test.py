@@ -26,13 +26,25 @@ def built(spec, weights=WEIGHTS):
     return quantizer, quantizer.build(weights.shape, "w", keras.layers.Layer(), lambda: tensor)
 
 
-@pytest.mark.parametrize("scale", ["fixed", "learned"])
+@pytest.mark.parametrize("points", [2, 3, 4])
 @pytest.mark.parametrize("layout", ["flat", "channel"])
-def test_starts_at_three_deviations_of_each_bucket(scale, layout):
-    _, variables = built(own(scale, layout=layout))
-    axis = None if layout == "flat" else 0
-    expected = 3 * np.sqrt(np.mean(WEIGHTS**2, axis=axis)).reshape(-1)
-    np.testing.assert_allclose(variables["scale"], expected, rtol=1e-6)
+def test_even_points_start_with_the_scale_of_least_error(points, layout):
+    quantizer, variables = built(own(points=points, layout=layout, init="uniform"))
+    found = np.array(variables["scale"])
+
+    def error(scale):
+        variables["scale"].assign(scale)
+        return float(np.mean((quantizer(tf.constant(WEIGHTS), False, variables) - WEIGHTS) ** 2))
+
+    tried = min(error(np.full_like(found, factor)) for factor in np.linspace(0.3, 4, 75))
+    assert error(found) <= tried * 1.01
+    if points == 2 and layout == "flat":
+        np.testing.assert_allclose(found, np.mean(np.abs(WEIGHTS)), rtol=1e-5)
+
+
+def test_points_by_kmeans_start_near_three_deviations():
+    _, variables = built(own())
+    np.testing.assert_allclose(variables["scale"], 3 * np.sqrt(np.mean(WEIGHTS**2)), rtol=0.05)
 
 
 @pytest.mark.parametrize("scale", ["fixed", "learned"])

@@ -27,6 +27,7 @@ from tfqd.ops.learned_step import start_of_steps as start_of_steps
 from tfqd.ops.learned_step import step_gradient_scale as step_gradient_scale
 from tfqd.ops.learned_step import within_ends as within_ends
 from tfqd.ops.point_starts import deviations as deviations
+from tfqd.ops.point_starts import fitted_scales as fitted_scales
 from tfqd.ops.point_starts import kmeans_points as kmeans_points
 from tfqd.ops.point_starts import normal_points as normal_points
 from tfqd.ops.point_starts import quantile_points as quantile_points

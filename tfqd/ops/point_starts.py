@@ -12,6 +12,10 @@ from tfqd.ops.scaling import Range, bucket_range, scale_down
 from tfqd.ops.straight_through import clip_weights
 from tfqd.spec.bucketing import Bucketing
 
+# Turns of assigning weights to points and fitting scales to them.
+_FITS = 20
+_BEGINNINGS = (1.0, 0.5, 0.25)
+
 
 def uniform_points(levels: int, scaling: str = "affine") -> np.ndarray:
     """`levels` evenly spaced points over the scaled domain: float32 [levels]."""
@@ -118,6 +122,44 @@ def deviations(weights: tf.Tensor, bucketing: Bucketing) -> np.ndarray:
     sums = per_bucket(tf.reduce_sum(squares, bucket_axis(bucketing), keepdims=True), bucketing)
     deviation = np.sqrt(sums.numpy() / bucket_sizes(bucketing))
     return np.maximum(deviation, SMALLEST_START).astype(np.float32)
+
+
+def fitted_scales(
+    weights: tf.Tensor, points: np.ndarray, bucketing: Bucketing, scale: np.ndarray
+) -> np.ndarray:
+    """The scales with which given points have a small squared error.
+
+    Weights are assigned to the nearest points and each bucket's scale is fitted to them
+    by least squares, in turns, which leads to a minimum near where it begins: of some
+    beginnings the best is taken.
+
+    Args:
+        weights: float32, shape `bucketing.shape`, finite.
+        points: float32 [k], ascending, in units of the scale.
+        bucketing: where the buckets lie.
+        scale: float32 [bucketing.count], positive, to begin with.
+
+    Returns:
+        float32 [bucketing.count].
+    """
+    axis, cut = bucket_axis(bucketing), to_buckets(weights, bucketing).numpy()
+    inside = to_buckets(tf.ones(bucketing.shape), bucketing, fill="zero").numpy()
+    first = over_buckets(tf.constant(scale), bucketing).numpy()
+    midpoints = (points[1:] + points[:-1]) / 2
+
+    def summed(values):
+        return np.sum(inside * values, axis, keepdims=True)
+
+    best, least = first, np.full_like(first, np.inf)
+    for factor in _BEGINNINGS:
+        found = factor * first
+        for _ in range(_FITS):
+            nearest = points[np.searchsorted(midpoints, cut / found)]
+            fitted = summed(cut * nearest) / np.maximum(summed(nearest**2), 1e-30)
+            found = np.where(fitted > 0, fitted, found)
+        error = summed((cut - found * points[np.searchsorted(midpoints, cut / found)]) ** 2)
+        best, least = np.where(error < least, found, best), np.minimum(error, least)
+    return per_bucket(tf.constant(best, tf.float32), bucketing).numpy()
 
 
 def _cut(weights, bucketing: Bucketing, scaling: str, clip, scale):

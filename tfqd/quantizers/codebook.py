@@ -84,6 +84,8 @@ class CodebookQuantizer(Quantizer):
                 scale = np.float32(_DEVIATIONS) * ops.deviations(inputs, bucketing)
             start["scale"] = scale
         points = self._first_points(inputs, bucketing, scale, sensitivity)
+        if scale is not None and inputs is not None and points.ndim == 1:
+            start["scale"] = ops.fitted_scales(inputs, np.sort(points), bucketing, scale)
         return {**start, "points": kept(points, self.spec.learning_rate_multiplier)}
 
     def _first_points(self, inputs, bucketing: Bucketing, scale, sensitivity) -> np.ndarray:

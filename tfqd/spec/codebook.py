@@ -42,11 +42,13 @@ class Codebook(Spec):
             too (their gradient is straight-through), so that an integer kernel
             computes what was trained. Needs symmetric scaling.
         scale: ``"range"``, the paper's: alpha follows the bucket's weights in every
-            step, so that its largest weights move all points. ``"fixed"``: alpha is
-            three standard deviations of the bucket's weights at the start, and stays;
-            weights beyond the points go to the outermost ones. ``"learned"``: it starts
-            there and is trained by the gradient of the step of `tfqd.LearnedStep`.
-            Both need symmetric scaling.
+            step, so that its largest weights move all points. ``"fixed"``: alpha stays
+            where it starts, near three standard deviations of the bucket's weights,
+            fitted to the points by least squares; weights beyond the points go to the
+            outermost ones. ``"learned"``: it is trained besides, by the gradient of the
+            step of `tfqd.LearnedStep`. Both need symmetric scaling. With
+            ``init="uniform"`` and ``train="weights"`` a learned scale is a learned step
+            without a level at 0, of 3 points ternary, of 2 binary.
         gradient_scale: None leaves the points' gradient as it is, a sum over
             their weights, as the paper does; ``"lsq"`` multiplies it by
             1 / sqrt(N k), with N weights and k points, so that one learning
