@@ -37,7 +37,7 @@ def recurrent(kit):
 @pytest.mark.parametrize(
     ("build", "message"),
     [
-        (texts, r"'tf\.\w+' op .* in layer 'words_1'; TFLite does not take texts apart"),
+        (texts, r"'tf\.\w+' op .* in layer 'words_1'; TFLite neither takes texts apart"),
         (integers, r"'tf\.\w+' op .*; TFLite has tables from strings to int64 alone"),
         (recurrent, r"'tf\.\w+' op .* in layer 'lstm'; pass batch_size=1"),
     ],

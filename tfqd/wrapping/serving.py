@@ -8,6 +8,7 @@ from collections.abc import Collection, Sequence
 
 import tensorflow as tf
 
+from tfqd.wrapping.state import variables_among
 from tfqd.wrapping.version import version_named, version_of
 
 
@@ -18,13 +19,13 @@ def reading(
 
     Args:
         model: a plain model, to be called in inference.
-        values: in the order of ``model.weights``, in whatever floating-point
+        values: in the order of the variables among ``model.weights``, in whatever floating-point
             type. Those of tfmot's activation quantizers are not looked at.
         moved: the weights that stay the variables that they are, as those must
             that a call assigns; see `tfqd.wrapping.state.weights_moved`.
     """
     moved = {id(variable) for variable in moved}
-    pairs = zip(model.weights, values, strict=True)
+    pairs = zip(variables_among(model.weights), values, strict=True)
     kept = [(variable, value) for variable, value in pairs if id(variable) not in moved]
     return version_of(model).serving.reading(model, kept)
 

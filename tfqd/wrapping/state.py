@@ -20,7 +20,7 @@ def from_rest(model) -> Iterator[None]:
         model: built; to be called eagerly or by compiled functions.
     """
     recurrent = recurrent_states(model)
-    variables = [*recurrent, *_variables(model.non_trainable_variables), *_generators(model)]
+    variables = [*recurrent, *variables_among(model.non_trainable_variables), *_generators(model)]
     values = [tf.convert_to_tensor(variable) for variable in variables]
     try:
         for variable in recurrent:
@@ -38,7 +38,7 @@ def weights_moved(model, call: Callable[[], Any]) -> list[Any]:
         model: built; it keeps its own state.
         call: calls it in inference.
     """
-    weights = _variables(model.non_trainable_weights)
+    weights = variables_among(model.non_trainable_weights)
     if not weights:
         return []
     with from_rest(model):
@@ -57,11 +57,11 @@ def recurrent_states(model) -> list[Any]:
     They are no weights in either Keras version.
     """
     states = [getattr(layer, "states", None) for layer in model._flatten_layers()]
-    found = _variables(tf.nest.flatten(states))
+    found = variables_among(tf.nest.flatten(states))
     return list({id(variable): variable for variable in found}.values())
 
 
-def _variables(candidates) -> list[Any]:
+def variables_among(candidates) -> list[Any]:
     """Of weights and states those that are variables; tf_keras has tables among its weights."""
     return [each for each in candidates if hasattr(each, "assign")]
 

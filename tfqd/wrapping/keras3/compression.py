@@ -11,6 +11,7 @@ from tfqd.wrapping.keras3.model import QuantizedModel
 from tfqd.wrapping.keras3.stripping import layers_of_tfqd, plain_copy, plain_weights
 from tfqd.wrapping.keras3.substitution import find_quantized
 from tfqd.wrapping.variables import unique_names
+from tfqd.wrapping.vocabularies import told_vocabularies
 
 
 def compress(model: keras.Model) -> CompressedModel:
@@ -37,8 +38,7 @@ def float_form(model: keras.Model) -> CompressedModel:
     names = unique_names(variable.path for variable in model.weights)
     weights = zip(names, model.weights, strict=True)
     return CompressedModel(
-        {name: variable.numpy() for name, variable in weights},
-        keras.saving.serialize_keras_object(model),
+        {name: variable.numpy() for name, variable in weights}, _serialized(model)
     )
 
 
@@ -49,4 +49,9 @@ def _architecture(model: keras.Model) -> tuple[dict[str, Any] | None, str | None
     if remaining:
         name = f"{type(model).__name__} {model.name!r}"
         return None, one_line(f"{name} makes tfqd's layer {remaining[0].name!r} in its own code")
-    return keras.saving.serialize_keras_object(plain), None
+    return _serialized(plain), None
+
+
+def _serialized(model: keras.Model) -> dict[str, Any]:
+    with told_vocabularies(model):
+        return keras.saving.serialize_keras_object(model)

@@ -58,7 +58,7 @@ def _check_vocabularies(model: tf_keras.Model) -> None:
     for layer in layers_of(model):
         if len(variables_of(layer)) < len(layer.weights):
             raise ValueError(
-                f"layer {layer.name!r} ({type(layer).__name__}) has its vocabulary from adapt(), "
-                "which its configuration does not hold; make the layer with "
-                "vocabulary=layer.get_vocabulary(include_special_tokens=False)"
+                f"layer {layer.name!r} ({type(layer).__name__}) has its vocabulary and frequencies "
+                "from adapt(), which its configuration does not hold; make the layer with "
+                "vocabulary= and idf_weights="
             )

@@ -12,6 +12,7 @@ from tfqd.wrapping.tf_keras.model import QuantizedFunctional, QuantizedSequentia
 from tfqd.wrapping.tf_keras.toolkit import tfmot
 from tfqd.wrapping.tf_keras.variable import variables_of
 from tfqd.wrapping.tf_keras.wrapper import QuantizeWrapper
+from tfqd.wrapping.vocabularies import told_vocabularies
 
 _TFMOTS_WRAPPER = tfmot.quantization.keras.QuantizeWrapper
 _PLAIN = {QuantizedFunctional: Functional, QuantizedSequential: tf_keras.Sequential}
@@ -67,7 +68,9 @@ def plain_copy(model: tf_keras.Model) -> Copy:
         kept.append((layer, QuantizeWrapper(inner, remains, name=layer.name)))
         return kept[-1][1]
 
-    copy = Copy(model, unwrap)
+    # Those that count frequencies have other weights when they are made with their words.
+    with told_vocabularies(model, except_mode="tf_idf"):
+        copy = Copy(model, unwrap)
     for old, new in kept:
         copy.copy_variables(_of_activations(old), _of_activations(new))
     for part in copy.model._flatten_layers():

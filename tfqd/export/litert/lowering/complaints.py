@@ -16,7 +16,7 @@ _REMEDIES = (
     ),
     (
         r"'tf\.(String|StaticRegex|Regex|Ragged|Unicode)",
-        "TFLite does not take texts apart: do it before, and give the model the indices of words",
+        "TFLite neither takes texts apart nor hashes words: do it before, and give the model indices",
     ),
 )
 _OTHERWISE = "replace the layer by others, or export the model without it"
