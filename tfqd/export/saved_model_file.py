@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import warnings
 from typing import Any
 
 import keras
@@ -17,6 +18,7 @@ from tfqd.export.serving import ServedModel
 from tfqd.export.staging import new_folder
 from tfqd.export.warmup import write_warmup
 from tfqd.spec.checks import checked_count, checked_optional_positive
+from tfqd.wrapping.plain_values import as_floats
 from tfqd.wrapping.state import from_rest
 
 PROBES_IN_FOLDER = pathlib.PurePath("assets.extra", "tfqd_probes.npz")
@@ -60,6 +62,9 @@ def write_saved_model(
             output; None for 1e-5, or 1e-2 and 5e-2 where layers compute in
             float16 and bfloat16.
 
+    A plain model that trained under `tfqd.callbacks.QuantizeWeights` is written in
+    floats, with a warning.
+
     Returns:
         How exactly the SavedModel answers, which says what `dtype` costs.
 
@@ -79,6 +84,9 @@ def write_saved_model(
     checked_optional_positive("tolerance", tolerance)
     folder = _version_folder(path, version)
     check_path_for_tensorflow(folder)
+    floats = as_floats(model)
+    if floats is not None:
+        warnings.warn(floats, stacklevel=2)
     origin = origin_of(model, probes)
     requests = None if warmup is None else origin.signature.check(warmup, "warmup")
     computing = origin if dtype is None else computing_in(origin, dtype)

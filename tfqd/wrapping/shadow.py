@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 import tensorflow as tf
 
 from tfqd.quantizers import Quantizer
+from tfqd.wrapping.plain_values import remember
 from tfqd.wrapping.quantized import QuantizedVariable, find_quantized
 
 _ATTRIBUTE = "quantized_variables"  # where `find_quantized` looks
@@ -94,6 +95,7 @@ class Shadow:
         self.model = model
         self.holds = Held.FLOATS
         self.entries = [ShadowedVariable(self, *each) for each in chosen]
+        remember(model, [(each.variable, each.quantizer, each.state) for each in self.entries])
         self._end = tf.function(self._take_over_all)
         self._traced_bits: list[int | None] | None = None
         self.trace()

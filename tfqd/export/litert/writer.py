@@ -15,6 +15,7 @@ from tfqd.export.litert.checking.checks import check, few
 from tfqd.export.litert.checking.metadata import put_metadata, sealed
 from tfqd.export.litert.checking.runtimes import RuntimeRefusal
 from tfqd.export.litert.file.flatbuffer import File, op_name
+from tfqd.export.litert.floats import say_or_refuse, stayed_float
 from tfqd.export.litert.lowering.conversion import converted
 from tfqd.export.litert.lowering.examples import RepresentativeDataset
 from tfqd.export.litert.lowering.originals import Originals
@@ -24,6 +25,7 @@ from tfqd.export.litert.report import Report, TfliteExport
 from tfqd.export.origin import in_float32, origin_of
 from tfqd.export.precision import tolerance_of
 from tfqd.spec.checks import check_choice, checked_optional_count, checked_optional_positive
+from tfqd.wrapping.plain_values import as_floats
 
 PREFERENCES = ("speed", "size")
 IO_DTYPES = ("float32", "int8")
@@ -47,14 +49,15 @@ def write_tflite(
     batch_size: int | None = None,
     probes: Any = None,
     tolerance: float | None = None,
+    strict: bool = False,
 ) -> TfliteExport:
     """Writes a TFLite file that computes with the very integers that were trained.
 
     TensorFlow's converter makes a float file; its weights are then replaced by
     the codes and scales of the model, without a second quantization. Weights of
     4 bits and fewer become INT4 where a kernel takes it, others INT8; what no
-    kernel of integers computes exactly stays float, and the report says so and
-    why. Activations are float between the layers.
+    kernel of integers computes exactly stays float, the report says so and why,
+    and a warning names it. Activations are float between the layers.
 
     The file is run on every runtime that is installed (``tf.lite``, and LiteRT
     from ``ai-edge-litert``) before it appears: its structure against the model,
@@ -84,6 +87,8 @@ def write_tflite(
         tolerance: the largest difference of answers to let pass, relative to the
             largest output; None for 0.1. It is what 8 bits of activations cost
             on the probes; weights must be exact whatever it is.
+        strict: whether weights that were quantized, and would be floats in the file,
+            are an error, before anything is written.
 
     Returns:
         How exactly the file answers, and a `report` of bytes, operators and types.
@@ -91,7 +96,8 @@ def write_tflite(
     Raises:
         TypeError: when `model` or `representative_dataset` is something else.
         ValueError: for another suffix, bad arguments, examples that do not fit the
-            model, or a model that cannot be rebuilt or converted.
+            model, a model that cannot be rebuilt or converted, or floats where `strict`
+            asks for bits.
         VerificationError: a ValueError, when a runtime does not run the file or
             computes something else.
         OSError: when the file cannot be written.
@@ -107,8 +113,10 @@ def write_tflite(
         raise ValueError(f"path must end in .tflite; got {str(path)!r}")
     check_choice("prefer", prefer, PREFERENCES)
     check_choice("io_dtype", io_dtype, IO_DTYPES)
+    check_choice("strict", strict, (False, True))
     checked_optional_count("batch_size", batch_size)
     checked_optional_positive("tolerance", tolerance)
+    say_or_refuse(as_floats(model), strict)
     examples, argument = None, "probes"
     if representative_dataset is not None:
         examples = RepresentativeDataset(representative_dataset)
@@ -131,6 +139,7 @@ def write_tflite(
     if integers is not None:
         file, originals = File(integers), Originals(file)
     rows = lower(file, origin.compressed.quantized, preferences, originals)
+    say_or_refuse(stayed_float(rows, preferences.size), strict)
     simplify_reshapes(file)
     weights = [(row.path, row.spec, row.type) for row in rows]
     put_metadata(file, weights, exact, few(origin.probes), tolerance)
