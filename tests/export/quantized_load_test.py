@@ -1,5 +1,7 @@
 """`tfqd.load(path, "quantized")` gives the weights that were saved."""
 
+import dataclasses
+
 import keras
 import numpy as np
 import pytest
@@ -51,6 +53,15 @@ def test_frozen_weights_keep_their_codes(kind, scaling, tmp_path):
     frozen = again.state["held_code"].numpy() >= 0
     assert frozen.any() == (kind is tfqd.Codebook or (kind, scaling) == (tfqd.Uniform, "affine"))
     np.testing.assert_array_equal(again.state["held_code"].numpy()[frozen], codes[frozen])
+
+
+def test_refuses_a_codebook_without_points(tmp_path):
+    model = keras.Sequential([keras.Input((8,)), keras.layers.Dense(16, use_bias=False)])
+    compressed = tfqd.compress(tfqd.quantize_model(model, SPECS["int8"]))
+    tensors = {k: dataclasses.replace(t, points=None) for k, t in compressed.quantized.items()}
+    tfqd.save(dataclasses.replace(compressed, tensors=tensors), tmp_path / "m.tfqd")
+    with pytest.raises(ValueError, match="must have points"):
+        tfqd.load(tmp_path / "m.tfqd", "quantized")
 
 
 def test_scalars_stay_scalars(tmp_path):

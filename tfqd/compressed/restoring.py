@@ -92,8 +92,8 @@ def _put_two_at_the_ends(values: np.ndarray, tensor: QuantizedTensor, top: np.nd
 
 def _in_scaled_domain(tensor: QuantizedTensor) -> QuantizedTensor:
     """The same weights, nearly, with points that are no integers and alpha for a scale."""
-    largest = LARGEST_INTEGER.get(tensor.spec.get("grid"))
-    if largest is None:
+    largest = LARGEST_INTEGER.get(tensor.spec.get("grid", ""))
+    if largest is None or tensor.points is None:
         return tensor
     steps = np.float32(largest)
     scale = tensor.scale * steps

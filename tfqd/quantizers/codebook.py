@@ -68,6 +68,8 @@ class CodebookQuantizer(Quantizer):
             weights[role].assign(start)
 
     def restore(self, stored: QuantizedTensor, weights: dict[str, Any]) -> None:
+        if stored.points is None:
+            raise ValueError(f"a tensor of {self.spec} must have points; it has none")
         points = stored.points / np.float32(self.spec.steps)
         weights["points"].assign(kept(points, self.spec.learning_rate_multiplier))
         if not self.follows_weights:
@@ -97,11 +99,10 @@ class CodebookQuantizer(Quantizer):
         elif init == "uniform" or inputs is None:
             points = ops.uniform_points(spec.levels, spec.scaling)
         else:
-            arguments = (inputs, spec.levels, bucketing, spec.scaling, spec.clip)
-            arguments += (spec.channels_per_codebook,)
+            options = (spec.levels, bucketing, spec.scaling, spec.clip, spec.channels_per_codebook)
             if init == "kmeans":
-                return ops.kmeans_points(*arguments, sensitivity, scale)
-            return ops.quantile_points(*arguments, scale)
+                return ops.kmeans_points(inputs, *options, sensitivity, scale)
+            return ops.quantile_points(inputs, *options, scale)
         return np.broadcast_to(points, spec.points_shape(bucketing))
 
     def __call__(self, inputs, training, weights: dict[str, Any], **kwargs) -> tf.Tensor:
