@@ -103,9 +103,9 @@ def variables_table(quantized: Iterable) -> str:
 
 def render(table: Table) -> str:
     """A rich table as plain text, as wide as its longest path needs."""
-    console = Console(file=io.StringIO(), width=10_000, color_system=None)
-    console.print(table)
-    return console.file.getvalue().rstrip("\n")
+    text = io.StringIO()
+    Console(file=text, width=10_000, color_system=None).print(table)
+    return text.getvalue().rstrip("\n")
 
 
 def _size_dict(size: Size) -> dict[str, Any]:

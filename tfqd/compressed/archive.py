@@ -9,7 +9,7 @@ anything is allocated, and each tensor's hash before it is decoded.
 import json
 import os
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 
@@ -19,7 +19,7 @@ from tfqd.compressed.atomic import replace_file
 from tfqd.compressed.container import Container, open_container, pack_container
 from tfqd.compressed.errors import ArchiveError
 from tfqd.compressed.floats import check_float
-from tfqd.compressed.manifest import Entry, Manifest
+from tfqd.compressed.manifest import ArrayEntry, Entry, Manifest
 from tfqd.compressed.model import CompressedModel, Probes
 from tfqd.compressed.tensor import QuantizedTensor
 
@@ -124,6 +124,12 @@ def read_manifest(path: str | os.PathLike) -> Manifest:
         return _checked_manifest(container)
 
 
+@overload
+def _encode(name: str, tensor: np.ndarray) -> tuple[ArrayEntry, bytes]: ...
+@overload
+def _encode(
+    name: str, tensor: QuantizedTensor | np.ndarray, rest_dtype: str, scale_dtype: str
+) -> tuple[Entry, bytes]: ...
 def _encode(
     name: str,
     tensor: QuantizedTensor | np.ndarray,
@@ -138,6 +144,10 @@ def _encode(
         raise ValueError(f"tensor {name!r}: {error}") from error
 
 
+@overload
+def _decode(entry: ArrayEntry, container: Container) -> np.ndarray: ...
+@overload
+def _decode(entry: Entry, container: Container) -> QuantizedTensor | np.ndarray: ...
 def _decode(entry: Entry, container: Container) -> QuantizedTensor | np.ndarray:
     data = container.read_payload(entry.bytes)
     try:
@@ -167,9 +177,8 @@ def _check_backed(manifest: Manifest, payload_size: int) -> None:
 
 def _architecture_json(compressed: CompressedModel) -> bytes:
     """The architecture, or why there is none, or null."""
-    content = compressed.architecture
-    if content is None:
-        content = compressed.no_architecture
+    known = compressed.architecture is not None
+    content = compressed.architecture if known else compressed.no_architecture
     return json.dumps(content, separators=(",", ":")).encode()
 
 

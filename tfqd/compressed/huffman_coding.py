@@ -16,7 +16,7 @@ import numpy as np
 def encode(codes: np.ndarray) -> bytes:
     """The codes, uint8 [N], as a raw DEFLATE stream."""
     coder = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS, 9, zlib.Z_HUFFMAN_ONLY)
-    return coder.compress(np.ascontiguousarray(codes)) + coder.flush()
+    return coder.compress(np.ascontiguousarray(codes).data) + coder.flush()
 
 
 def decode(payload: bytes, count: int) -> np.ndarray:

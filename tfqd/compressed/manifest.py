@@ -169,9 +169,9 @@ def parse_json(text: bytes, name: str, constants: bool = True) -> Any:
     Raises:
         ArchiveError: when it is not such a text.
     """
-    options = {} if constants else {"parse_constant": _refuse_constant}
+    refuse = None if constants else _refuse_constant
     try:
-        return json.loads(text.decode(), object_pairs_hook=_unique_keys, **options)
+        return json.loads(text.decode(), object_pairs_hook=_unique_keys, parse_constant=refuse)
     except (ValueError, RecursionError) as error:
         raise ArchiveError(f"{name} is not valid JSON: {error!s:.200}") from error
 

@@ -69,9 +69,9 @@ def unpack(data: bytes, bits: int, count: int) -> np.ndarray:
 
 
 def _pack_block(codes: np.ndarray, bits: int) -> bytes:
-    groups = np.zeros(-(-len(codes) // _GROUP) * _GROUP, np.uint64)
-    groups[: len(codes)] = codes
-    groups = groups.reshape(-1, _GROUP)
+    padded = np.zeros(-(-len(codes) // _GROUP) * _GROUP, np.uint64)
+    padded[: len(codes)] = codes
+    groups = padded.reshape(-1, _GROUP)
     words = np.zeros(len(groups), "<u8")
     for i in range(_GROUP):
         words |= groups[:, i] << np.uint64(i * bits)
@@ -83,9 +83,9 @@ def _unpack_block(packed: np.ndarray, bits: int, count: int) -> np.ndarray:
     groups = -(-count // _GROUP)
     padded = np.zeros(groups * bits, np.uint8)
     padded[: len(packed)] = packed
-    words = np.zeros((groups, 8), np.uint8)
-    words[:, :bits] = padded.reshape(groups, bits)
-    words = words.reshape(-1).view("<u8")
+    widened = np.zeros((groups, 8), np.uint8)
+    widened[:, :bits] = padded.reshape(groups, bits)
+    words = widened.reshape(-1).view("<u8")
     codes = np.empty((groups, _GROUP), np.uint8)
     for i in range(_GROUP):
         codes[:, i] = (words >> np.uint64(i * bits)) & np.uint64(2**bits - 1)

@@ -60,8 +60,8 @@ def decode(payload: bytes, levels: int, count: int) -> np.ndarray:
     resolution, decay = payload[0] & 15, payload[0] >> 4
     if resolution not in histogram.RESOLUTIONS or decay >= len(histogram.DECAYS):
         raise ValueError(f"unknown histogram parameters {payload[0]:#04x}")
-    words = payload[1:].rstrip(b"\0")
-    words = np.frombuffer(words.ljust(-(-len(words) // 4) * 4, b"\0"), "<u4")
+    stream = payload[1:].rstrip(b"\0")
+    words = np.frombuffer(stream.ljust(-(-len(stream) // 4) * 4, b"\0"), "<u4")
     coder = constriction.stream.stack.AnsCoder(words.astype(np.uint32))
 
     steps = _decode_steps(coder, levels, resolution, decay)

@@ -225,8 +225,7 @@ def _scale_error(tensor: QuantizedTensor, changes: list[np.ndarray]) -> dict[str
     else:
         low, high = -1.0, (tensor.levels - 1) / zero_code(tensor.levels) - 1.0
     scale_change, offset_change = changes if len(changes) == 2 else (changes[0], 0.0)
-    moved = [np.abs(point * scale_change + offset_change) for point in (low, high)]
-    moved = np.maximum(*moved)
+    moved = np.maximum(*(np.abs(end * scale_change + offset_change) for end in (low, high)))
     step = tensor.scale.astype(np.float64) * (high - low) / (tensor.levels - 1)
     stepping = step > 0
     in_steps = moved[stepping] / step[stepping]

@@ -89,7 +89,7 @@ class QuantizedTensor:
         scales, never quantized a second time (that is not idempotent).
         """
         if self.points is not None:
-            values = self._points_of_codes() * self.spread(self.scale)
+            values = self._points_of_codes(self.points) * self.spread(self.scale)
         elif self.offset is None:
             zero = np.float32(zero_code(self.levels))
             values = (self.codes.astype(np.float32) - zero) * self.spread(self.scale / zero)
@@ -100,13 +100,13 @@ class QuantizedTensor:
             values = values + self.spread(self.offset)
         return np.asarray(values)  # numpy makes a scalar of a product of arrays of rank 0
 
-    def _points_of_codes(self) -> np.ndarray:
+    def _points_of_codes(self, points: np.ndarray) -> np.ndarray:
         """The point of each weight, in the tensor's shape."""
         if self.channels_per_codebook is None:
-            return self.points[self.codes]
+            return points[self.codes]
         rows = np.arange(self.bucketing.rows, dtype=np.int32) // self.channels_per_codebook
         first = np.repeat(rows * self.levels, self.bucketing.buckets_per_row)
-        return self.points.reshape(-1)[self.spread(first) + self.codes]
+        return points.reshape(-1)[self.spread(first) + self.codes]
 
     def spread(self, per_bucket: np.ndarray) -> np.ndarray:
         """One value a bucket -> one value a weight, in the tensor's shape."""

@@ -69,10 +69,10 @@ def stretched(
         factor: positive.
         levels: number of grid points.
     """
-    longer = np.float32(step * factor)
+    longer = np.asarray(step * factor, np.float32)
     if offset is None:
         return longer, None
-    return longer, np.float32(offset + zero_code(levels) * (step - longer))
+    return longer, np.asarray(offset + zero_code(levels) * (step - longer), np.float32)
 
 
 def settled_frequency(

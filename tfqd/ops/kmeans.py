@@ -34,11 +34,11 @@ def kmeans(values: np.ndarray, weights: np.ndarray, count: int) -> np.ndarray:
     moment = np.concatenate([[0.0], np.cumsum(weights * values)])
     wanted = (np.arange(count) + 0.5) / count * mass[-1]
     centers = values[np.minimum(np.searchsorted(mass[1:], wanted), len(values) - 1)]
-    ends = None
+    ends: np.ndarray | None = None
     for _ in range(_MAX_ITERATIONS):
         before = ends
         ends = np.searchsorted(values, (centers[:-1] + centers[1:]) / 2)
-        if np.array_equal(ends, before):
+        if before is not None and np.array_equal(ends, before):
             break
         bounds = np.concatenate([[0], ends, [len(values)]])
         total = np.diff(mass[bounds])

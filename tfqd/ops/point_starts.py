@@ -104,8 +104,9 @@ def kmeans_points(
     costs = tf.ones_like(cut) if sensitivity is None else to_buckets(sensitivity, bucketing)
     scaled = _by_channel(scale_down(cut, buckets), bucketing)
     costs = _by_channel(costs * buckets.scale**2, bucketing)
-    pairs = zip(*(_groups(each, channels_per_codebook) for each in (scaled, costs)), strict=True)
-    return _stacked([kmeans(*pair, levels) for pair in pairs], channels_per_codebook)
+    groups = (_groups(each, channels_per_codebook) for each in (scaled, costs))
+    points = [kmeans(values, cost, levels) for values, cost in zip(*groups, strict=True)]
+    return _stacked(points, channels_per_codebook)
 
 
 def deviations(weights: tf.Tensor, bucketing: Bucketing) -> np.ndarray:

@@ -106,12 +106,12 @@ class EntropyConstrainedQuantizer(LearnedStepQuantizer):
 
     def _kept(self, step: np.ndarray, offset: np.ndarray | None) -> dict[str, np.ndarray]:
         unit = _unit(step)
-        shorter = [None if each is None else each / unit for each in (step, offset)]
-        return {**super()._kept(*shorter), "step_unit": unit}
+        shorter = None if offset is None else offset / unit
+        return {**super()._kept(step / unit, shorter), "step_unit": unit}
 
     def _start(self, inputs: tf.Tensor | None, shape) -> dict[str, np.ndarray]:
         start = super()._start(inputs, shape)
-        start["bit_price"] = np.float32(0)
+        start["bit_price"] = np.zeros((), np.float32)
         start["code_frequency"] = np.full(self.spec.levels, 1 / self.spec.levels, np.float32)
         if inputs is not None:
             start["code_frequency"] = self._frequency(inputs, start)
@@ -127,6 +127,7 @@ class EntropyConstrainedQuantizer(LearnedStepQuantizer):
         return ops.borders(frequency, bucketing.size, self.spec.rate_weight)
 
 
-def _unit(step: np.ndarray) -> np.float32:
-    """The power of two next to the steps' geometric mean."""
-    return np.float32(2.0 ** np.round(np.mean(np.log2(np.maximum(np.abs(step), 1e-30)))))
+def _unit(step: np.ndarray) -> np.ndarray:
+    """The power of two next to the steps' geometric mean: float32 []."""
+    exponent = np.round(np.mean(np.log2(np.maximum(np.abs(step), 1e-30))))
+    return np.asarray(2.0**exponent, np.float32)

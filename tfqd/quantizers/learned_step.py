@@ -118,7 +118,7 @@ class LearnedStepQuantizer(Quantizer):
     def _trained(self, weights, bucketing) -> tuple[tf.Tensor, tf.Tensor | None]:
         """The steps and offsets, with their gradients as the spec scales them."""
         spec = self.spec
-        scale = 1.0
+        scale: float | np.ndarray = 1.0
         if spec.gradient_scale == "lsq":
             scale = ops.step_gradient_scale(bucketing, spec.levels, spec.scaling)
         step, offset = (

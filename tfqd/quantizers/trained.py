@@ -39,8 +39,8 @@ def kept(values, multiplier: float, *others: float) -> np.ndarray:
         Exactly such numbers, where there are any, else the nearest ones.
     """
     values = np.asarray(values, np.float32)
-    factors = np.float32([multiplier, *others])
-    start = np.float32(values / np.prod(factors, dtype=np.float64))
+    factors = np.array([multiplier, *others], np.float32)
+    start = np.asarray(values / np.prod(factors, dtype=np.float64), np.float32)
     found = start
     for direction in (-np.inf, np.inf):
         neighbour = start

@@ -5,45 +5,46 @@ Numbers may be numpy's; True and False are never numbers.
 
 import math
 import numbers
+from typing import Any, TypeGuard
 
 
-def is_integer(value, least: float = -math.inf, most: float = math.inf) -> bool:
+def is_integer(value: Any, least: float = -math.inf, most: float = math.inf) -> TypeGuard[int]:
     """Whether `value` is a Python or numpy integer from `least` to `most`."""
     whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
     return whole and least <= value <= most
 
 
-def is_number(value, least: float = -math.inf, most: float = math.inf) -> bool:
+def is_number(value: Any, least: float = -math.inf, most: float = math.inf) -> TypeGuard[float]:
     """Whether `value` is a finite real number from `least` to `most`."""
     real = isinstance(value, numbers.Real) and not isinstance(value, bool)
     return real and math.isfinite(value) and least <= value <= most
 
 
-def is_positive(value) -> bool:
+def is_positive(value: Any) -> TypeGuard[float]:
     """Whether `value` is a finite real number above 0."""
     return is_number(value) and value > 0
 
 
-def is_bits(value) -> bool:
+def is_bits(value: Any) -> TypeGuard[int]:
     """Whether `value` is a number of bits that a code may have."""
     return is_integer(value, 1, 8)
 
 
-def checked_bits(bits) -> int:
+def checked_bits(bits: Any) -> int:
     """`bits` as a Python integer; ValueError unless it is one from 1 to 8."""
     if not is_bits(bits):
         raise ValueError(f"bits must be an integer from 1 to 8; got {bits!r}")
     return int(bits)
 
 
-def checked_count(name: str, value) -> int:
+def checked_count(name: str, value: Any) -> int:
     """`value` as a Python integer; ValueError naming the argument unless it is positive."""
     if not is_integer(value, 1):
         raise ValueError(f"{name} must be a positive integer; got {value!r}")
     return int(value)
 
 
-def checked_optional_count(name: str, value) -> int | None:
+def checked_optional_count(name: str, value: Any) -> int | None:
     """`value` as None or a Python integer; ValueError naming the argument otherwise."""
     if value is None:
         return None
@@ -52,21 +53,21 @@ def checked_optional_count(name: str, value) -> int | None:
     return int(value)
 
 
-def checked_positive(name: str, value) -> float:
+def checked_positive(name: str, value: Any) -> float:
     """`value` as a Python float; ValueError naming the argument unless positive and finite."""
     if not is_positive(value):
         raise ValueError(f"{name} must be a positive finite number; got {value!r}")
     return float(value)
 
 
-def checked_not_negative(name: str, value) -> float:
+def checked_not_negative(name: str, value: Any) -> float:
     """`value` as a Python float; ValueError naming the argument if negative or not finite."""
     if not is_number(value, 0):
         raise ValueError(f"{name} must be a finite number of at least 0; got {value!r}")
     return float(value)
 
 
-def checked_optional_positive(name: str, value) -> float | None:
+def checked_optional_positive(name: str, value: Any) -> float | None:
     """`value` as None or a Python float; ValueError naming the argument otherwise."""
     if value is None:
         return None
@@ -75,7 +76,7 @@ def checked_optional_positive(name: str, value) -> float | None:
     return float(value)
 
 
-def check_choice(name: str, value, allowed: tuple) -> None:
+def check_choice(name: str, value: Any, allowed: tuple) -> None:
     """Raises ValueError naming the argument unless `value` is one of `allowed`."""
     if value not in allowed:
         raise ValueError(f"{name} must be one of {', '.join(map(repr, allowed))}; got {value!r}")

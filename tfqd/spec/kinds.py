@@ -18,7 +18,8 @@ def register_kind(cls: type[Spec]) -> None:
     """
     if not (isinstance(cls, type) and issubclass(cls, Spec)):
         raise TypeError(f"a spec must be a class derived from tfqd.Spec; got {cls!r}")
-    if "__dataclass_params__" not in vars(cls) or not cls.__dataclass_params__.frozen:
+    parameters = vars(cls).get("__dataclass_params__")
+    if parameters is None or not parameters.frozen:
         raise TypeError(
             f"{cls.__name__} must be decorated by @dataclasses.dataclass(frozen=True, kw_only=True)"
         )

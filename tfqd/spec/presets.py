@@ -1,6 +1,6 @@
 """Selections that people mean when they name a recipe."""
 
-from tfqd.spec import Codebook, Uniform
+from tfqd.spec import Codebook, Spec, Uniform
 from tfqd.spec.selection import Selection
 
 
@@ -15,10 +15,17 @@ def paper(bits: int, codebook: bool = False) -> Selection:
         codebook: train the points alone, from the quantiles of frozen weights
             (Algorithm 2), instead of weights on the uniform grid (Algorithm 1).
     """
-    buckets = {"bits": bits, "bucket_size": 256, "layout": "flat", "scaling": "affine"}
+    spec: Spec = Uniform(bits=bits, bucket_size=256, layout="flat", scaling="affine")
     if codebook:
-        return {".*": Codebook(**buckets, train="points", init="quantile")}
-    return {".*": Uniform(**buckets)}
+        spec = Codebook(
+            bits=bits,
+            bucket_size=256,
+            layout="flat",
+            scaling="affine",
+            train="points",
+            init="quantile",
+        )
+    return {".*": spec}
 
 
 def deployable(bits: int, bucket_size: int | None = None) -> Selection:
