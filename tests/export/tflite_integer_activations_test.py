@@ -188,7 +188,10 @@ def test_inputs_and_outputs_are_integers_on_request(calibrated, tmp_path):
 
 
 @pytest.mark.parametrize("batch_size", [None, 4])
-@pytest.mark.parametrize("kind", ["arrays", "dataset", "generator", "with targets"])
+@pytest.mark.parametrize(
+    "kind",
+    ["arrays", "dataset", "generator", "with targets", "lists", "tuples", "dicts", "function"],
+)
 def test_examples_come_as_fit_takes_them(kind, batch_size, calibrated, tmp_path):
     quantized, x = calibrated
     data = {
@@ -196,11 +199,26 @@ def test_examples_come_as_fit_takes_them(kind, batch_size, calibrated, tmp_path)
         "dataset": lambda: tf.data.Dataset.from_tensor_slices(x).batch(7),
         "generator": lambda: (x[start : start + 10] for start in range(0, 50, 10)),
         "with targets": lambda: (x, np.zeros(50)),
+        # As TensorFlow's converter takes them: a function, called for batches.
+        "lists": lambda: lambda: ([x[i : i + 1]] for i in range(50)),
+        "tuples": lambda: lambda: ((tf.constant(x[i : i + 1]),) for i in range(50)),
+        "dicts": lambda: lambda: [{"features": x[:30]}, {"features": x[30:]}],
+        "function": lambda: lambda: tf.data.Dataset.from_tensor_slices(x).batch(7),
     }[kind]()
     result, content = exported(quantized, tmp_path, data, batch_size=batch_size)
     assert result.largest_difference < 0.03
     (scale,) = File(content).graphs[0].tensors[1].quantization.scale
     assert scale == pytest.approx(np.ptp(x) / 255, rel=1e-3)
+
+
+def test_a_function_yields_an_array_for_each_input_in_their_order(tmp_path):
+    x, y = keras.Input((3,), name="x"), keras.Input((20,), name="y")
+    model = keras.Model([y, x], layers.Dense(4)(layers.Concatenate()([x, y])))
+    arrays = [FLOAT(size=(8, 20)).astype(np.float32), FLOAT(size=(8, 3)).astype(np.float32)]
+    quantized = tfqd.quantize_model(model, symmetric(4))
+    result, _ = exported(quantized, tmp_path, lambda: (tuple(arrays) for _ in range(3)))
+    assert result.report.integer_activations
+    assert result.largest_difference < 0.05
 
 
 def test_the_probe_is_the_first_example_and_takes_little_room(tmp_path):

@@ -108,12 +108,33 @@ def test_a_changed_integer_is_found_out(calibrated, tmp_path):
         tfqd.export.verify(tmp_path / "changed.tflite")
 
 
+ROW = np.ones(20)
+UNFIT = r"representative_dataset: input 'features' must be float32 of shape \(None, 20\);"
+
+
+def yielding(*batches):
+    """A function that yields them, as TensorFlow's converter takes it."""
+    return lambda: iter(batches)
+
+
+def broken():
+    """A user's function that fails after the first batch."""
+    yield [ROW[None]]
+    raise KeyError("no more")
+
+
 @pytest.mark.parametrize(
     ("data", "options", "error", "message"),
     [
         (np.zeros((4, 7)), {}, ValueError, r"representative_dataset: input 'features' must be"),
         ([], {}, ValueError, "representative_dataset has no examples"),
         (3, {}, TypeError, "data must be arrays, a tf.data.Dataset"),
+        (lambda: iter([]), {}, ValueError, "representative_dataset has no examples"),
+        (lambda: None, {}, TypeError, r"must yield batches .*; calling it gave NoneType"),
+        (yielding([ROW]), {}, ValueError, rf"^{UNFIT} got float64 of shape \(20,\)$"),
+        (yielding([ROW[None]], [ROW]), {}, ValueError, rf"^{UNFIT} got float64 of shape \(20,\)$"),
+        (yielding((ROW[None], 0)), {}, ValueError, "must be 1 arrays, for features; got 2"),
+        (broken, {}, ValueError, "^representative_dataset failed with KeyError: 'no more'$"),
         (None, {"io_dtype": "int8"}, ValueError, "pass representative_dataset="),
         (None, {"io_dtype": "uint8"}, ValueError, "io_dtype must be one of 'float32', 'int8'"),
     ],

@@ -36,6 +36,7 @@ def origin_of(
     inputs: Any = None,
     oracle: keras.Model | None = None,
     argument: str = "probes",
+    one: bool = False,
 ) -> Origin:
     """Reads a quantized, mixed, float or compressed model.
 
@@ -45,6 +46,7 @@ def origin_of(
             them. None for the probes of the compressed model, or random ones.
         oracle: the Keras model whose answers count; None for `model` itself.
         argument: what the user knows `inputs` as, for the errors.
+        one: whether the first of `inputs` is enough, in numbers that compress well.
 
     Raises:
         TypeError: when it is no Keras model and no compressed one.
@@ -62,6 +64,8 @@ def origin_of(
         arrays = probing.default_inputs(signature, compressed)
     else:
         arrays = signature.check(inputs, argument)
+        if one:
+            arrays = {name: probing.coarse(array[:1]) for name, array in arrays.items()}
     if oracle is None:
         oracle = plain if isinstance(model, CompressedModel) else model
     return Origin(compressed, plain, signature, probing.ask(oracle, signature, arrays))

@@ -73,8 +73,9 @@ def write_tflite(
             runs them faster than INT4, TensorFlow Lite about as fast as float.
         representative_dataset: some hundred inputs such as the model will see, to
             choose the ranges of activations by: arrays, a ``tf.data.Dataset`` or
-            another iterable of batches. None leaves activations float where
-            their ranges were not trained.
+            another iterable of batches, or a function that yields ``[array]`` and
+            the like, as TensorFlow's converter takes it. None leaves activations
+            float where their ranges were not trained.
         io_dtype: of the inputs and outputs of a file of integer activations,
             ``"float32"`` or ``"int8"``; in the latter, the caller converts by the
             scales that the file names.
@@ -117,12 +118,13 @@ def write_tflite(
     checked_optional_count("batch_size", batch_size)
     checked_optional_positive("tolerance", tolerance)
     say_or_refuse(as_floats(model), strict)
-    examples, argument = None, "probes"
+    examples = None
     if representative_dataset is not None:
         examples = RepresentativeDataset(representative_dataset)
-        if probes is None:
-            probes, argument = examples.first, "representative_dataset"
-    origin = origin_of(model, probes, argument=argument)
+    if examples is None or probes is not None:
+        origin = origin_of(model, probes)
+    else:
+        origin = origin_of(model, examples.first, argument="representative_dataset", one=True)
     exact = max(_EXACT, tolerance_of(origin.compressed.architecture))
     origin = in_float32(origin)
     batches = None if examples is None else examples.by_name(origin.signature)

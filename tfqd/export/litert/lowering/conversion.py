@@ -15,6 +15,7 @@ from tfqd.export.litert.lowering.complaints import (
     conversion_error,
     printing_kept,
 )
+from tfqd.export.litert.lowering.examples import ExampleError
 from tfqd.export.origin import Origin
 from tfqd.export.signature import Signature
 from tfqd.wrapping import serving
@@ -163,7 +164,7 @@ def _convert(converter: tf.lite.TFLiteConverter, origin: Origin, batch_size: int
             # That tf.lite.Interpreter will go; the converter calibrates by it.
             warnings.simplefilter("ignore", UserWarning)
             return converter.convert()
-    except OSError:
+    except (OSError, ExampleError):
         raise
     except Exception as error:  # whatever the converter raises: it has many kinds
         layers = serving.layer_names(origin.plain)
