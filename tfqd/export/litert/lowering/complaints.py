@@ -16,7 +16,8 @@ _REMEDIES = (
     ),
     (
         r"'tf\.(String|StaticRegex|Regex|Ragged|Unicode)",
-        "TFLite neither takes texts apart nor hashes words: do it before, and give the model indices",
+        "TFLite neither takes texts apart nor hashes words: do it before, and give the model "
+        "indices",
     ),
 )
 _OTHERWISE = "replace the layer by others, or export the model without it"
