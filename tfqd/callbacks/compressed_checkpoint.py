@@ -10,6 +10,7 @@ from typing import Any
 from tfqd.callbacks.callback import Callback
 from tfqd.compressed import read_manifest
 from tfqd.export.archive_file import save
+from tfqd.export.endings import check_ending
 from tfqd.wrapping.fitting import handed_over
 from tfqd.wrapping.quantized import find_quantized
 from tfqd.wrapping.shadow import quantized_values_in
@@ -41,9 +42,10 @@ class CompressedCheckpoint(Callback):
         best: the monitored value of the best model so far; None before.
 
     Raises:
-        ValueError: for an unknown mode, or a monitor whose name does not tell
-            the mode; in `fit`, when the logs lack the monitor, the model is not
-            quantized, or the file of a resumed run was written by something else.
+        ValueError: for an unknown mode, a path that ends as another kind of file, or a
+            monitor whose name does not tell the mode; in `fit`, when the logs lack the
+            monitor, the model is not quantized, or the file of a resumed run was written
+            by something else.
 
     Example:
 
@@ -63,6 +65,7 @@ class CompressedCheckpoint(Callback):
         probes: Any = None,
     ):
         super().__init__()
+        check_ending(path, ".tfqd")
         self.best: float | None = None
         self._any_epoch_counts = False
         self._path = path

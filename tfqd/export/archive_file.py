@@ -17,6 +17,7 @@ from tfqd.compressed.atomic import new_file
 from tfqd.export import probes as probing
 from tfqd.export.activations import check_activations
 from tfqd.export.comparison import Verification, hold_against
+from tfqd.export.endings import check_ending
 from tfqd.export.origin import Origin, origin_of
 from tfqd.export.precision import tolerance_of
 from tfqd.export.signature import Signature
@@ -44,7 +45,7 @@ def save(
 
     Args:
         model: a quantized Keras model, or what `tfqd.compress` made of it.
-        path: file to write or replace, ``*.tfqd`` by custom.
+        path: file to write or replace, ``*.tfqd`` by custom; no ending of another kind.
         facts: what to remember of the training, as JSON values; readable in the
             archive's manifest.
         rest_dtype: ``"float32"``, ``"float16"`` or ``"bfloat16"`` for the
@@ -62,10 +63,12 @@ def save(
 
     Raises:
         TypeError, ValueError: as `tfqd.compress`, and for values that cannot be
-            written or probes that do not fit.
+            written, probes that do not fit, or a path that ends as another kind of
+            file, with the call that writes that.
         VerificationError: a ValueError, when the file answers otherwise.
         OSError: when the file cannot be written.
     """
+    check_ending(path, ".tfqd")
     compressed = model if isinstance(model, CompressedModel) else compress(model)
     if facts is not None:
         compressed = dataclasses.replace(compressed, facts=dict(facts))

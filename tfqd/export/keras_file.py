@@ -12,6 +12,7 @@ from tfqd.compressed.atomic import new_file
 from tfqd.export import probes as probing
 from tfqd.export.activations import check_activations
 from tfqd.export.comparison import Verification, hold_against
+from tfqd.export.endings import check_ending
 from tfqd.export.origin import origin_of
 from tfqd.export.precision import tolerance_of
 from tfqd.export.signature import Signature
@@ -54,9 +55,8 @@ def write_keras(
         VerificationError: a ValueError, when the file answers otherwise.
         OSError: when the file cannot be written.
     """
+    check_ending(path, ".keras")
     path = pathlib.Path(path)
-    if path.suffix != ".keras":
-        raise ValueError(f"path must end in .keras; got {str(path)!r}")
     checked_optional_positive("tolerance", tolerance)
     origin = origin_of(model, probes)
     tolerance = tolerance or tolerance_of(origin.compressed.architecture)

@@ -11,6 +11,7 @@ import tensorflow as tf
 from tfqd.compressed import CompressedModel, Probes
 from tfqd.export import probes as probing
 from tfqd.export.comparison import Verification, hold_against
+from tfqd.export.endings import check_ending
 from tfqd.export.origin import computing_in, origin_of
 from tfqd.export.paths import check_path_for_tensorflow
 from tfqd.export.precision import check_compute_type, tolerance_of
@@ -70,8 +71,8 @@ def write_saved_model(
 
     Raises:
         TypeError: when `model` is something else.
-        ValueError: for a version that exists, another dtype, inputs that do not
-            fit, or a model that cannot be rebuilt.
+        ValueError: for a version that exists, the ending of another kind of file,
+            another dtype, inputs that do not fit, or a model that cannot be rebuilt.
         VerificationError: a ValueError, when the SavedModel answers otherwise.
         OSError: when the folder cannot be written.
 
@@ -82,6 +83,7 @@ def write_saved_model(
     """
     check_compute_type(dtype)
     checked_optional_positive("tolerance", tolerance)
+    check_ending(path, "/")
     folder = _version_folder(path, version)
     check_path_for_tensorflow(folder)
     floats = as_floats(model)

@@ -11,6 +11,7 @@ import keras
 from tfqd.compressed import CompressedModel
 from tfqd.compressed.atomic import new_file
 from tfqd.export.comparison import VerificationError
+from tfqd.export.endings import check_ending
 from tfqd.export.litert.checking.checks import check, few
 from tfqd.export.litert.checking.metadata import put_metadata, sealed
 from tfqd.export.litert.checking.runtimes import RuntimeRefusal
@@ -109,9 +110,8 @@ def write_tflite(
     >>> result.report.weight_error < 1e-6
     True
     """
+    check_ending(path, ".tflite")
     path = pathlib.Path(path)
-    if path.suffix != ".tflite":
-        raise ValueError(f"path must end in .tflite; got {str(path)!r}")
     check_choice("prefer", prefer, PREFERENCES)
     check_choice("io_dtype", io_dtype, IO_DTYPES)
     check_choice("strict", strict, (False, True))
