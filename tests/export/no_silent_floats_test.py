@@ -114,6 +114,18 @@ def test_a_plain_model_of_quantized_values_is_no_float_model(version, path):
     tfqd.export.tflite(callback.quantized_model(), path, strict=True)
 
 
+@pytest.mark.parametrize("version", [keras, tf_keras])
+def test_where_a_quantized_model_is_needed_the_call_that_gives_it_is_named(version, path):
+    model, callback = trained(version)
+    message = r"is not quantized.*; it trained under .* callback\.quantized_model\(\) is its"
+    for call in (lambda: tfqd.save(model, path.with_suffix(".tfqd")), lambda: tfqd.compress(model)):
+        with pytest.raises(ValueError, match=message):
+            call()
+    tfqd.save(callback.quantized_model(), path.with_suffix(".tfqd"))
+    with pytest.raises(ValueError, match=r"; tfqd\.quantize_model\(model, spec\) quantizes it"):
+        tfqd.compress(network(version))
+
+
 def test_a_model_whose_floats_came_back_is_a_float_model(path):
     model, callback = trained()
     callback.restore()

@@ -43,6 +43,16 @@ def holds_quantized_values(model) -> bool:
     return remembered is not None and all(_is_on_grid(*each) for each in remembered.entries)
 
 
+def how_to_quantize(model) -> str:
+    """The call that makes a quantized model of a plain one, for errors."""
+    if _ATTRIBUTE in vars(model):
+        return (
+            "it trained under tfqd.callbacks.QuantizeWeights; callback.quantized_model() is its "
+            "quantized form"
+        )
+    return "tfqd.quantize_model(model, spec) quantizes it"
+
+
 def as_floats(model) -> str | None:
     """What to say before the quantized values of a plain model are taken for floats; or None."""
     if not holds_quantized_values(model):

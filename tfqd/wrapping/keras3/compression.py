@@ -10,6 +10,7 @@ from tfqd.wrapping.keras3.candidates import check_weights
 from tfqd.wrapping.keras3.model import QuantizedModel
 from tfqd.wrapping.keras3.stripping import layers_of_tfqd, plain_copy, plain_weights
 from tfqd.wrapping.keras3.substitution import find_quantized
+from tfqd.wrapping.plain_values import how_to_quantize
 from tfqd.wrapping.variables import unique_names
 from tfqd.wrapping.vocabularies import told_vocabularies
 
@@ -18,9 +19,7 @@ def compress(model: keras.Model) -> CompressedModel:
     """See `tfqd.compress`."""
     quantized = {id(entry.variable): entry for entry in find_quantized(model)}
     if not quantized:
-        raise ValueError(
-            f"model {model.name!r} is not quantized; tfqd.quantize_model(model, spec) quantizes it"
-        )
+        raise ValueError(f"model {model.name!r} is not quantized; {how_to_quantize(model)}")
     weights = plain_weights(model)
     names = unique_names(variable.path for variable in weights)
     tensors = {}

@@ -4,6 +4,7 @@ import tensorflow as tf
 import tf_keras
 from tf_keras.src.engine.functional import Functional
 
+from tfqd.wrapping.plain_values import how_to_quantize
 from tfqd.wrapping.quantized import find_quantized
 from tfqd.wrapping.tf_keras.candidates import layers_of
 from tfqd.wrapping.tf_keras.cloning import Copy
@@ -45,7 +46,7 @@ def not_quantized(model: tf_keras.Model) -> ValueError:
             "scheme tfqd.tfmot.QuantizeScheme(), and layers a tfqd.tfmot.QuantizeConfig"
         )
     else:
-        reason = "tfqd.quantize_model(model, spec) quantizes it"
+        reason = how_to_quantize(model)
     return ValueError(f"model {model.name!r} is not quantized by tfqd; {reason}")
 
 
