@@ -1,7 +1,6 @@
 """The examples in docstrings run, on a small model, and print what they say."""
 
 import doctest
-import functools
 import importlib
 
 import keras
@@ -28,7 +27,6 @@ def classifier(version, units):
     )
 
 
-@functools.cache
 def names_in_examples(version):
     """The names that an example may use, models of this version of Keras among them."""
     model = classifier(version, 16)
@@ -48,6 +46,7 @@ def names_in_examples(version):
 def test_examples_print_what_they_say(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)  # for the files that they write
     module = importlib.import_module(name)
+    # Models of its own: examples train them.
     version = tf_keras if ".tf_keras." in name else keras
     failed, attempted = doctest.testmod(module, extraglobs=names_in_examples(version))
     assert attempted > 0

@@ -53,7 +53,7 @@ def test_parts_add_up_to_the_total(model):
 def test_dict_survives_json(model):
     values = size_report(model).to_dict()
     assert json.loads(json.dumps(values, allow_nan=False)) == values
-    assert set(values) == {"variables", "rest", "total"}
+    assert set(values) == {"variables", "rest", "total", "archive_bytes", "bytes_at_bits"}
     assert values["total"]["ratio"] == model_size(model).ratio
     assert values["variables"]["dense/kernel"]["bits"] == 4
 
@@ -63,6 +63,18 @@ def test_printed_table_holds_every_path_and_the_totals_bytes(model):
     for path in PATHS:
         assert path in table
     assert f"{model_size(model).fixed_bytes:,}" in table
+
+
+def test_what_was_counted_of_archives_is_in_the_table_too(model):
+    assert "the .tfqd file" not in str(size_report(model))
+    line = next(row for row in str(size_report(model, 1234)).splitlines() if ".tfqd" in row)
+    assert [cell.strip() for cell in line.split("│")[6:10]] == ["", "1,234", "", "19.55"]
+    floats = CompressedModel({"dense/kernel": np.zeros((10, 100), np.float32)})
+    report = size_report(floats, bytes_at_bits={8: 1000, 4: 500})
+    rows = [[cell.strip() for cell in row.split("│")[1:4]] for row in str(report).splitlines()]
+    assert ["float", "4,000", ""] in rows
+    assert ["4 bits", "500", "8.00"] in rows
+    assert report.to_dict()["bytes_at_bits"] == {"8": 1000, "4": 500}
 
 
 def test_a_narrow_console_folds_paths_and_drops_no_letter(model):

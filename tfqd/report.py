@@ -23,11 +23,16 @@ class ModelSizes:
     rest: sizes of what stayed float, together.
     total: the model; its Huffman code is pooled over all variables, as the
         paper counts it.
+    archive_bytes: of the whole `.tfqd` file; None where they were not counted.
+    bytes_at_bits: of a float model, what the whole archive would take at so many
+        bits; empty for others.
     """
 
     variables: Mapping[str, Size]
     rest: Size
     total: Size
+    archive_bytes: int | None = None
+    bytes_at_bits: Mapping[int, int] = dataclasses.field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """The report as JSON values: bytes, bits per weight, ratios."""
@@ -35,12 +40,17 @@ class ModelSizes:
             "variables": {path: _size_dict(size) for path, size in self.variables.items()},
             "rest": _size_dict(self.rest),
             "total": _size_dict(self.total),
+            "archive_bytes": self.archive_bytes,
+            "bytes_at_bits": {str(bits): size for bits, size in self.bytes_at_bits.items()},
         }
 
     def __str__(self) -> str:
         return render(self.__rich__())
 
     def __rich__(self) -> Table:
+        return self._of_choices() if self.bytes_at_bits else self._of_variables()
+
+    def _of_variables(self) -> Table:
         table = Table(title="Sizes", caption="float, fixed, paper: bytes")
         table.add_column("variable", overflow="fold")
         for heading in (
@@ -58,17 +68,37 @@ class ModelSizes:
             table.add_row(Text(path), *_cells(size))
         table.add_row("(float)", *_cells(self.rest), end_section=True)
         table.add_row("total", *_cells(self.total))
+        if self.archive_bytes is not None:
+            ratio = self.total.float_bytes / self.archive_bytes
+            archive = f"{self.archive_bytes:,}"
+            table.add_row("the .tfqd file", *[""] * 5, archive, "", f"{ratio:.2f}")
+        return table
+
+    def _of_choices(self) -> Table:
+        table = Table(title="Sizes", caption="of the whole .tfqd file, without training")
+        for heading in ("weights", "bytes", "ratio"):
+            table.add_column(heading, justify="left" if heading == "weights" else "right")
+        before = self.total.float_bytes
+        table.add_row("float", f"{before:,}", "")
+        for bits, size in self.bytes_at_bits.items():
+            table.add_row(f"{bits} bits", f"{size:,}", f"{before / size:.2f}")
         return table
 
 
-def size_report(model: CompressedModel) -> ModelSizes:
-    """The sizes of a compressed model."""
+def size_report(
+    model: CompressedModel,
+    archive_bytes: int | None = None,
+    bytes_at_bits: Mapping[int, int] | None = None,
+) -> ModelSizes:
+    """The sizes of a compressed model, and what was counted of its archives."""
     rest = [tensor_size(array) for array in model.rest.values()]
     stayed = sum(size.float_bytes for size in rest)
     return ModelSizes(
         variables={path: tensor_size(tensor) for path, tensor in model.quantized.items()},
         rest=Size(sum(size.weights for size in rest), 32.0, 0.0, 0.0, stayed, stayed, stayed),
         total=model_size(model),
+        archive_bytes=archive_bytes,
+        bytes_at_bits=bytes_at_bits or {},
     )
 
 

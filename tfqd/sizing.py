@@ -1,25 +1,42 @@
-"""`tfqd.size_report`: from any quantized model to its sizes."""
+"""`tfqd.size_report`: from any model to its sizes."""
+
+from typing import Any
 
 import keras
 
 from tfqd import report
 from tfqd.compressed import CompressedModel
-from tfqd.wrapping import compress
+from tfqd.export.archive_file import archive_size
+from tfqd.wrapping import compress, float_form, quantize_model
+from tfqd.wrapping.plain_values import as_floats
+from tfqd.wrapping.quantized import is_quantized
+
+BITS = (8, 4, 3, 2)
 
 
-def size_report(model: keras.Model | CompressedModel) -> report.ModelSizes:
-    """The sizes of a quantized or compressed model, by variable and in total.
+def size_report(model: keras.Model | CompressedModel, *, probes: Any = None) -> report.ModelSizes:
+    """The sizes of a model: what it is, or what 8, 4, 3 and 2 bits would make of it.
+
+    The bytes of archives are those of whole `.tfqd` files, which are encoded in
+    memory for it. Those of a float model are of post-training quantization: its
+    kernels and embeddings in buckets of 256 weights. Training makes archives
+    smaller by some percent, and 2 and 3 bits usable.
 
     Args:
-        model: a quantized Keras model, or what `tfqd.compress` made of it.
+        model: a quantized or float Keras model, or what `tfqd.compress` made of one.
+        probes: see `tfqd.save`; they lie in the archive.
 
     Returns:
         A report that prints as a table; `to_dict()` gives it as JSON values:
         float bytes, bits, entropy, Huffman mean length, fixed-length bytes, the
-        paper's formula and the ratio.
+        paper's formula and the ratio, by variable and in total, and
+        ``archive_bytes``. Of a float model ``bytes_at_bits`` has the bytes of its
+        archives by bits.
 
     Raises:
-        TypeError, ValueError: as `tfqd.compress`.
+        TypeError, ValueError: as `tfqd.compress`, `tfqd.quantize_model` and
+            `tfqd.save`; for a plain model that trained under
+            `tfqd.callbacks.QuantizeWeights`, which has a quantized form.
 
     Example:
 
@@ -28,6 +45,15 @@ def size_report(model: keras.Model | CompressedModel) -> report.ModelSizes:
     (848, 192)
     >>> round(report.to_dict()["total"]["ratio"], 2)
     4.42
+    >>> [*tfqd.size_report(model).bytes_at_bits]
+    [8, 4, 3, 2]
     """
-    compressed = model if isinstance(model, CompressedModel) else compress(model)
-    return report.size_report(compressed)
+    if isinstance(model, CompressedModel):
+        compressed = model
+    elif is_quantized(model) or as_floats(model) is not None:
+        compressed = compress(model)
+    else:
+        quantized = ((bits, quantize_model(model, bits)) for bits in BITS)
+        found = {bits: archive_size(each, probes=probes) for bits, each in quantized}
+        return report.size_report(float_form(model), bytes_at_bits=found)
+    return report.size_report(compressed, archive_size(compressed, probes=probes))

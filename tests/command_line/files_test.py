@@ -89,6 +89,8 @@ def test_sizes_are_those_of_the_files_that_would_be_written(capsys, tmp_path):
     tfqd.save(tfqd.quantize_model(model, 3), tmp_path / "three.tfqd")
     written = (tmp_path / "three.tfqd").stat().st_size
     assert found[3]["bytes"] == written
+    assert main(["sizes", "q.keras"]) == 1
+    assert "q.keras is quantized already; tfqd inspect" in capsys.readouterr().err
     assert found[3]["ratio"] == pytest.approx(4 * model.count_params() / written)
 
 

@@ -158,6 +158,7 @@ def _check_budget(budget: str | None) -> None:
 def _within(model, budget: str):
     """A spec, and the callbacks that train it to the budget; none where 8 bits always fit."""
     import tfqd
+    from tfqd.compressed.sizes import model_size
     from tfqd.export.archive_file import archive_size
     from tfqd.spec.budget import parse_bytes
 
@@ -166,7 +167,7 @@ def _within(model, budget: str):
         compressed = tfqd.compress(tfqd.quantize_model(model, learned))
         size = archive_size(compressed)
         if bits == 8:  # in training codes may come to be all equally frequent
-            unused = 8 - tfqd.size_report(compressed).total.entropy
+            unused = 8 - model_size(compressed).entropy
             size += sum(tensor.size for tensor in compressed.quantized.values()) * unused / 8
         if parse_bytes(budget) < size:
             callback = tfqd.callbacks.ByteBudget(budget, verbose=0)

@@ -8,11 +8,10 @@ Training makes archives smaller by some percent, and 2 and 3 bits usable.
 from absl import flags
 
 from tfqd_command.command import Result
-from tfqd_command.models import float_bytes, load_model
+from tfqd_command.models import load_model
 from tfqd_command.tables import table
 
 ARGUMENTS = ("MODEL",)
-BITS = (8, 4, 3, 2)
 
 
 def define_flags(values: flags.FlagValues) -> None:
@@ -25,15 +24,15 @@ def check(arguments: list[str], values: flags.FlagValues) -> None:
 
 def run(arguments: list[str], values: flags.FlagValues) -> Result:
     import tfqd
-    from tfqd.export.archive_file import archive_size
 
     (path,) = arguments
     model = load_model(path)
-    before = float_bytes(model)
-    found = []
-    for bits in BITS:
-        size = archive_size(tfqd.compress(tfqd.quantize_model(model, bits)))
-        found.append({"bits": bits, "bytes": size, "ratio": before / size})
+    if tfqd.wrapping.quantized.is_quantized(model):
+        raise ValueError(f"{path} is quantized already; tfqd inspect says what is in it")
+    report = tfqd.size_report(model)
+    before = report.total.float_bytes
+    sizes = report.bytes_at_bits.items()
+    found = [{"bits": bits, "bytes": size, "ratio": before / size} for bits, size in sizes]
     rows = [(f"{each['bits']} bits", each["bytes"], each["ratio"]) for each in found]
     return Result(
         {"path": path, "float_bytes": before, "sizes": found},
