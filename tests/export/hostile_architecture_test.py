@@ -181,3 +181,22 @@ def test_the_refusal_of_a_lambda_names_a_remedy(tmp_path):
     with pytest.raises(ValueError, match="layer class"):
         tfqd.save(quantized, tmp_path / "m.tfqd")
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("version", [keras, tf_keras], ids=["keras", "tf_keras"])
+@pytest.mark.parametrize(
+    ("layer", "old", "new"),
+    [
+        (lambda layers: layers.UpSampling1D(5), '"size": 5', '"size": 1000000000'),
+        (lambda layers: layers.GRU(2, unroll=True), ", 6, ", ", 1000000000, "),
+    ],
+    ids=["upsampling", "unrolled"],
+)
+def test_layers_that_are_built_by_loops_do_not_turn_for_ever(version, layer, old, new, tmp_path):
+    path = tmp_path / "m.tfqd"
+    model = quantized(version, (6, 4), layer(version.layers))
+    with little_memory():
+        write_changed(model, path, replaced(old, new))
+        with pytest.raises(ArchiveError, match=r"is built by 1,000,000,000 repetitions"):
+            tfqd.load(path)
+        assert main(["verify", str(path)]) == 1

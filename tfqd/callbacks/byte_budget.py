@@ -93,8 +93,13 @@ class ByteBudget(Callback):
         self._undo = [entry.add_penalty(entry.price) for entry in self._priced]
         trace_again(self.model)
 
+    def on_epoch_begin(self, epoch, logs=None):
+        self._moved_at = -1
+
     def on_train_batch_end(self, batch, logs=None):
-        if (batch + 1) % _EVERY == 0:
+        # With steps_per_execution not every batch is told of.
+        if batch - self._moved_at >= _EVERY:
+            self._moved_at = batch
             excess = math.log(max(self._coded_bits(), 1.0) / self._aimed_bits)
             self._log_price += _INTEGRAL * excess
             self._set_price(math.exp(self._log_price + _PROPORTIONAL * excess))

@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfqd.compressed import ArchiveError, CompressedModel
+from tfqd.wrapping.repetitions import check_repetitions
 
 # Seeds and counters, which are variables but no weights.
 _OTHER_ELEMENTS = 2**16
@@ -43,6 +44,7 @@ def model_of(compressed: CompressedModel, keras_version: str, deserialize: Calla
             f"a {name} model can be made only from a {name} architecture; that of the compressed "
             f"model is of {compressed.keras_version!r}"
         )
+    check_repetitions(compressed.architecture)
     given = [tuple(tensor.shape) for tensor in compressed.tensors.values()]
     try:
         with _room_for(sum(map(math.prod, given))):
