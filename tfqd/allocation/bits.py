@@ -85,13 +85,13 @@ def allocate_bits(
     True
     >>> quantized = tfqd.quantize_model(model, allocation)
     """
-    bits, bucket_sizes = _checked_bits(bits), _checked_sizes(bucket_sizes)
+    widths, sizes = _checked_bits(bits), _checked_sizes(bucket_sizes)
     if (budget is None) == (average_bits is None):
         raise ValueError(
             f"give either budget or average_bits; got budget={budget!r}, "
             f"average_bits={average_bits!r}"
         )
-    capacity = parse_bytes(budget) if average_bits is None else _checked_average(average_bits)
+    capacity = _checked_average(average_bits) if budget is None else parse_bytes(budget)
     copy = quantize_model(model, Uniform() if spec is None else spec)
     entries = find_quantized(copy)
     costs = mean_squared_gradients(
@@ -100,15 +100,15 @@ def allocate_bits(
     menu = Menu(entries, costs)
     if average_bits is not None:
         menu.add(
-            lambda weights, template: variants(template, weights, bits, [template.bucket_size])
+            lambda weights, template: variants(template, weights, widths, [template.bucket_size])
         )
         return Allocation(menu.shares(menu.choose_bits(int(capacity * menu.weights))))
-    menu.add(lambda weights, template: variants(template, weights, bits, bucket_sizes))
-    chosen, size = _within(menu, model, capacity)
-    if bucket_sizes is None:
+    menu.add(lambda weights, template: variants(template, weights, widths, sizes))
+    chosen, size = _within(menu, model, int(capacity))
+    if sizes is None:
         best = iter(chosen)
         menu.add(lambda weights, _: finer(next(best).spec, weights))
-        chosen, size = _within(menu, model, capacity)
+        chosen, size = _within(menu, model, int(capacity))
     return Allocation(menu.shares(chosen), size)
 
 

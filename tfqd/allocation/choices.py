@@ -96,13 +96,12 @@ def finer(spec: Spec, weights: Weights) -> list[Spec]:
         sizes = _around(spec.bucket_size, factors)
         specs = [dataclasses.replace(spec, bucket_size=size) for size in sizes]
         return _different(specs, weights)
-    if spec.with_levels(spec.levels) is None:
-        return [spec]
     counts = {round(spec.levels * 2 ** (i / _STEPS)) for i in range(-_STEPS, _STEPS + 1)}
-    return [spec.with_levels(count) for count in sorted(counts) if 2 <= count <= 256]
+    found = [spec.with_levels(count) for count in sorted(counts) if 2 <= count <= 256]
+    return [each for each in found if each is not None] or [spec]
 
 
-def _around(bucket_size: int | None, factors: Sequence[float]) -> list[int | None]:
+def _around(bucket_size: int | None, factors: Sequence[float]) -> Sequence[int | None]:
     if bucket_size is None:
         return [None]
     return sorted({max(1, round(bucket_size * factor)) for factor in factors}, reverse=True)

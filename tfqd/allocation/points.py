@@ -7,7 +7,7 @@ number of points, not the size, and knows nothing of how many weights share them
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import tensorflow as tf
 
@@ -48,7 +48,7 @@ def redistribute_points(norms: Sequence[float], points: int | Sequence[int]) -> 
     ([10, 12, 14, 28], [2, 3, 4, 7])
     """
     norms = [_checked_norm(norm) for norm in norms]
-    counts = [points] * len(norms) if is_integer(points) else list(points)
+    counts = list(points) if isinstance(points, Iterable) else [points] * len(norms)
     if len(counts) != len(norms):
         raise ValueError(f"there must be as many points as norms; got {len(counts)}, {len(norms)}")
     if not all(is_integer(count, 2) for count in counts):

@@ -45,10 +45,11 @@ class DampenOscillations(Callback):
     >>> _ = quantized.fit(*data, epochs=3, callbacks=[dampen], verbose=0)
     """
 
+    _strength: tf.Variable  # from the beginning of training on
+
     def __init__(self, strength: float):
         super().__init__()
         self._final = checked_positive("strength", strength)
-        self._strength: tf.Variable | None = None
         self._of_epoch = 0.0
         self._undo: list[Callable[[], None]] = []
 

@@ -42,17 +42,18 @@ class FreezeOscillations(Callback):
                 f"model {self.model.name!r} has no variable to freeze weights of; give "
                 "tfqd.quantize_model a spec with freeze_above"
             )
-        highest = max(entry.quantizer.spec.freeze_above for entry in entries)
+        highest = max(above for _, above in entries)
         if highest > self._start:
             raise ValueError(
                 f"start must not be below freeze_above, which is {highest}; got {self._start}"
             )
 
     def on_epoch_begin(self, epoch, logs=None):
-        for entry in self._entries():
-            own = entry.quantizer.spec.freeze_above
+        for entry, own in self._entries():
             entry.freeze_above(cosine(self._start, own, epoch, epochs_of(self)))
 
-    def _entries(self) -> list[QuantizedVariable]:
+    def _entries(self) -> list[tuple[QuantizedVariable, float]]:
+        """The variables that may be frozen, with the frequency of their specs."""
         entries = find_quantized(handed_over(self.model))
-        return [entry for entry in entries if entry.quantizer.spec.freeze_above is not None]
+        found = [(entry, entry.quantizer.spec.freeze_above) for entry in entries]
+        return [(entry, above) for entry, above in found if above is not None]

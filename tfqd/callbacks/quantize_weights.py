@@ -74,15 +74,15 @@ class QuantizeWeights(Callback):
         self.spec = checked_selection(spec)
         for each in self.spec.values() if isinstance(self.spec, Mapping) else [self.spec]:
             _check_spec(each)
-        self._shadow: Shadow | None = None
+        self._last_shadow: Shadow | None = None
         self._fitting = False
         self._epoch_begins = False
 
     def on_train_begin(self, logs=None):
         model = handed_over(self.model)
-        if self._shadow is None or self._shadow.model is not model:
+        if self._last_shadow is None or self._last_shadow.model is not model:
             _check_model(model)
-            self._shadow = shadow_of(model, self.spec)
+            self._last_shadow = shadow_of(model, self.spec)
         elif self._fitting:
             raise ValueError(
                 "the last fit with this callback did not end; call restore(), which puts the "
@@ -171,9 +171,13 @@ class QuantizeWeights(Callback):
         if self._shadow.holds is Held.QUANTIZED:  # Not when somebody called `restore`.
             self.quantize()
 
-    def _used_shadow(self) -> Shadow:
-        if self._shadow is None:
+    @property
+    def _shadow(self) -> Shadow:
+        if self._last_shadow is None:
             raise ValueError("this callback has not been used in a fit yet")
+        return self._last_shadow
+
+    def _used_shadow(self) -> Shadow:
         self._shadow.forget_if_overwritten()
         return self._shadow
 

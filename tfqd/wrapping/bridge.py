@@ -206,14 +206,14 @@ def _parameters(cls: type) -> set[str]:
     names = {"name", "trainable", "dtype", "zero_output_for_mask"}
     for base in cls.__mro__:
         if "__init__" in vars(base):
-            names.update(inspect.signature(base.__init__).parameters)
+            names.update(inspect.signature(vars(base)["__init__"]).parameters)
     return names - {"self", "args", "kwargs"}
 
 
 def _default(cls: type, key: str):
     for base in cls.__mro__:
         if "__init__" in vars(base):
-            parameter = inspect.signature(base.__init__).parameters.get(key)
+            parameter = inspect.signature(vars(base)["__init__"]).parameters.get(key)
             if parameter is not None:
                 return parameter.default
     return None

@@ -57,7 +57,8 @@ _MOVES = {"Cast", "Identity", "Reshape", "Transpose", "ExpandDims", "Squeeze", "
 
 def _first_uses(tensor, readers) -> set:
     """The operations that combine a weight with something else."""
-    uses, open_operations = set(), [tensor.op]
+    uses: set = set()
+    open_operations = [tensor.op]
     while open_operations:
         for reader in readers.get(open_operations.pop(), []):
             (open_operations.append if reader.type in _MOVES else uses.add)(reader)

@@ -61,7 +61,7 @@ class FeatureReader(abc.ABC):
         ValueError: as `find_layer`.
     """
 
-    def __init__(self, model, names: list[str]):
+    def __init__(self, model, names: Iterable[str]):
         self._layers = {
             name: find_layer(model, name, self._children) for name in dict.fromkeys(names)
         }

@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from tfqd.compressed import QuantizedTensor
 from tfqd.quantizers import Quantizer, quantizer_for
+from tfqd.quantizers.entropy_constrained import EntropyConstrainedQuantizer
 from tfqd.quantizers.oscillation import THRESHOLD
 from tfqd.spec import uniform_like
 
@@ -113,11 +114,11 @@ class QuantizedVariable(abc.ABC):
 
     def price(self) -> tf.Tensor:
         """What its code counts in the loss, where its spec weighs code lengths: float32 []."""
-        return self.quantizer.price(self.size, self.state)
+        return self._weighing.price(self.size, self.state)
 
     def coded_bits(self) -> float:
         """Bits of its code by the frequencies in training, where its spec weighs lengths."""
-        return float(self.quantizer.coded_bits(self.size, self.state))
+        return float(self._weighing.coded_bits(self.size, self.state))
 
     def set_bit_price(self, price: float) -> None:
         """Lets a bit of its code count `price` in the loss, where its spec weighs lengths."""
@@ -125,7 +126,14 @@ class QuantizedVariable(abc.ABC):
 
     def stretch_steps(self, factor: float) -> None:
         """Makes its steps `factor` times as long, where its spec weighs code lengths."""
-        self.quantizer.stretch_steps(factor, self.value(), self.state)
+        self._weighing.stretch_steps(factor, self.value(), self.state)
+
+    @property
+    def _weighing(self) -> EntropyConstrainedQuantizer:
+        """The quantizer, where its spec weighs code lengths."""
+        if not isinstance(self.quantizer, EntropyConstrainedQuantizer):
+            raise TypeError(f"{self.path}: {self.quantizer.spec} does not weigh code lengths")
+        return self.quantizer
 
     def encode(self) -> QuantizedTensor | None:
         """What is stored of the variable (eagerly); None for float."""

@@ -55,12 +55,14 @@ def quantized_from(
     """
     if not compressed.quantized:
         raise ValueError("the compressed model holds no quantized tensor to train on")
-    weights, quantizers = {}, {}
+    weights: dict[str, np.ndarray] = {}
+    quantizers: dict[int, Quantizer] = {}
     for i, (name, tensor) in enumerate(compressed.tensors.items()):
-        weights[name] = tensor
         if isinstance(tensor, QuantizedTensor):
             quantizers[i] = quantizer_for(from_dict(tensor.spec), tensor.bucketing.channel_axes)
             weights[name] = float_weights(tensor, quantizers[i])
+        else:
+            weights[name] = tensor
     model = quantize(make_plain(compressed, weights), quantizers)
     stored = compressed.quantized.values()
     for entry, tensor in zip(find_quantized(model), stored, strict=True):

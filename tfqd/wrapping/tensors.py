@@ -20,9 +20,14 @@ def restore_state(entry: QuantizedVariable, tensor: QuantizedTensor) -> None:
     """Sets the quantizer's own variables to what the tensor was quantized with."""
     entry.quantizer.restore(tensor, entry.state)
     if entry.quantizer.spec.freeze_above is not None:
-        moved = entry.encode().dequantize() != tensor.dequantize()
+        moved = _quantized(entry) != tensor.dequantize()
         oscillation.hold(np.where(moved, tensor.codes, -1.0), entry.state)
     _check_restored(entry, tensor)
+
+
+def _quantized(entry: QuantizedVariable) -> np.ndarray:
+    """What the variable's own quantizer makes of it."""
+    return entry.quantizer.encode(entry.value(), entry.state).dequantize()
 
 
 def _check_restored(entry: QuantizedVariable, tensor: QuantizedTensor) -> None:
@@ -30,7 +35,7 @@ def _check_restored(entry: QuantizedVariable, tensor: QuantizedTensor) -> None:
 
     Which those are: see `tfqd.compressed.restoring`.
     """
-    stored, restored = tensor.dequantize(), entry.encode().dequantize()
+    stored, restored = tensor.dequantize(), _quantized(entry)
     apart = np.abs(restored.astype(np.float64) - stored)
     largest = float(np.abs(stored).max(initial=0.0))
     if apart.max(initial=0.0) > _ROUNDING * largest:

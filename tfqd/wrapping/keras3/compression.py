@@ -3,8 +3,9 @@
 from typing import Any
 
 import keras
+import numpy as np
 
-from tfqd.compressed import CompressedModel
+from tfqd.compressed import CompressedModel, QuantizedTensor
 from tfqd.wrapping.architectures import one_line
 from tfqd.wrapping.keras3.candidates import check_weights
 from tfqd.wrapping.keras3.model import QuantizedModel
@@ -22,12 +23,12 @@ def compress(model: keras.Model) -> CompressedModel:
         raise ValueError(f"model {model.name!r} is not quantized; {how_to_quantize(model)}")
     weights = plain_weights(model)
     names = unique_names(variable.path for variable in weights)
-    tensors = {}
+    tensors: dict[str, QuantizedTensor | np.ndarray] = {}
     for name, variable in zip(names, weights, strict=True):
         entry = quantized.get(id(variable))
-        floating = entry is None or entry.active is None
-        check_weights(variable, quantized=not floating)
-        tensors[name] = variable.numpy() if floating else entry.encode()
+        check_weights(variable, quantized=entry is not None and entry.active is not None)
+        stored = None if entry is None else entry.encode()
+        tensors[name] = variable.numpy() if stored is None else stored
     architecture, reason = _architecture(model)
     return CompressedModel(tensors, architecture, no_architecture=reason)
 

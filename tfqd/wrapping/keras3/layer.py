@@ -138,7 +138,7 @@ class Quantizer(keras.layers.Layer):
         self.spec = spec
         self.channel_axes = tuple(channel_axes)
         self._quantizer = quantizer_for(spec, self.channel_axes)
-        self._variable_ref = None
+        self._variable_ref: weakref.ref | None = None
         self._entry: QuantizedVariable | None = None
 
     def build(self, input_shape):
@@ -186,7 +186,7 @@ class Quantizer(keras.layers.Layer):
 
     @property
     def _variable(self) -> keras.Variable | None:
-        return self._variable_ref and self._variable_ref()
+        return None if self._variable_ref is None else self._variable_ref()
 
     def compute_output_shape(self, input_shape):
         return input_shape

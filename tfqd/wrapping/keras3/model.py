@@ -1,5 +1,6 @@
 """A Keras 3 model whose chosen variables are quantized in every forward pass."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import keras
@@ -31,7 +32,7 @@ class QuantizedModel(KeepsSeeds, SubstitutedCall, keras.Model):
             ``model.weights``.
     """
 
-    def __init__(self, model: keras.Model, quantizers: dict[int, Quantizer], **kwargs):
+    def __init__(self, model: keras.Model, quantizers: Mapping[int, Quantizer], **kwargs):
         kwargs.setdefault("name", model.name)
         kwargs.setdefault("dtype", model.dtype_policy)
         # The inner model casts for itself; a cast here would round float32

@@ -13,7 +13,7 @@ class KeepsSeeds:
     """Mixin: a Keras 3 model that saves and loads the random state of its layers."""
 
     def save_own_variables(self, store) -> None:
-        super().save_own_variables(store)
+        super().save_own_variables(store)  # type: ignore[misc]  # the model's
         for i, seed in enumerate(_seeds(self)):
             store[f"{_PREFIX}{i}"] = seed.numpy()
 
@@ -21,7 +21,7 @@ class KeepsSeeds:
         keys = store.keys()
         stored = {key: store[key] for key in keys}
         seeds = {key: stored.pop(key) for key in keys if key.startswith(_PREFIX)}
-        super().load_own_variables(stored)
+        super().load_own_variables(stored)  # type: ignore[misc]  # the model's
         for i, seed in enumerate(_seeds(self)):
             if f"{_PREFIX}{i}" in seeds:
                 seed.assign(seeds[f"{_PREFIX}{i}"])

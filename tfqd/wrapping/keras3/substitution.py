@@ -11,6 +11,7 @@ handed to the owner.
 import functools
 import inspect
 from collections.abc import Callable, Iterable
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -177,6 +178,8 @@ class SubstitutedCall:
     The class that mixes it in calls `_wrap` in its constructor and `_quantize`
     once the inner layer has its variables.
     """
+
+    _track_trackable: Callable[..., Any]  # Keras'
 
     def _wrap(self, inner: keras.layers.Layer) -> None:
         """Makes Keras treat this layer's call arguments like the inner layer's."""

@@ -36,6 +36,16 @@ class OwnedVariable:
         self.held = held
 
     @property
+    def place(self) -> HeldVariable:
+        """What holds it; ValueError where that is no attribute."""
+        if self.held is None:
+            raise ValueError(
+                f"{self.path} is held by no attribute of its layer, so it cannot be quantized; "
+                "map its path to None"
+            )
+        return self.held
+
+    @property
     def path(self) -> str:
         """Layer and attributes, as in ``lstm/cell/kernel``; nested models are not named."""
         inside = self.held.path.replace(".", "/") if self.held else self._own_name
@@ -51,7 +61,7 @@ class OwnedVariable:
     @property
     def channel_axes(self) -> tuple[int, ...]:
         """The axes that index the output channel; only of one that an attribute holds."""
-        return channel_axes_of(self.held)
+        return channel_axes_of(self.place)
 
     @property
     def _own_name(self) -> str:
@@ -95,12 +105,7 @@ def choose_specs(model: tf_keras.Model, selection: Selection) -> list[tuple[Owne
     for entry, _ in chosen:
         if id(entry.variable) in wrappers:
             raise ValueError(f"{entry.path} {wrappers[id(entry.variable)]}")
-        if entry.held is None:
-            raise ValueError(
-                f"{entry.path} is held by no attribute of its layer, so it cannot be quantized; "
-                "map its path to None"
-            )
-        check_weights(entry.path, entry.variable, quantized=True)
+        check_weights(entry.path, entry.place.variable, quantized=True)
     return chosen
 
 

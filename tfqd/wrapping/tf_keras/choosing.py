@@ -21,7 +21,7 @@ def choose(model: tf_keras.Model, selection: Selection, first_last: SpecLike | N
     The arguments are those of `tfqd.quantize_model`.
     """
     chosen = choose_specs(model, selection)
-    owned = [(entry.held.holder, spec) for entry, spec in chosen]
+    owned = [(entry.place.holder, spec) for entry, spec in chosen]
     specs = specs_with_ends(model, owned, first_last, end_layers)
     return [
         (entry, spec) for (entry, _), spec in zip(chosen, specs, strict=True) if spec is not None
@@ -32,7 +32,7 @@ def configs_of(chosen: Chosen) -> dict[int, QuantizeConfig]:
     """The config of each layer that has one of the variables, by the layer's id."""
     specs: dict[int, dict[str, Spec]] = {}
     for entry, spec in chosen:
-        specs.setdefault(id(entry.layer), {})[entry.held.path] = spec
+        specs.setdefault(id(entry.layer), {})[entry.place.path] = spec
     return {layer: QuantizeConfig(of_layer) for layer, of_layer in specs.items()}
 
 

@@ -2,13 +2,14 @@
 
 import tempfile
 from collections.abc import Callable
+from typing import TypeAlias
 
 import tensorflow as tf
 import tf_keras
 
 from tfqd.wrapping.tf_keras.toolkit import tfmot
 
-Layer = tf_keras.layers.Layer
+Layer: TypeAlias = tf_keras.layers.Layer
 
 
 class Copy:

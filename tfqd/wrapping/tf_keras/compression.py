@@ -7,10 +7,10 @@ import tf_keras
 
 from tfqd.compressed import CompressedModel, QuantizedTensor
 from tfqd.wrapping.architectures import one_line
-from tfqd.wrapping.quantized import find_quantized
+from tfqd.wrapping.quantized import QuantizedVariable, find_quantized
 from tfqd.wrapping.tf_keras.candidates import check_weights, layers_of, owned_variables
 from tfqd.wrapping.tf_keras.stripping import not_quantized, plain_copy
-from tfqd.wrapping.tf_keras.variable import QuantizedVariable, variables_of
+from tfqd.wrapping.tf_keras.variable import variables_of
 from tfqd.wrapping.variables import unique_names
 
 
@@ -35,9 +35,9 @@ def _read(plain, quantized: dict[int, QuantizedVariable]) -> CompressedModel:
     tensors: dict[str, np.ndarray | QuantizedTensor] = {}
     for name, variable in zip(names, weights, strict=True):
         entry = quantized.get(id(plain.origin(variable)))
-        floating = entry is None or entry.active is None
-        check_weights(name, variable, quantized=not floating)
-        tensors[name] = variable.numpy() if floating else entry.encode()
+        check_weights(name, variable, quantized=entry is not None and entry.active is not None)
+        stored = None if entry is None else entry.encode()
+        tensors[name] = variable.numpy() if stored is None else stored
     architecture, reason = _architecture(plain.model)
     return CompressedModel(tensors, architecture, "tf_keras", no_architecture=reason)
 

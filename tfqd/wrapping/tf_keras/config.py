@@ -57,7 +57,7 @@ class QuantizeConfig(tfmot.quantization.keras.QuantizeConfig):
         _check(spec, paths, activations)
         self.paths = None if paths is None else list(paths)
         self.activations = activations
-        self._found = weakref.WeakKeyDictionary()
+        self._found: weakref.WeakKeyDictionary[Any, dict[str, Spec]] = weakref.WeakKeyDictionary()
 
     def for_layer(self, layer: tf_keras.layers.Layer) -> "QuantizeConfig":
         """The same config with the paths of a built layer, those of None too."""
@@ -146,8 +146,6 @@ class QuantizeConfig(tfmot.quantization.keras.QuantizeConfig):
 
     def __eq__(self, other) -> bool:
         return type(other) is type(self) and other.get_config() == self.get_config()
-
-    __hash__ = None
 
 
 def is_held_kernel(held: HeldVariable) -> bool:

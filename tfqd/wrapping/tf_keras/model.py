@@ -29,7 +29,7 @@ class _Summary:
 
         The arguments are those of ``tf_keras.Model.summary``.
         """
-        super().summary(line_length, positions, print_fn, **kwargs)
+        super().summary(line_length, positions, print_fn, **kwargs)  # type: ignore[misc]  # the model's
         (print_fn or print)(variables_table(self.quantized_variables))
 
     @property

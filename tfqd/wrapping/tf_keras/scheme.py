@@ -17,11 +17,10 @@ from tfqd.wrapping.tf_keras.config import QuantizeConfig
 from tfqd.wrapping.tf_keras.toolkit import tfmot
 from tfqd.wrapping.tf_keras.wrapper import QuantizeWrapper
 
-_tfmot = tfmot.quantization.keras
-_default_8bit = _tfmot.default_8bit
+_default_8bit = tfmot.quantization.keras.default_8bit
 
 
-class QuantizeScheme(_tfmot.QuantizeScheme):
+class QuantizeScheme(tfmot.quantization.keras.QuantizeScheme):
     """For ``tfmot.quantization.keras.quantize_apply(annotated, scheme)``.
 
     An annotated layer keeps the config that it was annotated with, tfqd's or
@@ -71,7 +70,7 @@ class QuantizeScheme(_tfmot.QuantizeScheme):
         return QuantizeRegistry()
 
 
-class QuantizeRegistry(_tfmot.QuantizeRegistry):
+class QuantizeRegistry(tfmot.quantization.keras.QuantizeRegistry):
     """Supports no layer: those that are to be wrapped are wrapped already.
 
     Were a layer supported, tfmot would wrap it when it stands before an
@@ -85,7 +84,7 @@ class QuantizeRegistry(_tfmot.QuantizeRegistry):
         return None
 
 
-class LayoutTransform(_tfmot.QuantizeLayoutTransform):
+class LayoutTransform(tfmot.quantization.keras.QuantizeLayoutTransform):
     """Wraps the annotated layers.
 
     Args:

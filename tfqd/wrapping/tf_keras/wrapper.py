@@ -66,12 +66,14 @@ class QuantizeWrapper(tfmot.quantization.keras.QuantizeWrapperV2):
             with contextlib.suppress(AttributeError, ValueError):
                 self._quantize(input_shape, weights_are_known)
 
-    def _quantize(self, input_shape, weights_are_known: bool) -> None:
+    def _quantize(self, input_shape, weights_are_known: bool) -> Quantization:
         chosen = self.quantize_config.get_weights_and_quantizers(self.layer)
-        self._quantization = Quantization(self, chosen, input_shape, weights_are_known)
-        for entry in self.quantized_variables:
+        quantization = Quantization(self, chosen, input_shape, weights_are_known)
+        self._quantization = quantization
+        for entry in quantization.entries:
             if entry.path in self._bits_by_path:
                 entry.set_bits(self._bits_by_path[entry.path])
+        return quantization
 
     @property
     def quantized_variables(self) -> list[QuantizedVariable]:
@@ -81,21 +83,22 @@ class QuantizeWrapper(tfmot.quantization.keras.QuantizeWrapperV2):
     def call(self, inputs, *args, **kwargs):
         args, kwargs = self._by_name(args, kwargs)
         training = _flag(kwargs.pop("training", None))  # The inner layer has it from the context.
-        if self._quantization is None:
-            self._quantize_after_first_call(inputs, kwargs)
-        with self._quantization.in_force(training):
+        quantization = self._quantization
+        if quantization is None:
+            quantization = self._quantize_after_first_call(inputs, kwargs)
+        with quantization.in_force(training):
             outputs = self.layer(inputs, *args, **kwargs)
-        return self._quantization.quantize_output(outputs, training)
+        return quantization.quantize_output(outputs, training)
 
     @tf.autograph.experimental.do_not_convert
-    def _quantize_after_first_call(self, inputs, kwargs) -> None:
+    def _quantize_after_first_call(self, inputs, kwargs) -> Quantization:
         arguments = {self._call_spec.arg_names[0]: inputs, **kwargs}
         self._first_call = first_call.specs_of(arguments)
         others = {name: arguments[name] for name in arguments.keys() - self._first_call.keys()}
         first_call.make_variables(self.layer, self._first_call, others)
         with tf.init_scope():
             shapes = tf.nest.map_structure(lambda tensor: tensor.shape, inputs)
-            self._quantize(shapes, weights_are_known=False)
+            return self._quantize(shapes, weights_are_known=False)
 
     def _by_name(self, args, kwargs):
         """The inner layer's arguments by name: `__call__` may order them unlike `call`."""
