@@ -22,6 +22,7 @@ test: $(VENV)/dev.stamp
 lint: $(VENV)/dev.stamp
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
 
 format: $(VENV)/dev.stamp
 	$(VENV)/bin/ruff check --fix .

@@ -1,4 +1,4 @@
-"""Packaging of tfqd; the settings of pytest and ruff are in pyproject.toml."""
+"""Packaging of tfqd; the settings of pytest, ruff and mypy are in pyproject.toml."""
 
 import pathlib
 import re
@@ -33,8 +33,8 @@ EXTRAS["test"] = [*EXTRAS["demo"], *EXTRAS["plots"], *EXTRAS["tflite"], *EXTRAS[
 EXTRAS["test"] += ["hypothesis", "pytest>=8", "pytest-xdist", "setuptools>=68"]
 # The series of examples/series_gru.py; only its data files are used, so --no-deps will do.
 EXTRAS["examples"] = ["aeon"]
-# The formatter's style may change between minor versions.
-EXTRAS["lint"] = ["ruff>=0.17,<0.18"]
+# The formatter's style, and what the type checker finds, may change between minor versions.
+EXTRAS["lint"] = ["mypy>=2.4,<2.5", "ruff>=0.17,<0.18"]
 EXTRAS["dev"] = [*EXTRAS["test"], *EXTRAS["lint"]]
 
 

@@ -26,7 +26,8 @@ class Command(Protocol):
     ARGUMENTS: the names of its arguments.
     """
 
-    ARGUMENTS: tuple[str, ...]
+    @property
+    def ARGUMENTS(self) -> tuple[str, ...]: ...
 
     def define_flags(self, values: flags.FlagValues) -> None:
         """Defines its flags."""

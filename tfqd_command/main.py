@@ -158,7 +158,10 @@ def _doc(command: Command) -> str:
 
 def _version() -> str:
     """The version, read without importing tfqd and so TensorFlow."""
-    folder = pathlib.Path(importlib.util.find_spec("tfqd").origin).parent
+    spec = importlib.util.find_spec("tfqd")
+    if spec is None or spec.origin is None:
+        raise ModuleNotFoundError("tfqd is not installed", name="tfqd")
+    folder = pathlib.Path(spec.origin).parent
     return runpy.run_path(str(folder / "version.py"))["__version__"]
 
 

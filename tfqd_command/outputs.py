@@ -62,6 +62,7 @@ def write(model: Any, target: str) -> Written:
     import tfqd
 
     kind = kind_of(target)
+    found: tfqd.export.Verification | None
     if kind == "saved_model":
         version = _next_version(pathlib.Path(target))
         found = tfqd.export.saved_model(model, target, version=version)

@@ -13,7 +13,7 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[Any]], caption: str | 
         caption: a line below.
     """
     from rich import box
-    from rich.console import Group
+    from rich.console import Group, RenderableType
     from rich.table import Table
     from rich.text import Text
 
@@ -22,7 +22,8 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[Any]], caption: str | 
         made.add_column(heading, justify="left" if place == 0 else "right", overflow="fold")
     for row in rows:
         made.add_row(*(Text(_cell(value)) for value in row))
-    return Group(made, *([] if caption is None else ["", Text(caption)]))
+    below: list[RenderableType] = [] if caption is None else ["", Text(caption)]
+    return Group(made, *below)
 
 
 def _cell(value: Any) -> str:

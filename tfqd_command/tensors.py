@@ -65,6 +65,7 @@ def _of_archive(path: pathlib.Path) -> Iterator[Row]:
 
 def _of_keras(path: pathlib.Path) -> Iterator[Row]:
     import tfqd
+    from tfqd.compressed import QuantizedTensor
     from tfqd.compressed.sizes import tensor_size
     from tfqd.wrapping import float_form
     from tfqd.wrapping.quantized import is_quantized
@@ -73,7 +74,7 @@ def _of_keras(path: pathlib.Path) -> Iterator[Row]:
     compressed = tfqd.compress(model) if is_quantized(model) else float_form(model)
     for name, tensor in compressed.tensors.items():
         size = tensor_size(tensor)
-        if name in compressed.quantized:
+        if isinstance(tensor, QuantizedTensor):
             kind = tensor.spec.get("kind", "codes")
             codes = (kind, tensor.bits, tensor.levels, size.entropy)
             yield Row(name, tensor.shape, *codes, size.float_bytes)
@@ -89,8 +90,10 @@ def _of_tflite(path: pathlib.Path) -> Iterator[Row]:
     for graph in file.graphs:
         for place, operator in enumerate(graph.operators):
             for index in map(int, [] if operator.inputs is None else operator.inputs):
-                tensor = graph.tensors[index] if index >= 0 else None
-                data = None if tensor is None else file.data(tensor)
+                if index < 0:
+                    continue
+                tensor = graph.tensors[index]
+                data = file.data(tensor)
                 if data is None or tensor.buffer in seen:
                     continue
                 seen.add(tensor.buffer)

@@ -62,6 +62,13 @@ def blocks(folder, scales=SHORT, size=32, zero_points=None, type=Type.INT4):
     return made
 
 
+def blocks_of_computed_scales(folder):
+    made = blocks(folder)
+    scales = made.weight.quantization.details.scales
+    made.file.model.buffers[made.graph.tensors[scales].buffer].data = None
+    return made
+
+
 def a_convolution(folder, type, make=convolution):
     made = make(folder, 2)
     made.put(made.integers(), type)
@@ -118,6 +125,7 @@ REFUSED_BY_LAYOUT = {
     "a convolution of one scale": (a_convolution_of_one_scale, {}, "one scale a channel"),
     "an LSTM that keeps its state": (a_fused_lstm, {}, "the state in which the last call left it"),
     "sparse weights": (sparse_weights, {}, "read as if they were dense"),
+    "blocks of computed scales": (blocks_of_computed_scales, {}, "scales of blocks must be const"),
     "blocks of 16": (blocks, {"size": 16, "scales": np.repeat(SHORT, 2, 1)}, "multiple of 32"),
 }
 

@@ -47,7 +47,7 @@ class BaseDistiller(DistillationStep):
         if teacher is None and isinstance(student, self._version.Model):
             teacher = self._version.building.float_copy(student)
         check_models(teacher, student, losses, self._version)
-        super().__init__(name=name, **kwargs)
+        super().__init__(name=name, **kwargs)  # type: ignore[call-arg]  # the model's
         self.teacher = teacher
         self.student = student
         self.distillation_losses = losses
@@ -82,7 +82,7 @@ class BaseDistiller(DistillationStep):
         serialize = keras.saving.serialize_keras_object
         cached = isinstance(self.teacher, CachedTeacher)
         return {
-            **super().get_config(),
+            **super().get_config(),  # type: ignore[misc]  # the model's
             "teacher": (serialize if cached else self._version.training.serialize)(self.teacher),
             "teacher_is_cached": cached,
             "student": self._version.training.serialize(self.student),

@@ -31,6 +31,7 @@ def check_losses(losses, loss_weights, student_loss_weight) -> tuple[list[Any], 
                 "a distillation loss must have compute_loss(teacher_outputs, student_outputs); "
                 f"got {loss!r}"
             )
+    weights: list[Weight]
     if loss_weights is None:
         weights = [1.0] * len(losses)
     else:
@@ -64,7 +65,7 @@ def check_models(teacher, student, losses, version: KerasVersion) -> None:
     Args:
         version: the student's Keras version.
     """
-    models = {"student": student}
+    models: dict[str, Any] = {"student": student}
     if not isinstance(teacher, CachedTeacher):
         models["teacher"] = teacher
     for role, model in models.items():

@@ -114,12 +114,14 @@ def _question(teacher, inputs, from_logits: bool, end_token: int, pad_token: int
         lambda sources, targets: _next_token(teacher, inputs, sources, targets),
         reduce_retracing=True,
     )
-    judged = []
+    judged = False
 
     def ask(sources: tf.Tensor, targets: tf.Tensor) -> tf.Tensor:
+        nonlocal judged
         outputs = call(sources, targets)
         if not judged:
-            judged.append(_check_outputs(outputs.numpy(), from_logits, end_token))
+            _check_outputs(outputs.numpy(), from_logits, end_token)
+            judged = True
         log_p = tf.nn.log_softmax(outputs) if from_logits else tf.math.log(outputs)
         if pad_token != end_token:
             never = tf.range(log_p.shape[-1]) == pad_token

@@ -44,6 +44,14 @@ class DistillationStep:
     """
 
     _version: KerasVersion
+    teacher: Any
+    student: Any
+    distillation_losses: list[Any]
+    student_loss_weight: Weight
+    log_gradient_cosine: bool
+    # The model's, of either Keras version.
+    loss: Any
+    get_metrics_result: Callable[[], dict[str, Any]]
 
     def _prepare(self, losses, weights) -> None:
         """Readies the losses: what they read of the models, and their variables."""
@@ -163,9 +171,9 @@ class DistillationStep:
 
     def train_step(self, data):
         if self.cosine_tracker is None:
-            return super().train_step(data)
+            return super().train_step(data)  # type: ignore[misc]  # the model's
         with tf.GradientTape(persistent=True) as tape:
-            super().train_step(data)
+            super().train_step(data)  # type: ignore[misc]  # the model's
         hard, soft = self._thread.losses
         if hard is not None and soft is not None:
             weights = self._version.training.values(self.student.trainable_variables)

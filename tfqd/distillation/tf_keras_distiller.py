@@ -16,7 +16,7 @@ class TfKerasDistiller(BaseDistiller, training.TrainedModel):
 
     _version = version_named("tf_keras")
 
-    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None):
-        loss = super().compute_loss(x, y, y_pred, sample_weight)
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
+        loss = super().compute_loss(x, y, y_pred, sample_weight, training)
         self.track_loss(loss, x)
         return loss

@@ -40,7 +40,7 @@ def check_activations(model, signature: Signature, inputs: Mapping[str, np.ndarr
         operation.name: sum(output.shape.num_elements() or 0 for output in operation.outputs)
         for operation in _traced(model, signature, inputs).get_operations()
     }
-    total, largest = sum(sizes.values()), max(sizes, key=sizes.get)
+    total, largest = sum(sizes.values()), max(sizes, key=lambda name: sizes[name])
     if total > allowed:
         layer = largest.rpartition("/")[0] or largest
         raise ArchiveError(

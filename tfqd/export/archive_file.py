@@ -104,8 +104,10 @@ def archive_size(
         origin = origin_of(compressed, probes)
         compact = probing.compacted(origin.signature, origin.probes)
         compressed = dataclasses.replace(compressed, probes=compact)
-    options = {"rest_dtype": rest_dtype, "scale_dtype": scale_dtype, "versions": _versions()}
-    return sum(map(len, encode_archive(compressed, **options)))
+    chunks = encode_archive(
+        compressed, rest_dtype=rest_dtype, scale_dtype=scale_dtype, versions=_versions()
+    )
+    return sum(map(len, chunks))
 
 
 def _warn_of_no_architecture(compressed: CompressedModel, path: str | os.PathLike) -> None:
@@ -163,13 +165,13 @@ def load(path: str | os.PathLike, kind: str = "keras") -> keras.Model | Compress
 
 def verify_archive(path: pathlib.Path) -> Verification:
     """Makes the plain model of an archive and calls it; see `tfqd.export.verify`."""
-    model, signature, compressed = _read(path)
-    check_activations(model, signature, compressed.probes.inputs)
-    return _run(model, signature, compressed)
+    model, signature, probes, compressed = _read(path)
+    check_activations(model, signature, probes.inputs)
+    return _run(model, signature, probes, compressed)
 
 
-def _read(path: pathlib.Path) -> tuple[keras.Model, Signature, CompressedModel]:
-    """The plain model of an archive, what it takes, and its compressed form, probes expanded."""
+def _read(path: pathlib.Path) -> tuple[keras.Model, Signature, Probes, CompressedModel]:
+    """The plain model of an archive, what it takes, its probes, expanded, and what was read."""
     compressed = read_archive(path)
     if compressed.probes is None:
         reason = compressed.no_architecture
@@ -179,13 +181,15 @@ def _read(path: pathlib.Path) -> tuple[keras.Model, Signature, CompressedModel]:
     stored = compressed.probes
     signature = Signature(model, stored.inputs)
     expanded = Probes(probing.expanded(signature, stored.inputs), stored.outputs)
-    return model, signature, dataclasses.replace(compressed, probes=expanded)
+    return model, signature, expanded, compressed
 
 
-def _run(model: keras.Model, signature: Signature, compressed: CompressedModel) -> Verification:
+def _run(
+    model: keras.Model, signature: Signature, probes: Probes, compressed: CompressedModel
+) -> Verification:
     tolerance = tolerance_of(compressed.architecture)
     return hold_against(
-        compressed.probes,
+        probes,
         "tfqd",
         tolerance,
         lambda inputs: probing.answers(model, signature, inputs),

@@ -58,7 +58,7 @@ class Geometry(NamedTuple):
         return self.outer * self.along * self.inner
 
     @property
-    def count(self) -> int:
+    def bucket_count(self) -> int:
         """Number of buckets in the whole block."""
         return self.outer * self.buckets * self.inner
 
@@ -89,7 +89,7 @@ class PackedTensor(NamedTuple):
     @property
     def number_sizes(self) -> list[int]:
         """How many steps, offsets and points there are."""
-        sizes = [self.geometry.count] * (2 if self.format.affine else 1)
+        sizes = [self.geometry.bucket_count] * (2 if self.format.affine else 1)
         points = self.codebooks * 2**self.format.bits
         return [*sizes, points] if points else sizes
 
@@ -123,7 +123,9 @@ def plane_widths(bits: int) -> tuple[int, ...]:
 
 def pack_tensors(tensors: Iterable[QuantizedTensor]) -> Packed:
     """Packs one tensor or more, one after the other."""
-    codes, numbers, packed = [], [], []
+    codes: list[np.ndarray] = []
+    numbers: list[np.ndarray] = []
+    packed: list[PackedTensor] = []
     for tensor in tensors:
         order = _stored_order(tensor.bucketing)
         geometry = _geometry(tensor.bucketing)

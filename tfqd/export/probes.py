@@ -151,7 +151,8 @@ def to_bytes(probes: Probes, tolerance: float) -> bytes:
     arrays |= {f"output/{name}": thinned(array) for name, array in probes.outputs.items()}
     stored = {name: fixed(array) for name, array in arrays.items()}
     buffer = io.BytesIO()
-    np.savez_compressed(buffer, tolerance=np.float64(tolerance), **stored)
+    stored["tolerance"] = np.asarray(tolerance, np.float64)
+    np.savez_compressed(buffer, **stored)  # type: ignore[arg-type]  # no name is allow_pickle
     return buffer.getvalue()
 
 
@@ -215,6 +216,7 @@ def _words(value) -> Iterator[bytes]:
 def _random(
     generator: np.random.Generator, spec: tf.TensorSpec, limit: int, words: list[bytes]
 ) -> np.ndarray:
+    run: np.ndarray
     if spec.dtype.is_floating:
         run = generator.normal(size=_RUN).astype(np.float16)
     elif spec.dtype.is_integer:

@@ -132,7 +132,7 @@ class KerasVersion(NamedTuple):
 
     name: str
     title: str
-    Model: type
+    Model: type[Any]
     building: Building
     training: Training
     serving: Serving

@@ -138,9 +138,13 @@ def _spec(method: str, values: flags.FlagValues):
     if method == "distill":
         return tfqd.LearnedStep(bits=bits)
     if method == "differentiable":
-        of_integers = {"scaling": "symmetric", "grid": "int8"} if for_tflite else {}
         return tfqd.Codebook(
-            bits=bits, bucket_size=None, init="kmeans", gradient_scale="lsq", **of_integers
+            bits=bits,
+            bucket_size=None,
+            scaling="symmetric" if for_tflite else "affine",
+            grid="int8" if for_tflite else None,
+            init="kmeans",
+            gradient_scale="lsq",
         )
     return tfqd.presets.deployable(bits) if for_tflite else tfqd.Uniform(bits=bits)
 
@@ -165,7 +169,7 @@ def _within(model, budget: str):
     for bits in (4, 8):
         learned = tfqd.LearnedStep(bits=bits)
         compressed = tfqd.compress(tfqd.quantize_model(model, learned))
-        size = archive_size(compressed)
+        size: float = archive_size(compressed)
         if bits == 8:  # in training codes may come to be all equally frequent
             unused = 8 - model_size(compressed).entropy
             size += sum(tensor.size for tensor in compressed.quantized.values()) * unused / 8

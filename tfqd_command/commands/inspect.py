@@ -35,7 +35,7 @@ def run(arguments: list[str], values: flags.FlagValues) -> Result:
         "bytes": sum(row.bytes for row in rows),
         "file_bytes": bytes_on_disk(pathlib.Path(path)),
     }
-    cells = [
+    cells: list[tuple] = [
         (
             row.name,
             "x".join(map(str, row.shape)) or "scalar",

@@ -1,6 +1,6 @@
 """The outputs of models that have several: tensors in dicts, lists and tuples."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 
@@ -14,6 +14,7 @@ def by_place(outputs) -> dict[str, Any]:
     >>> by_place(4)
     {'': 4}
     """
+    parts: Iterable[tuple[Any, Any]]
     if isinstance(outputs, Mapping):
         parts = outputs.items()
     elif isinstance(outputs, list | tuple):
@@ -52,8 +53,8 @@ def select(outputs, output: str | int | None):
         return outputs
     if isinstance(outputs, Mapping) and output in outputs:
         return outputs[output]
-    indexed = isinstance(outputs, list | tuple) and isinstance(output, int)
-    if indexed and -len(outputs) <= output < len(outputs):
+    indexed = isinstance(outputs, list | tuple)
+    if indexed and isinstance(output, int) and -len(outputs) <= output < len(outputs):
         return outputs[output]
     raise ValueError(f"there is no output {output!r} among {describe(outputs)}")
 

@@ -82,7 +82,7 @@ def _error(file: File, graph, operator, values: np.ndarray, runtime: str) -> flo
     data = graph.tensors[operator.inputs[kernel.data]]
     integers = is_quantized(data)
     if integers:
-        values = file.constant(graph.tensors[operator.inputs[kernel.weight]])
+        values = file.numbers(graph.tensors[operator.inputs[kernel.weight]])
     x = _inputs(code, options, values, channels=(1, *shape_of(data))[-1])
     x = _single_ones(x.shape) if integers else x
     expected = answer(code, options, values.astype(np.float64), x)
@@ -168,7 +168,10 @@ def _computed(shape, type: int):
 def _moved(file: File, graph, other: File, tensor) -> int:
     """The index, in another file, of a copy of a constant."""
     moved = copy.deepcopy(tensor)
-    moved.buffer = other.add_buffer(file.data(tensor))
+    data = file.data(tensor)
+    if data is None:
+        raise ValueError("a bias or scale that is computed cannot be checked")
+    moved.buffer = other.add_buffer(data)
     blocks = blockwise(moved)
     if blocks is not None:
         blocks.scales = _moved(file, graph, other, graph.tensors[blocks.scales])

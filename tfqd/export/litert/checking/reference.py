@@ -46,7 +46,7 @@ def _convolution(options, weight, x, product) -> np.ndarray:
         x = np.pad(x, [(0, 0), *[(m // 2, m - m // 2) for m in missing], (0, 0)])
     else:
         outputs = [(s - r) // t + 1 for s, r, t in zip(x.shape[1:3], reach, steps, strict=True)]
-    total = 0.0
+    total: float | np.ndarray = 0.0
     for row in range(weight.shape[1]):
         for column in range(weight.shape[2]):
             first = (row * spread[0], column * spread[1])
@@ -55,7 +55,7 @@ def _convolution(options, weight, x, product) -> np.ndarray:
                 for f, n, t in zip(first, outputs, steps, strict=True)
             )
             total = total + product(x[:, rows, columns], weight[:, row, column])
-    return total
+    return np.asarray(total)
 
 
 def _grouped(x: np.ndarray, weight: np.ndarray) -> np.ndarray:

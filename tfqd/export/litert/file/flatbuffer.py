@@ -86,6 +86,17 @@ class File:
             return _signed(data, math.prod(shape), _NARROW[tensor.type]).reshape(shape)
         return data.view(_NUMPY[tensor.type]).reshape(shape)
 
+    def numbers(self, tensor) -> np.ndarray:
+        """As `constant`, of what must be one.
+
+        Raises:
+            ValueError: when it is computed.
+        """
+        constant = self.constant(tensor)
+        if constant is None:
+            raise ValueError(f"tensor {tensor.name!r} must be a constant; it is computed")
+        return constant
+
     def add_operator_code(self, code: int, version: int = 1) -> int:
         """The index of an operator and version, added where it is missing."""
         for index, entry in enumerate(self.model.operatorCodes):
@@ -116,13 +127,13 @@ class File:
             shared: whether an equal constant will do, which nobody changes.
         """
         key = (id(graph), array.dtype.str, array.shape, array.tobytes()) if shared else None
-        if key in self._shared:
+        if key is not None and key in self._shared:
             return self._shared[key]
         tensor = schema.TensorT()
         tensor.shape = np.array(array.shape, np.int32)
         self.set_constant(tensor, array, _type_of(array) if type is None else type)
         graph.tensors.append(tensor)
-        if shared:
+        if key is not None:
             self._shared[key] = len(graph.tensors) - 1
         return len(graph.tensors) - 1
 

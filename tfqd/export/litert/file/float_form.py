@@ -47,9 +47,9 @@ def dequantized(file: File, graph, tensor) -> np.ndarray | None:
         return None
     if blocks is not None:
         integers = integers.astype(np.float32)
-        scales = file.constant(graph.tensors[blocks.scales]).astype(np.float32)
+        scales = file.numbers(graph.tensors[blocks.scales]).astype(np.float32)
         if blocks.zeroPoints > 0:
-            zero = file.constant(graph.tensors[blocks.zeroPoints]).astype(np.float32)
+            zero = file.numbers(graph.tensors[blocks.zeroPoints]).astype(np.float32)
             integers = integers - np.repeat(zero, blocks.blockSize, axis=1)
         return integers * np.repeat(scales, blocks.blockSize, axis=1)
     scale, zero = tensor.quantization.scale, tensor.quantization.zeroPoint

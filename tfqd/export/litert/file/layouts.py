@@ -45,8 +45,10 @@ def faults(file: File) -> Iterator[str]:
             if wrong_in_integers(graph, operator, code):
                 yield f"{op_name(code)} of integers: TensorFlow Lite's answers are others"
             kernel = INTEGER_KERNELS.get(code)
-            weight = graph.tensors[operator.inputs[kernel.weight]] if kernel else None
-            if weight is None or weight.type not in _INTEGERS:
+            if kernel is None:
+                continue
+            weight = graph.tensors[operator.inputs[kernel.weight]]
+            if weight.type not in _INTEGERS:
                 continue
             found = [*_faults(file, graph, weight, kernel)]
             if not found and is_quantized(graph.tensors[operator.inputs[kernel.data]]):
@@ -124,9 +126,12 @@ def _block_faults(file: File, graph, weight, blocks) -> Iterator[str]:
     if blocks.zeroPoints > 0:
         yield "zero points of blocks are passed over"
     scales = graph.tensors[blocks.scales]
+    stored = file.constant(scales)
     if shape_of(scales) != (weight.shape[0], weight.shape[1] // max(blocks.blockSize, 1)):
         yield f"one scale a block is needed; got {list(shape_of(scales))}"
     if scales.type != Type.FLOAT16:
         yield f"the scales of blocks must be float16; got {type_name(scales.type)}"
-    elif not on_bfloat16_grid(file.constant(scales).astype(np.float32)):
+    elif stored is None:
+        yield "the scales of blocks must be constants"
+    elif not on_bfloat16_grid(stored.astype(np.float32)):
         yield "scales of blocks that bfloat16 does not hold are rounded to it"

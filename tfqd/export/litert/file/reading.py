@@ -18,17 +18,17 @@ def read(data: bytes):
     """
     if data[4:8] != _MARK:
         raise ValueError("it is no TFLite file: it does not bear the mark TFL3")
-    data = bytearray(data)
+    writable = bytearray(data)
     try:
-        model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(data, 0))
+        model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(writable, 0))
         for buffer in model.buffers:
             if buffer.offset:
-                buffer.data = data[buffer.offset : buffer.offset + buffer.size]
+                buffer.data = writable[buffer.offset : buffer.offset + buffer.size]
                 buffer.offset = buffer.size = 0
         for graph in model.subgraphs:
             for operator in graph.operators:
                 if operator.largeCustomOptionsOffset:
-                    _take_custom_options(operator, data)
+                    _take_custom_options(operator, writable)
     except (struct.error, TypeError, IndexError, UnicodeDecodeError) as error:
         raise ValueError(f"it is a damaged TFLite file: {error}") from error
     return model

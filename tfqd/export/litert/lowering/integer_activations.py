@@ -36,9 +36,11 @@ def rescale_bias(site: Site, weight: IntegerWeight) -> None:
         raise NoIntegerForm("kernels of integer activations take one scale a channel, no offset")
     kernel = INTEGER_KERNELS[site.code]
     inputs, place = site.operator.inputs, kernel.bias
-    if len(inputs) <= place or inputs[place] < 0:
+    if place is None or len(inputs) <= place or inputs[place] < 0:
         return
     bias = dequantized(site.file, site.graph, site.tensor(inputs[place]))
+    if bias is None:
+        raise NoIntegerForm("its bias is computed, or of floats")
     (scale,) = site.tensor(inputs[kernel.data]).quantization.scale
     unit = np.float64(scale) * weight.step[:, 0]
     integers = np.rint(bias / unit)

@@ -99,7 +99,7 @@ def _merges(sizes: list[int], target: tuple[int, ...]) -> bool:
     """Whether each size of `target` is a product of whole runs of `sizes`."""
     remaining = iter(sizes)
     for size in target:
-        product = 1
+        product: float = 1
         while product < size:
             product *= next(remaining, math.inf)
         if product != size:

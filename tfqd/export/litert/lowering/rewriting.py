@@ -112,12 +112,15 @@ def _lowered(
         return None
     place, axis = WEIGHT_OPERATORS[site.code].weight, WEIGHT_OPERATORS[site.code].axis
     tensor = site.tensor(site.operator.inputs[place])
-    rounded = originals is not None and tensor.type == Type.INT8
-    weight = originals.of(site.file, site.graph, tensor) if rounded else _float_weight(site, tensor)
+    rounded_from = originals if tensor.type == Type.INT8 else None
+    if rounded_from is None:
+        weight = _float_weight(site, tensor)
+    else:
+        weight = rounded_from.of(site.file, site.graph, tensor)
     match = None if weight is None else matcher.match(weight, axis)
-    if match is None:
+    if weight is None or match is None:
         return None
-    if rounded:
+    if rounded_from is not None:
         type, reason = _of_integer_activations(site, match, weight, preferences)
     else:
         type, reason = _of_float_activations(site, match, preferences)
@@ -193,7 +196,7 @@ def _of_integer_activations(
 
 def _product(site: Site, weight: IntegerWeight, preferences: Preferences) -> tuple[str, str]:
     inputs, place = site.operator.inputs, WEIGHT_OPERATORS[Op.FULLY_CONNECTED].bias
-    bias = int(inputs[place]) if len(inputs) > place else -1
+    bias = -1 if place is None or len(inputs) <= place else int(inputs[place])
     activation = site.options.fusedActivationFunction
     x, y = int(inputs[0]), int(site.operator.outputs[0])
     return fully_connected(site, weight, x, bias, y, activation, preferences.int2)
