@@ -1,19 +1,15 @@
 """The rooms of the package, what they may import, and what importing it costs."""
 
 import ast
-import inspect
 import json
 import os
 import re
 import subprocess
 import sys
-import types
 from typing import NamedTuple
 
 import pytest
 from source_tree import MODULES, ROOT, imported_modules, imported_names, imported_packages, room
-
-import tfqd
 
 
 class Rule(NamedTuple):
@@ -233,41 +229,3 @@ def test_import_leaves_optional_packages_alone(first_import):
 
 def test_import_leaves_the_users_keras_alone(first_import):
     assert first_import["legacy_keras"] is None
-
-
-def public_objects():
-    """(name, object) of what users may call, and of the public parts of its classes."""
-    for module in (tfqd, tfqd.allocation, tfqd.callbacks, tfqd.layers, tfqd.presets):
-        for name, value in vars(module).items():
-            if name.startswith("_") or isinstance(value, types.ModuleType):
-                continue
-            yield name, value
-            if inspect.isclass(value):
-                yield from ((f"{name}.{part}", vars(value)[part]) for part in own_parts(value))
-
-
-def own_parts(cls):
-    """The public methods and properties that are the class's own, not Keras' to describe."""
-    elsewhere = {
-        part
-        for base in cls.__mro__
-        if base.__module__.split(".")[0] != "tfqd"
-        for part in vars(base)
-    }
-    return [
-        part
-        for part, value in vars(cls).items()
-        if not part.startswith("_")
-        and part not in elsewhere
-        and (inspect.isfunction(value) or isinstance(value, property))
-    ]
-
-
-def test_public_names_have_docstrings():
-    docstrings = {name: inspect.getdoc(value) for name, value in public_objects()}
-    undocumented = [
-        name
-        for name, docstring in docstrings.items()
-        if not docstring or docstring.startswith(f"{name}(")  # what dataclass writes by itself
-    ]
-    assert undocumented == []

@@ -4,7 +4,7 @@ import math
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from rich.table import Table
 from rich.text import Text
@@ -12,6 +12,9 @@ from rich.text import Text
 from tfqd.report import render
 from tfqd.spec import Spec
 from tfqd.wrapping.extras import needing
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 class Share(NamedTuple):
@@ -82,7 +85,7 @@ class Allocation(Mapping[str, Spec]):
             table.add_row(Text(path), spec.kind, f"{weights:,}", *row)
         return render(table)
 
-    def plot(self, path: str | os.PathLike | None = None):
+    def plot(self, path: str | os.PathLike | None = None) -> "Figure":
         """Bits of each tensor as bars, with the bytes that they take.
 
         Args:

@@ -1,6 +1,9 @@
 """Bits where they matter, for a budget of bytes on disk or of bits on average."""
 
 from collections.abc import Sequence
+from typing import Any
+
+import keras
 
 from tfqd.allocation.allocation import Allocation
 from tfqd.allocation.choices import Choice, finer, variants
@@ -22,13 +25,13 @@ _ROUNDS = 20
 
 
 def allocate_bits(
-    model,
-    data,
+    model: keras.Model,
+    data: Any,
     *,
     budget: int | str | None = None,
     average_bits: float | None = None,
     spec: Selection | None = None,
-    loss=None,
+    loss: Any = None,
     bits: Sequence[int] = range(1, 9),
     bucket_sizes: Sequence[int] | None = None,
     batches: int = 16,

@@ -8,7 +8,9 @@ number of points, not the size, and knows nothing of how many weights share them
 
 import math
 from collections.abc import Iterable, Sequence
+from typing import Any
 
+import keras
 import tensorflow as tf
 
 from tfqd.allocation.allocation import Allocation, Share
@@ -68,10 +70,10 @@ def redistribute_points(norms: Sequence[float], points: int | Sequence[int]) -> 
 
 
 def allocate_points(
-    model,
-    data,
+    model: keras.Model,
+    data: Any,
     spec: Selection | None = None,
-    loss=None,
+    loss: Any = None,
     batches: int = 5,
     batch_size: int = 32,
 ) -> Allocation:

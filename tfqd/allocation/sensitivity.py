@@ -1,7 +1,9 @@
 """How much the loss changes with each weight, from gradients over some batches."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
+import keras
 import tensorflow as tf
 
 from tfqd.batches import labelled_batches
@@ -43,7 +45,9 @@ def mean_squared_gradients(
     return _averaged(model, entries, data, loss, batches, batch_size, tf.square)
 
 
-def sensitive_points(model, data, loss=None, batches: int = 16, batch_size: int = 32) -> None:
+def sensitive_points(
+    model: keras.Model, data: Any, loss: Any = None, batches: int = 16, batch_size: int = 32
+) -> None:
     """Puts the points of a quantized model's codebooks where errors cost least.
 
     By k-means in which the squared error of a weight counts its mean squared

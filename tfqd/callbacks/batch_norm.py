@@ -17,6 +17,7 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
+import keras
 import tensorflow as tf
 
 from tfqd.batches import input_batches
@@ -26,7 +27,9 @@ from tfqd.wrapping.batch_statistics import batch_norm_layers, gathering, inferen
 from tfqd.wrapping.shadow import quantized_values_in
 
 
-def reestimate_batch_norm(model, data, steps: int | None = None, batch_size: int = 128) -> None:
+def reestimate_batch_norm(
+    model: keras.Model, data: Any, steps: int | None = None, batch_size: int = 128
+) -> None:
     """Sets the moving statistics of the model's BatchNormalization layers.
 
     Nothing else of the model changes. Layers that are frozen, or that no batch
@@ -118,7 +121,13 @@ class BatchNormReestimation(Callback):
     >>> callback = tfqd.callbacks.BatchNormReestimation(data, steps=100, every=1)
     """
 
-    def __init__(self, data, steps: int | None = None, every: int | None = None, batch_size=128):
+    def __init__(
+        self,
+        data: Any,
+        steps: int | None = None,
+        every: int | None = None,
+        batch_size: int = 128,
+    ):
         super().__init__()
         self._data = data
         self._steps = None if steps is None else checked_count("steps", steps)

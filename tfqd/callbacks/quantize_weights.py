@@ -10,6 +10,8 @@ during a step, while it is validated, and when training has ended.
 
 from collections.abc import Mapping
 
+import keras
+
 from tfqd.callbacks.callback import Callback
 from tfqd.compressed import CompressedModel
 from tfqd.spec import Spec
@@ -142,7 +144,7 @@ class QuantizeWeights(Callback):
         if shadow.holds is not Held.QUANTIZED:
             shadow.show_quantized()
 
-    def quantized_model(self):
+    def quantized_model(self) -> keras.Model:
         """A quantized model as from `tfqd.quantize_model`, which can train on.
 
         Raises:

@@ -26,8 +26,8 @@ class BaseDistiller(DistillationStep):
 
     def __init__(
         self,
-        teacher,
-        student,
+        teacher: Any,
+        student: Any,
         distillation_losses: Any = None,
         distillation_loss_weights: list[Weight] | None = None,
         student_loss_weight: Weight | None = None,

@@ -75,7 +75,7 @@ class CachedTeacher:
         return len(self._sorted)
 
     @property
-    def output_shape(self):
+    def output_shape(self) -> Any:
         """The teacher's: a shape, or a structure of shapes, with None for the batch."""
         return self._as_structure([(None, *array.shape[1:]) for array in self._arrays])
 

@@ -1,7 +1,7 @@
 """The contract of every quantizer."""
 
 import abc
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -29,7 +29,11 @@ class Quantizer(abc.ABC):
 
     @abc.abstractmethod
     def build(
-        self, tensor_shape, name: str, layer, value: Callable[[], tf.Tensor] | None = None
+        self,
+        tensor_shape: Sequence[int],
+        name: str,
+        layer: Any,
+        value: Callable[[], tf.Tensor] | None = None,
     ) -> dict[str, Any]:
         """Creates the quantizer's variables.
 
@@ -163,7 +167,7 @@ class Quantizer(abc.ABC):
         """The tensor as it is quantized in training, whose gradient is the tensor's."""
         return ops.hold_zeros(inputs) if self.spec.preserve_zeros else inputs
 
-    def bucketing(self, shape) -> Bucketing:
+    def bucketing(self, shape: Sequence[int]) -> Bucketing:
         """The buckets of a tensor of this shape."""
         return self.spec.bucketing(shape, self.channel_axes)
 

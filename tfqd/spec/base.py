@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from tfqd.spec.bucketing import LAYOUTS, Bucketing
@@ -117,7 +118,7 @@ class Spec:
         """Bits a weight by the spec alone: log2 of its levels."""
         return math.log2(self.levels)
 
-    def bucketing(self, shape, channel_axes=(-1,)) -> Bucketing:
+    def bucketing(self, shape: Sequence[int], channel_axes: Sequence[int] = (-1,)) -> Bucketing:
         """The buckets of a tensor of `shape` under this spec."""
         return Bucketing(tuple(shape), self.bucket_size, self.layout, tuple(channel_axes))
 

@@ -15,7 +15,7 @@ from tfqd.wrapping.extras import needing
 _SERIALIZED = ("_regularizer", "_constraint")
 
 
-def to_tf_keras(model: keras.Model):
+def to_tf_keras(model: keras.Model) -> Any:
     """A tf_keras model with the layers, graph and weights of a Keras 3 model.
 
     For those who need the tfmot toolchain, or another one that stayed with

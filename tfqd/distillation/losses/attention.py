@@ -46,13 +46,19 @@ class AttentionTransfer(FeatureLoss):
             raise ValueError(f"p must be a number, at least 1; got {p!r}")
         self.p = float(p)
 
-    def build(self, teacher_shape, student_shape, owner) -> dict[str, Any]:
+    def build(self, teacher_shape: Any, student_shape: Any, owner: Any) -> dict[str, Any]:
         """Creates nothing, but raises ValueError for features that do not fit."""
         self._check_maps(teacher_shape, student_shape)
         return {}
 
     def compute_loss(
-        self, teacher_outputs, student_outputs, *, sample_weight=None, mask=None, state=None
+        self,
+        teacher_outputs: Any,
+        student_outputs: Any,
+        *,
+        sample_weight: Any = None,
+        mask: Any = None,
+        state: dict[str, Any] | None = None,
     ) -> tf.Tensor:
         """The loss of a batch.
 

@@ -37,7 +37,7 @@ class DistillationLoss(keras.distillation.DistillationLoss, abc.ABC):
             raise ValueError(f"name must be a text that is not empty; got {name!r}")
         self.name = name
 
-    def build(self, teacher_shape, student_shape, owner) -> dict[str, Any]:
+    def build(self, teacher_shape: Any, student_shape: Any, owner: Any) -> dict[str, Any]:
         """Creates the loss's variables; most losses have none.
 
         Args:
@@ -55,7 +55,13 @@ class DistillationLoss(keras.distillation.DistillationLoss, abc.ABC):
 
     @abc.abstractmethod
     def compute_loss(
-        self, teacher_outputs, student_outputs, *, sample_weight=None, mask=None, state=None
+        self,
+        teacher_outputs: Any,
+        student_outputs: Any,
+        *,
+        sample_weight: Any = None,
+        mask: Any = None,
+        state: dict[str, Any] | None = None,
     ) -> tf.Tensor:
         """The loss of a batch: the sum of weight times loss, over the batch size.
 
@@ -77,7 +83,7 @@ class DistillationLoss(keras.distillation.DistillationLoss, abc.ABC):
             ValueError: when the shapes do not fit together.
         """
 
-    def validate_outputs(self, teacher_outputs, student_outputs) -> None:
+    def validate_outputs(self, teacher_outputs: Any, student_outputs: Any) -> None:
         """Raises ValueError when the two models' outputs have different structures."""
         check_same_places(teacher_outputs, student_outputs)
 

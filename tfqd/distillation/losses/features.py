@@ -64,7 +64,7 @@ class FeatureDistillation(FeatureLoss):
         self.projection = bool(projection)
         self.loss = loss
 
-    def build(self, teacher_shape, student_shape, owner) -> dict[str, Any]:
+    def build(self, teacher_shape: Any, student_shape: Any, owner: Any) -> dict[str, Any]:
         """Creates the projection, float32 [student's width, teacher's], if one is needed."""
         self._check_positions(teacher_shape, student_shape)
         widths = student_shape[-1], teacher_shape[-1]
@@ -85,7 +85,13 @@ class FeatureDistillation(FeatureLoss):
         return {"projection": kernel}
 
     def compute_loss(
-        self, teacher_outputs, student_outputs, *, sample_weight=None, mask=None, state=None
+        self,
+        teacher_outputs: Any,
+        student_outputs: Any,
+        *,
+        sample_weight: Any = None,
+        mask: Any = None,
+        state: dict[str, Any] | None = None,
     ) -> tf.Tensor:
         """The loss of a batch: the mean over it of every sample's mean distance.
 

@@ -79,7 +79,13 @@ class LogitsDistillation(DistillationLoss):
         )
 
     def compute_loss(
-        self, teacher_outputs, student_outputs, *, sample_weight=None, mask=None, state=None
+        self,
+        teacher_outputs: Any,
+        student_outputs: Any,
+        *,
+        sample_weight: Any = None,
+        mask: Any = None,
+        state: dict[str, Any] | None = None,
     ) -> tf.Tensor:
         """The loss of a batch.
 
@@ -117,7 +123,7 @@ class LogitsDistillation(DistillationLoss):
 
     _average = staticmethod(batch_mean)
 
-    def validate_outputs(self, teacher_outputs, student_outputs) -> None:
+    def validate_outputs(self, teacher_outputs: Any, student_outputs: Any) -> None:
         """Raises ValueError when the compared outputs have different structures."""
         super().validate_outputs(
             select(teacher_outputs, self.output), select(student_outputs, self.output)

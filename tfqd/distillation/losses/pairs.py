@@ -6,6 +6,7 @@ that it is compared with. So a weight of 0 takes a sample out of the batch.
 """
 
 import abc
+from typing import Any
 
 import tensorflow as tf
 
@@ -26,7 +27,13 @@ class PairLoss(FeatureLoss):
     """
 
     def compute_loss(
-        self, teacher_outputs, student_outputs, *, sample_weight=None, mask=None, state=None
+        self,
+        teacher_outputs: Any,
+        student_outputs: Any,
+        *,
+        sample_weight: Any = None,
+        mask: Any = None,
+        state: dict[str, Any] | None = None,
     ) -> tf.Tensor:
         """The loss of a batch.
 

@@ -42,7 +42,12 @@ class QuantizeWrapper(SubstitutedCall, keras.layers.Wrapper):
     """
 
     def __init__(
-        self, layer: keras.layers.Layer, spec: Selection, *, state_trainable=None, **kwargs
+        self,
+        layer: keras.layers.Layer,
+        spec: Selection,
+        *,
+        state_trainable: list[dict[str, bool]] | None = None,
+        **kwargs,
     ):
         spec = checked_selection(spec)
         if isinstance(layer, keras.layers.Layer):
