@@ -55,13 +55,23 @@ def test_codebook_of_a_wrapper_starts_at_the_quantiles_of_fresh_weights():
 class BuildsInCall(keras.Model):
     """Its wrappers are built while Keras infers the shapes of its call."""
 
-    def __init__(self):
+    def __init__(self, spec=CODEBOOK):
         super().__init__()
-        self.first = tfqd.layers.QuantizeWrapper(layers.Dense(40), CODEBOOK)
-        self.second = tfqd.layers.QuantizeWrapper(layers.Dense(3), CODEBOOK)
+        self.first = tfqd.layers.QuantizeWrapper(layers.Dense(40), spec)
+        self.second = tfqd.layers.QuantizeWrapper(layers.Dense(3), spec)
 
     def call(self, x):
         return self.second(self.first(x))
+
+
+def test_steps_created_during_shape_inference_suit_the_weights():
+    model = BuildsInCall(tfqd.LearnedStep(bits=4))
+    model(keras.Input((8,)))
+    for wrapper in (model.first, model.second):
+        (entry,) = wrapper.quantized_variables
+        started = entry.state["step"].numpy()
+        entry.initialize()
+        np.testing.assert_array_equal(started, entry.state["step"].numpy())
 
 
 @pytest.mark.parametrize("functional", [True, False])

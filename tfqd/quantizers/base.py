@@ -14,6 +14,31 @@ from tfqd.spec import Spec, from_dict
 from tfqd.spec.bucketing import Bucketing
 
 
+def started(
+    start: Callable[[tf.Tensor | None], dict[str, np.ndarray]],
+    value: Callable[[], tf.Tensor | None] | None,
+) -> Callable[[], dict[str, np.ndarray]]:
+    """What a quantizer's variables start at, computed once when the tensor's value is known.
+
+    Keras asks for it twice where it first infers shapes, when no value is there.
+
+    Args:
+        start: of a value, or of None, gives the start of each variable by role.
+        value: as `Quantizer.build` takes it.
+    """
+    found: list[dict[str, np.ndarray]] = []
+
+    def starts() -> dict[str, np.ndarray]:
+        if not found:
+            known = None if value is None else value()
+            if known is None:
+                return start(None)
+            found.append(start(known))
+        return found[0]
+
+    return starts
+
+
 class Quantizer(abc.ABC):
     """Quantizes one weight tensor; the contract of tfmot's ``Quantizer``.
 
@@ -33,7 +58,7 @@ class Quantizer(abc.ABC):
         tensor_shape: Sequence[int],
         name: str,
         layer: Any,
-        value: Callable[[], tf.Tensor] | None = None,
+        value: Callable[[], tf.Tensor | None] | None = None,
     ) -> dict[str, Any]:
         """Creates the quantizer's variables.
 
@@ -42,8 +67,9 @@ class Quantizer(abc.ABC):
             name: prefix of the variables' names.
             layer: whatever has Keras' ``add_weight``.
             value: gives the tensor's value when the variables are initialized,
-                for those that start from it. tfmot does not pass it; then
-                `initialize` is to be called once the weights are there.
+                for those that start from it; gives None while Keras infers shapes.
+                tfmot does not pass it; then `initialize` is to be called once the
+                weights are there.
 
         Returns:
             The variables by role, to be handed to the other methods.

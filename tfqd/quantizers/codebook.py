@@ -1,6 +1,5 @@
 """Nearest-point quantization with trained codebooks."""
 
-import functools
 from typing import Any
 
 import numpy as np
@@ -8,7 +7,7 @@ import tensorflow as tf
 
 from tfqd import ops
 from tfqd.compressed import QuantizedTensor
-from tfqd.quantizers.base import Quantizer
+from tfqd.quantizers.base import Quantizer, started
 from tfqd.quantizers.trained import kept, trained
 from tfqd.spec import Codebook
 from tfqd.spec.bucketing import Bucketing
@@ -41,9 +40,7 @@ class CodebookQuantizer(Quantizer):
     def build(self, tensor_shape, name: str, layer, value=None) -> dict[str, Any]:
         bucketing = self.bucketing(tensor_shape)
 
-        @functools.cache
-        def start():
-            return self._start(None if value is None else value(), bucketing)
+        start = started(lambda known: self._start(known, bucketing), value)
 
         def variable(role, shape, trainable):
             return layer.add_weight(

@@ -1,6 +1,5 @@
 """Uniform quantization with a trained step and offset."""
 
-import functools
 from typing import Any
 
 import numpy as np
@@ -8,7 +7,7 @@ import tensorflow as tf
 
 from tfqd import ops
 from tfqd.compressed import QuantizedTensor
-from tfqd.quantizers.base import Quantizer
+from tfqd.quantizers.base import Quantizer, started
 from tfqd.quantizers.trained import kept, trained
 from tfqd.spec import LearnedStep
 from tfqd.spec.bucketing import Bucketing
@@ -32,9 +31,7 @@ class LearnedStepQuantizer(Quantizer):
     def build(self, tensor_shape, name: str, layer, value=None) -> dict[str, Any]:
         bucketing = self.bucketing(tensor_shape)
 
-        @functools.cache
-        def start():
-            return self._start(None if value is None else value(), tensor_shape)
+        start = started(lambda known: self._start(known, tensor_shape), value)
 
         def variable(role, shape, trainable):
             return layer.add_weight(
