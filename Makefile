@@ -9,7 +9,7 @@ INSTALL := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check
 
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
-.PHONY: demo test lint format clean
+.PHONY: demo test lint format dist clean
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 
@@ -27,6 +27,14 @@ lint: $(VENV)/dev.stamp
 format: $(VENV)/dev.stamp
 	$(VENV)/bin/ruff check --fix .
 	$(VENV)/bin/ruff format .
+
+# The sdist, the wheel built from it, and a use of the wheel away from this folder. An older
+# egg-info would add the files that it lists to the sdist.
+dist: $(VENV)/dev.stamp
+	rm -rf dist tfqd.egg-info
+	$(VENV)/bin/python -m build --no-isolation . >/dev/null
+	$(VENV)/bin/twine check --strict dist/*
+	$(VENV)/bin/python tests/try_wheel.py dist/*.whl
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info

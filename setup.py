@@ -30,12 +30,14 @@ EXTRAS = {
 }
 EXTRAS["all"] = sorted(requirement for extra in EXTRAS.values() for requirement in extra)
 EXTRAS["test"] = [*EXTRAS["demo"], *EXTRAS["plots"], *EXTRAS["tflite"], *EXTRAS["tfmot"]]
-EXTRAS["test"] += ["hypothesis", "pytest>=8", "pytest-xdist", "setuptools>=68"]
+EXTRAS["test"] += ["hypothesis", "pytest>=8", "pytest-xdist", "setuptools>=77"]
 # The series of examples/series_gru.py; only its data files are used, so --no-deps will do.
 EXTRAS["examples"] = ["aeon"]
 # The formatter's style, and what the type checker finds, may change between minor versions.
 EXTRAS["lint"] = ["mypy>=2.4,<2.5", "ruff>=0.17,<0.18"]
-EXTRAS["dev"] = [*EXTRAS["test"], *EXTRAS["lint"]]
+# `make dist`.
+EXTRAS["dist"] = ["build", "setuptools>=77", "twine"]
+EXTRAS["dev"] = [*EXTRAS["test"], *EXTRAS["lint"], *EXTRAS["dist"]]
 
 
 def read(name: str) -> str:
@@ -55,7 +57,18 @@ setup(
     description="Keras models compressed by quantized distillation and differentiable quantization",
     long_description=read("README.md"),
     long_description_content_type="text/markdown",
-    license="Apache-2.0",
+    author="The tfqd developers",
+    keywords=[
+        "codebook",
+        "distillation",
+        "keras",
+        "model compression",
+        "quantization",
+        "quantization-aware training",
+        "tensorflow",
+        "tflite",
+    ],
+    license_expression="Apache-2.0",
     license_files=["LICENSE"],
     python_requires=">=3.10,<3.14",
     packages=find_packages(include=["tfqd", "tfqd.*", "tfqd_command", "tfqd_command.*"]),
@@ -65,12 +78,18 @@ setup(
     entry_points={"console_scripts": ["tfqd = tfqd_command.main:run"]},
     classifiers=[
         "Development Status :: 3 - Alpha",
+        "Environment :: Console",
+        "Intended Audience :: Developers",
         "Intended Audience :: Science/Research",
+        "Operating System :: POSIX :: Linux",
+        "Programming Language :: Python :: 3",
+        "Programming Language :: Python :: 3 :: Only",
         "Programming Language :: Python :: 3.10",
         "Programming Language :: Python :: 3.11",
         "Programming Language :: Python :: 3.12",
         "Programming Language :: Python :: 3.13",
         "Topic :: Scientific/Engineering :: Artificial Intelligence",
+        "Topic :: Software Development :: Libraries :: Python Modules",
         "Typing :: Typed",
     ],
 )
