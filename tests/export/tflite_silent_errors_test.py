@@ -96,7 +96,7 @@ def a_fused_lstm(folder):
 WRONG = {
     "INT4 of one scale and -8": (one_scale_and_the_lowest_code, {}, "one scale a channel"),
     "INT4 of zero point 8": (unsigned_nibbles, {}, "zero points other than 0"),
-    "INT8 of one zero point": (a_zero_point_of_the_tensor, {}, "one scale a channel"),
+    "INT8 of one zero point": (a_zero_point_of_the_tensor, {}, "zero points other than 0"),
     "blocks of generic float16": (blocks, {"scales": GENERIC}, "rounded to it"),
     "blocks with zero points": (
         blocks,

@@ -138,7 +138,7 @@ def _alone(
     bias = alone.add_constant(body, np.zeros(shape[-1], np.int32 if integers else np.float32))
     if integers:
         weight.quantization.scale = np.ones_like(weight.quantization.scale)
-        body.tensors[bias].quantization = per_channel(np.ones(shape[-1]), 0)
+        body.tensors[bias].quantization = per_channel(np.ones_like(weight.quantization.scale), 0)
         for tensor in body.tensors[:2]:
             tensor.quantization = per_channel(np.ones(1), 0)
     place = _moved(file, graph, alone, weight)

@@ -21,7 +21,7 @@ from tfqd.export.litert.file.flatbuffer import (
     shape_of,
     type_name,
 )
-from tfqd.export.litert.file.operators import INTEGER_KERNELS, WeightOperator
+from tfqd.export.litert.file.operators import INTEGER_KERNELS, WeightOperator, takes_one_scale
 from tfqd.export.litert.file.unused import blockwise
 
 # The converter fuses tf_keras' recurrent layers into them.
@@ -50,8 +50,10 @@ def faults(file: File) -> Iterator[str]:
             weight = graph.tensors[operator.inputs[kernel.weight]]
             if weight.type not in _INTEGERS:
                 continue
-            found = [*_faults(file, graph, weight, kernel)]
-            if not found and is_quantized(graph.tensors[operator.inputs[kernel.data]]):
+            integers = is_quantized(graph.tensors[operator.inputs[kernel.data]])
+            one_scale = takes_one_scale(code, weight.type, integers)
+            found = [*_faults(file, graph, weight, kernel, one_scale)]
+            if not found and integers:
                 found += _bias_faults(graph, operator, kernel, weight)
             for fault in found:
                 yield f"{op_name(code)} with {type_name(weight.type)}: {fault}"
@@ -72,7 +74,7 @@ def wrong_in_integers(graph, operator, code: int) -> bool:
     )
 
 
-def _faults(file: File, graph, weight, kernel: WeightOperator) -> Iterator[str]:
+def _faults(file: File, graph, weight, kernel: WeightOperator, one_scale: bool) -> Iterator[str]:
     if weight.sparsity is not None:
         yield "sparse weights are read as if they were dense"
         return
@@ -85,8 +87,8 @@ def _faults(file: File, graph, weight, kernel: WeightOperator) -> Iterator[str]:
         return
     quantization, axis = weight.quantization, kernel.axis
     scale = quantization.scale if quantization is not None else None
-    if scale is None or len(scale) != weight.shape[axis]:
-        count = 0 if scale is None else len(scale)
+    count = 0 if scale is None else len(scale)
+    if count != weight.shape[axis] and not (one_scale and count == 1):
         yield f"one scale a channel is needed, {weight.shape[axis]}; got {count}"
         return
     if quantization.quantizedDimension != axis and len(scale) > 1:
@@ -109,9 +111,10 @@ def _bias_faults(graph, operator, kernel: WeightOperator, weight) -> Iterator[st
     bias = graph.tensors[inputs[place]]
     (scale,) = graph.tensors[inputs[kernel.data]].quantization.scale
     unit = np.float64(scale) * np.asarray(weight.quantization.scale, np.float64)
+    units = np.asarray(bias.quantization.scale) if is_quantized(bias) else np.zeros(0)
     if bias.type != Type.INT32:
         yield f"its bias must be int32; got {type_name(bias.type)}"
-    elif not is_quantized(bias) or not np.allclose(bias.quantization.scale, unit, 1e-5, 0):
+    elif units.shape != unit.shape or not np.allclose(units, unit, 1e-5, 0):
         yield "the unit of its bias is not the product of the scales of inputs and weights"
 
 

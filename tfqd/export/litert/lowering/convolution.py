@@ -14,7 +14,7 @@ from tfqd.export.litert.file.flatbuffer import Op, operator
 from tfqd.export.litert.file.operators import INTEGER_KERNELS
 from tfqd.export.litert.file.schema import schema
 from tfqd.export.litert.lowering.editing import INTEGER_TYPES, Site
-from tfqd.export.litert.lowering.fully_connected import fully_connected
+from tfqd.export.litert.lowering.fully_connected import fully_connected, scale_of
 from tfqd.export.litert.lowering.weights import IntegerWeight, NoIntegerForm
 
 _SAME = schema.Padding.SAME
@@ -87,13 +87,15 @@ def in_place(
     old = site.operator
     shape = site.shape(int(old.inputs[1]))
     rows = weight.integers.reshape([shape[axis], *shape[:axis], *shape[axis + 1 :]])
-    index = site.integers(np.moveaxis(rows, 0, axis), bits, weight.step[:, 0], axis)
     code = site.file.code(old)
+    data = int(old.inputs[INTEGER_KERNELS[code].data])
+    scales = site.scales(code, data, bits, weight.step[:, 0])
+    index = site.integers(np.moveaxis(rows, 0, axis), bits, scales, axis)
     inputs = [index if place == 1 else i for place, i in enumerate(old.inputs)]
     version = INTEGER_KERNELS[code].versions[INTEGER_TYPES[bits]]
     code_index = site.file.add_operator_code(code, version)
     site.operators.append(operator(code_index, inputs, old.outputs, old.builtinOptions))
-    scale = "one scale a channel"
+    scale = scale_of(scales)
     return f"int{bits}", scale if weight.bits == 8 else f"{scale}; {reason}"
 
 

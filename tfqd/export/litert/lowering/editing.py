@@ -4,7 +4,15 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from tfqd.export.litert.file.flatbuffer import File, Type, operator, per_channel, shape_of
+from tfqd.export.litert.file.flatbuffer import (
+    File,
+    Type,
+    is_quantized,
+    operator,
+    per_channel,
+    shape_of,
+)
+from tfqd.export.litert.file.operators import takes_one_scale
 from tfqd.export.litert.file.schema import schema
 
 INTEGER_TYPES = {8: Type.INT8, 4: Type.INT4, 2: Type.INT2}
@@ -53,9 +61,27 @@ class Site:
         """A constant tensor of the array's own type; an old one where one is equal."""
         return self.file.add_constant(self.graph, array, shared=True)
 
+    def scales(self, code: int, data: int, bits: int, step: np.ndarray) -> np.ndarray:
+        """The scales that a weight gets: one where one was trained and kernels take it.
+
+        Args:
+            code: the `Op` of the operator that is to read the weight.
+            data: tensor that it takes.
+            bits: of the weight.
+            step: float32 [O], of each output channel.
+
+        Returns:
+            float32 [O] or [1].
+        """
+        integers = is_quantized(self.tensor(data))
+        same = bool((step == step[0]).all())
+        if same and takes_one_scale(code, INTEGER_TYPES[bits], integers):
+            return step[:1]
+        return step
+
     def integers(self, array: np.ndarray, bits: int, scale: np.ndarray, axis: int = 0) -> int:
-        """A new constant of integers with one scale for each index of an axis."""
-        quantization = per_channel(scale, axis)
+        """A new constant of integers with one scale, or one for each index of an axis."""
+        quantization = per_channel(scale, axis if len(scale) > 1 else 0)
         return self.quantized(array, bits, quantization)
 
     def quantized(self, array: np.ndarray, bits: int, quantization) -> int:

@@ -21,7 +21,8 @@ def embedding(site: Site, weight: IntegerWeight) -> tuple[str, str]:
         raise NoIntegerForm("EMBEDDING_LOOKUP takes one scale a row, without an offset")
     indices, y = int(site.operator.inputs[1]), int(site.operator.outputs[0])
     bits = 4 if weight.bits <= 4 else 8
-    table = site.integers(weight.integers, bits, weight.step[:, 0])
+    scales = site.scales(Op.EMBEDDING_LOOKUP, indices, bits, weight.step[:, 0])
+    table = site.integers(weight.integers, bits, scales)
     rows, width = [-1], weight.integers.shape[1]
     shape, result_shape = site.shape(indices), site.shape(y)
     as_list = indices
@@ -38,7 +39,7 @@ def embedding(site: Site, weight: IntegerWeight) -> tuple[str, str]:
     site.add(Op.EMBEDDING_LOOKUP, [as_list, table], found, version=version)
     if len(shape) != 1:
         site.add(Op.RESHAPE, [found, _shape(site, indices, result_shape)], y)
-    return f"int{bits}", "one scale a row"
+    return f"int{bits}", "one scale" if len(scales) == 1 else "one scale a row"
 
 
 def _shape(site: Site, indices: int, shape: list[int]) -> int:

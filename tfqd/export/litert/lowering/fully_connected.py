@@ -48,8 +48,9 @@ def fully_connected(
     bits = _bits(integers, int2)
     x = _flattened(site, x, integers.shape[1])
     if weight.blocks == 1:
-        reason = "one scale a channel"
-        product = _per_channel(integers, bits, weight.step[:, 0])
+        scales = site.scales(Op.FULLY_CONNECTED, x, bits, weight.step[:, 0])
+        reason = scale_of(scales)
+        product = _scaled(integers, bits, scales)
     elif _fits_blocks(weight, bits):
         reason = f"one scale for {weight.block} inputs, on the bfloat16 grid"
         product = _blockwise(integers, weight)
@@ -71,6 +72,11 @@ def fully_connected(
     return type, f"{reason}; offsets times the inputs' sums"
 
 
+def scale_of(scales: np.ndarray) -> str:
+    """What a report says of the scales of a weight's channels."""
+    return "one scale" if len(scales) == 1 else "one scale a channel"
+
+
 def _flattened(site: Site, x: int, inputs: int) -> int:
     """x as [..., I]: without keep_num_dims the operator takes any shape of as many numbers."""
     if site.shape(x)[-1] == inputs:
@@ -88,7 +94,7 @@ def _bits(integers: np.ndarray, int2: bool) -> int:
     return 4 if low >= -8 and high <= 7 else 8
 
 
-def _per_channel(integers, bits, scale):
+def _scaled(integers, bits, scale):
     def write(site, x, bias, y, activation):
         _operator(site, x, site.integers(integers, bits, scale), bias, y, activation)
 

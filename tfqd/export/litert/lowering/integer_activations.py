@@ -1,7 +1,7 @@
 """Operators whose activations are integers: the trained weights in them.
 
 The converter has chosen the scales of activations, and has rounded weights to 8
-bits by scales of its own. Where the trained integers have one scale a channel they
+bits by scales of its own. Where the trained integers have one scale a channel, or one, they
 take the place of its own, and the bias, whose unit is the product of both scales, is
 rounded anew. Other weights compute in floats, between a DEQUANTIZE operator and a
 QUANTIZE operator.
@@ -21,33 +21,39 @@ from tfqd.export.litert.lowering.weights import IntegerWeight, NoIntegerForm
 _LARGEST_BIAS = 2**31 - 1
 
 
-def rescale_bias(site: Site, weight: IntegerWeight) -> None:
-    """Gives the operator its bias in the unit of other weights: int32 [O].
-
-    Args:
-        site: an operator of integer activations.
-        weight: the weights that it gets.
+def check_scales(weight: IntegerWeight) -> None:
+    """Refuses weights that kernels of integer activations do not take.
 
     Raises:
-        NoIntegerForm: when the weights have no single scale a channel, or the bias
-            does not fit.
+        NoIntegerForm: when the weights have no single scale a channel.
     """
     if weight.blocks > 1 or weight.offset is not None:
         raise NoIntegerForm("kernels of integer activations take one scale a channel, no offset")
-    kernel = INTEGER_KERNELS[site.code]
-    inputs, place = site.operator.inputs, kernel.bias
-    if place is None or len(inputs) <= place or inputs[place] < 0:
+
+
+def rescale_bias(site: Site) -> None:
+    """Gives what was written the bias in the unit of its weights: int32 [O].
+
+    Args:
+        site: an operator of integer activations, of which one was written that reads
+            other weights.
+
+    Raises:
+        NoIntegerForm: when the bias does not fit.
+    """
+    (written,) = [each for each in site.operators if site.file.code(each) in INTEGER_KERNELS]
+    kernel, inputs = INTEGER_KERNELS[site.file.code(written)], written.inputs
+    if kernel.bias is None or len(inputs) <= kernel.bias or inputs[kernel.bias] < 0:
         return
-    bias = dequantized(site.file, site.graph, site.tensor(inputs[place]))
-    if bias is None:
-        raise NoIntegerForm("its bias is computed, or of floats")
+    bias = dequantized(site.file, site.graph, site.tensor(inputs[kernel.bias]))
     (scale,) = site.tensor(inputs[kernel.data]).quantization.scale
-    unit = np.float64(scale) * weight.step[:, 0]
+    weight = site.tensor(inputs[kernel.weight])
+    unit = np.float64(scale) * np.asarray(weight.quantization.scale)
     integers = np.rint(bias / unit)
     if np.abs(integers).max() > _LARGEST_BIAS:
         raise NoIntegerForm("its bias is too large for 32 bits in the unit of its weights")
-    inputs[place] = site.file.add_constant(site.graph, integers.astype(np.int32))
-    site.tensor(inputs[place]).quantization = per_channel(unit.astype(np.float32), 0)
+    inputs[kernel.bias] = site.file.add_constant(site.graph, integers.astype(np.int32))
+    site.tensor(inputs[kernel.bias]).quantization = per_channel(unit.astype(np.float32), 0)
 
 
 def in_floats(site: Site, constants: Mapping[int, np.ndarray]) -> Site:

@@ -14,7 +14,7 @@ from tfqd.export.litert.lowering.convolution import convolution, in_place
 from tfqd.export.litert.lowering.editing import Site
 from tfqd.export.litert.lowering.embedding import embedding
 from tfqd.export.litert.lowering.fully_connected import fully_connected
-from tfqd.export.litert.lowering.integer_activations import in_floats, rescale_bias
+from tfqd.export.litert.lowering.integer_activations import check_scales, in_floats, rescale_bias
 from tfqd.export.litert.lowering.matching import Match, Matcher
 from tfqd.export.litert.lowering.originals import Originals
 from tfqd.export.litert.lowering.round_trips import drop_round_trips
@@ -183,8 +183,9 @@ def _of_integer_activations(
         if site.code == Op.GATHER:
             raise NoIntegerForm("EMBEDDING_LOOKUP answers in floats")
         weight = integer_weight(match)
-        rescale_bias(site, weight)
+        check_scales(weight)
         result = _REWRITTEN_BY[site.code](site, weight, preferences)
+        rescale_bias(site)
     except NoIntegerForm as error:
         site.operators.clear()
         floats = in_floats(site, {WEIGHT_OPERATORS[site.code].weight: original})
