@@ -11,9 +11,7 @@ import zipfile
 import pytest
 from source_tree import PACKAGES, ROOT, imported_modules, source_files
 
-import tfqd
-
-METADATA = f"tfqd-{tfqd.__version__}.dist-info/"
+METADATA = re.compile(r"tfqd-[^/]+\.dist-info/")
 # What setuptools adds to an sdist.
 ADDED = re.compile(r"PKG-INFO$|setup\.cfg$|tfqd\.egg-info/")
 
@@ -66,7 +64,8 @@ def wheel(sdist, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def metadata(wheel):
-    return email.message_from_bytes(wheel.read(f"{METADATA}METADATA"))
+    name = next(name for name in wheel.namelist() if name.endswith(".dist-info/METADATA"))
+    return email.message_from_bytes(wheel.read(name))
 
 
 def git_files(*options):
@@ -89,7 +88,7 @@ def test_sdist_holds_every_part(project):
 
 
 def test_wheel_holds_the_packages_and_nothing_else(wheel):
-    files = {name for name in wheel.namelist() if not name.startswith(METADATA)}
+    files = {name for name in wheel.namelist() if not METADATA.match(name)}
     sources = {path.relative_to(ROOT).as_posix() for path in source_files()}
     assert files == sources | {"tfqd/py.typed"}
 
