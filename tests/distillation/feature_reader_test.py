@@ -8,7 +8,7 @@ import pytest
 import tensorflow as tf
 
 import tfqd
-from tfqd.wrapping.keras3.features import FeatureReader
+from tfqd.wrapping.keras3.features import Keras3FeatureReader
 
 X = np.random.default_rng(1).normal(size=(4, 6)).astype("float32")
 
@@ -42,7 +42,7 @@ def subclassed():
 
 def test_reads_layers_of_nested_models_in_eager_and_graph_mode():
     model = nested()
-    reader = FeatureReader(model, ["first", "block/inner"])
+    reader = Keras3FeatureReader(model, ["first", "block/inner"])
     expected = model.layers[0](X)
     for call in (model, tf.function(model)):
         outputs, features = reader(call, X)
@@ -56,26 +56,26 @@ def test_reads_layers_of_nested_models_in_eager_and_graph_mode():
 
 def test_reads_the_quantized_layers_of_a_quantized_model():
     model = tfqd.quantize_model(nested(), tfqd.Uniform(bits=1))
-    _, features = FeatureReader(model, ["first"])(model, X)
+    _, features = Keras3FeatureReader(model, ["first"])(model, X)
     plain = tfqd.strip_quantization(model)
     np.testing.assert_allclose(features["first"], plain.layers[0](X), rtol=1e-5)
 
 
 def test_knows_the_shapes_before_any_data():
-    assert FeatureReader(nested(), ["first", "inner"]).shapes() == {
+    assert Keras3FeatureReader(nested(), ["first", "inner"]).shapes() == {
         "first": (None, 5),
         "inner": (None, 4),
     }
 
 
 def test_a_subclassed_model_gives_its_features(subclassed):
-    _, features = FeatureReader(subclassed, ["one"])(subclassed, X)
+    _, features = Keras3FeatureReader(subclassed, ["one"])(subclassed, X)
     np.testing.assert_allclose(features["one"], subclassed.one(X), rtol=1e-6)
 
 
 def test_leaves_the_layers_as_they_were():
     model = nested()
-    reader = FeatureReader(model, ["first"])
+    reader = Keras3FeatureReader(model, ["first"])
     reader(model, X)
     with pytest.raises(ZeroDivisionError):
         reader(lambda: 1 / 0)
@@ -84,7 +84,7 @@ def test_leaves_the_layers_as_they_were():
 
 def test_threads_do_not_see_each_others_features():
     model = nested()
-    reader = FeatureReader(model, ["first"])
+    reader = Keras3FeatureReader(model, ["first"])
     meet, found = threading.Barrier(2), {}
 
     def run(factor):
@@ -114,7 +114,7 @@ def test_threads_do_not_see_each_others_features():
 )
 def test_a_layer_that_does_not_exist_is_refused(name, message):
     with pytest.raises(ValueError, match=message):
-        FeatureReader(nested(), [name])
+        Keras3FeatureReader(nested(), [name])
 
 
 def test_a_name_that_two_layers_share_is_refused():
@@ -123,8 +123,8 @@ def test_a_name_that_two_layers_share_is_refused():
     ]
     model = keras.Sequential([keras.Input((6,)), *block])
     with pytest.raises(ValueError, match="has 2 layers called 'same'; name one by the end of"):
-        FeatureReader(model, ["same"])
-    reader = FeatureReader(model, [f"{block[1].name}/same"])
+        Keras3FeatureReader(model, ["same"])
+    reader = Keras3FeatureReader(model, [f"{block[1].name}/same"])
     np.testing.assert_allclose(reader(model, X)[1].popitem()[1], model(X), rtol=1e-6)
 
 
@@ -136,6 +136,6 @@ def test_a_name_that_two_layers_share_is_refused():
     ],
 )
 def test_a_layer_without_a_single_output_is_refused(subclassed, name, message):
-    reader = FeatureReader(subclassed, [name])
+    reader = Keras3FeatureReader(subclassed, [name])
     with pytest.raises(ValueError, match=message):
         tf.function(lambda x: reader(subclassed, x)[1])(X)

@@ -13,7 +13,7 @@ from tfqd.export.litert.checking.metadata import read_probes, sealed
 from tfqd.export.litert.checking.runtimes import run
 from tfqd.export.litert.file.flatbuffer import File, Op, Type, per_channel
 from tfqd.export.litert.lowering.conversion import converted
-from tfqd.export.litert.lowering.originals import Originals
+from tfqd.export.litert.lowering.float_constants import FloatConstants
 from tfqd.export.litert.lowering.rewriting import Preferences, lower
 from tfqd.export.origin import origin_of
 
@@ -55,7 +55,7 @@ def test_weights_that_the_converter_has_changed_are_no_silent_loss(calibrated):
             File(made.integers),
             origin.compressed.quantized,
             Preferences(size=False, int2=False),
-            Originals(floats),
+            FloatConstants(floats),
         )
 
 

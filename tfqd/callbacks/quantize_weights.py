@@ -25,8 +25,8 @@ from tfqd.wrapping.fitting import (
     steps_per_execution,
 )
 from tfqd.wrapping.quantized import find_quantized
-from tfqd.wrapping.shadow import Held, Shadow
-from tfqd.wrapping.shadowing import quantized_copy, shadow_of
+from tfqd.wrapping.shadow import Contents, Shadow
+from tfqd.wrapping.shadow_copies import quantized_copy, shadow_of
 from tfqd.wrapping.weight_decay import reads_weights, weight_decay
 
 
@@ -141,7 +141,7 @@ class QuantizeWeights(Callback):
     def quantize(self) -> None:
         """Puts the quantized weights into the model, as the end of training does."""
         shadow = self._used_shadow()
-        if shadow.holds is not Held.QUANTIZED:
+        if shadow.holds is not Contents.QUANTIZED:
             shadow.show_quantized()
 
     def quantized_model(self) -> keras.Model:
@@ -170,7 +170,7 @@ class QuantizeWeights(Callback):
             self.restore()
 
     def _quantize_what_was_put_in(self) -> None:
-        if self._shadow.holds is Held.QUANTIZED:  # Not when somebody called `restore`.
+        if self._shadow.holds is Contents.QUANTIZED:  # Not when somebody called `restore`.
             self.quantize()
 
     @property

@@ -15,7 +15,7 @@ from tfqd.export.endings import check_ending
 from tfqd.export.origin import computing_in, origin_of
 from tfqd.export.paths import check_path_for_tensorflow
 from tfqd.export.precision import check_compute_type, tolerance_of
-from tfqd.export.serving import ServedModel
+from tfqd.export.served_model import ServedModel
 from tfqd.export.staging import new_folder
 from tfqd.export.warmup import write_warmup
 from tfqd.spec.checks import checked_count, checked_optional_positive

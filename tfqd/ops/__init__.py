@@ -5,8 +5,7 @@ training gradient; `uniform_codes`, `learned_step_codes` and `codebook_codes`
 give what is stored, as `Codes`. The chapters are `buckets` (cutting a tensor), `scaling`
 (the range of a bucket), `rounding`, `uniform`, `learned_step`, `codebook`,
 `point_starts` (where the points of a codebook start), `entropy` (codes chosen with their
-length in view) and `held` (weights whose
-code is given).
+length in view) and `frozen` (weights whose code is given).
 """
 
 from tfqd.ops.buckets import from_buckets as from_buckets

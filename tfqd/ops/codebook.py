@@ -20,7 +20,7 @@ import tensorflow as tf
 
 from tfqd.ops.buckets import bucket_axis, from_buckets, over_buckets, per_bucket, to_buckets
 from tfqd.ops.codes import Codes
-from tfqd.ops.held import to_free, with_held
+from tfqd.ops.frozen import to_free, with_frozen
 from tfqd.ops.nearest import nearest
 from tfqd.ops.point_gradient import point_gradient, scale_gradient
 from tfqd.ops.scaling import Range, bucket_range, scale_up
@@ -38,7 +38,7 @@ def codebook(
     *,
     channels_per_codebook: int | None = None,
     steps: int = 1,
-    held: tf.Tensor | None = None,
+    frozen: tf.Tensor | None = None,
     scale: tf.Tensor | None = None,
 ) -> tf.Tensor:
     """The weights moved to their nearest points, with both gradients.
@@ -55,8 +55,8 @@ def codebook(
             ``channel``; None for one codebook for the tensor.
         steps: 1 for points in the scaled domain; the largest integer of a grid
             for points that are integers.
-        held: codes, among the points in ascending order, that are given; see
-            `tfqd.ops.held`.
+        frozen: codes, among the points in ascending order, that are given; see
+            `tfqd.ops.frozen`.
         scale: float32 [bucketing.count], what a point is multiplied by in each bucket;
             None for the range of its weights. With symmetric scaling.
 
@@ -73,8 +73,8 @@ def codebook(
         cut, buckets = _cut(clipped, bucketing, scaling, steps, *scales)
         codebooks = _codebooks(bucketing, channels_per_codebook)
         values, codes = nearest(cut, buckets, ascending, training, codebooks)
-        if held is not None:
-            codes = with_held(codes, held, bucketing)
+        if frozen is not None:
+            codes = with_frozen(codes, frozen, bucketing)
             values = scale_up(_points_of(codes, ascending, codebooks), buckets)
 
         def gradient(upstream):
@@ -82,7 +82,7 @@ def codebook(
                 upstream, codes, buckets, bucketing, points.shape[-1], channels_per_codebook
             )
             to_points = _gather(sums, tf.argsort(order, axis=-1))
-            to_weights = to_free(pass_gradient(weights, upstream, clip), held)
+            to_weights = to_free(pass_gradient(weights, upstream, clip), frozen)
             if not scales:
                 return to_weights, to_points
             point = _points_of(codes, ascending, codebooks)
@@ -102,7 +102,7 @@ def codebook_codes(
     *,
     channels_per_codebook: int | None = None,
     steps: int = 1,
-    held: tf.Tensor | None = None,
+    frozen: tf.Tensor | None = None,
     scale: tf.Tensor | None = None,
     training: bool = False,
 ) -> Codes:
@@ -116,7 +116,7 @@ def codebook_codes(
     cut, buckets = _cut(clip_weights(weights, clip), bucketing, scaling, steps, *given)
     codebooks = _codebooks(bucketing, channels_per_codebook)
     _, codes = nearest(cut, buckets, ascending, training, codebooks)
-    codes = with_held(codes, held, bucketing)
+    codes = with_frozen(codes, frozen, bucketing)
     return Codes(
         tf.cast(from_buckets(codes, bucketing), tf.uint8),
         per_bucket(buckets.scale, bucketing),

@@ -14,7 +14,7 @@ rounding straight-through:
     dQ/dw = 1 inside, 0 outside,    dQ/dbeta = 0 inside, 1 outside,
 
 the last one of LSQ+ (arXiv 2004.09576). Inside means 0 <= x <= n; a weight whose
-code is given (`tfqd.ops.held`) counts as outside. The sign of the step counts for
+code is given (`tfqd.ops.frozen`) counts as outside. The sign of the step counts for
 nothing: s stands for |s|.
 """
 
@@ -32,7 +32,7 @@ from tfqd.ops.buckets import (
 )
 from tfqd.ops.codes import Codes
 from tfqd.ops.entropy import round_between
-from tfqd.ops.held import with_held
+from tfqd.ops.frozen import with_frozen
 from tfqd.ops.scaling import Range
 from tfqd.spec.bucketing import Bucketing
 from tfqd.spec.grid import zero_code
@@ -51,7 +51,7 @@ def learned_step(
     offset: tf.Tensor | None,
     bucketing: Bucketing,
     levels: int,
-    held: tf.Tensor | None = None,
+    frozen: tf.Tensor | None = None,
     border: tf.Tensor | None = None,
 ) -> tf.Tensor:
     """The quantized weights, with the gradients of LSQ and LSQ+.
@@ -63,7 +63,7 @@ def learned_step(
             symmetric scaling.
         bucketing: where the buckets lie.
         levels: number of grid points, n + 1, at least 2.
-        held: codes that are given; see `tfqd.ops.held`.
+        frozen: codes that are given; see `tfqd.ops.frozen`.
         border: where codes change; see `tfqd.ops.entropy`. None for half way.
 
     Returns:
@@ -74,13 +74,13 @@ def learned_step(
     def quantized(weights, step, *offsets):
         buckets = range_of_steps(step, offsets[0] if offsets else None, bucketing, levels)
         position = uniform_grid.position(to_buckets(weights, bucketing), buckets, levels)
-        codes = with_held(round_between(position, border, levels), held, bucketing)
+        codes = with_frozen(round_between(position, border, levels), frozen, bucketing)
 
         def gradient(upstream):
             cut = to_buckets(upstream, bucketing, fill="zero")
             inside = _is_inside(position, levels)
-            if held is not None:
-                inside &= to_buckets(held, bucketing) < 0
+            if frozen is not None:
+                inside &= to_buckets(frozen, bucketing) < 0
             to_weights = from_buckets(tf.where(inside, cut, 0.0), bucketing)
             slope = codes - tf.where(inside, position, _zero(buckets, levels))
             to_step = tf.where(step < 0, -1.0, 1.0) * _sum(cut * slope, bucketing)
@@ -98,7 +98,7 @@ def learned_step_codes(
     offset: tf.Tensor | None,
     bucketing: Bucketing,
     levels: int,
-    held: tf.Tensor | None = None,
+    frozen: tf.Tensor | None = None,
     border: tf.Tensor | None = None,
 ) -> Codes:
     """Codes, scales and offsets of the weights.
@@ -108,7 +108,7 @@ def learned_step_codes(
     """
     buckets = range_of_steps(step, offset, bucketing, levels)
     position = uniform_grid.position(to_buckets(weights, bucketing), buckets, levels)
-    codes = with_held(round_between(position, border, levels), held, bucketing)
+    codes = with_frozen(round_between(position, border, levels), frozen, bucketing)
     codes = from_buckets(codes, bucketing)
     return Codes(tf.cast(codes, tf.uint8), per_bucket(buckets.scale, bucketing), offset)
 

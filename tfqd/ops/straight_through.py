@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-from tfqd.ops.held import to_free
+from tfqd.ops.frozen import to_free
 
 
 def clip_weights(weights: tf.Tensor, clip: float | None) -> tf.Tensor:
@@ -27,7 +27,7 @@ def straight_through(
     quantize: Callable[[tf.Tensor], tf.Tensor],
     weights: tf.Tensor,
     clip: float | None,
-    held: tf.Tensor | None = None,
+    frozen: tf.Tensor | None = None,
 ) -> tf.Tensor:
     """`quantize(weights)` forward, `pass_gradient` backward, to the weights that are free.
 
@@ -35,13 +35,13 @@ def straight_through(
         quantize: a function of the weights.
         weights: float32, any shape.
         clip: see `pass_gradient`.
-        held: codes that are given; see `tfqd.ops.held`.
+        frozen: codes that are given; see `tfqd.ops.frozen`.
     """
 
     @tf.custom_gradient
     def quantized(weights):
         return quantize(weights), lambda upstream: to_free(
-            pass_gradient(weights, upstream, clip), held
+            pass_gradient(weights, upstream, clip), frozen
         )
 
     return quantized(weights)

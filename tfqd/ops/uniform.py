@@ -15,7 +15,7 @@ import tensorflow as tf
 from tfqd.ops import rounding, uniform_grid
 from tfqd.ops.buckets import bucket_axis, from_buckets, per_bucket, to_buckets
 from tfqd.ops.codes import Codes
-from tfqd.ops.held import with_held
+from tfqd.ops.frozen import with_frozen
 from tfqd.ops.scaling import Range, bucket_range
 from tfqd.ops.straight_through import clip_weights, straight_through
 from tfqd.spec.bucketing import Bucketing
@@ -29,7 +29,7 @@ def uniform(
     clip: float | None = None,
     seed: tf.Tensor | None = None,
     short_steps: bool = False,
-    held: tf.Tensor | None = None,
+    frozen: tf.Tensor | None = None,
 ) -> tf.Tensor:
     """The quantized weights, with the straight-through gradient.
 
@@ -43,7 +43,7 @@ def uniform(
         seed: None rounds to the nearest level; int32 [2] rounds stochastically
             with the noise of that seed.
         short_steps: whether steps are rounded to bfloat16; with symmetric scaling.
-        held: codes that are given; see `tfqd.ops.held`.
+        frozen: codes that are given; see `tfqd.ops.frozen`.
 
     Returns:
         float32, shape `bucketing.shape`, at most `levels` values a bucket.
@@ -52,10 +52,10 @@ def uniform(
     def quantize(weights):
         clipped = clip_weights(weights, clip)
         codes, buckets = _codes(clipped, bucketing, levels, scaling, seed, short_steps)
-        codes = with_held(codes, held, bucketing)
+        codes = with_frozen(codes, frozen, bucketing)
         return from_buckets(uniform_grid.decode(codes, buckets, levels), bucketing)
 
-    return straight_through(quantize, weights, clip, held)
+    return straight_through(quantize, weights, clip, frozen)
 
 
 def uniform_codes(
@@ -65,7 +65,7 @@ def uniform_codes(
     scaling: str = "affine",
     clip: float | None = None,
     short_steps: bool = False,
-    held: tf.Tensor | None = None,
+    frozen: tf.Tensor | None = None,
 ) -> Codes:
     """Codes, scales and offsets of the weights, rounded to the nearest level.
 
@@ -74,7 +74,7 @@ def uniform_codes(
     """
     clipped = clip_weights(weights, clip)
     codes, buckets = _codes(clipped, bucketing, levels, scaling, None, short_steps)
-    codes = with_held(codes, held, bucketing)
+    codes = with_frozen(codes, frozen, bucketing)
     return Codes(
         tf.cast(from_buckets(codes, bucketing), tf.uint8),
         per_bucket(buckets.scale, bucketing),

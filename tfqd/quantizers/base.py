@@ -86,13 +86,13 @@ class Quantizer(abc.ABC):
         """
 
     @abc.abstractmethod
-    def _stored(self, inputs: tf.Tensor, weights: dict[str, Any], held=None) -> ops.Codes:
+    def _stored(self, inputs: tf.Tensor, weights: dict[str, Any], frozen=None) -> ops.Codes:
         """What is to be stored: it decodes to what `__call__` gives in inference, bit for bit.
 
         Args:
             inputs: the tensor's values.
             weights: what `build` returned.
-            held: codes that are given; see `tfqd.ops.held`.
+            frozen: codes that are given; see `tfqd.ops.frozen`.
         """
 
     def encode(self, inputs: tf.Tensor, weights: dict[str, Any]) -> QuantizedTensor:
@@ -101,7 +101,7 @@ class Quantizer(abc.ABC):
         Raises:
             ValueError: when scales, offsets or points are NaN or infinite.
         """
-        stored = self._stored(inputs, weights, self._held(weights))
+        stored = self._stored(inputs, weights, self._frozen(weights))
         return QuantizedTensor(
             codes=np.asarray(stored.codes),
             bits=self.spec.bits,
@@ -116,7 +116,7 @@ class Quantizer(abc.ABC):
 
     def codes(self, inputs: tf.Tensor, weights: dict[str, Any]) -> np.ndarray:
         """The codes alone, of weights that may be NaN too: uint8, the tensor's shape."""
-        return np.asarray(self._stored(inputs, weights, self._held(weights)).codes)
+        return np.asarray(self._stored(inputs, weights, self._frozen(weights)).codes)
 
     def initialize(
         self, inputs: tf.Tensor, weights: dict[str, Any], sensitivity: tf.Tensor | None = None
@@ -165,13 +165,13 @@ class Quantizer(abc.ABC):
             return {}
         return oscillation.build(tensor_shape, name, layer, self.spec.freeze_above)
 
-    def _held(self, weights: dict[str, Any]) -> tf.Tensor | None:
+    def _frozen(self, weights: dict[str, Any]) -> tf.Tensor | None:
         """The codes of frozen weights, for the ops."""
         if self.spec.freeze_above is None:
             return None
         return tf.convert_to_tensor(weights["held_code"])
 
-    def _held_after(self, inputs, training, weights: dict[str, Any]) -> tf.Tensor | None:
+    def _frozen_after(self, inputs, training, weights: dict[str, Any]) -> tf.Tensor | None:
         """The same, when a training step has been observed if this is one."""
         if self.spec.freeze_above is not None and training is not None and training is not False:
             inputs = tf.stop_gradient(inputs)
@@ -183,7 +183,7 @@ class Quantizer(abc.ABC):
                 observe()
             else:
                 tf.cond(tf.cast(training, tf.bool), observe, lambda: None)
-        return self._held(weights)
+        return self._frozen(weights)
 
     def _codes(self, inputs, weights: dict[str, Any]) -> tf.Tensor:
         """The codes of a training step, were none frozen."""

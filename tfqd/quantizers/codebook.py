@@ -105,16 +105,20 @@ class CodebookQuantizer(Quantizer):
     def __call__(self, inputs, training, weights: dict[str, Any], **kwargs) -> tf.Tensor:
         inputs = self._taken(inputs) if self.trains_weights else tf.stop_gradient(inputs)
         bucketing = self.bucketing(inputs.shape)
-        held = self._held_after(inputs, training, weights)
-        options = {**self._options(weights, bucketing), "training": training is True, "held": held}
+        frozen = self._frozen_after(inputs, training, weights)
+        options = {
+            **self._options(weights, bucketing),
+            "training": training is True,
+            "frozen": frozen,
+        }
         return ops.codebook(inputs, self._points(weights, bucketing), bucketing, **options)
 
     def _stored(
-        self, inputs: tf.Tensor, weights: dict[str, Any], held=None, training: bool = False
+        self, inputs: tf.Tensor, weights: dict[str, Any], frozen=None, training: bool = False
     ) -> ops.Codes:
         bucketing = self.bucketing(inputs.shape)
         points = self._points(weights, bucketing)
-        options = {**self._options(weights, bucketing), "training": training, "held": held}
+        options = {**self._options(weights, bucketing), "training": training, "frozen": frozen}
         return ops.codebook_codes(inputs, points, bucketing, **options)
 
     def _codes(self, inputs, weights: dict[str, Any]) -> tf.Tensor:

@@ -23,7 +23,7 @@ class EntropyConstrainedQuantizer(LearnedStepQuantizer):
 
     * `code_frequency`, float32 [levels], which every training step moves towards the
       frequencies of its own codes,
-    * `step_unit`, float32 [], a power of two about as large as the steps, which are held
+    * `step_unit`, float32 [], a power of two about as large as the steps, which are frozen
       in it: an optimizer that moves all variables alike moves long and short steps by the
       same share,
     * `bit_price`, float32 [], what a bit counts in the loss; 0 until a callback sets it.
@@ -80,7 +80,7 @@ class EntropyConstrainedQuantizer(LearnedStepQuantizer):
         if training is None or training is False:
             return quantized
         frequency = tf.convert_to_tensor(weights["code_frequency"])
-        codes = self._stored(tf.stop_gradient(inputs), weights, self._held(weights)).codes
+        codes = self._stored(tf.stop_gradient(inputs), weights, self._frozen(weights)).codes
         moved = frequency + _MOMENTUM * (ops.shares(codes, self.spec.levels) - frequency)
         if training is not True:
             moved = tf.where(tf.cast(training, tf.bool), moved, frequency)

@@ -88,16 +88,16 @@ class LearnedStepQuantizer(Quantizer):
 
     def __call__(self, inputs, training, weights: dict[str, Any], **kwargs) -> tf.Tensor:
         inputs, bucketing = self._taken(inputs), self.bucketing(inputs.shape)
-        held = self._held_after(inputs, training, weights)
+        frozen = self._frozen_after(inputs, training, weights)
         step, offset = self._trained(weights, bucketing)
         levels, border = self.spec.levels, self._border(weights, bucketing)
-        return ops.learned_step(inputs, step, offset, bucketing, levels, held, border)
+        return ops.learned_step(inputs, step, offset, bucketing, levels, frozen, border)
 
-    def _stored(self, inputs: tf.Tensor, weights: dict[str, Any], held=None) -> ops.Codes:
+    def _stored(self, inputs: tf.Tensor, weights: dict[str, Any], frozen=None) -> ops.Codes:
         bucketing = self.bucketing(inputs.shape)
         step, offset = self._trained(weights, bucketing)
         levels, border = self.spec.levels, self._border(weights, bucketing)
-        return ops.learned_step_codes(inputs, step, offset, bucketing, levels, held, border)
+        return ops.learned_step_codes(inputs, step, offset, bucketing, levels, frozen, border)
 
     def _border(self, weights: dict[str, Any], bucketing: Bucketing) -> tf.Tensor | None:
         """Where codes change; see `tfqd.ops.entropy`."""

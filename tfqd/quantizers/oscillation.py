@@ -81,19 +81,19 @@ def observe(codes: tf.Tensor, state: dict[str, Any]) -> None:
         state: from `build`.
     """
     codes = tf.cast(codes, tf.float32)
-    last, change, frequency, mean, held = (tf.convert_to_tensor(state[role]) for role in STARTS)
+    last, change, frequency, mean, frozen = (tf.convert_to_tensor(state[role]) for role in STARTS)
     is_first = last < 0
     new_change = tf.where(is_first, 0.0, tf.sign(codes - last))
     oscillates = tf.cast(new_change * change < 0, tf.float32)
     frequency += MOMENTUM * (oscillates - frequency)
     mean = tf.where(is_first, codes, mean + MOMENTUM * (codes - mean))
-    freezes = (held < 0) & (frequency > tf.convert_to_tensor(state[THRESHOLD]))
+    freezes = (frozen < 0) & (frequency > tf.convert_to_tensor(state[THRESHOLD]))
     new = {
         "last_code": codes,
         "last_change": tf.where(new_change == 0, change, new_change),
         "frequency": frequency,
         "mean_code": mean,
-        "held_code": tf.where(freezes, tf.round(mean), held),
+        "held_code": tf.where(freezes, tf.round(mean), frozen),
     }
     for role, value in new.items():
         state[role].assign(value)

@@ -38,7 +38,7 @@ class UniformQuantizer(Quantizer):
     def __call__(self, inputs, training, weights: dict[str, Any], **kwargs) -> tf.Tensor:
         inputs = self._taken(inputs)
         if "seed" not in weights or training is None or training is False:
-            return self._quantize(inputs, None, self._held_after(inputs, training, weights))
+            return self._quantize(inputs, None, self._frozen_after(inputs, training, weights))
         seed = tf.convert_to_tensor(weights["seed"])
         if training is True:
             weights["seed"].assign(_next(seed))
@@ -49,14 +49,14 @@ class UniformQuantizer(Quantizer):
             training, lambda: self._quantize(inputs, seed), lambda: self._quantize(inputs, None)
         )
 
-    def _stored(self, inputs: tf.Tensor, weights: dict[str, Any], held=None) -> ops.Codes:
+    def _stored(self, inputs: tf.Tensor, weights: dict[str, Any], frozen=None) -> ops.Codes:
         spec, bucketing = self.spec, self.bucketing(inputs.shape)
-        options = {"short_steps": spec.scale_grid is not None, "held": held}
+        options = {"short_steps": spec.scale_grid is not None, "frozen": frozen}
         return ops.uniform_codes(inputs, bucketing, spec.levels, spec.scaling, spec.clip, **options)
 
-    def _quantize(self, inputs, seed, held=None) -> tf.Tensor:
+    def _quantize(self, inputs, seed, frozen=None) -> tf.Tensor:
         spec, bucketing = self.spec, self.bucketing(inputs.shape)
-        options = {"short_steps": spec.scale_grid is not None, "held": held}
+        options = {"short_steps": spec.scale_grid is not None, "frozen": frozen}
         return ops.uniform(inputs, bucketing, spec.levels, spec.scaling, spec.clip, seed, **options)
 
 

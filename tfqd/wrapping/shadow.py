@@ -19,7 +19,7 @@ from tfqd.wrapping.quantized import QuantizedVariable, find_quantized
 _ATTRIBUTE = "quantized_variables"  # where `find_quantized` looks
 
 
-class Held(enum.Enum):
+class Contents(enum.Enum):
     """What the variables of a shadowed model hold."""
 
     FLOATS = "the float values"
@@ -51,7 +51,7 @@ class ShadowedVariable(QuantizedVariable):
         return self._path
 
     def value(self) -> tf.Tensor:
-        source = self.variable if self.shadow.holds is Held.FLOATS else self.floats
+        source = self.variable if self.shadow.holds is Contents.FLOATS else self.floats
         return tf.cast(tf.convert_to_tensor(source), tf.float32)
 
     def add_penalty(self, penalty):
@@ -93,7 +93,7 @@ class Shadow:
 
     def __init__(self, model, chosen: list[tuple[object, str, Quantizer]]):
         self.model = model
-        self.holds = Held.FLOATS
+        self.holds = Contents.FLOATS
         self.entries = [ShadowedVariable(self, *each) for each in chosen]
         remember(model, [(each.variable, each.quantizer, each.state) for each in self.entries])
         self._end = tf.function(self._take_over_all)
@@ -124,33 +124,35 @@ class Shadow:
         self.settle()
         self._begin()
         self._decayed = decayed
-        self.holds = Held.STEP
+        self.holds = Contents.STEP
 
     def end_step(self) -> None:
         """Applies to the float values what the optimizer did to the quantized ones."""
         self._end(tf.constant(self._decayed(), tf.float32))
-        self.holds = Held.FLOATS
+        self.holds = Contents.FLOATS
 
     def show_quantized(self) -> None:
         """Puts the quantized values in, as inference and `tfqd.compress` use them."""
         self.settle()
         for entry in self.entries:
             entry.show(training=False)
-        self.holds = Held.QUANTIZED
+        self.holds = Contents.QUANTIZED
 
     def settle(self) -> None:
         """Puts the float values in; a step that was begun counts as far as it got."""
-        if self.holds is Held.STEP:
+        if self.holds is Contents.STEP:
             self.end_step()
-        elif self.holds is Held.QUANTIZED:
+        elif self.holds is Contents.QUANTIZED:
             for entry in self.entries:
                 entry.variable.assign(tf.convert_to_tensor(entry.floats))
-            self.holds = Held.FLOATS
+            self.holds = Contents.FLOATS
 
     def forget_if_overwritten(self) -> None:
         """Takes new values, that something else put in for the quantized ones, for floats."""
-        if self.holds is Held.QUANTIZED and not all(entry.is_as_given for entry in self.entries):
-            self.holds = Held.FLOATS
+        if self.holds is Contents.QUANTIZED and not all(
+            entry.is_as_given for entry in self.entries
+        ):
+            self.holds = Contents.FLOATS
 
     @contextlib.contextmanager
     def attached(self) -> Iterator[None]:
@@ -192,7 +194,7 @@ def quantized_values_in(model) -> Iterator[None]:
         for entry in find_quantized(model)
         if isinstance(entry, ShadowedVariable)
     }
-    hidden = [shadow for shadow in shadows.values() if shadow.holds is not Held.QUANTIZED]
+    hidden = [shadow for shadow in shadows.values() if shadow.holds is not Contents.QUANTIZED]
     try:
         for shadow in hidden:
             shadow.show_quantized()

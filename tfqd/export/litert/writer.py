@@ -19,7 +19,7 @@ from tfqd.export.litert.file.flatbuffer import File, op_name
 from tfqd.export.litert.floats import say_or_refuse, stayed_float
 from tfqd.export.litert.lowering.conversion import converted
 from tfqd.export.litert.lowering.examples import RepresentativeDataset
-from tfqd.export.litert.lowering.originals import Originals
+from tfqd.export.litert.lowering.float_constants import FloatConstants
 from tfqd.export.litert.lowering.reshapes import simplify_reshapes
 from tfqd.export.litert.lowering.rewriting import Preferences, lower
 from tfqd.export.litert.report import Report, TfliteExport
@@ -137,10 +137,10 @@ def write_tflite(
         exact = max(exact, _ROUNDED if trained else _ROUNDED_BIASES)
     tolerance = tolerance or max(_ROUNDED, exact)
     preferences = Preferences(prefer == "size", int2)
-    file, originals = File(floats), None
+    file, constants = File(floats), None
     if integers is not None:
-        file, originals = File(integers), Originals(file)
-    rows = lower(file, origin.compressed.quantized, preferences, originals)
+        file, constants = File(integers), FloatConstants(file)
+    rows = lower(file, origin.compressed.quantized, preferences, constants)
     say_or_refuse(stayed_float(rows, preferences.size), strict)
     simplify_reshapes(file)
     weights = [(row.path, row.spec, row.type) for row in rows]

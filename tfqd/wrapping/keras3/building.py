@@ -10,7 +10,7 @@ from tfqd.wrapping.keras3.candidates import choose_quantizers
 from tfqd.wrapping.keras3.cloning import copy_model
 from tfqd.wrapping.keras3.compression import compress as compress
 from tfqd.wrapping.keras3.compression import float_form as float_form
-from tfqd.wrapping.keras3.features import FeatureReader
+from tfqd.wrapping.keras3.features import Keras3FeatureReader
 from tfqd.wrapping.keras3.model import QuantizedModel
 from tfqd.wrapping.keras3.model import quantize_model as quantize_model
 from tfqd.wrapping.keras3.rebuilding import plain_from as plain_from
@@ -35,6 +35,6 @@ def quantized_from_shadow(shadow: Shadow, selection: Selection) -> keras.Model:
     return QuantizedModel(copy_model(shadow.model), quantizers)
 
 
-def feature_reader(model: keras.Model, names: Sequence[str]) -> FeatureReader:
+def feature_reader(model: keras.Model, names: Sequence[str]) -> Keras3FeatureReader:
     """What reads the outputs of layers by name while the model runs."""
-    return FeatureReader(model, names)
+    return Keras3FeatureReader(model, names)

@@ -6,7 +6,7 @@ from tfqd.wrapping import features
 from tfqd.wrapping.keras3.signature import input_specs
 
 
-class FeatureReader(features.FeatureReader):
+class Keras3FeatureReader(features.FeatureReader):
     """See `tfqd.wrapping.features`."""
 
     @staticmethod

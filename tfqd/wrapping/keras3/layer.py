@@ -14,8 +14,8 @@ from tfqd.spec.names import spec_named
 from tfqd.spec.selection import Selection, SpecLike, Specs, checked_selection
 from tfqd.wrapping.keras3.candidates import choose_quantizers
 from tfqd.wrapping.keras3.substitution import (
-    QuantizedVariable,
     SubstitutedCall,
+    SubstitutedVariable,
     float_value,
     initial_value,
 )
@@ -144,7 +144,7 @@ class Quantizer(keras.layers.Layer):
         self.channel_axes = tuple(channel_axes)
         self._quantizer = quantizer_for(spec, self.channel_axes)
         self._variable_ref: weakref.ref | None = None
-        self._entry: QuantizedVariable | None = None
+        self._entry: SubstitutedVariable | None = None
 
     def build(self, input_shape):
         if any(dimension is None for dimension in input_shape):
@@ -167,13 +167,13 @@ class Quantizer(keras.layers.Layer):
         return tf.cast(quantized, inputs.dtype)
 
     @property
-    def quantized_variables(self) -> list[QuantizedVariable]:
+    def quantized_variables(self) -> list[SubstitutedVariable]:
         """The variable that this layer was called on, if it was one."""
         variable = self._variable
         if variable is None:
             return []
         if self._entry is None or self._entry.variable is not variable:
-            self._entry = QuantizedVariable(variable, self._quantizer, self._state)
+            self._entry = SubstitutedVariable(variable, self._quantizer, self._state)
         return [self._entry]
 
     def call(self, inputs, training=None):

@@ -22,7 +22,7 @@ from tfqd.wrapping import quantized
 from tfqd.wrapping.quantized import find_quantized as find_quantized
 
 
-class QuantizedVariable(quantized.QuantizedVariable):
+class SubstitutedVariable(quantized.QuantizedVariable):
     """A Keras 3 variable with its quantizer."""
 
     variable: keras.Variable
@@ -105,7 +105,7 @@ class Substitution:
                     each.trainable = False
             if not quantizer.trains_weights:
                 variable.trainable = False
-            self.variables.append(QuantizedVariable(variable, quantizer, state))
+            self.variables.append(SubstitutedVariable(variable, quantizer, state))
 
     def run(self, layer: keras.layers.Layer, args, kwargs, training):
         """Calls `layer`, any layer over the same variables, with quantized values.
@@ -208,7 +208,7 @@ class SubstitutedCall:
                 self._track_trackable(variable, name=f"{role}_{i}")
 
     @property
-    def quantized_variables(self) -> list[QuantizedVariable]:
+    def quantized_variables(self) -> list[SubstitutedVariable]:
         """The quantized variables of the inner layer, in its own order."""
         return list(self._substitution.variables)
 

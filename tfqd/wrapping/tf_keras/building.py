@@ -11,7 +11,7 @@ from tfqd.wrapping.shadow import Shadow
 from tfqd.wrapping.tf_keras.candidates import choose_specs
 from tfqd.wrapping.tf_keras.compression import compress as compress
 from tfqd.wrapping.tf_keras.compression import float_form as float_form
-from tfqd.wrapping.tf_keras.features import FeatureReader
+from tfqd.wrapping.tf_keras.features import TfKerasFeatureReader
 from tfqd.wrapping.tf_keras.model import quantize_model as quantize_model
 from tfqd.wrapping.tf_keras.model import with_quantizers
 from tfqd.wrapping.tf_keras.rebuilding import plain_from as plain_from
@@ -35,6 +35,6 @@ def quantized_from_shadow(shadow: Shadow, selection: Selection) -> tf_keras.Mode
     return with_quantizers(shadow.model, choose_specs(shadow.model, selection))
 
 
-def feature_reader(model: tf_keras.Model, names: Sequence[str]) -> FeatureReader:
+def feature_reader(model: tf_keras.Model, names: Sequence[str]) -> TfKerasFeatureReader:
     """What reads the outputs of layers by name while the model runs."""
-    return FeatureReader(model, names)
+    return TfKerasFeatureReader(model, names)

@@ -6,7 +6,7 @@ from tfqd.wrapping import features
 from tfqd.wrapping.tf_keras.signature import input_specs
 
 
-class FeatureReader(features.FeatureReader):
+class TfKerasFeatureReader(features.FeatureReader):
     """See `tfqd.wrapping.features`."""
 
     @staticmethod

@@ -11,7 +11,7 @@ from tfqd.wrapping.tf_keras.choosing import Chosen, choose, configs_of
 from tfqd.wrapping.tf_keras.cloning import Copy
 from tfqd.wrapping.tf_keras.scheme import QuantizeScheme, check_activations
 from tfqd.wrapping.tf_keras.toolkit import QuantizeAnnotate, QuantizeLayer, tfmot
-from tfqd.wrapping.tf_keras.variable import QuantizedVariable
+from tfqd.wrapping.tf_keras.variable import AttributeVariable
 from tfqd.wrapping.tf_keras.wrapper import QuantizeWrapper
 
 _GRAPHS_ONLY = (
@@ -33,7 +33,7 @@ class _Summary:
         (print_fn or print)(variables_table(self.quantized_variables))
 
     @property
-    def quantized_variables(self) -> list[QuantizedVariable]:
+    def quantized_variables(self) -> list[AttributeVariable]:
         """The quantized variables of all layers."""
         return [
             entry

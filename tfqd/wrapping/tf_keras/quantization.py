@@ -8,7 +8,7 @@ import tensorflow as tf
 from tfqd.quantizers import Quantizer
 from tfqd.wrapping.tf_keras.attributes import HeldVariable, dtype_read, held_variables, replaced
 from tfqd.wrapping.tf_keras.toolkit import QuantizeAwareActivation, smart_cond
-from tfqd.wrapping.tf_keras.variable import QuantizedVariable, as_stored
+from tfqd.wrapping.tf_keras.variable import AttributeVariable, as_stored
 
 
 class Quantization:
@@ -29,7 +29,7 @@ class Quantization:
 
     def __init__(self, wrapper, chosen, input_shape, weights_are_known: bool):
         self._layer, self._config = wrapper.layer, wrapper.quantize_config
-        self.entries: list[QuantizedVariable] = []
+        self.entries: list[AttributeVariable] = []
         self._weights = []
         held = {id(each.variable): each for each in held_variables(self._layer)}
         for variable, quantizer in chosen:
@@ -87,9 +87,9 @@ class Quantization:
         return _switched(quantizer, outputs, state)(training)
 
 
-def _entry(wrapper, held: HeldVariable, quantizer, weights_are_known) -> QuantizedVariable:
+def _entry(wrapper, held: HeldVariable, quantizer, weights_are_known) -> AttributeVariable:
     path = f"{wrapper.layer.name}/{held.path.replace('.', '/')}"
-    entry = QuantizedVariable(held.variable, quantizer, {}, path, wrapper)
+    entry = AttributeVariable(held.variable, quantizer, {}, path, wrapper)
     start = entry.value if weights_are_known else None
     # Dots would be taken for steps of a path when a SavedModel is loaded.
     name = held.path.lstrip("_").replace(".", "_")

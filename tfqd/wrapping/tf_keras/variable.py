@@ -11,7 +11,7 @@ from tfqd.quantizers import Quantizer
 from tfqd.wrapping import quantized
 
 
-class QuantizedVariable(quantized.QuantizedVariable):
+class AttributeVariable(quantized.QuantizedVariable):
     """A tf_keras variable with its quantizer.
 
     Args:

@@ -16,7 +16,7 @@ import tf_keras
 from tfqd.wrapping.tf_keras import first_call
 from tfqd.wrapping.tf_keras.quantization import Quantization
 from tfqd.wrapping.tf_keras.toolkit import tfmot
-from tfqd.wrapping.tf_keras.variable import QuantizedVariable
+from tfqd.wrapping.tf_keras.variable import AttributeVariable
 
 _Layer = tf_keras.layers.Layer
 
@@ -76,7 +76,7 @@ class QuantizeWrapper(tfmot.quantization.keras.QuantizeWrapperV2):
         return quantization
 
     @property
-    def quantized_variables(self) -> list[QuantizedVariable]:
+    def quantized_variables(self) -> list[AttributeVariable]:
         """The variables that tfqd's quantizers quantize, in the config's order."""
         return [] if self._quantization is None else list(self._quantization.entries)
 

@@ -13,10 +13,10 @@ from tfqd.export.litert.lowering.codebook import unpacked_at_load
 from tfqd.export.litert.lowering.convolution import convolution, in_place
 from tfqd.export.litert.lowering.editing import Site
 from tfqd.export.litert.lowering.embedding import embedding
+from tfqd.export.litert.lowering.float_constants import FloatConstants
 from tfqd.export.litert.lowering.fully_connected import fully_connected
 from tfqd.export.litert.lowering.integer_activations import check_scales, in_floats, rescale_bias
 from tfqd.export.litert.lowering.matching import Match, Matcher
-from tfqd.export.litert.lowering.originals import Originals
 from tfqd.export.litert.lowering.round_trips import drop_round_trips
 from tfqd.export.litert.lowering.weights import IntegerWeight, NoIntegerForm, integer_weight
 
@@ -53,7 +53,7 @@ def lower(
     file: File,
     tensors: Mapping[str, QuantizedTensor],
     preferences: Preferences,
-    originals: Originals | None = None,
+    constants: FloatConstants | None = None,
 ) -> list[Row]:
     """Rewrites all operators of a file that read quantized weights.
 
@@ -64,7 +64,7 @@ def lower(
         file: a converted file; changed.
         tensors: the model's quantized weights by path.
         preferences: between exact forms.
-        originals: the float weights of a file whose weights the converter has
+        constants: the float weights of a file whose weights the converter has
             rounded; None for a file of float weights.
 
     Returns:
@@ -75,16 +75,16 @@ def lower(
         ValueError: when the converter has changed a weight before it rounded it, so
             that the trained integers have no place in the file.
     """
-    lacking = set() if originals is None else originals.lacking(file)
+    lacking = set() if constants is None else constants.lacking(file)
     matcher = Matcher(tensors)
     rows: list[Row] = []
     for graph in file.graphs:
         for operator in list(graph.operators):
             site = Site(file, graph, operator)
-            row = _lowered(site, matcher, preferences, originals)
+            row = _lowered(site, matcher, preferences, constants)
             if row is not None and row not in rows:  # a shared weight is read more than once
                 rows.append(row)
-    if originals is not None:
+    if constants is not None:
         drop_round_trips(file)
     found = {row.path for row in rows}
     left = {path: tensor for path, tensor in tensors.items() if path not in found}
@@ -103,16 +103,16 @@ def lower(
 
 
 def _lowered(
-    site: Site, matcher: Matcher, preferences: Preferences, originals: Originals | None
+    site: Site, matcher: Matcher, preferences: Preferences, constants: FloatConstants | None
 ) -> Row | None:
     """Rewrites an operator that reads a quantized weight; None for another."""
     if site.code not in _REWRITTEN_BY:
-        if originals is not None:
-            _put_in_floats(site, matcher, originals)
+        if constants is not None:
+            _put_in_floats(site, matcher, constants)
         return None
     place, axis = WEIGHT_OPERATORS[site.code].weight, WEIGHT_OPERATORS[site.code].axis
     tensor = site.tensor(site.operator.inputs[place])
-    rounded_from = originals if tensor.type == Type.INT8 else None
+    rounded_from = constants if tensor.type == Type.INT8 else None
     if rounded_from is None:
         weight = _float_weight(site, tensor)
     else:
@@ -132,21 +132,21 @@ def _float_weight(site: Site, tensor) -> np.ndarray | None:
     return constant if constant is not None and constant.ndim > 1 else None
 
 
-def _put_in_floats(site: Site, matcher: Matcher, originals: Originals) -> None:
+def _put_in_floats(site: Site, matcher: Matcher, constants: FloatConstants) -> None:
     """Makes an operator one of floats where integers would be wrong.
 
     That is where the converter has rounded a weight anew, and where kernels are
     wrong themselves.
     """
-    constants = {}
+    weights = {}
     for place, index in enumerate(site.operator.inputs):
-        weight = None if index < 0 else originals.of(site.file, site.graph, site.tensor(index))
+        weight = None if index < 0 else constants.of(site.file, site.graph, site.tensor(index))
         if weight is not None and any(
             matcher.match(weight, axis) is not None for axis in range(weight.ndim)
         ):
-            constants[place] = weight
-    if constants or wrong_in_integers(site.graph, site.operator, site.code):
-        in_floats(site, constants)
+            weights[place] = weight
+    if weights or wrong_in_integers(site.graph, site.operator, site.code):
+        in_floats(site, weights)
 
 
 def _of_float_activations(site: Site, match: Match, preferences: Preferences) -> tuple[str, str]:

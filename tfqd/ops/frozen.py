@@ -11,25 +11,25 @@ from tfqd.ops.buckets import to_buckets
 from tfqd.spec.bucketing import Bucketing
 
 
-def with_held(codes: tf.Tensor, held: tf.Tensor | None, bucketing: Bucketing) -> tf.Tensor:
+def with_frozen(codes: tf.Tensor, frozen: tf.Tensor | None, bucketing: Bucketing) -> tf.Tensor:
     """The codes with the given ones in their places.
 
     Args:
         codes: a cut tensor, of any type of numbers.
-        held: the given codes; None for none.
+        frozen: the given codes; None for none.
         bucketing: where the buckets lie.
     """
-    if held is None:
+    if frozen is None:
         return codes
-    cut = to_buckets(held, bucketing)
+    cut = to_buckets(frozen, bucketing)
     return tf.where(cut < 0, codes, tf.cast(cut, codes.dtype))
 
 
-def to_free(gradient: tf.Tensor, held: tf.Tensor | None) -> tf.Tensor:
+def to_free(gradient: tf.Tensor, frozen: tf.Tensor | None) -> tf.Tensor:
     """The gradient of the weights, 0 for those with a given code.
 
     Args:
         gradient: float32, the weights' shape.
-        held: the given codes; None for none.
+        frozen: the given codes; None for none.
     """
-    return gradient if held is None else tf.where(held < 0, gradient, 0.0)
+    return gradient if frozen is None else tf.where(frozen < 0, gradient, 0.0)

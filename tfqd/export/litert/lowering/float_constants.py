@@ -9,7 +9,7 @@ from tfqd.export.litert.file.float_form import dequantized, per_element
 _HALF_A_STEP = 0.501
 
 
-class Originals:
+class FloatConstants:
     """The constants of a file of floats, to find those of its file of integers among.
 
     Args:
