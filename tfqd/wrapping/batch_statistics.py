@@ -12,6 +12,7 @@ from typing import Any
 import tensorflow as tf
 
 from tfqd.wrapping import calls
+from tfqd.wrapping.layers import all_layers
 from tfqd.wrapping.version import version_of
 
 
@@ -87,7 +88,7 @@ def batch_norm_layers(model) -> list:
     """
     layers = [
         layer
-        for layer in model._flatten_layers()
+        for layer in all_layers(model)
         if _is_batch_norm(layer) and layer.built and layer.trainable
     ]
     for layer in layers:

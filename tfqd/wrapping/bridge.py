@@ -11,6 +11,8 @@ from typing import Any
 import keras
 
 from tfqd.wrapping.extras import needing
+from tfqd.wrapping.keras3.insides import get_keras_mask, graph_of
+from tfqd.wrapping.layers import all_layers
 
 _SERIALIZED = ("_regularizer", "_constraint")
 
@@ -108,7 +110,7 @@ def _graph_of(model: keras.Model):
     """The model as a graph that begins with Input layers."""
     if not model.built:
         raise ValueError(f"model {model.name!r} is not built; call it on data first")
-    graph = model._functional if isinstance(model, keras.Sequential) else model
+    graph = graph_of(model)
     if not hasattr(graph, "_run_through_graph"):
         raise ValueError(
             f"model {model.name!r} is subclassed ({type(model).__name__}); only Sequential and "
@@ -148,8 +150,8 @@ def _check_masks(layer, args) -> None:
 
     Inside a nested model no mask is known before it is called, and then not where it ends.
     """
-    if any(getattr(x, "_keras_mask", None) is not None for x in keras.tree.flatten(args)):
-        for part in layer._flatten_layers():
+    if any(get_keras_mask(x) is not None for x in keras.tree.flatten(args)):
+        for part in all_layers(layer):
             if type(part).__name__ == "Multiply":
                 raise ValueError(
                     f"layer {part.name!r} multiplies masked inputs, which is not the same in "

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+from tfqd.wrapping.layers import all_layers
 from tfqd.wrapping.version import version_of
 
 
@@ -31,7 +32,7 @@ def trace_again(model) -> None:
 
     What Python decided while they were traced, such as bits, is decided again.
     """
-    for part in model._flatten_layers():
+    for part in all_layers(model):
         for function in ("train_function", "test_function", "predict_function"):
             if getattr(part, function, None) is not None:
                 setattr(part, function, None)

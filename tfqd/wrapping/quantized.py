@@ -13,6 +13,7 @@ from tfqd.quantizers import Quantizer, quantizer_for
 from tfqd.quantizers.entropy_constrained import EntropyConstrainedQuantizer
 from tfqd.quantizers.oscillation import THRESHOLD
 from tfqd.spec import uniform_like
+from tfqd.wrapping.layers import all_layers, has_layers
 
 
 class QuantizedVariable(abc.ABC):
@@ -146,7 +147,7 @@ class QuantizedVariable(abc.ABC):
 
 def is_quantized(model) -> bool:
     """Whether it is a model or layer, of Keras 3 or tf_keras, with quantized variables."""
-    return hasattr(model, "_flatten_layers") and bool(find_quantized(model))
+    return has_layers(model) and bool(find_quantized(model))
 
 
 def find_quantized(model) -> list[QuantizedVariable]:
@@ -157,7 +158,7 @@ def find_quantized(model) -> list[QuantizedVariable]:
     """
     found = {
         id(quantized): quantized
-        for layer in model._flatten_layers()
+        for layer in all_layers(model)
         for quantized in getattr(layer, "quantized_variables", ())
     }
     return list(found.values())

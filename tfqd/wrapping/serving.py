@@ -8,6 +8,7 @@ from collections.abc import Collection, Sequence
 
 import tensorflow as tf
 
+from tfqd.wrapping.layers import all_layers
 from tfqd.wrapping.state import variables_among
 from tfqd.wrapping.version import version_named, version_of
 
@@ -41,7 +42,7 @@ def resources_of(function: tf.types.experimental.ConcreteFunction) -> list:
 
 def layer_names(model) -> list[str]:
     """The names of a model's layers, of those in other layers and models too."""
-    return [layer.name for layer in model._flatten_layers(include_self=False)]
+    return [layer.name for layer in all_layers(model) if layer is not model]
 
 
 def load_keras_file(path: pathlib.Path):

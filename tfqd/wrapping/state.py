@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from tfqd.wrapping.layers import all_layers
+
 
 @contextlib.contextmanager
 def from_rest(model) -> Iterator[None]:
@@ -56,7 +58,7 @@ def recurrent_states(model) -> list[Any]:
 
     They are no weights in either Keras version.
     """
-    states = [getattr(layer, "states", None) for layer in model._flatten_layers()]
+    states = [getattr(layer, "states", None) for layer in all_layers(model)]
     found = variables_among(tf.nest.flatten(states))
     return list({id(variable): variable for variable in found}.values())
 
@@ -68,6 +70,6 @@ def variables_among(candidates) -> list[Any]:
 
 def _generators(model) -> list[tf.Variable]:
     """The states of tf_keras' random generators; those of Keras 3 are variables of the model."""
-    holders = [getattr(layer, "_random_generator", None) for layer in model._flatten_layers()]
+    holders = [getattr(layer, "_random_generator", None) for layer in all_layers(model)]
     generators = [getattr(holder, "_generator", None) for holder in holders]
     return [generator.state for generator in generators if generator is not None]

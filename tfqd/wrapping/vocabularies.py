@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from tfqd.wrapping.layers import all_layers
+
 
 @contextlib.contextmanager
 def told_vocabularies(model, except_mode: str | None = None) -> Iterator[None]:
@@ -21,7 +23,7 @@ def told_vocabularies(model, except_mode: str | None = None) -> Iterator[None]:
     """
     learned = [
         layer
-        for layer in model._flatten_layers()
+        for layer in all_layers(model)
         if getattr(layer, "input_vocabulary", "") is None
         and layer.output_mode != except_mode
         and layer.lookup_table.size() > 0

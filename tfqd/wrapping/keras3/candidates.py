@@ -5,10 +5,11 @@ from typing import NamedTuple
 
 import keras
 import tensorflow as tf
-from keras.src.backend.common.stateless_scope import in_stateless_scope
 
 from tfqd.quantizers import Quantizer, quantizer_for
 from tfqd.spec.selection import Candidate, Selection, select
+from tfqd.wrapping.keras3.insides import in_stateless_scope, made_trainable
+from tfqd.wrapping.layers import all_layers
 from tfqd.wrapping.values import check_finite, check_magnitude
 from tfqd.wrapping.variables import channel_axes, is_kernel
 
@@ -30,11 +31,7 @@ def owned_variables(layer: keras.layers.Layer) -> list[OwnedVariable]:
     Frozen layers count: freezing hides a kernel from the optimizer, it does not
     make it a statistic. Variables without elements have nothing to quantize.
     """
-    owners = {
-        id(variable): part
-        for part in layer._flatten_layers()
-        for variable in part._trainable_variables
-    }
+    owners = {id(variable): part for part in all_layers(layer) for variable in made_trainable(part)}
     return [
         OwnedVariable(variable, owners[id(variable)])
         for variable in layer.weights
@@ -89,7 +86,7 @@ def _normalizers(layer: keras.layers.Layer) -> dict[int, str]:
     """The name of the SpectralNormalization around each variable that has one, by its id."""
     return {
         id(variable): part.name
-        for part in layer._flatten_layers()
+        for part in all_layers(layer)
         if isinstance(part, keras.layers.SpectralNormalization)
         for variable in part.layer.weights
     }

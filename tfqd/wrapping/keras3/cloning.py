@@ -4,9 +4,17 @@ import tempfile
 from collections.abc import Mapping
 
 import keras
-from keras.src.saving.serialization_lib import ObjectSharingScope, SafeModeScope
 
 from tfqd.wrapping.keras3.configuration import Configuration
+from tfqd.wrapping.keras3.insides import (
+    ObjectSharingScope,
+    SafeModeScope,
+    own_variables,
+    seed_generators,
+    set_own_trainable,
+    set_path,
+)
+from tfqd.wrapping.layers import all_layers
 
 
 def copy_model(model: keras.Model, unwrap: Mapping[type, str] | None = None) -> keras.Model:
@@ -39,8 +47,8 @@ def copy_model(model: keras.Model, unwrap: Mapping[type, str] | None = None) -> 
 
 
 def _copy_state(source: keras.Model, target: keras.Model, unwrapped: set[int]) -> None:
-    old_layers = [layer for layer in source._flatten_layers() if id(layer) not in unwrapped]
-    new_layers = target._flatten_layers()
+    old_layers = [layer for layer in all_layers(source) if id(layer) not in unwrapped]
+    new_layers = all_layers(target)
     if [_shapes(layer) for layer in old_layers] != [_shapes(layer) for layer in new_layers]:
         raise _cannot_be_copied(
             source,
@@ -65,23 +73,18 @@ def _copy_layer_state(old: keras.layers.Layer, new: keras.layers.Layer) -> None:
             new.load_assets(folder)
     # What no file of Keras holds: seeds, the policies and flags of Functional and
     # Sequential models, and the names that the user knows the weights of unnamed layers by.
-    for old_seed, new_seed in zip(old._seed_generators, new._seed_generators, strict=True):
+    for old_seed, new_seed in zip(seed_generators(old), seed_generators(new), strict=True):
         new_seed.state.assign(old_seed.state)
     if new.dtype_policy != old.dtype_policy:
         new.dtype_policy = old.dtype_policy
-    # Sequential's configuration leaves it out, and Keras takes no notice of an
-    # assignment of what `trainable` says already: a frozen one would never thaw.
-    new._trainable = old._trainable
-    for old_variable, new_variable in zip(_own(old), _own(new), strict=True):
-        new_variable._path = old_variable.path
-
-
-def _own(layer: keras.layers.Layer) -> list[keras.Variable]:
-    return layer._trainable_variables + layer._non_trainable_variables
+    # Sequential's configuration leaves it out: a frozen one would never thaw.
+    set_own_trainable(new, old.trainable)
+    for old_variable, new_variable in zip(own_variables(old), own_variables(new), strict=True):
+        set_path(new_variable, old_variable.path)
 
 
 def _shapes(layer: keras.layers.Layer) -> list:
-    return [variable.shape for variable in _own(layer)]
+    return [variable.shape for variable in own_variables(layer)]
 
 
 def _reason(error: Exception) -> str:

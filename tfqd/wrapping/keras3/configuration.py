@@ -11,8 +11,9 @@ from collections.abc import Mapping
 from typing import Any
 
 import keras
-from keras.src.models.functional import Functional
-from keras.src.saving.serialization_lib import ObjectSharingScope
+
+from tfqd.wrapping.keras3.insides import Functional, ObjectSharingScope
+from tfqd.wrapping.layers import own_layers
 
 
 class Configuration:
@@ -92,7 +93,7 @@ def _parts(model) -> list:
     """The layers and operations in the order of the model's configuration."""
     if isinstance(model, Functional):
         return model.operations
-    return model._flatten_layers(include_self=False, recursive=False)
+    return own_layers(model)
 
 
 def _is_keras(target) -> bool:

@@ -6,13 +6,13 @@ from typing import Any
 
 import keras
 import tensorflow as tf
-from keras.src.backend.common.variables import AutocastScope
 
 from tfqd.quantizers import quantizer_for
 from tfqd.spec import Spec, from_dict
 from tfqd.spec.names import spec_named
 from tfqd.spec.selection import Selection, SpecLike, Specs, checked_selection
 from tfqd.wrapping.keras3.candidates import choose_quantizers
+from tfqd.wrapping.keras3.insides import AutocastScope
 from tfqd.wrapping.keras3.substitution import (
     SubstitutedCall,
     SubstitutedVariable,

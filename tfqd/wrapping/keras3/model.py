@@ -13,9 +13,11 @@ from tfqd.spec.selection import Selection, SpecLike, checked_selection
 from tfqd.wrapping.keras3.candidates import choose_quantizers, owned_variables
 from tfqd.wrapping.keras3.cloning import copy_model
 from tfqd.wrapping.keras3.ends import with_ends
+from tfqd.wrapping.keras3.insides import set_own_trainable, set_path
 from tfqd.wrapping.keras3.seeds import KeepsSeeds
 from tfqd.wrapping.keras3.signature import input_specs
 from tfqd.wrapping.keras3.substitution import SubstitutedCall, find_quantized
+from tfqd.wrapping.layers import all_layers
 
 
 @keras.saving.register_keras_serializable(package="tfqd")
@@ -110,7 +112,7 @@ class QuantizedModel(KeepsSeeds, SubstitutedCall, keras.Model):
             "paths": [variable.path for variable in weights],
             # Sequential's own configuration leaves its flag out.
             "frozen_layers": [
-                i for i, layer in enumerate(self.model._flatten_layers()) if not layer.trainable
+                i for i, layer in enumerate(all_layers(self.model)) if not layer.trainable
             ],
             "quantizers": [
                 {
@@ -130,10 +132,10 @@ class QuantizedModel(KeepsSeeds, SubstitutedCall, keras.Model):
         config = dict(config)
         model = keras.saving.deserialize_keras_object(config.pop("model"), custom_objects)
         for variable, path in zip(model.weights, config.pop("paths"), strict=True):
-            variable._path = path  # Keras shortens paths on reload.
-        layers = model._flatten_layers()
+            set_path(variable, path)  # Keras shortens paths on reload.
+        layers = all_layers(model)
         for i in config.pop("frozen_layers", ()):
-            layers[i]._trainable = False
+            set_own_trainable(layers[i], False)
         saved = config.pop("quantizers")
         quantizers = {
             entry["index"]: quantizer_for(from_dict(entry["spec"]), tuple(entry["channel_axes"]))

@@ -8,7 +8,9 @@ import numpy as np
 from tfqd.compressed import CompressedModel
 from tfqd.wrapping import rebuilding
 from tfqd.wrapping.architectures import model_of
+from tfqd.wrapping.keras3.insides import set_path
 from tfqd.wrapping.keras3.model import QuantizedModel
+from tfqd.wrapping.layers import all_layers
 
 
 def plain_from(compressed: CompressedModel) -> keras.Model:
@@ -25,8 +27,8 @@ def _rebuilt(compressed: CompressedModel, weights: Mapping[str, np.ndarray]) -> 
     model = model_of(compressed, "keras", keras.saving.deserialize_keras_object)
     for variable, (name, array) in zip(model.weights, weights.items(), strict=True):
         variable.assign(array)
-        variable._path = name
-    for layer in model._flatten_layers():
+        set_path(variable, name)
+    for layer in all_layers(model):
         if isinstance(layer, keras.layers.Normalization):
             layer.finalize_state()  # it computes with constants made from its weights
     return model

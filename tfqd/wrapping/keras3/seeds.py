@@ -6,6 +6,9 @@ file would draw other noise than one that was not interrupted.
 
 import keras
 
+from tfqd.wrapping.keras3.insides import seed_generators
+from tfqd.wrapping.layers import all_layers
+
 _PREFIX = "seed_"
 
 
@@ -28,6 +31,4 @@ class KeepsSeeds:
 
 
 def _seeds(model: keras.Model) -> list[keras.Variable]:
-    return [
-        generator.state for layer in model._flatten_layers() for generator in layer._seed_generators
-    ]
+    return [generator.state for layer in all_layers(model) for generator in seed_generators(layer)]

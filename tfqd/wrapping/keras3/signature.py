@@ -2,8 +2,13 @@
 
 import keras
 import tensorflow as tf
-from keras.src.export.export_utils import _infer_input_signature_from_model, make_tf_tensor_spec
-from keras.src.models.functional import Functional
+
+from tfqd.wrapping.keras3.insides import (
+    Functional,
+    _infer_input_signature_from_model,
+    graph_of,
+    make_tf_tensor_spec,
+)
 
 
 def input_specs(model: keras.Model) -> list:
@@ -17,7 +22,7 @@ def input_specs(model: keras.Model) -> list:
         ValueError: when nothing is known about the inputs.
     """
     model = getattr(model, "_inner", model)  # of a quantized model, what it runs
-    functional = getattr(model, "_functional", None) or model
+    functional = graph_of(model)
     if isinstance(functional, Functional):
         return [
             keras.tree.map_structure(

@@ -7,6 +7,7 @@ from tfqd.wrapping.keras3.cloning import copy_model
 from tfqd.wrapping.keras3.layer import Quantizer, QuantizeWrapper
 from tfqd.wrapping.keras3.model import QuantizedModel
 from tfqd.wrapping.keras3.substitution import find_quantized
+from tfqd.wrapping.layers import all_layers
 
 
 def strip_quantization(model: keras.Model) -> keras.Model:
@@ -52,7 +53,7 @@ def plain_copy(model: keras.Model) -> keras.Model:
 def layers_of_tfqd(model: keras.Model) -> list[keras.layers.Layer]:
     """The layers that quantize, in a model or among its layers."""
     kinds = Quantizer | QuantizeWrapper | QuantizedModel
-    return [layer for layer in model._flatten_layers() if isinstance(layer, kinds)]
+    return [layer for layer in all_layers(model) if isinstance(layer, kinds)]
 
 
 def plain_weights(model: keras.Model) -> list[keras.Variable]:

@@ -15,10 +15,10 @@ from typing import Any
 
 import keras
 import tensorflow as tf
-from keras.src.backend.common.variables import AutocastScope
 
 from tfqd.quantizers import Quantizer
 from tfqd.wrapping import quantized
+from tfqd.wrapping.keras3.insides import AutocastScope
 from tfqd.wrapping.quantized import find_quantized as find_quantized
 
 

@@ -4,8 +4,12 @@ from typing import Any
 
 import keras
 import tensorflow as tf
-from keras.src.backend.common.masking import get_keras_mask
-from keras.src.losses.loss import scale_loss_for_distribution, unscale_loss_for_distribution
+
+from tfqd.wrapping.keras3.insides import (
+    get_keras_mask,
+    scale_loss_for_distribution,
+    unscale_loss_for_distribution,
+)
 
 
 def has_loss(model: keras.Model) -> bool:

@@ -11,7 +11,8 @@ from collections.abc import Iterator
 
 import tensorflow as tf
 import tf_keras
-from tf_keras.src.mixed_precision.autocast_variable import AutoCastVariable
+
+from tfqd.wrapping.tf_keras.insides import autocast_variable
 
 _CONTAINERS = (list, tuple, dict)
 
@@ -63,7 +64,7 @@ def replaced(values: list[tuple[HeldVariable, tf.Tensor]]) -> Iterator[None]:
 
 def dtype_read(held: HeldVariable) -> tf.DType:
     """The type in which the layer's code reads the variable."""
-    autocast = isinstance(held.variable, AutoCastVariable)
+    autocast = isinstance(held.variable, autocast_variable.AutoCastVariable)
     return tf.as_dtype(held.holder.compute_dtype if autocast else held.variable.dtype)
 
 

@@ -7,6 +7,7 @@ import tf_keras
 
 from tfqd.spec import Spec
 from tfqd.spec.selection import Candidate, Selection, select
+from tfqd.wrapping.layers import all_layers
 from tfqd.wrapping.tf_keras.attributes import HeldVariable, held_variables
 from tfqd.wrapping.tf_keras.config import channel_axes_of, is_held_kernel
 from tfqd.wrapping.tf_keras.variable import as_stored, variables_of
@@ -128,7 +129,7 @@ def _wrappers(model: tf_keras.Model) -> dict[int, str]:
     """What stands around each variable that cannot be quantized, and the remedy, by its id."""
     return {
         id(weight): f"is in {part.name!r}, a {type(part).__name__}; {_COMPUTE_OTHERWISE[kind]}"
-        for part in model._flatten_layers()
+        for part in all_layers(model)
         if (kind := type(part).__name__) in _COMPUTE_OTHERWISE
         for weight in part.weights
     }

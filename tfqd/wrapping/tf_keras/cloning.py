@@ -7,6 +7,8 @@ from typing import TypeAlias
 import tensorflow as tf
 import tf_keras
 
+from tfqd.wrapping.layers import all_layers
+from tfqd.wrapping.tf_keras.insides import own_weights
 from tfqd.wrapping.tf_keras.toolkit import tfmot
 
 Layer: TypeAlias = tf_keras.layers.Layer
@@ -78,7 +80,7 @@ class Copy:
         return copy
 
     def _copy_state(self, old: Layer, new: Layer) -> None:
-        old_parts, new_parts = list(old._flatten_layers()), list(new._flatten_layers())
+        old_parts, new_parts = all_layers(old), all_layers(new)
         if [_shapes(part) for part in old_parts] != [_shapes(part) for part in new_parts]:
             raise _cannot_be_copied(
                 old, "made again from its configuration it has other weights than it has itself."
@@ -101,8 +103,7 @@ class Copy:
 
 
 def _own(layer: Layer) -> list[tf.Variable]:
-    both = layer._trainable_weights + layer._non_trainable_weights
-    return [variable for variable in both if isinstance(variable, tf.Variable)]
+    return [variable for variable in own_weights(layer) if isinstance(variable, tf.Variable)]
 
 
 def _shapes(layer: Layer) -> list:

@@ -3,6 +3,7 @@
 import tf_keras
 
 from tfqd.wrapping import features
+from tfqd.wrapping.layers import own_layers
 from tfqd.wrapping.tf_keras.signature import input_specs
 
 
@@ -11,7 +12,7 @@ class TfKerasFeatureReader(features.FeatureReader):
 
     @staticmethod
     def _children(layer: tf_keras.layers.Layer):
-        return layer._flatten_layers(recursive=False, include_self=False)
+        return own_layers(layer)
 
     def _input_specs(self) -> list:
         if getattr(self._model, "inputs", None) is None:

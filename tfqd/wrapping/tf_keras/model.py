@@ -1,7 +1,6 @@
 """A tf_keras model whose chosen weights are quantized in every forward pass."""
 
 import tf_keras
-from tf_keras.src.engine.functional import Functional
 
 from tfqd.report import variables_table
 from tfqd.spec.selection import Selection, SpecLike, checked_selection
@@ -9,6 +8,7 @@ from tfqd.wrapping.quantized import find_quantized
 from tfqd.wrapping.tf_keras.candidates import layers_of
 from tfqd.wrapping.tf_keras.choosing import Chosen, choose, configs_of
 from tfqd.wrapping.tf_keras.cloning import Copy
+from tfqd.wrapping.tf_keras.insides import Functional
 from tfqd.wrapping.tf_keras.scheme import QuantizeScheme, check_activations
 from tfqd.wrapping.tf_keras.toolkit import QuantizeAnnotate, QuantizeLayer, tfmot
 from tfqd.wrapping.tf_keras.variable import AttributeVariable

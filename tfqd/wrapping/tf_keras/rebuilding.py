@@ -9,6 +9,7 @@ from tfqd.compressed import CompressedModel
 from tfqd.quantizers import Quantizer
 from tfqd.wrapping import rebuilding
 from tfqd.wrapping.architectures import model_of
+from tfqd.wrapping.layers import all_layers
 from tfqd.wrapping.tf_keras.candidates import owned_variables
 from tfqd.wrapping.tf_keras.model import with_quantizers
 from tfqd.wrapping.tf_keras.scope import quantize_scope
@@ -29,7 +30,7 @@ def _rebuilt(compressed: CompressedModel, weights: Mapping[str, np.ndarray]) -> 
         model = model_of(compressed, "tf_keras", tf_keras.saving.deserialize_keras_object)
     for variable, array in zip(model.weights, weights.values(), strict=True):
         variable.assign(array)
-    for layer in model._flatten_layers():
+    for layer in all_layers(model):
         if isinstance(layer, tf_keras.layers.Normalization):
             layer.finalize_state()  # It computes with constants made from its weights.
     return model

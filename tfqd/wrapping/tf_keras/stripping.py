@@ -2,13 +2,14 @@
 
 import tensorflow as tf
 import tf_keras
-from tf_keras.src.engine.functional import Functional
 
+from tfqd.wrapping.layers import all_layers
 from tfqd.wrapping.plain_values import how_to_quantize
 from tfqd.wrapping.quantized import find_quantized
 from tfqd.wrapping.tf_keras.candidates import layers_of
 from tfqd.wrapping.tf_keras.cloning import Copy
 from tfqd.wrapping.tf_keras.config import QuantizeConfig
+from tfqd.wrapping.tf_keras.insides import Functional, own_weights
 from tfqd.wrapping.tf_keras.model import QuantizedFunctional, QuantizedSequential
 from tfqd.wrapping.tf_keras.toolkit import tfmot
 from tfqd.wrapping.tf_keras.variable import variables_of
@@ -74,12 +75,11 @@ def plain_copy(model: tf_keras.Model) -> Copy:
         copy = Copy(model, unwrap)
     for old, new in kept:
         copy.copy_variables(_of_activations(old), _of_activations(new))
-    for part in copy.model._flatten_layers():
+    for part in all_layers(copy.model):
         part.__class__ = _PLAIN.get(type(part), type(part))
     return copy
 
 
 def _of_activations(wrapper: QuantizeWrapper) -> list[tf.Variable]:
     of_weights = {id(v) for entry in wrapper.quantized_variables for v in entry.state.values()}
-    own = wrapper._trainable_weights + wrapper._non_trainable_weights
-    return [variable for variable in own if id(variable) not in of_weights]
+    return [variable for variable in own_weights(wrapper) if id(variable) not in of_weights]

@@ -4,7 +4,8 @@ from typing import Any
 
 import tensorflow as tf
 import tf_keras
-from tf_keras.src.utils import losses_utils
+
+from tfqd.wrapping.tf_keras.insides import losses_utils
 
 serializable = tf_keras.saving.register_keras_serializable(package="tfqd")
 

@@ -5,10 +5,10 @@ from collections.abc import Callable
 
 import tensorflow as tf
 import tf_keras
-from tf_keras.src.mixed_precision import autocast_variable
 
 from tfqd.quantizers import Quantizer
 from tfqd.wrapping import quantized
+from tfqd.wrapping.tf_keras.insides import autocast_variable
 
 
 class AttributeVariable(quantized.QuantizedVariable):

@@ -1,0 +1,71 @@
+"""What Keras 3 does not promise to keep, and more than one file here uses.
+
+Importing it asks for all that tfqd's layers and models need of this version.
+"""
+
+import keras
+
+from tfqd.wrapping.insides import check_attributes, insides_of
+
+with insides_of(keras):
+    from keras.src.backend.common.masking import get_keras_mask as get_keras_mask
+    from keras.src.backend.common.stateless_scope import in_stateless_scope as in_stateless_scope
+    from keras.src.backend.common.variables import AutocastScope as AutocastScope
+    from keras.src.export.export_utils import (
+        _infer_input_signature_from_model as _infer_input_signature_from_model,
+    )
+    from keras.src.export.export_utils import make_tf_tensor_spec as make_tf_tensor_spec
+    from keras.src.losses.loss import scale_loss_for_distribution as scale_loss_for_distribution
+    from keras.src.losses.loss import unscale_loss_for_distribution as unscale_loss_for_distribution
+    from keras.src.models.functional import Functional as Functional
+    from keras.src.saving.serialization_lib import ObjectSharingScope as ObjectSharingScope
+    from keras.src.saving.serialization_lib import SafeModeScope as SafeModeScope
+
+_OF_LAYERS = (
+    *("_allow_non_tensor_positional_args", "_call_context_args", "_call_has_mask_arg"),
+    *("_call_has_training_arg", "_call_signature", "_flatten_layers", "_layers", "_lock_state"),
+    *("_maybe_build", "_non_trainable_variables", "_open_name_scope", "_seed_generators"),
+    *("_track_trackable", "_trainable", "_trainable_variables"),
+)
+_OF_MODELS = ("_aggregate_additional_loss", "_default_save_signature")
+_OF_VARIABLES = ("_direct_assign",)
+_OF_FUNCTIONAL_MODELS = ("_run_through_graph",)
+
+check_attributes(keras, keras.layers.Layer(name="asked_by_tfqd"), _OF_LAYERS)
+check_attributes(keras, keras.Model, _OF_MODELS)
+check_attributes(keras, keras.Variable, _OF_VARIABLES)
+check_attributes(keras, Functional, _OF_FUNCTIONAL_MODELS)
+
+
+def graph_of(model: keras.Model) -> keras.Model:
+    """The Functional model that a Sequential one runs, once it is built; else the model."""
+    graph = model._functional if isinstance(model, keras.Sequential) else model
+    return model if graph is None else graph
+
+
+def made_trainable(layer: keras.layers.Layer) -> list[keras.Variable]:
+    """The layer's own variables, not those of layers in it, that were made to be trained."""
+    return list(layer._trainable_variables)
+
+
+def own_variables(layer: keras.layers.Layer) -> list[keras.Variable]:
+    """The layer's own variables, not those of layers in it."""
+    return [*layer._trainable_variables, *layer._non_trainable_variables]
+
+
+def seed_generators(layer: keras.layers.Layer) -> list[keras.random.SeedGenerator]:
+    """The layer's own random state, not that of layers in it."""
+    return list(layer._seed_generators)
+
+
+def set_own_trainable(layer: keras.layers.Layer, trainable: bool) -> None:
+    """Sets the layer's flag alone, not those of layers in it and of its variables.
+
+    Keras takes no notice of an assignment of what `trainable` says already.
+    """
+    layer._trainable = trainable
+
+
+def set_path(variable: keras.Variable, path: str) -> None:
+    """Gives a variable the name that the user knows it by."""
+    variable._path = path
