@@ -9,7 +9,8 @@ ROOT = pathlib.Path(__file__).parent
 
 # TensorFlow 2.21 is the only version the tests have run on; no upper bounds, so
 # that tfqd never holds back a user's environment. Where tensorflow-cpu stands in
-# for tensorflow, requirements-cpu.txt says how to install.
+# for tensorflow, requirements-cpu.txt says how to install. CONTRIBUTING.md says what
+# has run on the lowest Keras.
 REQUIRED = [
     "absl-py",
     "constriction>=0.4",
