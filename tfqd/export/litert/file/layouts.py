@@ -86,16 +86,16 @@ def _faults(file: File, graph, weight, kernel: WeightOperator, one_scale: bool) 
         yield from _block_faults(file, graph, weight, blocks)
         return
     quantization, axis = weight.quantization, kernel.axis
-    scale = quantization.scale if quantization is not None else None
-    count = 0 if scale is None else len(scale)
+    stored = None if quantization is None else quantization.scale
+    scale = np.asarray([] if stored is None else stored, np.float32)
+    count = len(scale)
     if count != weight.shape[axis] and not (one_scale and count == 1):
         yield f"one scale a channel is needed, {weight.shape[axis]}; got {count}"
         return
-    if quantization.quantizedDimension != axis and len(scale) > 1:
+    if quantization.quantizedDimension != axis and count > 1:
         yield f"its scales lie along axis {quantization.quantizedDimension}, not {axis}"
     if quantization.zeroPoint is not None and np.any(np.asarray(quantization.zeroPoint) != 0):
         yield "zero points other than 0 are passed over or refused"
-    scale = np.asarray(scale, np.float32)
     if not (np.isfinite(scale) & (scale >= np.finfo(np.float32).tiny)).all():
         yield "scales must be positive, normal and finite"
 

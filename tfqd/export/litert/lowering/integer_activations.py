@@ -39,13 +39,15 @@ def rescale_bias(site: Site) -> None:
             other weights.
 
     Raises:
-        NoIntegerForm: when the bias does not fit.
+        NoIntegerForm: when the bias is no constant of integers, or does not fit.
     """
     (written,) = [each for each in site.operators if site.file.code(each) in INTEGER_KERNELS]
     kernel, inputs = INTEGER_KERNELS[site.file.code(written)], written.inputs
     if kernel.bias is None or len(inputs) <= kernel.bias or inputs[kernel.bias] < 0:
         return
     bias = dequantized(site.file, site.graph, site.tensor(inputs[kernel.bias]))
+    if bias is None:
+        raise NoIntegerForm("its bias is computed, or of floats")
     (scale,) = site.tensor(inputs[kernel.data]).quantization.scale
     weight = site.tensor(inputs[kernel.weight])
     unit = np.float64(scale) * np.asarray(weight.quantization.scale)
