@@ -23,7 +23,7 @@ class Share(NamedTuple):
     path: of the variable.
     weights: number of its weights.
     spec: how it is to be quantized.
-    size: bytes of its codes, scales, offsets and points in the archive right
+    size: bytes of its codes, scales, offsets and points in the file right
         after quantization; None where they were not counted.
     """
 
@@ -46,7 +46,7 @@ class Allocation(Mapping[str, Spec]):
 
     Args:
         shares: what each tensor was given.
-        size: bytes of the whole archive right after quantization, or None.
+        size: bytes of the whole file right after quantization, or None.
 
     Attributes:
         shares: a tuple of `Share`, in the model's order.

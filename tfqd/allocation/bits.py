@@ -6,22 +6,18 @@ from typing import Any
 import keras
 
 from tfqd.allocation.allocation import Allocation
-from tfqd.allocation.choices import Choice, finer, variants
+from tfqd.allocation.choices import Weights, finer, variants
+from tfqd.allocation.files import FILES, File
+from tfqd.allocation.fitting import fit, smallest
 from tfqd.allocation.menu import Menu
 from tfqd.allocation.sensitivity import mean_squared_gradients
-from tfqd.export.archive_file import archive_size
-from tfqd.spec import Uniform
+from tfqd.spec import Spec
 from tfqd.spec.budget import parse_bytes
-from tfqd.spec.checks import checked_optional_count, is_bits, is_number
+from tfqd.spec.checks import check_choice, checked_optional_count, is_bits, is_number
 from tfqd.spec.selection import Selection
-from tfqd.wrapping import compress, quantize_model
+from tfqd.wrapping import quantize_model
 from tfqd.wrapping.gradients import loss_function
 from tfqd.wrapping.quantized import find_quantized
-
-# The hashes in an archive's manifest differ from model to model, and so does the
-# number of bytes that DEFLATE makes of them.
-_SLACK = 32
-_ROUNDS = 20
 
 
 def allocate_bits(
@@ -30,6 +26,7 @@ def allocate_bits(
     *,
     budget: int | str | None = None,
     average_bits: float | None = None,
+    file: str = "archive",
     spec: Selection | None = None,
     loss: Any = None,
     bits: Sequence[int] = range(1, 9),
@@ -39,12 +36,12 @@ def allocate_bits(
 ) -> Allocation:
     """Bits for each tensor such that the loss rises least within a budget.
 
-    Every tensor is quantized in each of its ways and encoded as the archive
+    Every tensor is quantized in each of its ways and weighed as the file
     does, which gives bytes; the rise of the loss is expected to be half the sum
     of the mean squared gradients times the squared errors (the diagonal of the
     empirical Fisher information for the Hessian). One way a tensor is then
-    chosen, by dynamic programming, so that the whole archive, as `tfqd.save`
-    writes it, keeps to the budget.
+    chosen, by dynamic programming, so that the whole file, which is written for
+    it, keeps to the budget.
 
     The budget holds for the model right after `tfqd.quantize_model`. Training
     changes how often each code occurs, and so the bytes, by some percent. A
@@ -55,29 +52,36 @@ def allocate_bits(
         model: a built float model of Keras 3 or tf_keras; it is not changed.
         data: a tuple of inputs, targets and perhaps sample weights; or a
             ``tf.data.Dataset``, PyDataset or other iterable of such tuples.
-        budget: bytes of the archive: a number, or a text such as ``"120 kB"``.
+        budget: bytes of the file: a number, or a text such as ``"120 kB"``.
         average_bits: or bits per weight, on average over the quantized weights;
             then only `bits` differ between tensors.
+        file: whose bytes the budget counts, each as its writer makes it by default:
+            ``"archive"`` (`tfqd.save`), ``"tflite"`` (`tfqd.export.tflite`),
+            ``"tflite_gzip"``, the same after gzip, or ``"saved_model"``
+            (`tfqd.export.saved_model`, all files of the folder). TFLite files have
+            integers of 4 and 8 bits; after gzip each bit counts.
         spec: the method, a spec or a mapping as for `tfqd.quantize_model`; its
-            bits do not count. None for `tfqd.Uniform` with buckets of 256.
+            bits do not count. None for `tfqd.Uniform` with buckets of 256, or for
+            TFLite files `tfqd.presets.deployable`.
         loss: a Keras loss or its name; None for the one that the model was
             compiled with.
         bits: which bits a tensor may get.
         bucket_sizes: which bucket sizes a tensor may get. None for a quarter to
             four times the spec's own, and then finer ones to use a budget up;
-            of a spec without a bucket size only bits vary, and the number of
-            points of codebooks.
+            of a spec without a bucket size, and for TFLite files, only bits vary,
+            and the number of points of codebooks.
         batches: number of batches to use for the gradients.
         batch_size: of arrays; other data has its batches.
 
     Returns:
-        A mapping for `tfqd.quantize_model`, with the `size` of the archive.
+        A mapping for `tfqd.quantize_model`, with the `size` of the file.
 
     Raises:
         TypeError: when `data` is nothing of this, or as `tfqd.quantize_model`.
         ValueError: as `tfqd.quantize_model`; when not exactly one of `budget`
-            and `average_bits` is given, or no choice keeps to it; when there is
-            no loss or no batch, or a gradient is NaN or infinite.
+            and `average_bits` is given, or no choice keeps to it; when the file
+            cannot hold the spec in bits; when there is no loss or no batch, or a
+            gradient is NaN or infinite.
 
     Example:
 
@@ -94,54 +98,47 @@ def allocate_bits(
             f"give either budget or average_bits; got budget={budget!r}, "
             f"average_bits={average_bits!r}"
         )
+    check_choice("file", file, tuple(FILES))
+    if average_bits is not None and file != "archive":
+        raise ValueError(f"file={file!r} needs budget; average_bits counts bits of no file")
     capacity = _checked_average(average_bits) if budget is None else parse_bytes(budget)
-    copy = quantize_model(model, Uniform() if spec is None else spec)
+    copy = quantize_model(model, FILES[file].default if spec is None else spec)
     entries = find_quantized(copy)
+    specs = {entry.path: entry.quantizer.spec for entry in entries}
+    kind = FILES[file].of(specs, lambda selection: quantize_model(model, selection))
     costs = mean_squared_gradients(
         copy, entries, data, loss_function(model, loss), batches, batch_size
     )
-    menu = Menu(entries, costs)
+    menu = Menu(entries, costs, kind.payload)
     if average_bits is not None:
         menu.add(
             lambda weights, template: variants(template, weights, widths, [template.bucket_size])
         )
         return Allocation(menu.shares(menu.choose_bits(int(capacity * menu.weights))))
-    menu.add(lambda weights, template: variants(template, weights, widths, sizes))
-    chosen, size = _within(menu, model, int(capacity))
-    if sizes is None:
-        best = iter(chosen)
-        menu.add(lambda weights, _: finer(next(best).spec, weights))
-        chosen, size = _within(menu, model, int(capacity))
-    return Allocation(menu.shares(chosen), size)
-
-
-def _within(menu: Menu, model, budget: int) -> tuple[list[Choice], int]:
-    """The best choices whose whole archive keeps to the budget, and its bytes."""
 
     def bytes_of(chosen):
-        return archive_size(compress(quantize_model(model, Allocation(menu.shares(chosen)))))
+        return kind.size(quantize_model(model, Allocation(menu.shares(chosen))))
 
-    def payload(chosen):
-        return sum(choice.size for choice in chosen)
+    def sizes_for(template):
+        return sizes if kind.any_buckets or sizes else [template.bucket_size]
 
-    smallest = menu.smallest()
-    size = bytes_of(smallest)
-    if size > budget:
+    menu.add(lambda weights, template: variants(template, weights, widths, sizes_for(template)))
+    least = smallest(menu, bytes_of)
+    if least.size > capacity:
         raise ValueError(
-            f"the smallest archive that these choices give takes {size} bytes, more than the "
-            f"budget of {budget}"
+            f"the smallest {kind.name} that these choices give takes {least.size} bytes, more "
+            f"than the budget of {capacity}"
         )
-    # What is not payload differs a little from choice to choice.
-    around = size - payload(smallest) + _SLACK
-    for _ in range(_ROUNDS):
-        if payload(smallest) > budget - around:
-            return smallest, size
-        chosen = menu.choose_bytes(budget - around)
-        found = bytes_of(chosen)
-        if found + _SLACK <= budget:
-            return chosen, found
-        around += found + _SLACK - budget
-    return smallest, size
+    best = fit(menu, bytes_of, int(capacity), kind.close, least)
+    if sizes is None:
+        chosen = iter([choice.spec for choice in best.chosen])
+        if menu.add(lambda weights, _: _finer(kind, next(chosen), weights)):
+            best = fit(menu, bytes_of, int(capacity), kind.close, best)
+    return Allocation(menu.shares(best.chosen), best.size)
+
+
+def _finer(kind: File, spec: Spec, weights: Weights) -> list[Spec]:
+    return finer(spec, weights) if kind.any_buckets or spec.bucket_size is None else [spec]
 
 
 def _checked_bits(bits) -> list[int]:

@@ -1,14 +1,14 @@
-"""The ways to quantize one tensor: what each takes in the archive, and what it costs."""
+"""The ways to quantize one tensor: what each takes in a file, and what it costs."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from tfqd.compressed.records import encode_quantized
+from tfqd.compressed import QuantizedTensor
 from tfqd.quantizers import quantizer_for
 from tfqd.spec import Spec
 
@@ -19,7 +19,7 @@ class Choice(NamedTuple):
     """A spec for a tensor.
 
     spec: how it is quantized.
-    size: bytes of its codes, scales, offsets and points in the archive.
+    size: bytes of its codes, scales, offsets and points in the file.
     cost: how much the loss is expected to rise.
     """
 
@@ -46,8 +46,8 @@ class Weights(NamedTuple):
         return self.value.shape.num_elements()
 
 
-def measure(weights: Weights, spec: Spec) -> Choice:
-    """Quantizes the weights, without training, and encodes them as the archive does.
+def measure(weights: Weights, spec: Spec, payload: Callable[[QuantizedTensor], int]) -> Choice:
+    """Quantizes the weights, without training, and weighs them as a file does.
 
     The cost is the diagonal second-order one, 1/2 sum of sensitivity times
     squared error.
@@ -56,9 +56,8 @@ def measure(weights: Weights, spec: Spec) -> Choice:
     shape = tuple(weights.value.shape)
     state = quantizer.build(shape, "weights", keras.layers.Layer(), lambda: weights.value)
     tensor = quantizer.encode(weights.value, state)
-    _, data = encode_quantized("", tensor, "float32")
     error = np.square(tensor.dequantize() - weights.value.numpy(), dtype=np.float64)
-    return Choice(spec, len(data), float(0.5 * np.sum(weights.sensitivity.numpy() * error)))
+    return Choice(spec, payload(tensor), float(0.5 * np.sum(weights.sensitivity.numpy() * error)))
 
 
 def variants(

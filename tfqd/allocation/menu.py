@@ -1,5 +1,6 @@
 """What may be chosen for each tensor of a model, and choosing."""
 
+import functools
 import math
 from collections.abc import Callable, Iterator, Sequence
 
@@ -8,6 +9,7 @@ import tensorflow as tf
 from tfqd.allocation.allocation import Share
 from tfqd.allocation.choices import Choice, Weights, measure
 from tfqd.allocation.knapsack import Option, choose
+from tfqd.compressed import QuantizedTensor
 from tfqd.spec import Spec
 from tfqd.wrapping.quantized import QuantizedVariable
 
@@ -30,10 +32,11 @@ class Item:
         """Number of weights."""
         return sum(part.size for part in self.parts)
 
-    def add(self, spec: Spec) -> None:
+    def add(self, spec: Spec, payload: Callable[[str, QuantizedTensor], int]) -> None:
         """Measures one more choice."""
         if spec not in self.choices:
-            measured = [measure(part, spec) for part in self.parts]
+            in_file = functools.partial(payload, self.path)
+            measured = [measure(part, spec, in_file) for part in self.parts]
             size, cost = sum(each.size for each in measured), sum(each.cost for each in measured)
             self.choices[spec] = Choice(spec, size, cost)
 
@@ -44,9 +47,16 @@ class Menu:
     Args:
         entries: the variables, quantized by the specs that the user gave.
         costs: mean squared gradient of each weight of theirs.
+        payload: bytes of a tensor in the file, by its path.
     """
 
-    def __init__(self, entries: Sequence[QuantizedVariable], costs: Sequence[tf.Tensor]):
+    def __init__(
+        self,
+        entries: Sequence[QuantizedVariable],
+        costs: Sequence[tf.Tensor],
+        payload: Callable[[str, QuantizedTensor], int],
+    ):
+        self._payload = payload
         items: dict[str, Item] = {}
         for entry, cost in zip(entries, costs, strict=True):
             item = items.setdefault(entry.path, Item(entry.path, entry.quantizer.spec))
@@ -61,11 +71,17 @@ class Menu:
         """Number of all weights."""
         return sum(item.size for item in self)
 
-    def add(self, specs_of: Callable[[Weights, Spec], Sequence[Spec]]) -> None:
-        """Measures further choices, given each item's largest tensor and template."""
+    def add(self, specs_of: Callable[[Weights, Spec], Sequence[Spec]]) -> bool:
+        """Measures further choices, given each item's largest tensor and template.
+
+        Returns:
+            Whether there were any.
+        """
+        before = self._count()
         for item in self:
             for spec in specs_of(max(item.parts, key=lambda part: part.size), item.template):
-                item.add(spec)
+                item.add(spec, self._payload)
+        return self._count() > before
 
     def choose_bytes(self, capacity: int) -> list[Choice]:
         """The choices of smallest cost that take no more bytes than `capacity`.
@@ -82,8 +98,8 @@ class Menu:
         )
 
     def smallest(self) -> list[Choice]:
-        """The choices of fewest bytes."""
-        return [min(item.choices.values(), key=lambda choice: choice.size) for item in self]
+        """The choices of fewest bytes, of equal ones those of smallest cost."""
+        return [min(item.choices.values(), key=lambda each: each[1:]) for item in self]
 
     def shares(self, chosen: Sequence[Choice]) -> list[Share]:
         """What each item is given."""
@@ -91,6 +107,9 @@ class Menu:
             Share(item.path, item.size, choice.spec, choice.size)
             for item, choice in zip(self, chosen, strict=True)
         ]
+
+    def _count(self) -> int:
+        return sum(len(item.choices) for item in self)
 
     def _choose(self, capacity: int, size_of: Callable[[Item, Choice], int]) -> list[Choice]:
         choices = [list(item.choices.values()) for item in self]

@@ -1,0 +1,151 @@
+"""The files whose bytes a budget may count.
+
+A file says what a tensor takes in it, to choose by, and what the whole of it
+takes when a model is written, to hold the budget by.
+"""
+
+import abc
+import pathlib
+import re
+import tempfile
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from tfqd.compressed import QuantizedTensor
+from tfqd.compressed.records import encode_quantized
+from tfqd.compressed.sizes import fixed_length_bytes
+from tfqd.export.archive_file import archive_size
+from tfqd.export.saved_model_file import write_saved_model
+from tfqd.spec import Spec, Uniform, presets
+from tfqd.spec.selection import Selection
+from tfqd.wrapping import compress
+
+# What a file answers is not in question here; its weights are checked whatever it is.
+_TOLERANCE = 10.0
+_INT4_LEVELS = 16
+
+
+class File(abc.ABC):
+    """A kind of file.
+
+    name: for errors.
+    default: the spec of which tensors are given bits where the user gives none.
+    any_buckets: whether the file holds buckets of all sizes in bits.
+    close: the share of a budget that is near enough: each look at a file costs.
+    """
+
+    name: str
+    default: Selection = Uniform()
+    any_buckets = True
+    close = 0.98
+
+    @classmethod
+    def of(cls, specs: Mapping[str, Spec], quantized: Callable[[Selection], Any]) -> "File":
+        """The file of a model, once it is known what becomes of the model in it.
+
+        Args:
+            specs: of the quantized variables by path.
+            quantized: makes the model quantized as a selection says.
+
+        Raises:
+            ValueError: when the file cannot hold the tensors in bits.
+        """
+        return cls()
+
+    @abc.abstractmethod
+    def payload(self, path: str, tensor: QuantizedTensor) -> int:
+        """Bytes of a tensor in it, about."""
+
+    @abc.abstractmethod
+    def size(self, model) -> int:
+        """Bytes of the whole file of a quantized model."""
+
+
+class Archive(File):
+    """A `.tfqd` archive, encoded in memory."""
+
+    name = "archive"
+    close = 0.99
+
+    def payload(self, path: str, tensor: QuantizedTensor) -> int:
+        return len(encode_quantized("", tensor, "float32")[1])
+
+    def size(self, model) -> int:
+        return archive_size(compress(model))
+
+
+class SavedModel(File):
+    """A SavedModel's folder, written to a temporary place."""
+
+    name = "SavedModel"
+
+    def payload(self, path: str, tensor: QuantizedTensor) -> int:
+        points = 0 if tensor.points is None else tensor.points.size
+        affine = tensor.offset is not None
+        return fixed_length_bytes(tensor.bucketing, tensor.bits, affine, points)
+
+    def size(self, model) -> int:
+        with tempfile.TemporaryDirectory() as folder:
+            write_saved_model(model, folder, tolerance=_TOLERANCE)
+            files = [path for path in pathlib.Path(folder).rglob("*") if path.is_file()]
+            return sum(path.stat().st_size for path in files)
+
+
+class Tflite(File):
+    """A TFLite file as `tfqd.export.tflite` writes it by default.
+
+    Its integers are of 4 and 8 bits, and of 8 alone where an operator has no others.
+
+    Args:
+        wide: paths of the tensors of such operators.
+    """
+
+    name = "TFLite file"
+    default = presets.deployable(4)
+    any_buckets = False
+
+    def __init__(self, wide: frozenset[str]):
+        self._wide = wide
+
+    @classmethod
+    def of(cls, specs: Mapping[str, Spec], quantized: Callable[[Selection], Any]) -> "File":
+        short = {f"^{re.escape(path)}$": spec.with_bits(4) for path, spec in specs.items()}
+        rows = _tflite(quantized(short)).weights
+        return cls(frozenset(row.path for row in rows if row.type == "int8"))
+
+    def payload(self, path: str, tensor: QuantizedTensor) -> int:
+        bits = 8 if path in self._wide or tensor.levels > _INT4_LEVELS else 4
+        return fixed_length_bytes(tensor.bucketing, bits, tensor.offset is not None, 0)
+
+    def size(self, model) -> int:
+        return _tflite(model).bytes
+
+
+class TfliteGzip(Tflite):
+    """The same after gzip, which takes from integers what their bits leave unused."""
+
+    name = "TFLite file after gzip"
+
+    def payload(self, path: str, tensor: QuantizedTensor) -> int:
+        return len(encode_quantized("", tensor, "float32")[1])
+
+    def size(self, model) -> int:
+        return _tflite(model).gzip_bytes
+
+
+FILES: dict[str, type[File]] = {
+    "archive": Archive,
+    "tflite": Tflite,
+    "tflite_gzip": TfliteGzip,
+    "saved_model": SavedModel,
+}
+
+
+def _tflite(model):
+    """The report of a model's TFLite file, all of whose quantized weights lie in bits."""
+    # Its schema is in a package that is optional.
+    from tfqd.export.litert.writer import write_tflite
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = pathlib.Path(folder, "model.tflite")
+        return write_tflite(model, path, strict=True, tolerance=_TOLERANCE).report
