@@ -1,7 +1,7 @@
 """The contract of every quantizer."""
 
 import abc
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from tfqd.spec import Spec, from_dict
 from tfqd.spec.bucketing import Bucketing
 
 
-def started(
+def _starts(
     start: Callable[[tf.Tensor | None], dict[str, np.ndarray]],
     value: Callable[[], tf.Tensor | None] | None,
 ) -> Callable[[], dict[str, np.ndarray]]:
@@ -37,6 +37,12 @@ def started(
         return found[0]
 
     return starts
+
+
+def assign(values: Mapping[str, np.ndarray], weights: dict[str, Any]) -> None:
+    """Gives variables new values, by role."""
+    for role, value in values.items():
+        weights[role].assign(value)
 
 
 class Quantizer(abc.ABC):
@@ -158,6 +164,34 @@ class Quantizer(abc.ABC):
 
         Where scales and offsets follow the weights, these have to be right too.
         """
+
+    def _created(
+        self,
+        roles: Mapping[str, tuple[tuple[int, ...], bool]],
+        start: Callable[[tf.Tensor | None], dict[str, np.ndarray]],
+        value: Callable[[], tf.Tensor | None] | None,
+        name: str,
+        layer: Any,
+    ) -> dict[str, Any]:
+        """Creates the float32 variables that start from the tensor's value, for `build`.
+
+        Args:
+            roles: the shape of each, and whether it is trained.
+            start: of a value, or of None, gives what each holds at first.
+            value, name, layer: as `build` takes them.
+        """
+        starts = _starts(start, value)
+
+        def variable(role: str, shape: tuple[int, ...], trainable: bool):
+            return layer.add_weight(
+                name=f"{name}_{role}",
+                shape=shape,
+                dtype="float32",
+                initializer=lambda shape, dtype=None, **_: tf.constant(starts()[role]),
+                trainable=trainable,
+            )
+
+        return {role: variable(role, *roles[role]) for role in roles}
 
     def _observed(self, tensor_shape, name: str, layer) -> dict[str, Any]:
         """The variables that `freeze_above` needs, for `build`."""

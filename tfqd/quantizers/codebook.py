@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from tfqd import ops
 from tfqd.compressed import QuantizedTensor
-from tfqd.quantizers.base import Quantizer, started
+from tfqd.quantizers.base import Quantizer, assign
 from tfqd.quantizers.trained import kept, trained
 from tfqd.spec import Codebook
 from tfqd.spec.bucketing import Bucketing
@@ -39,30 +39,20 @@ class CodebookQuantizer(Quantizer):
 
     def build(self, tensor_shape, name: str, layer, value=None) -> dict[str, Any]:
         bucketing = self.bucketing(tensor_shape)
-
-        start = started(lambda known: self._start(known, bucketing), value)
-
-        def variable(role, shape, trainable):
-            return layer.add_weight(
-                name=f"{name}_{role}",
-                shape=shape,
-                dtype="float32",
-                initializer=lambda shape, dtype=None, **_: tf.constant(start()[role]),
-                trainable=trainable,
-            )
-
-        points_shape = self.spec.points_shape(bucketing)
-        state = {"points": variable("points", points_shape, self.spec.train != "weights")}
+        roles = {"points": (self.spec.points_shape(bucketing), self.spec.train != "weights")}
         if not self.follows_weights:
-            learned = self.spec.scale == "learned"
-            state["scale"] = variable("scale", (bucketing.count,), learned)
+            roles["scale"] = ((bucketing.count,), self.spec.scale == "learned")
+
+        def start(known):
+            return self._start(known, bucketing)
+
+        state = self._created(roles, start, value, name, layer)
         return {**state, **self._observed(tensor_shape, name, layer)}
 
     def initialize(self, inputs: tf.Tensor, weights: dict[str, Any], sensitivity=None) -> None:
         super().initialize(inputs, weights, sensitivity)
         bucketing = self.bucketing(inputs.shape)
-        for role, start in self._start(inputs, bucketing, sensitivity).items():
-            weights[role].assign(start)
+        assign(self._start(inputs, bucketing, sensitivity), weights)
 
     def restore(self, stored: QuantizedTensor, weights: dict[str, Any]) -> None:
         if stored.points is None:

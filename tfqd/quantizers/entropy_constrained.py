@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from tfqd import ops
 from tfqd.compressed import QuantizedTensor
+from tfqd.quantizers.base import assign
 from tfqd.quantizers.learned_step import LearnedStepQuantizer
 from tfqd.spec import EntropyConstrained
 from tfqd.spec.bucketing import Bucketing
@@ -23,7 +24,7 @@ class EntropyConstrainedQuantizer(LearnedStepQuantizer):
 
     * `code_frequency`, float32 [levels], which every training step moves towards the
       frequencies of its own codes,
-    * `step_unit`, float32 [], a power of two about as large as the steps, which are frozen
+    * `step_unit`, float32 [], a power of two about as large as the steps, which are held
       in it: an optimizer that moves all variables alike moves long and short steps by the
       same share,
     * `bit_price`, float32 [], what a bit counts in the loss; 0 until a callback sets it.
@@ -66,7 +67,7 @@ class EntropyConstrainedQuantizer(LearnedStepQuantizer):
         """
         step, offset = self._trained(weights, self.bucketing(inputs.shape))
         stretched = ops.stretched(step.numpy(), offset, factor, self.spec.levels)
-        self._assign(weights, self._kept(*stretched))
+        assign(self._kept(*stretched), weights)
         weights["code_frequency"].assign(self._frequency(inputs, weights))
 
     def restore(self, stored: QuantizedTensor, weights: dict[str, Any]) -> None:

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from tfqd import ops
 from tfqd.compressed import QuantizedTensor
-from tfqd.quantizers.base import Quantizer, started
+from tfqd.quantizers.base import Quantizer, assign
 from tfqd.quantizers.trained import kept, trained
 from tfqd.spec import LearnedStep
 from tfqd.spec.bucketing import Bucketing
@@ -29,21 +29,12 @@ class LearnedStepQuantizer(Quantizer):
         return False
 
     def build(self, tensor_shape, name: str, layer, value=None) -> dict[str, Any]:
-        bucketing = self.bucketing(tensor_shape)
+        roles = self._roles(self.bucketing(tensor_shape))
 
-        start = started(lambda known: self._start(known, tensor_shape), value)
+        def start(known):
+            return self._start(known, tensor_shape)
 
-        def variable(role, shape, trainable):
-            return layer.add_weight(
-                name=f"{name}_{role}",
-                shape=shape,
-                dtype="float32",
-                initializer=lambda shape, dtype=None, **_: tf.constant(start()[role]),
-                trainable=trainable,
-            )
-
-        roles = self._roles(bucketing)
-        state = {role: variable(role, *roles[role]) for role in roles}
+        state = self._created(roles, start, value, name, layer)
         return {**state, **self._observed(tensor_shape, name, layer)}
 
     def _roles(self, bucketing: Bucketing) -> dict[str, tuple[tuple[int, ...], bool]]:
@@ -53,11 +44,7 @@ class LearnedStepQuantizer(Quantizer):
 
     def initialize(self, inputs: tf.Tensor, weights: dict[str, Any], sensitivity=None) -> None:
         super().initialize(inputs, weights, sensitivity)
-        self._assign(weights, self._start(inputs, inputs.shape))
-
-    def _assign(self, weights: dict[str, Any], values: dict[str, np.ndarray]) -> None:
-        for role, value in values.items():
-            weights[role].assign(value)
+        assign(self._start(inputs, inputs.shape), weights)
 
     def _start(self, inputs: tf.Tensor | None, shape) -> dict[str, np.ndarray]:
         """What the variables hold at first."""
