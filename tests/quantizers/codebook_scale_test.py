@@ -42,9 +42,9 @@ def test_even_points_start_with_the_scale_of_least_error(points, layout):
         np.testing.assert_allclose(found, np.mean(np.abs(WEIGHTS)), rtol=1e-5)
 
 
-def test_points_by_kmeans_start_near_three_deviations():
+def test_points_by_kmeans_start_at_three_deviations():
     _, variables = built(own())
-    np.testing.assert_allclose(variables["scale"], 3 * np.sqrt(np.mean(WEIGHTS**2)), rtol=0.05)
+    np.testing.assert_allclose(variables["scale"], 3 * np.sqrt(np.mean(WEIGHTS**2)), rtol=1e-6)
 
 
 @pytest.mark.parametrize("scale", ["fixed", "learned"])

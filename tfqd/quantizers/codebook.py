@@ -73,8 +73,10 @@ class CodebookQuantizer(Quantizer):
                 scale = np.float32(_DEVIATIONS) * ops.deviations(inputs, bucketing)
             start["scale"] = scale
         points = self._first_points(inputs, bucketing, scale, sensitivity)
-        if scale is not None and inputs is not None and points.ndim == 1:
-            start["scale"] = ops.fitted_scales(inputs, np.sort(points), bucketing, scale)
+        # Points that were not placed by the weights: so the scale is.
+        even = sensitivity is None and self.spec.init in ("uniform", "normal")
+        if even and scale is not None and inputs is not None and points.ndim == 1:
+            start["scale"] = ops.fitted_scales(inputs, points, bucketing, scale)
         return {**start, "points": kept(points, self.spec.learning_rate_multiplier)}
 
     def _first_points(self, inputs, bucketing: Bucketing, scale, sensitivity) -> np.ndarray:

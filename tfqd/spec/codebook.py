@@ -43,8 +43,9 @@ class Codebook(Spec):
             computes what was trained. Needs symmetric scaling.
         scale: ``"range"``, the paper's: alpha follows the bucket's weights in every
             step, so that its largest weights move all points. ``"fixed"``: alpha stays
-            where it starts, near three standard deviations of the bucket's weights,
-            fitted to the points by least squares; weights beyond the points go to the
+            where it starts, at three standard deviations of the bucket's weights, or with
+            ``init="uniform"`` or ``"normal"``, whose points know nothing of the weights,
+            where the squared error is least; weights beyond the points go to the
             outermost ones. ``"learned"``: it is trained besides, by the gradient of the
             step of `tfqd.LearnedStep`. Both need symmetric scaling. With
             ``init="uniform"`` and ``train="weights"`` a learned scale is a learned step
