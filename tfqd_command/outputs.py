@@ -60,6 +60,7 @@ def write(model: Any, target: str) -> Written:
         TypeError, ValueError, OSError: as the writers of `tfqd.export` and `tfqd.save`.
     """
     import tfqd
+    from tfqd.export.paths import bytes_on_disk
 
     kind = kind_of(target)
     found: tfqd.export.Verification | None
@@ -87,12 +88,6 @@ def tflite_answers(path: str, x: Any) -> Any:
     (name,), (answer,) = signature["inputs"], signature["outputs"]
     parts = [x[start : start + _BATCH] for start in range(0, len(x), _BATCH)]
     return np.concatenate([run("tf.lite", data, {name: part})[answer] for part in parts])
-
-
-def bytes_on_disk(path: pathlib.Path) -> int:
-    """Of a file, or of all files in a folder."""
-    files = [path] if path.is_file() else [each for each in path.rglob("*") if each.is_file()]
-    return sum(file.stat().st_size for file in files)
 
 
 def _next_version(folder: pathlib.Path) -> int:

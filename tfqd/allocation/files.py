@@ -12,9 +12,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from tfqd.compressed import QuantizedTensor
-from tfqd.compressed.records import encode_quantized
-from tfqd.compressed.sizes import fixed_length_bytes
+from tfqd.compressed.records import payload_bytes
+from tfqd.compressed.sizes import fixed_bytes, fixed_length_bytes
 from tfqd.export.archive_file import archive_size
+from tfqd.export.paths import bytes_on_disk
 from tfqd.export.saved_model_file import write_saved_model
 from tfqd.spec import Spec, Uniform, presets
 from tfqd.spec.selection import Selection
@@ -68,7 +69,7 @@ class Archive(File):
     close = 0.99
 
     def payload(self, path: str, tensor: QuantizedTensor) -> int:
-        return len(encode_quantized("", tensor, "float32")[1])
+        return payload_bytes(tensor)
 
     def size(self, model) -> int:
         return archive_size(compress(model))
@@ -80,15 +81,12 @@ class SavedModel(File):
     name = "SavedModel"
 
     def payload(self, path: str, tensor: QuantizedTensor) -> int:
-        points = 0 if tensor.points is None else tensor.points.size
-        affine = tensor.offset is not None
-        return fixed_length_bytes(tensor.bucketing, tensor.bits, affine, points)
+        return fixed_bytes(tensor)
 
     def size(self, model) -> int:
         with tempfile.TemporaryDirectory() as folder:
             write_saved_model(model, folder, tolerance=_TOLERANCE)
-            files = [path for path in pathlib.Path(folder).rglob("*") if path.is_file()]
-            return sum(path.stat().st_size for path in files)
+            return bytes_on_disk(pathlib.Path(folder))
 
 
 class Tflite(File):
@@ -127,7 +125,7 @@ class TfliteGzip(Tflite):
     name = "TFLite file after gzip"
 
     def payload(self, path: str, tensor: QuantizedTensor) -> int:
-        return len(encode_quantized("", tensor, "float32")[1])
+        return payload_bytes(tensor)
 
     def size(self, model) -> int:
         return _tflite(model).gzip_bytes

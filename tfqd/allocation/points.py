@@ -141,7 +141,7 @@ def _share(entry, points: int | None) -> Share:
                 f"{entry.path} would get {points} point of {spec.levels}; give more to begin with"
             )
         spec = spec.with_levels(min(points, MOST_POINTS))
-    return Share(entry.path, math.prod(entry.variable.shape), spec)
+    return Share(entry.path, entry.size, spec)
 
 
 def _checked_norm(norm) -> float:

@@ -10,7 +10,7 @@ import numpy as np
 from tfqd.callbacks.bisection import bisect, bracket
 from tfqd.callbacks.callback import Callback
 from tfqd.compressed import QuantizedTensor
-from tfqd.compressed.records import encode_quantized
+from tfqd.compressed.records import payload_bytes
 from tfqd.export.archive_file import archive_size
 from tfqd.spec import EntropyConstrained
 from tfqd.spec.budget import parse_bytes
@@ -190,15 +190,11 @@ class ByteBudget(Callback):
     def _payload(self) -> int:
         """Bytes of all quantized tensors in the archive."""
         tensors = (entry.encode() for entry in self._entries)
-        return sum(_bytes_of(tensor) for tensor in tensors if tensor is not None)
-
-
-def _bytes_of(tensor: QuantizedTensor) -> int:
-    return len(encode_quantized("", tensor, "float32")[1])
+        return sum(payload_bytes(tensor) for tensor in tensors if tensor is not None)
 
 
 def _least_bytes(tensor: QuantizedTensor | None) -> int:
     """Bytes of the tensor when all its codes are the same."""
     if tensor is None:
         return 0
-    return _bytes_of(dataclasses.replace(tensor, codes=np.zeros_like(tensor.codes)))
+    return payload_bytes(dataclasses.replace(tensor, codes=np.zeros_like(tensor.codes)))

@@ -92,5 +92,5 @@ def _frozen(entries: list[QuantizedVariable]) -> dict[str, float]:
     if not can_be:
         return {}
     places = [entry.frozen for entry in can_be if entry.frozen is not None]
-    size = sum(math.prod(entry.variable.shape) for entry in entries)
+    size = sum(entry.size for entry in entries)
     return {"frozen_codes": sum(int(np.count_nonzero(place)) for place in places) / size}

@@ -67,6 +67,11 @@ def encode_quantized(
     return entry, data
 
 
+def payload_bytes(tensor: QuantizedTensor) -> int:
+    """Bytes of a quantized tensor in an archive, without its manifest entry."""
+    return len(encode_quantized("", tensor, "float32")[1])
+
+
 def encode_array(path: str, array: np.ndarray, rest_dtype: str) -> tuple[ArrayEntry, bytes]:
     """The manifest entry and the bytes of an array that stayed float.
 

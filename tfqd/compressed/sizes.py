@@ -74,7 +74,7 @@ def tensor_size(tensor: QuantizedTensor | np.ndarray) -> Size:
         entropy=huffman.entropy(counts),
         huffman=mean,
         float_bytes=4 * tensor.size,
-        fixed_bytes=_fixed_bytes(tensor),
+        fixed_bytes=fixed_bytes(tensor),
         paper_bytes=mean * tensor.size / 8 + paper_scale_bytes(tensor),
     )
 
@@ -92,12 +92,13 @@ def model_size(model: CompressedModel) -> Size:
         entropy=huffman.entropy(counts),
         huffman=mean,
         float_bytes=float_rest + 4 * weights,
-        fixed_bytes=float_rest + sum(map(_fixed_bytes, quantized)),
+        fixed_bytes=float_rest + sum(map(fixed_bytes, quantized)),
         paper_bytes=float_rest + mean * weights / 8 + sum(map(paper_scale_bytes, quantized)),
     )
 
 
-def _fixed_bytes(tensor: QuantizedTensor) -> int:
+def fixed_bytes(tensor: QuantizedTensor) -> int:
+    """Bytes of a tensor's packed codes, scales, offsets and points."""
     points = 0 if tensor.points is None else tensor.points.size
     return fixed_length_bytes(tensor.bucketing, tensor.bits, tensor.offset is not None, points)
 

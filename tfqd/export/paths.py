@@ -43,3 +43,9 @@ def check_path_for_tensorflow(path: pathlib.Path) -> None:
         raise ValueError(
             f"TensorFlow takes paths in UTF-8; use another folder than {text!r}"
         ) from error
+
+
+def bytes_on_disk(path: pathlib.Path) -> int:
+    """Of a file, or of all files in a folder."""
+    files = [path] if path.is_file() else [each for each in path.rglob("*") if each.is_file()]
+    return sum(file.stat().st_size for file in files)

@@ -11,7 +11,6 @@ import pathlib
 from absl import flags
 
 from tfqd_command.command import Result
-from tfqd_command.outputs import bytes_on_disk
 from tfqd_command.tables import table
 from tfqd_command.tensors import tensors_in
 
@@ -27,6 +26,8 @@ def check(arguments: list[str], values: flags.FlagValues) -> None:
 
 
 def run(arguments: list[str], values: flags.FlagValues) -> Result:
+    from tfqd.export.paths import bytes_on_disk
+
     (path,) = arguments
     rows = tensors_in(path)
     total = {
