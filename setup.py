@@ -24,13 +24,13 @@ REQUIRED = [
 EXTRAS = {
     # `tfqd demo` trains on scikit-learn's bundled digits.
     "demo": ["scikit-learn"],
-    "plots": ["matplotlib"],
+    "plot": ["matplotlib"],
     "tflite": ["ai-edge-litert"],
     # Keras 2 models; brings absl-py below 2, which tfmot asks for.
     "tfmot": ["tensorflow-model-optimization>=0.8.1", "tf-keras>=2.21"],
 }
 EXTRAS["all"] = sorted(requirement for extra in EXTRAS.values() for requirement in extra)
-EXTRAS["test"] = [*EXTRAS["demo"], *EXTRAS["plots"], *EXTRAS["tflite"], *EXTRAS["tfmot"]]
+EXTRAS["test"] = [*EXTRAS["demo"], *EXTRAS["plot"], *EXTRAS["tflite"], *EXTRAS["tfmot"]]
 EXTRAS["test"] += ["hypothesis", "pytest>=8", "pytest-xdist", "setuptools>=77"]
 # The series of examples/series_gru.py; only its data files are used, so --no-deps will do.
 EXTRAS["examples"] = ["aeon"]

@@ -45,6 +45,8 @@ RULES = {
         "batches wrapping export compressed quantizers report spec",
         "numpy tensorflow keras rich matplotlib",
     ),
+    "charts": rule("callbacks compressed wrapping", "numpy"),
+    "plot": rule("callbacks charts wrapping", "matplotlib"),
 }
 
 # The rooms of the TFLite writer, and those of them that each may import. What stands beside

@@ -139,7 +139,7 @@ def test_every_extra_that_is_named_exists(metadata, project):
         for extra in re.split(r", *", group)
     }
     named |= set(re.findall(r"\$\(VENV\)/(\w+)\.stamp", project["Makefile"]))
-    assert named >= {"demo", "dev", "plots", "tfmot", "tflite"}
+    assert named >= {"demo", "dev", "plot", "tfmot", "tflite"}
     assert named - set(metadata.get_all("Provides-Extra")) == set()
 
 

@@ -16,6 +16,7 @@ PUBLIC = (
     tfqd.distillation,
     tfqd.export,
     tfqd.layers,
+    tfqd.plot,
     tfqd.presets,
 )
 MOST_IGNORED = 9

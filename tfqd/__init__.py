@@ -10,6 +10,7 @@ from tfqd import allocation as allocation
 from tfqd import callbacks as callbacks
 from tfqd import export as export
 from tfqd import layers as layers
+from tfqd import plot as plot
 from tfqd.allocation import allocate_bits as allocate_bits
 from tfqd.allocation import allocate_points as allocate_points
 from tfqd.allocation import sensitive_points as sensitive_points

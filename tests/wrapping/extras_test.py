@@ -45,8 +45,8 @@ def test_tf_keras_models_need_the_extra_tfmot(package, use, without):
     assert raised.value.name == package
 
 
-def test_plots_need_the_extra_plots(without):
+def test_plots_need_the_extra_plot(without):
     without("matplotlib")
     without("matplotlib.figure")
-    with pytest.raises(ImportError, match=r"pip install 'tfqd\[plots\]'"):
+    with pytest.raises(ImportError, match=r"pip install 'tfqd\[plot\]'"):
         tfqd.allocation.Allocation([]).plot()

@@ -95,9 +95,9 @@ class Allocation(Mapping[str, Spec]):
             A ``matplotlib.figure.Figure``.
 
         Raises:
-            ModuleNotFoundError: without matplotlib (``pip install tfqd[plots]``).
+            ModuleNotFoundError: without matplotlib (``pip install tfqd[plot]``).
         """
-        with needing("plots", "plots"):
+        with needing("plot", "plots"):
             from matplotlib.figure import Figure
 
         figure = Figure(figsize=(8, 1.2 + 0.25 * len(self.shares)), layout="constrained")

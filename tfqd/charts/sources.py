@@ -1,0 +1,56 @@
+"""Where the tensors of charts come from: a model, or its compressed form."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from tfqd.compressed import CompressedModel
+from tfqd.wrapping import compress
+from tfqd.wrapping.quantized import find_quantized
+
+
+class Source(NamedTuple):
+    """A quantized model to draw.
+
+    compressed: its compressed form.
+    weights: the float weights that it trains, by path; none of a compressed form alone.
+    """
+
+    compressed: CompressedModel
+    weights: Mapping[str, np.ndarray]
+
+
+def source_of(model: Any) -> Source:
+    """What there is to draw of a model.
+
+    Args:
+        model: a quantized model of Keras 3 or tf_keras, or a `tfqd.CompressedModel`.
+
+    Raises:
+        TypeError: when it is neither.
+        ValueError: when it is not quantized.
+    """
+    if isinstance(model, CompressedModel):
+        return Source(model, {})
+    compressed = compress(model)
+    return Source(compressed, {e.path: e.value().numpy() for e in find_quantized(model)})
+
+
+def chosen(sizes: Mapping[str, int], paths: Sequence[str] | None, most: int = 12) -> list[str]:
+    """The tensors to draw: those asked for, or the largest.
+
+    Args:
+        sizes: number of weights by path.
+        paths: what was asked for; None for the `most` largest, in their order in `sizes`.
+
+    Raises:
+        ValueError: for a path that there is not.
+    """
+    if paths is None:
+        largest = sorted(sizes, key=lambda path: -sizes[path])[:most]
+        return [path for path in sizes if path in largest]
+    unknown = [path for path in paths if path not in sizes]
+    if unknown or not paths:
+        raise ValueError(f"paths must be some of {', '.join(sizes)}; got {', '.join(unknown)}")
+    return [*paths]
