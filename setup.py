@@ -32,6 +32,9 @@ EXTRAS = {
 EXTRAS["all"] = sorted(requirement for extra in EXTRAS.values() for requirement in extra)
 EXTRAS["test"] = [*EXTRAS["demo"], *EXTRAS["plot"], *EXTRAS["tflite"], *EXTRAS["tfmot"]]
 EXTRAS["test"] += ["hypothesis", "pytest>=8", "pytest-xdist", "setuptools>=77"]
+# Other readers of TFLite files; the last has wheels for Linux on x86-64 alone.
+EXTRAS["test"] += ["ai-edge-quantizer>=0.10", "openvino>=2026.4"]
+EXTRAS["test"] += ["tflite-micro; sys_platform == 'linux' and platform_machine == 'x86_64'"]
 # The series of examples/series_gru.py; only its data files are used, so --no-deps will do.
 EXTRAS["examples"] = ["aeon"]
 # The formatter's style, and what the type checker finds, may change between minor versions.

@@ -4,6 +4,7 @@ import gzip
 import os
 import pathlib
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -16,6 +17,7 @@ from tfqd.export.litert.checking.checks import check, few
 from tfqd.export.litert.checking.metadata import put_metadata, sealed
 from tfqd.export.litert.checking.runtimes import RuntimeRefusal
 from tfqd.export.litert.file.flatbuffer import File, op_name
+from tfqd.export.litert.file.readers import check_operators, checked_readers
 from tfqd.export.litert.floats import say_or_refuse, stayed_float
 from tfqd.export.litert.lowering.conversion import converted
 from tfqd.export.litert.lowering.examples import RepresentativeDataset
@@ -51,6 +53,7 @@ def write_tflite(
     probes: Any = None,
     tolerance: float | None = None,
     strict: bool = False,
+    readers: str | Sequence[str] = ("litert",),
 ) -> TfliteExport:
     """Writes a TFLite file that computes with the very integers that were trained.
 
@@ -91,6 +94,10 @@ def write_tflite(
             on the probes; weights must be exact whatever it is.
         strict: whether weights that were quantized, and would be floats in the file,
             are an error, before anything is written.
+        readers: what is to run the file, of ``"litert"`` (and TensorFlow Lite), ``"openvino"``
+            and ``"tflite-micro"``: weights get only types and scales that all of them
+            run, and are float where there are none. `docs/tflite.md` says what that
+            costs. The file is run by LiteRT and TensorFlow Lite whatever it says.
 
     Returns:
         How exactly the file answers, and a `report` of bytes, operators and types.
@@ -98,8 +105,8 @@ def write_tflite(
     Raises:
         TypeError: when `model` or `representative_dataset` is something else.
         ValueError: for another suffix, bad arguments, examples that do not fit the
-            model, a model that cannot be rebuilt or converted, or floats where `strict`
-            asks for bits.
+            model, a model that cannot be rebuilt or converted, operators that one of
+            `readers` has not, or floats where `strict` asks for bits.
         VerificationError: a ValueError, when a runtime does not run the file or
             computes something else.
         OSError: when the file cannot be written.
@@ -113,6 +120,7 @@ def write_tflite(
     check_ending(path, ".tflite")
     path = pathlib.Path(path)
     check_choice("prefer", prefer, PREFERENCES)
+    names = checked_readers(readers)
     check_choice("io_dtype", io_dtype, IO_DTYPES)
     check_choice("strict", strict, (False, True))
     checked_optional_count("batch_size", batch_size)
@@ -136,13 +144,14 @@ def write_tflite(
     if integers is not None:
         exact = max(exact, _ROUNDED if trained else _ROUNDED_BIASES)
     tolerance = tolerance or max(_ROUNDED, exact)
-    preferences = Preferences(prefer == "size", int2)
+    preferences = Preferences(prefer == "size", int2, names)
     file, constants = File(floats), None
     if integers is not None:
         file, constants = File(integers), FloatConstants(file)
     rows = lower(file, origin.compressed.quantized, preferences, constants)
     say_or_refuse(stayed_float(rows, preferences.size), strict)
     simplify_reshapes(file)
+    check_operators(file, names)
     weights = [(row.path, row.spec, row.type) for row in rows]
     put_metadata(file, weights, exact, few(origin.probes), tolerance)
     file.shorten_names()

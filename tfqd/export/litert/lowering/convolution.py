@@ -42,9 +42,12 @@ def convolution(site: Site, weight: IntegerWeight, size: bool) -> tuple[str, str
     narrow = ungrouped and weight.bits <= 4
     large = weight.integers.size >= _worth(pointwise, stride)
     if weight.blocks == 1 and weight.offset is None:
-        if not narrow or not (size or (pointwise and large)):
+        # A reader may run INT4 in convolutions alone.
+        steps = weight.step[:, 0]
+        product = narrow and site.obstacle(Op.FULLY_CONNECTED, x, 4, steps) is None
+        if not narrow or not (size or (pointwise and large and product)):
             return in_place(site, weight, 8, "a convolution, which has no fast kernel below 8 bits")
-        if not large:
+        if not large or not product:
             return in_place(site, weight, 4, "a convolution too small to be worth patches")
     if not ungrouped:
         raise NoIntegerForm("it is a grouped convolution with several buckets a channel")
@@ -75,7 +78,7 @@ def in_place(
     Args:
         site: an operator whose second input is the weight.
         weight: with one scale a channel.
-        bits: of the type, 8 or 4.
+        bits: of the type, 8 or 4; 8 too where a reader does not run 4.
         reason: why it is that one.
         axis: of the output channel.
 
@@ -89,7 +92,9 @@ def in_place(
     rows = weight.integers.reshape([shape[axis], *shape[:axis], *shape[axis + 1 :]])
     code = site.file.code(old)
     data = int(old.inputs[INTEGER_KERNELS[code].data])
-    scales = site.scales(code, data, bits, weight.step[:, 0])
+    steps = weight.step[:, 0]
+    bits = site.narrowest(code, data, [4, 8] if bits == 4 else [8], steps)
+    scales = site.scales(code, data, bits, steps)
     index = site.integers(np.moveaxis(rows, 0, axis), bits, scales, axis)
     inputs = [index if place == 1 else i for place, i in enumerate(old.inputs)]
     version = INTEGER_KERNELS[code].versions[INTEGER_TYPES[bits]]

@@ -13,7 +13,9 @@ from tfqd.export.litert.file.flatbuffer import (
     shape_of,
 )
 from tfqd.export.litert.file.operators import takes_one_scale
+from tfqd.export.litert.file.readers import LITERT, Form, obstacle
 from tfqd.export.litert.file.schema import schema
+from tfqd.export.litert.lowering.weights import NoIntegerForm
 
 INTEGER_TYPES = {8: Type.INT8, 4: Type.INT4, 2: Type.INT2}
 
@@ -28,12 +30,14 @@ class Site:
         file: the file that is rewritten.
         graph: the operator's subgraph.
         operator: reads the weight.
+        readers: that are to run what is written; see `tfqd.export.litert.file.readers`.
     """
 
-    def __init__(self, file: File, graph, operator):
+    def __init__(self, file: File, graph, operator, readers: tuple[str, ...] = (LITERT,)):
         self.file = file
         self.graph = graph
         self.operator = operator
+        self.readers = readers
         self.operators: list = []
 
     @property
@@ -79,6 +83,25 @@ class Site:
             return step[:1]
         return step
 
+    def obstacle(self, code: int, data: int, bits: int, step: np.ndarray) -> str | None:
+        """The first reader that does not run a weight of the scales of `scales`, and why."""
+        scales = "tensor" if len(self.scales(code, data, bits, step)) == 1 else "channel"
+        form = Form(code, INTEGER_TYPES[bits], scales, is_quantized(self.tensor(data)))
+        return obstacle(self.readers, form)
+
+    def narrowest(self, code: int, data: int, widths: Sequence[int], step: np.ndarray) -> int:
+        """The first of some widths of a weight, in bits, that all readers run.
+
+        Raises:
+            NoIntegerForm: when a reader runs none of them.
+        """
+        reason = None
+        for bits in widths:
+            reason = self.obstacle(code, data, bits, step)
+            if reason is None:
+                return bits
+        raise NoIntegerForm(reason)
+
     def integers(self, array: np.ndarray, bits: int, scale: np.ndarray, axis: int = 0) -> int:
         """A new constant of integers with one scale, or one for each index of an axis."""
         quantization = per_channel(scale, axis if len(scale) > 1 else 0)
@@ -91,15 +114,17 @@ class Site:
         self.tensor(index).quantization = quantization
         return index
 
-    def computed(self, shape: Sequence[int], type: int = Type.FLOAT32) -> int:
+    def computed(self, shape: Sequence[int], type: int = Type.FLOAT32, free: int = 1) -> int:
         """A new tensor that an operator fills.
 
         Args:
             shape: -1 in dimensions that are free.
+            type: a `Type`.
+            free: their size where readers do not know that they are.
         """
         tensor = schema.TensorT()
         tensor.type = type
-        tensor.shape = np.array([max(size, 1) for size in shape], np.int32)
+        tensor.shape = np.array([free if size == -1 else size for size in shape], np.int32)
         if -1 in shape:
             tensor.shapeSignature = np.array(shape, np.int32)
         self.graph.tensors.append(tensor)

@@ -1,5 +1,7 @@
 """Tables of embeddings in INT8 and INT4, one scale a row."""
 
+import math
+
 import numpy as np
 
 from tfqd.export.litert.file.flatbuffer import Op, Type
@@ -20,21 +22,24 @@ def embedding(site: Site, weight: IntegerWeight) -> tuple[str, str]:
     if weight.blocks > 1 or weight.offset is not None:
         raise NoIntegerForm("EMBEDDING_LOOKUP takes one scale a row, without an offset")
     indices, y = int(site.operator.inputs[1]), int(site.operator.outputs[0])
-    bits = 4 if weight.bits <= 4 else 8
-    scales = site.scales(Op.EMBEDDING_LOOKUP, indices, bits, weight.step[:, 0])
+    widths = [4, 8] if weight.bits <= 4 else [8]
+    steps = weight.step[:, 0]
+    bits = site.narrowest(Op.EMBEDDING_LOOKUP, indices, widths, steps)
+    scales = site.scales(Op.EMBEDDING_LOOKUP, indices, bits, steps)
     table = site.integers(weight.integers, bits, scales)
     rows, width = [-1], weight.integers.shape[1]
     shape, result_shape = site.shape(indices), site.shape(y)
+    count = math.prod(size for size in shape if size != -1)
     as_list = indices
     if len(shape) != 1:
         flat = site.constant(np.array(rows, np.int32))
         type = site.tensor(indices).type
-        as_list = site.add(Op.RESHAPE, [indices, flat], site.computed(rows, type))
+        as_list = site.add(Op.RESHAPE, [indices, flat], site.computed(rows, type, count))
     if site.tensor(indices).type != Type.INT32:
         as_list = site.add(
-            Op.CAST, [as_list], site.computed(rows, Type.INT32), schema.CastOptionsT()
+            Op.CAST, [as_list], site.computed(rows, Type.INT32, count), schema.CastOptionsT()
         )
-    found = y if len(shape) == 1 else site.computed([-1, width])
+    found = y if len(shape) == 1 else site.computed([-1, width], free=count)
     version = INTEGER_KERNELS[Op.EMBEDDING_LOOKUP].versions[INTEGER_TYPES[bits]]
     site.add(Op.EMBEDDING_LOOKUP, [as_list, table], found, version=version)
     if len(shape) != 1:

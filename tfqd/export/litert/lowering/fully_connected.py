@@ -10,9 +10,10 @@ no kernel knows the blocks, x is cut into them and each has an operator of its o
 
 import numpy as np
 
-from tfqd.export.litert.file.flatbuffer import Op
+from tfqd.export.litert.file.flatbuffer import Op, Type
 from tfqd.export.litert.file.layouts import on_bfloat16_grid
 from tfqd.export.litert.file.operators import INTEGER_KERNELS
+from tfqd.export.litert.file.readers import Form, obstacle
 from tfqd.export.litert.file.schema import schema
 from tfqd.export.litert.lowering.editing import Site
 from tfqd.export.litert.lowering.weights import IntegerWeight, NoIntegerForm
@@ -45,18 +46,20 @@ def fully_connected(
         NoIntegerForm: when no operators compute it exactly.
     """
     integers, offset = weight.integers, weight.offset
-    bits = _bits(integers, int2)
     x = _flattened(site, x, integers.shape[1])
+    widths, steps = _widths(integers, int2), weight.step[:, 0]
     if weight.blocks == 1:
-        scales = site.scales(Op.FULLY_CONNECTED, x, bits, weight.step[:, 0])
+        bits = site.narrowest(Op.FULLY_CONNECTED, x, widths, steps)
+        scales = site.scales(Op.FULLY_CONNECTED, x, bits, steps)
         reason = scale_of(scales)
         product = _scaled(integers, bits, scales)
-    elif _fits_blocks(weight, bits):
+    elif _fits_blocks(site, weight, bits := widths[0]):
         reason = f"one scale for {weight.block} inputs, on the bfloat16 grid"
         product = _blockwise(integers, weight)
     else:
         if weight.blocks > _MOST_CUTS:
             raise NoIntegerForm(f"{weight.blocks} buckets a channel are more than {_MOST_CUTS}")
+        bits = site.narrowest(Op.FULLY_CONNECTED, x, widths, steps)
         reason = f"cut into {weight.blocks} buckets of {weight.block} inputs"
         product = _cut(integers, bits, weight)
     type = f"int{bits}"
@@ -86,12 +89,12 @@ def _flattened(site: Site, x: int, inputs: int) -> int:
     return site.add(Op.RESHAPE, [x, new_shape], site.computed_like(x, shape))
 
 
-def _bits(integers: np.ndarray, int2: bool) -> int:
+def _widths(integers: np.ndarray, int2: bool) -> list[int]:
+    """The bits of types that hold the integers, the narrowest first."""
     low, high = int(integers.min()), int(integers.max())
     inputs = integers.shape[1]
-    if int2 and inputs % 4 == 0 and low >= -2 and high <= 1:
-        return 2
-    return 4 if low >= -8 and high <= 7 else 8
+    widths = [4, 8] if low >= -8 and high <= 7 else [8]
+    return [2, *widths] if int2 and inputs % 4 == 0 and low >= -2 and high <= 1 else widths
 
 
 def _scaled(integers, bits, scale):
@@ -101,7 +104,10 @@ def _scaled(integers, bits, scale):
     return write
 
 
-def _fits_blocks(weight: IntegerWeight, bits: int) -> bool:
+def _fits_blocks(site: Site, weight: IntegerWeight, bits: int) -> bool:
+    form = Form(Op.FULLY_CONNECTED, Type.INT4, "block", integers=False)
+    if obstacle(site.readers, form) is not None:
+        return False
     whole = weight.block % _BLOCK_MULTIPLE == 0 and weight.integers.shape[1] % weight.block == 0
     return bits == 4 and whole and on_bfloat16_grid(weight.step)
 

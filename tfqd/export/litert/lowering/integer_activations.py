@@ -85,7 +85,7 @@ def in_floats(site: Site, constants: Mapping[int, np.ndarray]) -> Site:
         if result != y:
             site.add(Op.QUANTIZE, [result], y, schema.QuantizeOptionsT())
     site.finish()
-    return Site(site.file, site.graph, floats)
+    return Site(site.file, site.graph, floats, site.readers)
 
 
 def _as_float(site: Site, index: int) -> int:

@@ -9,6 +9,7 @@ from tfqd.compressed import QuantizedTensor
 from tfqd.export.litert.file.flatbuffer import File, Op, Type, op_name
 from tfqd.export.litert.file.layouts import wrong_in_integers
 from tfqd.export.litert.file.operators import WEIGHT_OPERATORS
+from tfqd.export.litert.file.readers import LITERT, MICRO
 from tfqd.export.litert.lowering.codebook import unpacked_at_load
 from tfqd.export.litert.lowering.convolution import convolution, in_place
 from tfqd.export.litert.lowering.editing import Site
@@ -26,10 +27,12 @@ class Preferences(NamedTuple):
 
     size: whether bytes count more than time.
     int2: whether FULLY_CONNECTED weights of 2 bits are stored as INT2.
+    readers: that are to run the file.
     """
 
     size: bool
     int2: bool
+    readers: tuple[str, ...] = (LITERT,)
 
 
 class Row(NamedTuple):
@@ -80,7 +83,7 @@ def lower(
     rows: list[Row] = []
     for graph in file.graphs:
         for operator in list(graph.operators):
-            site = Site(file, graph, operator)
+            site = Site(file, graph, operator, preferences.readers)
             row = _lowered(site, matcher, preferences, constants)
             if row is not None and row not in rows:  # a shared weight is read more than once
                 rows.append(row)
@@ -153,7 +156,8 @@ def _of_float_activations(site: Site, match: Match, preferences: Preferences) ->
     if not _knows_shapes(site):
         return "float32", "the converter does not know the shape of what the operator takes"
     forms = [lambda: _REWRITTEN_BY[site.code](site, integer_weight(match), preferences)]
-    if preferences.size and match.tensor.points is not None:
+    unpacks = MICRO not in preferences.readers  # it would do so at each run
+    if preferences.size and unpacks and match.tensor.points is not None:
         forms.append(lambda: unpacked_at_load(site, match))
     reason = ""
     for form in forms:

@@ -1,0 +1,177 @@
+"""Files for other readers than LiteRT have the trained integers in forms that these run."""
+
+import platform
+import sys
+
+import keras
+import numpy as np
+import pytest
+import tf_keras
+from keras import layers
+from other_readers import micro_answers, openvino_answers, quantizer_answers
+from served_models import CASES
+from tflite_answers import bits_of, exported
+from tflite_by_hand import symmetric
+
+import tfqd
+from tfqd.export.litert.file.flatbuffer import File, Op, type_name
+from tfqd.export.litert.file.operators import INTEGER_KERNELS
+from tfqd.export.litert.file.unused import blockwise
+
+ONE_SCALE = tfqd.Uniform(bits=4, bucket_size=None, layout="flat", scaling="symmetric")
+BLOCKS = tfqd.presets.deployable(4, bucket_size=32)
+
+
+def dense():
+    return keras.Sequential([keras.Input((96,), name="x"), layers.Dense(10)])
+
+
+def convolution(window):
+    image = keras.Input((5, 5, 32), name="x")
+    return keras.Model(image, layers.Conv2D(48, window)(image))
+
+
+def table(kind=tf_keras):
+    words = kind.Input((3,), dtype="int32", name="x")
+    return kind.Model(words, kind.layers.Embedding(40, 6)(words))
+
+
+def weights(path):
+    """The operator, type and scales of each weight of integers in a file: "block" for blocks."""
+    file = File(path.read_bytes())
+    found = []
+    for operator in file.graphs[0].operators:
+        kernel = INTEGER_KERNELS.get(file.code(operator))
+        tensor = None if kernel is None else file.graphs[0].tensors[operator.inputs[kernel.weight]]
+        if tensor is None or type_name(tensor.type) == "float32":
+            continue
+        scales = "block" if blockwise(tensor) else len(tensor.quantization.scale)
+        found.append((file.code(operator), type_name(tensor.type), scales))
+    return found
+
+
+PRODUCT, IMAGE = Op.FULLY_CONNECTED, Op.CONV_2D
+FORMS = {
+    "litert, 2 bits": (dense, symmetric(2), {"int2": True}, [(PRODUCT, "int2", 10)]),
+    "openvino, 2 bits": (dense, symmetric(2), {"int2": True}, [(PRODUCT, "int4", 10)]),
+    "litert, blocks": (dense, BLOCKS, {}, [(PRODUCT, "int4", "block")]),
+    "openvino, blocks": (dense, BLOCKS, {}, [(PRODUCT, "int4", 10)] * 3),
+    "tflite-micro, a scale a channel": (dense, symmetric(4), (96,), [(PRODUCT, "int8", 10)]),
+    "tflite-micro, one scale": (dense, ONE_SCALE, (96,), [(PRODUCT, "int4", 1)]),
+    "litert, pixels": (lambda: convolution(1), symmetric(4), (5, 5, 32), [(PRODUCT, "int4", 48)]),
+    "tflite-micro, pixels": (
+        lambda: convolution(1), symmetric(4), (5, 5, 32), [(IMAGE, "int8", 48)],
+    ),
+    "tflite-micro, pixels of one scale": (
+        lambda: convolution(1), ONE_SCALE, (5, 5, 32), [(PRODUCT, "int4", 1)],
+    ),
+    "tflite-micro, a table": (table, ONE_SCALE, {}, [(Op.EMBEDDING_LOOKUP, "int8", 1)]),
+}  # fmt: skip
+
+
+def written(name, folder):
+    """A quantized model, its file and the report on it, by a name of `FORMS`."""
+    make, spec, options, _ = FORMS[name]
+    if isinstance(options, tuple):
+        options = {"representative_dataset": bits_of((50, *options))}
+    path = folder / "m.tflite"
+    reader = name.split(",")[0]
+    readers = ("litert", reader) if reader != "litert" else ("litert",)
+    quantized, report = exported(make(), path, spec, readers=readers, **options)
+    return quantized, path, report
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_weights_have_forms_that_the_readers_run(name, tmp_path):
+    _, path, report = written(name, tmp_path)
+    assert weights(path) == FORMS[name][-1]
+    assert report.weight_error <= 1e-6
+
+
+def test_where_size_counts_tflite_micro_gets_convolutions_of_4_bits(tmp_path):
+    options = {"representative_dataset": bits_of((50, 5, 5, 32)), "readers": "tflite-micro"}
+    for window in (1, 3):
+        path = tmp_path / f"{window}.tflite"
+        exported(convolution(window), path, prefer="size", **options)
+        assert weights(path) == [(IMAGE, "int4", 48)]
+
+
+def test_what_a_reader_does_not_run_is_float_and_said(tmp_path):
+    quantized = tfqd.quantize_model(dense(), symmetric(4))
+    path = tmp_path / "m.tflite"
+    message = (
+        r"tflite-micro has no FULLY_CONNECTED of int8 and float activations; "
+        r"pass representative_dataset="
+    )
+    with pytest.warns(UserWarning, match=message):
+        tfqd.export.tflite(quantized, path, readers=("tflite-micro",))
+    assert weights(path) == []
+    with pytest.raises(ValueError, match=message):
+        tfqd.export.tflite(quantized, tmp_path / "n.tflite", readers="tflite-micro", strict=True)
+
+
+def test_a_table_of_a_scale_a_row_is_float_where_the_reader_takes_the_first_for_all(tmp_path):
+    path = tmp_path / "m.tflite"
+    message = r"EMBEDDING_LOOKUP of int8 with a scale a channel; one scale a tensor would do"
+    with pytest.warns(UserWarning, match=message):
+        exported(table(), path, readers="tflite-micro")
+    assert weights(path) == []
+
+
+@pytest.mark.parametrize("reader", ["openvino", "tflite-micro"])
+def test_operators_that_a_reader_has_not_are_refused_by_name(reader, tmp_path):
+    path = tmp_path / "m.tflite"
+    with pytest.raises(ValueError, match=f"readers: {reader} has no .*HASHTABLE"):
+        tfqd.export.tflite(CASES["words"].quantized(), path, readers=reader)
+    assert not path.exists()
+
+
+def test_what_an_operator_is_to_answer_may_be_missing(tmp_path):
+    quantized = tfqd.quantize_model(table(keras), symmetric(8))  # counts negative indices back
+    with pytest.raises(ValueError, match="readers: tflite-micro has no SELECT_V2 of int32"):
+        tfqd.export.tflite(quantized, tmp_path / "m.tflite", readers="tflite-micro")
+
+
+@pytest.mark.parametrize(
+    ("readers", "message"),
+    [
+        ("onnx", "readers must be one of 'litert', 'openvino', 'tflite-micro'; got 'onnx'"),
+        ((), "readers must name at least one"),
+    ],
+)
+def test_other_readers_are_refused(readers, message, tmp_path):
+    with pytest.raises(ValueError, match=message):
+        tfqd.export.tflite(dense(), tmp_path / "m.tflite", readers=readers)
+
+
+def assert_near(answers, expected, share):
+    (answer,) = answers.values()
+    assert np.abs(answer - expected).max() <= share * np.abs(expected).max()
+
+
+@pytest.mark.parametrize("name", [name for name in FORMS if name.startswith("openvino")])
+def test_openvino_answers_as_the_model(name, tmp_path):
+    quantized, path, _ = written(name, tmp_path)
+    x = np.random.default_rng(0).normal(size=(4, 96)).astype(np.float32)
+    assert_near(openvino_answers(path, {"x": x}), np.array(quantized(x)), 0.02)
+
+
+@pytest.mark.parametrize("bits", [4, 8])
+def test_ai_edge_quantizer_leaves_the_trained_integers(bits, tmp_path):
+    path = tmp_path / "m.tflite"
+    quantized, _ = exported(dense(), path, symmetric(bits))
+    x = bits_of((4, 96))
+    assert_near(quantizer_answers(path, {"x": x}), np.array(quantized(x)), 1e-6)
+
+
+@pytest.mark.skipif(
+    (sys.platform, platform.machine()) != ("linux", "x86_64"),
+    reason="tflite-micro has wheels for Linux on x86-64 alone",
+)
+@pytest.mark.parametrize("name", [name for name in FORMS if name.startswith("tflite-micro")])
+def test_tflite_micro_answers_as_the_model(name, tmp_path):
+    quantized, path, _ = written(name, tmp_path)
+    words = FORMS[name][0] is table
+    x = np.array([[3, 0, 39]], np.int32) if words else bits_of((2, *quantized.input_shape[1:]))
+    answers = micro_answers(path, {"x": x})
+    assert_near(answers, np.array(quantized(x)), 1e-6 if words else 0.02)
