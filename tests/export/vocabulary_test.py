@@ -74,11 +74,14 @@ def kit(request):
     return request.param
 
 
-@pytest.fixture(params=CASES)
-def case(request, kit):
-    if request.param == "learned frequencies" and kit is tf_keras:
-        pytest.skip("refused: test_frequencies_learned_by_tf_keras_are_refused")
-    return CASES[request.param]
+# Those that tf_keras learned are refused: see the test of that name.
+KERAS_ALONE = ("learned frequencies",)
+PAIRS = [
+    pytest.param(kit, CASES[name], id=f"{kit.__name__}-{name}")
+    for kit in (keras, tf_keras)
+    for name in CASES
+    if kit is keras or name not in KERAS_ALONE
+]
 
 
 def made(kit, build):
@@ -86,6 +89,7 @@ def made(kit, build):
     return kit.Model(inputs, kit.layers.Dense(3, name="y")(features))
 
 
+@pytest.mark.parametrize(("kit", "case"), PAIRS)
 @pytest.mark.parametrize("quantized", [True, False], ids=["quantized", "float"])
 def test_a_saved_model_looks_up_as_the_model_does(kit, case, quantized, tmp_path):
     build, inputs = case
@@ -100,6 +104,7 @@ def test_a_saved_model_looks_up_as_the_model_does(kit, case, quantized, tmp_path
     np.testing.assert_allclose(answer, expected, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.parametrize(("kit", "case"), PAIRS)
 @pytest.mark.parametrize("given", [True, False], ids=["given", "by itself"])
 def test_archives_and_keras_files_are_verified_on_words(kit, case, given, tmp_path):
     build, inputs = case

@@ -112,7 +112,7 @@ def test_what_is_trained_beside_the_weights_hears_from_frozen_ones(spec, layer):
     with tf.GradientTape() as tape:
         loss = tf.reduce_sum(upstream * quantizer(WEIGHTS, True, variables))
     with tf.GradientTape() as other:
-        stored = quantizer._stored(WEIGHTS, variables, tf.constant(codes))
+        stored = quantizer.stored(WEIGHTS, variables, tf.constant(codes))
         points = tf.sort(variables["points"]) if "points" in variables else None
         expected = tf.reduce_sum(upstream * decoded(stored, points, codes, quantizer))
     watched = {variable.name: variable for variable in tape.watched_variables()}

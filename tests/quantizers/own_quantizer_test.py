@@ -42,7 +42,7 @@ class TernaryQuantizer(tfqd.Quantizer):
         quantized = tf.gather(LEVELS, codes) * scale
         return inputs + tf.stop_gradient(quantized - inputs) if training else quantized
 
-    def _stored(self, inputs, weights, frozen=None):
+    def stored(self, inputs, weights, frozen=None):
         codes, scale = self._codes_and_scale(inputs)
         return ops.Codes(tf.cast(codes, tf.uint8), scale[tf.newaxis], None, tf.constant(LEVELS))
 

@@ -9,6 +9,7 @@ from tfqd.compressed import CompressedModel, QuantizedTensor
 from tfqd.export.decoding import DecodedWeights, Storage, can_share
 from tfqd.export.origin import Origin
 from tfqd.export.packing import pack_tensors
+from tfqd.export.saved_module import save_module
 from tfqd.wrapping import serving
 from tfqd.wrapping.state import weights_moved
 
@@ -69,12 +70,7 @@ class ServedModel(tf.Module):
 
     def save(self, folder: pathlib.Path) -> None:
         """Writes the SavedModel, with ``serving_default`` and the function ``serve``."""
-        # Custom gradients would be kept as functions of their own; nobody trains this file.
-        options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
-        try:
-            tf.saved_model.save(self, str(folder), signatures=self.serve, options=options)
-        except tf.errors.OpError as error:  # a full disk and the like
-            raise OSError(f"{folder} cannot be written: {error.message}") from error
+        save_module(self, str(folder))
 
 
 def _groups(tensors: Mapping[str, QuantizedTensor]) -> list[list[str]]:

@@ -92,7 +92,7 @@ class Quantizer(abc.ABC):
         """
 
     @abc.abstractmethod
-    def _stored(self, inputs: tf.Tensor, weights: dict[str, Any], frozen=None) -> ops.Codes:
+    def stored(self, inputs: tf.Tensor, weights: dict[str, Any], frozen=None) -> ops.Codes:
         """What is to be stored: it decodes to what `__call__` gives in inference, bit for bit.
 
         Args:
@@ -107,7 +107,7 @@ class Quantizer(abc.ABC):
         Raises:
             ValueError: when scales, offsets or points are NaN or infinite.
         """
-        stored = self._stored(inputs, weights, self._frozen(weights))
+        stored = self.stored(inputs, weights, self._frozen(weights))
         return QuantizedTensor(
             codes=np.asarray(stored.codes),
             bits=self.spec.bits,
@@ -122,7 +122,7 @@ class Quantizer(abc.ABC):
 
     def codes(self, inputs: tf.Tensor, weights: dict[str, Any]) -> np.ndarray:
         """The codes alone, of weights that may be NaN too: uint8, the tensor's shape."""
-        return np.asarray(self._stored(inputs, weights, self._frozen(weights)).codes)
+        return np.asarray(self.stored(inputs, weights, self._frozen(weights)).codes)
 
     def initialize(
         self, inputs: tf.Tensor, weights: dict[str, Any], sensitivity: tf.Tensor | None = None
@@ -221,7 +221,7 @@ class Quantizer(abc.ABC):
 
     def _codes(self, inputs, weights: dict[str, Any]) -> tf.Tensor:
         """The codes of a training step, were none frozen."""
-        return self._stored(inputs, weights).codes
+        return self.stored(inputs, weights).codes
 
     def _taken(self, inputs: tf.Tensor) -> tf.Tensor:
         """The tensor as it is quantized in training, whose gradient is the tensor's."""

@@ -105,7 +105,7 @@ class CodebookQuantizer(Quantizer):
         }
         return ops.codebook(inputs, self._points(weights, bucketing), bucketing, **options)
 
-    def _stored(
+    def stored(
         self, inputs: tf.Tensor, weights: dict[str, Any], frozen=None, training: bool = False
     ) -> ops.Codes:
         bucketing = self.bucketing(inputs.shape)
@@ -114,7 +114,7 @@ class CodebookQuantizer(Quantizer):
         return ops.codebook_codes(inputs, points, bucketing, **options)
 
     def _codes(self, inputs, weights: dict[str, Any]) -> tf.Tensor:
-        return self._stored(inputs, weights, training=True).codes
+        return self.stored(inputs, weights, training=True).codes
 
     def _options(self, weights: dict[str, Any], bucketing: Bucketing) -> dict[str, Any]:
         spec = self.spec

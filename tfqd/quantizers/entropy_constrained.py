@@ -81,7 +81,7 @@ class EntropyConstrainedQuantizer(LearnedStepQuantizer):
         if training is None or training is False:
             return quantized
         frequency = tf.convert_to_tensor(weights["code_frequency"])
-        codes = self._stored(tf.stop_gradient(inputs), weights, self._frozen(weights)).codes
+        codes = self.stored(tf.stop_gradient(inputs), weights, self._frozen(weights)).codes
         moved = frequency + _MOMENTUM * (ops.shares(codes, self.spec.levels) - frequency)
         if training is not True:
             moved = tf.where(tf.cast(training, tf.bool), moved, frequency)

@@ -17,6 +17,7 @@ from tfqd.export.litert.lowering.complaints import (
 )
 from tfqd.export.litert.lowering.examples import ExampleError
 from tfqd.export.origin import Origin
+from tfqd.export.saved_module import save_module
 from tfqd.export.signature import Signature
 from tfqd.wrapping import serving
 from tfqd.wrapping.state import from_rest, weights_moved
@@ -76,12 +77,8 @@ def converted(
             f"{origin.plain.name!r} were trained"
         )
     with tempfile.TemporaryDirectory() as folder:
-        options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
-        try:
-            with from_rest(origin.plain):
-                tf.saved_model.save(module, folder, signatures=module.serve, options=options)
-        except tf.errors.OpError as error:  # a full disk and the like
-            raise OSError(f"the converter's files cannot be written: {error.message}") from error
+        with from_rest(origin.plain):
+            save_module(module, folder)
         floats = _convert(tf.lite.TFLiteConverter.from_saved_model(folder), origin, batch_size)
         if not trained and examples is None:
             return Converted(floats, None, trained)
