@@ -1,6 +1,6 @@
 """A training that is interrupted by Ctrl-C goes on when its command is given again."""
 
-import pathlib
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,69 +11,77 @@ import numpy as np
 import pytest
 
 import tfqd
+from tfqd_command.main import main
 
 EPOCHS = 60
-COMMAND = [sys.executable, "-m", "tfqd_command", "compress", "m.keras", "--to=small.tfqd"]
-COMMAND += ["--data=d.npz", "--bits=2", f"--epochs={EPOCHS}"]
+TYPED = ["compress", "m.keras", "--to=small.tfqd", "--data=d.npz", "--bits=2"]
+TYPED += [f"--epochs={EPOCHS}"]
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    path = tmp_path_factory.mktemp("resume")
-    keras.Sequential([keras.Input((8,)), keras.layers.Dense(3)]).save(path / "m.keras")
+def interrupted(tmp_path_factory):
+    """The folder and the process of the command, interrupted when the first epoch is over."""
+    folder = tmp_path_factory.mktemp("resume")
+    keras.Sequential([keras.Input((8,)), keras.layers.Dense(3)]).save(folder / "m.keras")
     rng = np.random.default_rng(0)
-    np.savez(path / "d.npz", x=rng.normal(size=(64, 8)), y=rng.integers(0, 3, 64))
-    return path
-
-
-def interrupted(folder):
-    """The command, interrupted when the first epoch is over."""
+    np.savez(folder / "d.npz", x=rng.normal(size=(64, 8)), y=rng.integers(0, 3, 64))
+    command = [sys.executable, "-m", "tfqd_command", *TYPED]
     run = subprocess.Popen(
-        COMMAND, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
     deadline = time.monotonic() + 120
     while not list(folder.glob("small.tfqd.*.resume.keras")) and run.poll() is None:
         assert time.monotonic() < deadline
         time.sleep(0.02)
     run.send_signal(signal.SIGINT)
-    return (*run.communicate(timeout=120), run.returncode)
+    out, err = run.communicate(timeout=120)
+    return folder, subprocess.CompletedProcess(command, run.returncode, out, err)
 
 
-def test_goes_on_from_the_last_whole_epoch(folder):
-    out, err, status = interrupted(folder)
-    assert status == 130
+@pytest.fixture
+def state(interrupted, tmp_path, monkeypatch):
+    """The file of the interrupted training, in a copy of the folder, the current one."""
+    folder, _ = interrupted
+    shutil.copytree(folder, tmp_path, dirs_exist_ok=True)
+    monkeypatch.chdir(tmp_path)
+    (state,) = tmp_path.glob("*.resume.keras")
+    return state
+
+
+def test_says_that_the_same_command_goes_on(interrupted):
+    folder, run = interrupted
+    assert run.returncode == 130
     (state,) = folder.glob("small.tfqd.*.resume.keras")
-    lines = err.splitlines()
-    assert lines == [
+    assert run.stderr.splitlines() == [
         "tfqd: interrupted; the same command goes on from the last whole epoch of "
         f"{EPOCHS} ({state.name})"
     ]
-    assert f"Epoch {EPOCHS}/{EPOCHS}" not in out
+    assert f"Epoch {EPOCHS}/{EPOCHS}" not in run.stdout
     assert not (folder / "small.tfqd").exists()
+
+
+def test_goes_on_from_the_last_whole_epoch(state, capfd):
     done = int(keras.saving.load_model(state).optimizer.iterations)  # one step an epoch
     assert done >= 1
-
-    again = subprocess.run(COMMAND, cwd=folder, capture_output=True, text=True)
-    assert (again.returncode, again.stderr) == (0, "")
-    assert f"Epoch {done}/{EPOCHS}" not in again.stdout
-    assert f"Epoch {done + 1}/{EPOCHS}" in again.stdout
-    assert f"Epoch {EPOCHS}/{EPOCHS}" in again.stdout
+    capfd.readouterr()
+    assert main(TYPED) == 0
+    printed = capfd.readouterr()
+    assert printed.err == ""
+    assert f"Epoch {done}/{EPOCHS}" not in printed.out
+    assert f"Epoch {done + 1}/{EPOCHS}" in printed.out
+    assert f"Epoch {EPOCHS}/{EPOCHS}" in printed.out
     assert not state.exists()
 
-    resumed = tfqd.load(folder / "small.tfqd", "compressed").dequantize()
-    (folder / "small.tfqd").unlink()
-    subprocess.run(COMMAND, cwd=folder, check=True, capture_output=True)
-    whole = tfqd.load(folder / "small.tfqd", "compressed").dequantize()
+    archive = state.with_name("small.tfqd")
+    resumed = tfqd.load(archive, "compressed").dequantize()
+    archive.unlink()
+    assert main(TYPED) == 0
+    whole = tfqd.load(archive, "compressed").dequantize()
     for path, weights in whole.items():
         np.testing.assert_allclose(resumed[path], weights, rtol=1e-4, err_msg=path)
 
 
-def test_another_command_does_not_take_up_the_state(folder):
-    _, _, status = interrupted(folder)
-    assert status == 130
-    (state,) = folder.glob("*.resume.keras")
-    other = [*COMMAND, "--seed=1", "--epochs=1"]
-    run = subprocess.run(other, cwd=folder, capture_output=True, text=True)
-    assert run.returncode == 0, run.stderr
-    assert run.stdout.startswith("1/1 - ")
-    assert [*folder.glob("*.resume.keras")] == [pathlib.Path(state)]
+def test_another_command_does_not_take_up_the_state(state, capfd):
+    assert main([*TYPED, "--seed=1", "--epochs=1"]) == 0
+    assert capfd.readouterr().out.startswith("1/1 - ")
+    assert [*state.parent.glob("*.resume.keras")] == [state]
