@@ -30,6 +30,7 @@ SPECS = {
     "uniform 4 bit": tfqd.Uniform(bits=4),
     "codebook 4 bit": tfqd.Codebook(bits=4),
     "deployable 4 bit": tfqd.presets.deployable(4),
+    "entropy-constrained 4 bit": tfqd.EntropyConstrained(bits=4),
 }
 
 
