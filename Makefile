@@ -9,7 +9,7 @@ INSTALL := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check
 
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
-.PHONY: demo test lint format dist clean
+.PHONY: demo test lint format bazel dist clean
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 
@@ -27,6 +27,10 @@ lint: $(VENV)/dev.stamp
 format: $(VENV)/dev.stamp
 	$(VENV)/bin/ruff check --fix .
 	$(VENV)/bin/ruff format .
+
+# BUILD, by a Bazel, which root gets where apt-get does.
+bazel: $(VENV)/dev.stamp
+	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" .ci/bazel
 
 # The sdist, the wheel built from it, and a use of the wheel away from this folder. An older
 # egg-info would add the files that it lists to the sdist.
