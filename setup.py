@@ -76,7 +76,7 @@ setup(
     license_files=["LICENSE"],
     python_requires=">=3.10,<3.14",
     packages=find_packages(include=["tfqd", "tfqd.*", "tfqd_command", "tfqd_command.*"]),
-    package_data={"tfqd": ["py.typed"]},
+    package_data={"tfqd": ["py.typed", "page/page.css"]},
     install_requires=REQUIRED,
     extras_require=EXTRAS,
     entry_points={"console_scripts": ["tfqd = tfqd_command.main:run"]},

@@ -47,6 +47,7 @@ RULES = {
     ),
     "charts": rule("callbacks compressed wrapping", "numpy"),
     "plot": rule("callbacks charts wrapping", "matplotlib"),
+    "page": rule("callbacks charts compressed export version"),
 }
 
 # The rooms of the TFLite writer, and those of them that each may import. What stands beside

@@ -90,7 +90,7 @@ def test_sdist_holds_every_part(project):
 def test_wheel_holds_the_packages_and_nothing_else(wheel):
     files = {name for name in wheel.namelist() if not METADATA.match(name)}
     sources = {path.relative_to(ROOT).as_posix() for path in source_files()}
-    assert files == sources | {"tfqd/py.typed"}
+    assert files == sources | {"tfqd/page/page.css", "tfqd/py.typed"}
 
 
 def test_wheel_holds_every_module_that_its_modules_import(wheel, tmp_path):

@@ -20,6 +20,7 @@ from tfqd.compressed import QuantizedTensor as QuantizedTensor
 from tfqd.distillation import Distiller as Distiller
 from tfqd.export.archive_file import load as load
 from tfqd.export.archive_file import save as save
+from tfqd.page import html_report as html_report
 from tfqd.quantizers import Quantizer as Quantizer
 from tfqd.quantizers import register as register
 from tfqd.sizing import size_report as size_report

@@ -1,0 +1,103 @@
+"""`tfqd.html_report`: a quantized model on one page."""
+
+import os
+import pathlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+from xml.etree.ElementTree import Element
+
+from tfqd.callbacks import TrainingRecord
+from tfqd.charts.sources import source_of
+from tfqd.compressed.atomic import replace_file
+from tfqd.export.archive_file import archive_size
+from tfqd.export.paths import bytes_on_disk
+from tfqd.export.saved_model_file import newest_version
+from tfqd.export.verification import verify
+from tfqd.page.elements import document, element
+from tfqd.page.sections import (
+    File,
+    files_section,
+    head,
+    results_section,
+    sizes_section,
+    tensors_section,
+    training_section,
+    weights_section,
+)
+from tfqd.page.style import style
+from tfqd.version import __version__
+
+
+def html_report(
+    model: Any,
+    path: str | os.PathLike,
+    *,
+    title: str = "Quantized model",
+    results: Mapping[str, tuple[float, float]] | None = None,
+    metric: str = "accuracy",
+    record: TrainingRecord | None = None,
+    files: Sequence[str | os.PathLike] = (),
+) -> None:
+    """Writes a page about a quantized model: one HTML file that needs no network.
+
+    It shows bits and bytes by tensor, histograms of the weights with their levels, and,
+    as far as they are given: scores against bytes, what moved in training, and exported
+    files with what came of running them and how to load them.
+
+    Args:
+        model: a quantized model of Keras 3 or tf_keras, or a `tfqd.CompressedModel`,
+            whose float weights are not known and whose quantized ones are shown.
+        path: file to write or replace.
+        title: of the page.
+        results: (bytes, score) by name, of the models and files to compare.
+        metric: what the score is called.
+        record: was among the callbacks of `fit`.
+        files: that tfqd has exported; each is run and held against the probes in it.
+
+    Raises:
+        TypeError: when `model` is neither.
+        ValueError: when it is not quantized, or a file answers otherwise than it should,
+            or is none of tfqd's.
+        OSError: when a file cannot be read, or the page not written.
+
+    Example:
+
+    >>> _ = tfqd.save(quantized, "small.tfqd")
+    >>> tfqd.html_report(quantized, "report.html", files=["small.tfqd"])
+    """
+    source = source_of(model)
+    epochs = [] if record is None else record.epochs
+    ran = [_run(pathlib.Path(each)) for each in files]
+    parts = [
+        *head(title, source, archive_size(source.compressed), ran),
+        *results_section(results or {}, metric),
+        *files_section(ran, source.compressed.keras_version),
+        *sizes_section(source),
+        *training_section(epochs),
+        *weights_section(source, epochs),
+        *tensors_section(source),
+        element("footer", f"Made by tfqd {__version__}."),
+    ]
+    replace_file(path, [document(_page(title, parts)).encode()])
+
+
+def _run(path: pathlib.Path) -> File:
+    found = verify(path)
+    path = newest_version(path) if found.kind == "saved_model" else path
+    return File(str(path), bytes_on_disk(path), found)
+
+
+def _page(title: str, parts: Sequence[Element]) -> Element:
+    viewport = "width=device-width, initial-scale=1"
+    return element(
+        "html",
+        element(
+            "head",
+            element("meta", charset="utf-8"),
+            element("meta", name="viewport", content=viewport),
+            element("title", title),
+            element("style", style()),
+        ),
+        element("body", element("main", parts)),
+        lang="en",
+    )

@@ -1,0 +1,145 @@
+"""Charts drawn as SVG, in the colours of the page's style."""
+
+import math
+from collections.abc import Callable, Sequence
+from xml.etree.ElementTree import Element
+
+from tfqd.charts.chart import Bars, Chart, Histogram, Line, Lines, Marks
+from tfqd.charts.palette import LIGHT
+from tfqd.page.axis import Axis
+from tfqd.page.elements import element
+
+_WIDTH, _HEIGHT = 400, 230
+_LEFT, _RIGHT, _TOP, _BOTTOM = 46, 392, 24, 196
+_ROW, _BAR = 34, 8
+_WIDE, _NARROW = 6.4, 3.0
+
+
+def figure(chart: Chart) -> Element:
+    """A chart with its title and legend."""
+    drawing, legend = _DRAWERS[type(chart)](chart)
+    caption = element("figcaption", element("h3", chart.title))
+    return element("figure", caption, drawing, *([legend] if legend is not None else []))
+
+
+def _marks(chart: Marks) -> tuple[Element, Element | None]:
+    x = Axis([mark.x for mark in chart.marks], _LEFT, _RIGHT, log=True, margin=0.08)
+    y = Axis([mark.y for mark in chart.marks], _BOTTOM, _TOP, margin=0.1)
+    drawing = _frame(chart, x, y, _compact)
+    for place, (name, size, score) in enumerate(chart.marks):
+        tip = element("title", f"{name}: {size:,} {chart.x_label}, {score:.4g} {chart.y_label}")
+        colour = f"fill{place % len(LIGHT)}"
+        drawing.append(element("circle", tip, cx=x(size), cy=y(score), r=5, class_=colour))
+    return drawing, _legend([(mark.name, place) for place, mark in enumerate(chart.marks)])
+
+
+def _lines(chart: Lines) -> tuple[Element, Element | None]:
+    x = Axis([value for line in chart.lines for value in line.x], _LEFT, _RIGHT)
+    y = Axis([value for line in chart.lines for value in line.y], _BOTTOM, _TOP, margin=0.05)
+    drawing = _frame(chart, x, y, _short)
+    for line in sorted(chart.lines, key=lambda line: line.colour is not None):
+        drawing.append(_path(line, x, y))
+    named = [(line.name, line.colour) for line in chart.legend if line.colour is not None]
+    return drawing, _legend(named) if named else None
+
+
+def _path(line: Line, x: Axis, y: Axis) -> Element:
+    points = [(x(a), y(b)) for a, b in zip(line.x, line.y, strict=True) if math.isfinite(b)]
+    style = "background" if line.colour is None else f"stroke{line.colour % len(LIGHT)}"
+    tip = element("title", line.name)
+    if len(points) == 1:  # a line of one point is not to be seen
+        (left, top), *_ = points
+        points = [(left - 3, top), (left + 3, top)]
+    text = " ".join(f"{left:.1f},{top:.1f}" for left, top in points)
+    return element("polyline", tip, points=text, class_=f"line {style}")
+
+
+def _bars(chart: Bars) -> tuple[Element, Element | None]:
+    height = _ROW * len(chart.bars) + 4
+    drawing = _empty(chart.title, height)
+    width = Axis([0.0, *(bar.value for bar in chart.bars)], 0, _WIDTH)
+    for row, (name, value, text) in enumerate(chart.bars):
+        top = _ROW * row
+        room = int((_WIDTH - _WIDE * len(text) - 12) / _WIDE)
+        shown = name if len(name) <= room else f"...{name[-room + 3 :]}"
+        tip = element("title", f"{name}: {text}")
+        drawing.append(element("text", tip, shown, x=0, y=top + 14, class_="name"))
+        _write(drawing, text, _WIDTH, top + 14, "end")
+        for kind, length in (("track", _WIDTH), ("fill0", max(width(value), 1.5))):
+            drawing.append(
+                element("rect", x=0, y=top + 20, width=length, height=_BAR, rx=2, class_=kind)
+            )
+    return drawing, None
+
+
+def _histogram(chart: Histogram) -> tuple[Element, Element | None]:
+    x = Axis([*chart.edges, *chart.rules], _NARROW, _WIDTH - _NARROW, margin=0.02)
+    y = Axis([0, *chart.counts], _BOTTOM, _TOP)
+    drawing = _empty(chart.title)
+    outline = [f"M{x(chart.edges[0]):.1f},{_BOTTOM}"]
+    for left, right, count in zip(chart.edges, chart.edges[1:], chart.counts, strict=False):
+        outline.append(f"L{x(left):.1f},{y(count):.1f}H{x(right):.1f}")
+    outline.append(f"V{_BOTTOM}Z")
+    drawing.append(element("path", d="".join(outline), class_="area"))
+    for rule in chart.rules:
+        style, place = "rule" if len(chart.rules) <= 32 else "rule many", x(rule)
+        tip = element("title", f"{rule:.4g}")
+        drawing.append(
+            element("line", tip, x1=place, x2=place, y1=_TOP - 6, y2=_BOTTOM, class_=style)
+        )
+    _write_x_ticks(drawing, x, _short, chart.x_label)
+    return drawing, None
+
+
+_DRAWERS: dict[type, Callable] = {
+    Marks: _marks,
+    Lines: _lines,
+    Bars: _bars,
+    Histogram: _histogram,
+}
+
+
+def _frame(chart: Marks | Lines, x: Axis, y: Axis, x_text: Callable[[float], str]) -> Element:
+    """The axes, with lines at the values that are written."""
+    drawing = _empty(chart.title)
+    for tick in y.ticks:
+        height = y(tick)
+        drawing.append(element("line", x1=_LEFT, x2=_RIGHT, y1=height, y2=height, class_="grid"))
+        _write(drawing, _short(tick), _LEFT - 6, height + 4, "end")
+    _write(drawing, chart.y_label, 0, 12, "start")
+    _write_x_ticks(drawing, x, x_text, chart.x_label)
+    return drawing
+
+
+def _write_x_ticks(drawing: Element, x: Axis, text: Callable[[float], str], label: str) -> None:
+    drawing.append(element("line", x1=x.start, x2=x.end, y1=_BOTTOM, y2=_BOTTOM, class_="base"))
+    for tick in x.ticks:
+        _write(drawing, text(tick), x(tick), _BOTTOM + 15, "middle")
+    _write(drawing, label, x.end, _HEIGHT - 3, "end")
+
+
+def _write(drawing: Element, text: str, x: float, y: float, anchor: str) -> None:
+    drawing.append(element("text", text, x=x, y=y, text_anchor=anchor))
+
+
+def _empty(title: str, height: float = _HEIGHT) -> Element:
+    return element("svg", viewBox=f"0 0 {_WIDTH} {height}", role="img", aria_label=title)
+
+
+def _legend(named: Sequence[tuple[str, int]]) -> Element:
+    items = [
+        element("li", element("span", class_=f"dot back{colour % len(LIGHT)}"), name)
+        for name, colour in named
+    ]
+    return element("ul", items, class_="legend")
+
+
+def _short(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+
+
+def _compact(value: float) -> str:
+    for size, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if value >= size:
+            return f"{value / size:g} {letter}"
+    return f"{value:g}"
