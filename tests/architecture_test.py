@@ -35,6 +35,7 @@ RULES = {
         "quantizers compressed spec report",
         "numpy tensorflow keras tf_keras tensorflow_model_optimization",
     ),
+    "calibration": rule("batches wrapping", "keras"),
     "distillation": rule("wrapping compressed spec", "numpy tensorflow keras"),
     "export": rule(
         "batches compressed wrapping spec version",

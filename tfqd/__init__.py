@@ -14,6 +14,7 @@ from tfqd import plot as plot
 from tfqd.allocation import allocate_bits as allocate_bits
 from tfqd.allocation import allocate_points as allocate_points
 from tfqd.allocation import sensitive_points as sensitive_points
+from tfqd.calibration import calibrate as calibrate
 from tfqd.compressed import ArchiveError as ArchiveError
 from tfqd.compressed import CompressedModel as CompressedModel
 from tfqd.compressed import QuantizedTensor as QuantizedTensor
@@ -24,6 +25,7 @@ from tfqd.page import html_report as html_report
 from tfqd.quantizers import Quantizer as Quantizer
 from tfqd.quantizers import register as register
 from tfqd.sizing import size_report as size_report
+from tfqd.spec import Activations as Activations
 from tfqd.spec import Codebook as Codebook
 from tfqd.spec import EntropyConstrained as EntropyConstrained
 from tfqd.spec import LearnedStep as LearnedStep

@@ -131,6 +131,26 @@ def variables_table(quantized: Iterable) -> str:
     return render(table)
 
 
+def activations_table(ranges: Iterable) -> str:
+    """The ranges of activations, for a model's ``summary()``.
+
+    Args:
+        ranges: entries with a `name`, a `quantizer`, `ends` or None, the names of the layers
+            `covered`, and a `reason`.
+    """
+    table = Table(title="Ranges of activations")
+    table.add_column("range", overflow="fold")
+    for heading in ("bits", "low", "high"):
+        table.add_column(heading, justify="right")
+    table.add_column("of the layers", overflow="fold", max_width=60)
+    table.add_column("why")
+    for entry in ranges:
+        ends = ("?", "?") if entry.ends is None else (f"{end:.4g}" for end in entry.ends)
+        layers = Text(", ".join(entry.covered))
+        table.add_row(Text(entry.name), str(entry.quantizer.bits), *ends, layers, entry.reason)
+    return render(table)
+
+
 def render(table: Table) -> str:
     """A rich table as plain text, as wide as its longest path needs."""
     text = io.StringIO()

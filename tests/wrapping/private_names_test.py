@@ -16,11 +16,11 @@ from tfqd.wrapping.insides import check_attributes
 
 # By the file of tfqd/wrapping that uses them.
 USED = {
-    "bridge": "_inputs_struct _run_through_graph",
+    "bridge": "_inputs_struct",
     "keras3.features": "_layers",
     "keras3.insides": """
-        _functional _non_trainable_variables _path _seed_generators _trainable
-        _trainable_variables keras.src.backend.common.masking.get_keras_mask
+        _functional _non_trainable_variables _path _run_through_graph _seed_generators
+        _trainable _trainable_variables keras.src.backend.common.masking.get_keras_mask
         keras.src.backend.common.stateless_scope.in_stateless_scope
         keras.src.backend.common.variables.AutocastScope
         keras.src.export.export_utils._infer_input_signature_from_model

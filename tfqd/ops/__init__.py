@@ -5,7 +5,8 @@ training gradient; `uniform_codes`, `learned_step_codes` and `codebook_codes`
 give what is stored, as `Codes`. The chapters are `buckets` (cutting a tensor), `scaling`
 (the range of a bucket), `rounding`, `uniform`, `learned_step`, `codebook`,
 `point_starts` (where the points of a codebook start), `entropy` (codes chosen with their
-length in view) and `frozen` (weights whose code is given).
+length in view) and `frozen` (weights whose code is given); of activations
+`fake_quantization` and `range_starts`.
 """
 
 from tfqd.ops.buckets import from_buckets as from_buckets
@@ -20,6 +21,7 @@ from tfqd.ops.entropy import shares as shares
 from tfqd.ops.entropy_start import settled_frequency as settled_frequency
 from tfqd.ops.entropy_start import steps_of_entropy as steps_of_entropy
 from tfqd.ops.entropy_start import stretched as stretched
+from tfqd.ops.fake_quantization import fake_quantize as fake_quantize
 from tfqd.ops.learned_step import learned_step as learned_step
 from tfqd.ops.learned_step import learned_step_codes as learned_step_codes
 from tfqd.ops.learned_step import start_of_steps as start_of_steps
@@ -31,6 +33,9 @@ from tfqd.ops.point_starts import kmeans_points as kmeans_points
 from tfqd.ops.point_starts import normal_points as normal_points
 from tfqd.ops.point_starts import quantile_points as quantile_points
 from tfqd.ops.point_starts import uniform_points as uniform_points
+from tfqd.ops.range_starts import minmax_ends as minmax_ends
+from tfqd.ops.range_starts import mse_ends as mse_ends
+from tfqd.ops.range_starts import percentile_ends as percentile_ends
 from tfqd.ops.rounding import to_integers as to_integers
 from tfqd.ops.scaling import bucket_range as bucket_range
 from tfqd.ops.uniform import uniform as uniform

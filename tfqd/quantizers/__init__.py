@@ -5,6 +5,7 @@ Every quantizer keeps the contract of tfmot's ``Quantizer`` (`build` through the
 without importing tfmot, so the same object serves Keras 3 and tf_keras.
 """
 
+from tfqd.quantizers.activations import ActivationQuantizer as ActivationQuantizer
 from tfqd.quantizers.base import Quantizer as Quantizer
 from tfqd.quantizers.codebook import CodebookQuantizer as CodebookQuantizer
 from tfqd.quantizers.entropy_constrained import (

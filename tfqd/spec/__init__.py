@@ -2,9 +2,11 @@
 
 A spec says how a tensor is represented and trained; it holds no tensor, knows
 no layer and can be written to JSON (`to_dict`, `from_dict`). Which variable
-gets which spec is the business of `tfqd.spec.selection`.
+gets which spec is the business of `tfqd.spec.selection`. `Activations` is for what flows
+between layers.
 """
 
+from tfqd.spec.activations import Activations as Activations
 from tfqd.spec.base import Spec as Spec
 from tfqd.spec.codebook import Codebook as Codebook
 from tfqd.spec.entropy_constrained import EntropyConstrained as EntropyConstrained

@@ -7,6 +7,7 @@ what knows that version's insides: `protocols` says what that is.
 import keras
 
 from tfqd.compressed import CompressedModel
+from tfqd.spec import Activations
 from tfqd.spec.selection import Selection, SpecLike
 from tfqd.wrapping.version import version_named, version_of
 
@@ -15,7 +16,7 @@ def quantize_model(
     model: keras.Model,
     spec: Selection,
     first_last: SpecLike | None = "same",
-    activations: str | None = None,
+    activations: Activations | str | None = None,
 ) -> keras.Model:
     """A copy of `model` that uses quantized weights in every forward pass.
 
@@ -47,18 +48,21 @@ def quantize_model(
         first_last: ``"same"`` treats the first and last weighted layers like the
             others; None leaves them float; a spec is used for the kernels of
             theirs that `spec` quantizes.
-        activations: None, or for tf_keras models ``"tfmot"``: put in the
-            activation quantizers of tfmot's default 8-bit scheme too, so that
-            the TFLite converter makes a full-integer file.
+        activations: None leaves activations float. A `tfqd.Activations` has a Keras 3
+            model, Sequential or Functional, round them too, where a file of integers
+            does; `calibrate` is to be called before the model is used. For tf_keras
+            models ``"tfmot"`` puts in the activation quantizers of tfmot's default
+            8-bit scheme.
 
     Returns:
         A Keras model of the same Keras version, not compiled.
 
     Raises:
-        TypeError: when `model` is no Keras model or `spec` no spec.
+        TypeError: when `model` is no Keras model, `spec` no spec, or `activations` none.
         ValueError: when the model is unbuilt or already quantized, a short name is
             unknown, a pattern matches no variable, or weights are NaN or infinite; when a tf_keras
-            model is subclassed, or has a layer that `activations` cannot serve.
+            model is subclassed; when a layer has no kernel of integers, or weights none
+            that takes them, and `activations` are to be rounded.
         ModuleNotFoundError: for a tf_keras model, without tfmot.
 
     Example:

@@ -11,7 +11,7 @@ from typing import Any
 import keras
 
 from tfqd.wrapping.extras import needing
-from tfqd.wrapping.keras3.insides import get_keras_mask, graph_of
+from tfqd.wrapping.keras3.insides import Functional, get_keras_mask, graph_of, run_graph
 from tfqd.wrapping.layers import all_layers
 
 _SERIALIZED = ("_regularizer", "_constraint")
@@ -57,7 +57,7 @@ class _Bridge:
             self._tf_keras.Input(batch_shape=tensor.shape, dtype=tensor.dtype, name=tensor.name)
             for tensor in graph.inputs
         ]
-        outputs = graph._run_through_graph(inputs, operation_fn=self.layer, call_fn=_call)
+        outputs = run_graph(graph, inputs, self._call)
         structured = keras.tree.pack_sequence_as(graph._inputs_struct, inputs)
         for output in keras.tree.flatten(outputs):
             if isinstance(output, _Unknown):
@@ -66,6 +66,9 @@ class _Bridge:
         for layer in graph.layers:
             self._copy_weights(layer)
         return converted
+
+    def _call(self, operation, *args, **kwargs):
+        return _call(self.layer(operation), *args, **kwargs)
 
     def layer(self, layer):
         """The tf_keras layer for one of Keras 3, the same one at each call."""
@@ -111,7 +114,7 @@ def _graph_of(model: keras.Model):
     if not model.built:
         raise ValueError(f"model {model.name!r} is not built; call it on data first")
     graph = graph_of(model)
-    if not hasattr(graph, "_run_through_graph"):
+    if not isinstance(graph, Functional):
         raise ValueError(
             f"model {model.name!r} is subclassed ({type(model).__name__}); only Sequential and "
             "Functional models have a graph that tf_keras can be given"

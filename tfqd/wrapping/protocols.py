@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from tfqd.compressed import CompressedModel
 from tfqd.quantizers import Quantizer
+from tfqd.spec import Activations
 from tfqd.spec.selection import Selection, SpecLike
 from tfqd.wrapping.features import FeatureReader
 from tfqd.wrapping.shadow import Shadow
@@ -27,7 +28,7 @@ class Building(Protocol):
         model: Any,
         spec: Selection,
         first_last: SpecLike | None = "same",
-        activations: str | None = None,
+        activations: Activations | str | None = None,
     ) -> Any:
         """See `tfqd.quantize_model`."""
 
@@ -35,7 +36,7 @@ class Building(Protocol):
         """See `tfqd.strip_quantization`."""
 
     def float_copy(self, model: Any) -> Any:
-        """A copy of a quantized or plain model that computes with the float weights."""
+        """A copy of a quantized or plain model that computes with floats throughout."""
 
     def compress(self, model: Any) -> CompressedModel:
         """See `tfqd.compress`."""

@@ -3,6 +3,9 @@
 Importing it asks for all that tfqd's layers and models need of this version.
 """
 
+from collections.abc import Callable
+from typing import Any
+
 import keras
 
 from tfqd.wrapping.insides import check_attributes, insides_of
@@ -41,6 +44,17 @@ def graph_of(model: keras.Model) -> keras.Model:
     """The Functional model that a Sequential one runs, once it is built; else the model."""
     graph = model._functional if isinstance(model, keras.Sequential) else model
     return model if graph is None else graph
+
+
+def run_graph(graph: keras.Model, inputs: list, call: Callable[..., Any]) -> Any:
+    """What a Functional model's graph gives for other inputs, with `call` in place of its calls.
+
+    Args:
+        graph: a Functional model.
+        inputs: tensors, one for each of its inputs.
+        call: is given each operation, and what it is to be called on.
+    """
+    return graph._run_through_graph(inputs, call_fn=call)
 
 
 def made_trainable(layer: keras.layers.Layer) -> list[keras.Variable]:

@@ -7,13 +7,20 @@ import keras
 import tensorflow as tf
 
 from tfqd.quantizers import Quantizer, quantizer_for
-from tfqd.report import variables_table
-from tfqd.spec import from_dict
+from tfqd.report import activations_table, variables_table
+from tfqd.spec import Activations, from_dict
 from tfqd.spec.selection import Selection, SpecLike, checked_selection
+from tfqd.wrapping.activations import (
+    RoundsActivations,
+    check_weights,
+    checked_activations,
+    quantized_activations,
+)
 from tfqd.wrapping.keras3.candidates import choose_quantizers, owned_variables
 from tfqd.wrapping.keras3.cloning import copy_model
 from tfqd.wrapping.keras3.ends import with_ends
 from tfqd.wrapping.keras3.insides import set_own_trainable, set_path
+from tfqd.wrapping.keras3.placing import with_quantized_activations
 from tfqd.wrapping.keras3.seeds import KeepsSeeds
 from tfqd.wrapping.keras3.signature import input_specs
 from tfqd.wrapping.keras3.substitution import SubstitutedCall, find_quantized
@@ -85,6 +92,11 @@ class QuantizedModel(KeepsSeeds, SubstitutedCall, keras.Model):
             if id(entry.variable) in frozen
             for variable in entry.state.values()
         }
+
+    @property
+    def quantized_activations(self) -> list[RoundsActivations]:
+        """The layers that round activations, of a model that was given ``activations=``."""
+        return quantized_activations(self.model)
 
     def __repr__(self) -> str:
         specs = dict.fromkeys(repr(entry.quantizer.spec) for entry in self.quantized_variables)
@@ -166,12 +178,15 @@ class QuantizedModel(KeepsSeeds, SubstitutedCall, keras.Model):
         return self.model.output_names
 
     def summary(self, print_fn=None, **kwargs) -> None:
-        """Prints the inner model's summary, then bits and bytes per variable.
+        """Prints the inner model's summary, then bits and bytes per variable, and the ranges.
 
         The arguments are those of ``keras.Model.summary``.
         """
         self.model.summary(print_fn=print_fn, **kwargs)
         (print_fn or print)(variables_table(self.quantized_variables))
+        activations = self.quantized_activations
+        if activations:
+            (print_fn or print)(activations_table(activations))
 
     def export(self, filepath, *args, input_signature=None, **kwargs):
         """Like ``keras.Model.export``, knowing the inner model's inputs."""
@@ -194,14 +209,15 @@ def quantize_model(
     model: keras.Model,
     spec: Selection,
     first_last: SpecLike | None = "same",
-    activations: str | None = None,
+    activations: Activations | str | None = None,
 ) -> QuantizedModel:
     """See `tfqd.quantize_model`."""
-    if activations is not None:
+    if activations == "tfmot":
         raise ValueError(
-            f"activations={activations!r} is for tf_keras models; tfqd.to_tf_keras(model) makes "
-            f"one of the common layers of Keras 3. Got {type(model).__name__} {model.name!r}"
+            "activations='tfmot' is for tf_keras models; give tfqd.Activations(). Got "
+            f"{type(model).__name__} {model.name!r}"
         )
+    rounding = checked_activations(activations)
     spec = checked_selection(spec)
     if not model.built:
         raise ValueError(
@@ -214,5 +230,10 @@ def quantize_model(
         )
     copy = copy_model(model)
     chosen = with_ends(copy, choose_quantizers(copy, spec), first_last)
+    if rounding is not None:
+        specs = {id(variable): quantizer.spec for variable, quantizer in chosen}
+        kernels = [each.variable for each in owned_variables(copy) if each.is_kernel]
+        copy = with_quantized_activations(copy, rounding)
+        check_weights({kernel.path: specs.get(id(kernel)) for kernel in kernels})
     index = {id(variable): i for i, variable in enumerate(copy.weights)}
     return QuantizedModel(copy, {index[id(variable)]: q for variable, q in chosen})

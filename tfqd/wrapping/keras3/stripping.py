@@ -3,6 +3,7 @@
 import keras
 import tensorflow as tf
 
+from tfqd.wrapping.activations import quantized_activations
 from tfqd.wrapping.keras3.cloning import copy_model
 from tfqd.wrapping.keras3.layer import Quantizer, QuantizeWrapper
 from tfqd.wrapping.keras3.model import QuantizedModel
@@ -30,7 +31,7 @@ def strip_quantization(model: keras.Model) -> keras.Model:
 
 
 def float_copy(model: keras.Model) -> keras.Model:
-    """A copy of a quantized or plain model that computes with the float weights.
+    """A copy of a quantized or plain model that computes with floats throughout.
 
     Raises:
         ValueError: when the model quantizes in code of its own.
@@ -42,6 +43,8 @@ def float_copy(model: keras.Model) -> keras.Model:
             f"model {model.name!r} makes tfqd's layer {remaining[0].name!r} in code of its own, "
             "so there is no float copy of it; give a teacher"
         )
+    for layer in quantized_activations(copy):
+        layer.active = False
     return copy
 
 

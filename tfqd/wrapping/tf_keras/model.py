@@ -3,6 +3,7 @@
 import tf_keras
 
 from tfqd.report import variables_table
+from tfqd.spec import Activations
 from tfqd.spec.selection import Selection, SpecLike, checked_selection
 from tfqd.wrapping.quantized import find_quantized
 from tfqd.wrapping.tf_keras.candidates import layers_of
@@ -68,10 +69,15 @@ def quantize_model(
     model: tf_keras.Model,
     spec: Selection,
     first_last: SpecLike | None = "same",
-    activations: str | None = None,
+    activations: Activations | str | None = None,
 ) -> tf_keras.Model:
     """See `tfqd.quantize_model`."""
     spec = checked_selection(spec)
+    if isinstance(activations, Activations):
+        raise ValueError(
+            "activations=tfqd.Activations() is for Keras 3 models; tf_keras models take "
+            f"activations='tfmot'. Got {type(model).__name__} {model.name!r}"
+        )
     check_activations(activations)
     _check(model)
     if activations is None:

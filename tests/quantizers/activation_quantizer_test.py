@@ -1,0 +1,85 @@
+"""Ranges as variables: where they start, what moves them, what they tell."""
+
+import json
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import tfqd
+from tfqd.quantizers import ActivationQuantizer
+
+VALUES = np.random.default_rng(0).normal(size=5000).astype(np.float32)
+
+
+class Layer:
+    """Makes variables, and no more."""
+
+    def add_weight(self, *, name, shape, dtype, initializer, trainable):
+        return tf.Variable(initializer(shape), name=name, trainable=trainable, dtype=dtype)
+
+
+def calibrated(spec, values=VALUES, **kind):
+    quantizer = ActivationQuantizer(spec, **kind)
+    state = quantizer.build(Layer())
+    for role, value in quantizer.calibrated(*quantizer.start(values)).items():
+        state[role].assign(value)
+    return quantizer, state
+
+
+@pytest.mark.parametrize("start", ["minmax", "percentile", "mse"])
+@pytest.mark.parametrize("kind", ["signed", "positive", "symmetric"])
+def test_ranges_start_where_the_spec_says(start, kind):
+    scaling = "symmetric" if kind == "symmetric" else "affine"
+    spec = tfqd.Activations(start=start, scaling=scaling, percentile=99)
+    values = np.abs(VALUES) if kind == "positive" else VALUES
+    quantizer, state = calibrated(spec, values, positive=kind == "positive")
+    low, high = (float(end) for end in quantizer.ends(state))
+    if kind == "positive":
+        assert low == 0
+    if kind == "symmetric":
+        assert low == pytest.approx(-128 / 127 * high)
+    if start == "minmax":
+        assert max(high, -low) == pytest.approx(np.abs(values).max(), rel=0.01)
+    else:
+        assert max(high, -low) <= np.abs(values).max()
+
+
+@pytest.mark.parametrize(("ranges", "count"), [("trained", 2), ("moving", 0), ("fixed", 0)])
+def test_only_trained_ends_are_trained(ranges, count):
+    _, state = calibrated(tfqd.Activations(ranges=ranges))
+    assert sorted(state) == ["high", "low", "unit"]
+    assert sum(variable.trainable for variable in state.values()) == count
+
+
+def test_moving_ranges_follow_the_batches_of_training_alone():
+    quantizer, state = calibrated(tfqd.Activations(ranges="moving", start="minmax"))
+    before = [float(end) for end in quantizer.ends(state)]
+    batch = tf.constant(10 * VALUES.reshape(50, 100))
+    quantizer(batch, False, state)
+    assert [float(end) for end in quantizer.ends(state)] == before
+    quantizer(batch, True, state)
+    after = [float(end) for end in quantizer.ends(state)]
+    np.testing.assert_allclose(after, np.multiply(before, 0.99 + 0.01 * 10), rtol=1e-5)
+
+
+def test_few_bits_are_for_what_a_relu_clips():
+    spec = tfqd.Activations(bits=4)
+    assert ActivationQuantizer(spec).bits == 8
+    quantizer, state = calibrated(spec, np.abs(VALUES), positive=True)
+    rounded = quantizer(tf.constant(np.abs(VALUES)[:, np.newaxis]), False, state)
+    assert len(np.unique(rounded)) == 16
+
+
+def test_activations_of_nothing_but_zeros_get_a_range_all_the_same():
+    quantizer, state = calibrated(tfqd.Activations(), np.zeros(9, np.float32))
+    assert [float(end) for end in quantizer.ends(state)] == [0, 1]
+
+
+def test_a_quantizer_is_made_again_from_its_config():
+    for fixed in (None, (0.0, 255 / 256)):
+        quantizer = ActivationQuantizer(tfqd.Activations(bits=6), True, fixed)
+        config = json.loads(json.dumps(quantizer.get_config()))
+        again = ActivationQuantizer.from_config(config)
+        assert again.get_config() == quantizer.get_config()
+        assert again.fixed == fixed

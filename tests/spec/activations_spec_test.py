@@ -1,0 +1,30 @@
+"""What the spec of activations takes."""
+
+import numpy as np
+import pytest
+
+import tfqd
+
+
+def test_numbers_of_numpy_become_pythons():
+    spec = tfqd.Activations(bits=np.int64(6), percentile=np.float32(99))
+    assert (type(spec.bits), type(spec.percentile)) == (int, float)
+    assert tfqd.Activations(**spec.to_dict()) == spec
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"bits": 1}, "bits must be an integer from 2 to 8; got 1"),
+        ({"bits": 16}, "bits must be an integer from 2 to 8; got 16"),
+        ({"bits": 8.0}, "bits must be"),
+        ({"ranges": "learned"}, "ranges must be one of 'trained', 'moving', 'fixed'"),
+        ({"start": "max"}, "start must be one of 'mse', 'minmax', 'percentile'"),
+        ({"percentile": 50}, "percentile must be a number above 50 and at most 100; got 50"),
+        ({"scaling": "none"}, "scaling must be one of"),
+        ({"bits": 4, "scaling": "symmetric"}, "scaling='symmetric' needs bits=8; got 4"),
+    ],
+)
+def test_bad_fields_are_named(fields, message):
+    with pytest.raises(ValueError, match=message):
+        tfqd.Activations(**fields)

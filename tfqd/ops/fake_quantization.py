@@ -1,0 +1,59 @@
+"""Activations rounded to the grids of integer kernels, with gradients to the ends of their ranges.
+
+A range [low, high] of n steps s = (high - low) / n lies at the upper end of the 256
+integers of 8 bits: what is larger than `high` is clipped as kernels clip, at 127. With
+n = 255 the lower end is clipped so too. With fewer steps `low` is 0, and what is smaller
+must not come: a ReLU has seen to it.
+
+TensorFlow's own operation rounds, in training as in inference, so that its converter finds
+the ranges in a traced model and puts them into its file.
+"""
+
+import math
+
+import tensorflow as tf
+
+# The steps between the integers of 8 bits.
+_STEPS = 255
+# In steps: what float32 makes of half a step.
+_HALF = 0.501
+
+
+def fake_quantize(x: tf.Tensor, low: tf.Tensor, high: tf.Tensor, steps: int) -> tf.Tensor:
+    """Rounds x to the grid of a range.
+
+    Gradients as in LSQ+ (arXiv 2004.09576), written for the ends in place of step and
+    offset: y = k s for x inside, which goes straight through; x beyond an end gives its
+    gradient to that end. The rounding error of x inside counts for the step, which grows by
+    1 / n with the upper end. Each end's is divided by sqrt(N n), N the numbers of an example.
+
+    Args:
+        x: float32, examples along the first axis.
+        low: float32 scalar, at most 0; it is moved until 0 is on the grid.
+        high: float32 scalar, above `low` and at least 0.
+        steps: n; 255, or fewer where `low` is 0 and x is not negative.
+
+    Returns:
+        float32 of x's shape.
+    """
+    numbers = max(1, math.prod(size or 1 for size in x.shape[1:]))
+    pace = 1 / math.sqrt(numbers * steps)
+
+    @tf.custom_gradient
+    def rounded(x, low, high):
+        lowest = high - (high - low) * (_STEPS / steps)
+        y = tf.quantization.fake_quant_with_min_max_vars(x, lowest, high, num_bits=8)
+
+        def gradients(upstream):
+            error, step = y - x, (high - low) / steps
+            inside = tf.abs(error) <= _HALF * step
+            straight = tf.where(inside, upstream, 0.0)
+            beyond = upstream - straight
+            of_step = tf.reduce_sum(straight * error) / (high - low)
+            above = tf.reduce_sum(tf.where(error < 0, beyond, 0.0))
+            below = tf.reduce_sum(beyond) - above
+            return straight, pace * (below - of_step), pace * (above + of_step)
+
+        return y, gradients
+
+    return rounded(x, low, high)

@@ -1,0 +1,69 @@
+"""What to do with activations: how many bits, and where the ends of their ranges come from."""
+
+import dataclasses
+from typing import Any
+
+from tfqd.spec.base import SCALINGS
+from tfqd.spec.checks import check_choice, is_integer, is_number
+
+RANGES = ("trained", "moving", "fixed")
+STARTS = ("mse", "minmax", "percentile")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Activations:
+    """Activations on grids of integers, as kernels of integers compute with them.
+
+    Every tensor between two operators of the file has one range. 0 is on its grid.
+
+    Args:
+        bits: of what comes out of a ReLU, 2 to 8. Tensors of both signs have 8
+            bits whatever it is: kernels clip at the ends of 8 bits and where a
+            ReLU does, so that fewer bits cost no operator there alone.
+        ranges: ``"trained"`` moves the ends by their gradients (LSQ+, Bhalgat et
+            al. 2020, arXiv 2004.09576); ``"moving"`` follows the smallest and
+            largest values of the training batches by a moving average;
+            ``"fixed"`` leaves the ends where `tfqd.calibrate` put them.
+        start: where `tfqd.calibrate` puts the ends: ``"mse"`` where the squared
+            error is smallest, ``"minmax"`` at the smallest and largest value,
+            ``"percentile"`` at what `percentile` says.
+        percentile: per cent of the values that lie below the upper end, and
+            above the lower one, for that start; more than 50, at most 100.
+        scaling: ``"affine"``, or ``"symmetric"``: -128 to 127 about a zero point
+            of 0, for accelerators that know no other; 8 bits alone.
+
+    Numbers may be numpy's; they are kept as Python's.
+
+    Raises:
+        ValueError: for a field outside what is allowed.
+
+    Example:
+
+    >>> tfqd.Activations(bits=4)
+    Activations(bits=4, ranges='trained', start='mse', percentile=99.99, scaling='affine')
+    """
+
+    bits: int = 8
+    ranges: str = "trained"
+    start: str = "mse"
+    percentile: float = 99.99
+    scaling: str = "affine"
+
+    def __post_init__(self):
+        if not is_integer(self.bits, 2, 8):
+            raise ValueError(f"bits must be an integer from 2 to 8; got {self.bits!r}")
+        object.__setattr__(self, "bits", int(self.bits))
+        check_choice("ranges", self.ranges, RANGES)
+        check_choice("start", self.start, STARTS)
+        if not is_number(self.percentile, 50, 100) or self.percentile == 50:
+            raise ValueError(
+                f"percentile must be a number above 50 and at most 100; got {self.percentile!r}"
+            )
+        object.__setattr__(self, "percentile", float(self.percentile))
+        check_choice("scaling", self.scaling, SCALINGS)
+        if self.scaling == "symmetric" and self.bits < 8:
+            raise ValueError(f"scaling='symmetric' needs bits=8; got {self.bits}")
+
+    def to_dict(self) -> dict[str, Any]:
+        """The fields as plain JSON values."""
+        return dataclasses.asdict(self)

@@ -1,0 +1,94 @@
+"""Layers that round activations, in any Keras version, and what a model of them must be."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from tfqd.quantizers import ActivationQuantizer
+from tfqd.spec import Activations, Spec
+from tfqd.wrapping.layers import all_layers
+
+
+class RoundsActivations:
+    """Mixin: a Keras layer that rounds what flows through it to a range of integers.
+
+    Attributes:
+        quantizer: has the range's bits and kind.
+        state: the quantizer's variables by role.
+        covered: the names of the layers whose answers have the range.
+        reason: why it is there.
+        active: whether it rounds: not in a copy of a model that is to compute in floats.
+    """
+
+    name: str
+    quantizer: ActivationQuantizer
+    state: dict[str, Any]
+    covered: tuple[str, ...]
+    reason: str
+    active: bool
+
+    @property
+    def is_calibrated(self) -> bool:
+        """Whether the range has its ends."""
+        raise NotImplementedError
+
+    @property
+    def ends(self) -> tuple[float, float] | None:
+        """The ends of the range; None before it is calibrated."""
+        if not self.is_calibrated:
+            return None
+        low, high = self.quantizer.ends(self.state)
+        return float(low) + 0.0, float(high)  # no -0.0
+
+    def start_with(self, values: np.ndarray) -> None:
+        """Puts the ends where the spec wants them for activations such as these: float32 [n]."""
+        for role, value in self.quantizer.calibrated(*self.quantizer.start(values)).items():
+            self.state[role].assign(value)
+
+    def _check_calibrated(self) -> None:
+        if not self.is_calibrated:
+            raise ValueError(
+                f"the range of activations {self.name!r} is not known yet; call "
+                "tfqd.calibrate(model, data) with some hundred inputs before the model is used"
+            )
+
+
+def quantized_activations(model: Any) -> list[RoundsActivations]:
+    """The layers of a model that round activations, in its order."""
+    return [layer for layer in all_layers(model) if isinstance(layer, RoundsActivations)]
+
+
+def check_weights(specs: Mapping[str, Spec | None]) -> None:
+    """Raises ValueError for kernels that operators of integer activations do not take.
+
+    Args:
+        specs: of each kernel of a model, by its path; None for one that stays float.
+    """
+    for path, spec in specs.items():
+        if spec is None or not _is_for_kernels(spec):
+            found = "stays float" if spec is None else f"is quantized by {spec}"
+            raise ValueError(
+                f"{path} {found}, which kernels of integer activations do not take: with "
+                "activations=, quantize all kernels with one scale a channel, by "
+                "tfqd.presets.deployable(bits) or tfqd.LearnedStep(bits=bits, layout='channel')"
+            )
+
+
+def _is_for_kernels(spec: Spec) -> bool:
+    """Whether weights are integers times one scale a channel, or one of the tensor."""
+    on_integers = getattr(spec, "grid", "integers") is not None
+    return spec.scaling == "symmetric" and spec.bucket_size is None and on_integers
+
+
+def checked_activations(activations: Any) -> Activations | None:
+    """`activations` as a spec, or None.
+
+    Raises:
+        TypeError: when it is neither.
+    """
+    if activations is None or isinstance(activations, Activations):
+        return activations
+    raise TypeError(
+        f"activations must be None or a tfqd.Activations, of Keras 3 models; got {activations!r}"
+    )

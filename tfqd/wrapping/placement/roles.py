@@ -1,0 +1,147 @@
+"""What layers become in a file of integers, by their class and configuration.
+
+The names are those of both Keras versions. Kernels are those of TensorFlow Lite and LiteRT.
+"""
+
+import enum
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+
+class Kind(enum.Enum):
+    """How an operator's answers relate to what it takes."""
+
+    INPUT = "an input of the model"
+    WEIGHTED = "after a product with weights"
+    NORMALIZATION = "after a normalization, a part of the product before it"
+    RELU = "after a ReLU"
+    MOVES = "the same numbers in other places, which nothing rounds"
+    AVERAGES = "averages of numbers on a grid, rounded to it"
+    JOINS = "several tensors side by side, of one range"
+    COMPUTES = "after an operator of another range"
+    FIXED = "the only range that the kernel knows"
+
+
+class Role(NamedTuple):
+    """What a layer becomes.
+
+    kind: see `Kind`.
+    clips: of a product, whether it ends in a ReLU of its own.
+    folds_relu: whether a ReLU that follows becomes a part of it.
+    fixed: the ends that its kernel knows, of kind `FIXED`.
+    """
+
+    kind: Kind
+    clips: bool = False
+    folds_relu: bool = False
+    fixed: tuple[float, float] | None = None
+
+
+class NoIntegerKernel(ValueError):
+    """Why a layer has no kernel that computes with integers what it computes with floats."""
+
+
+INPUT = Role(Kind.INPUT)
+
+_WEIGHTED = ("Dense", "Conv1D", "Conv2D", "DepthwiseConv2D", "Conv2DTranspose")
+_MOVES = (
+    *("Flatten", "Reshape", "Permute", "Identity", "ZeroPadding2D", "Cropping2D"),
+    *("MaxPooling2D", "Dropout", "SpatialDropout1D", "SpatialDropout2D", "GaussianNoise"),
+)
+_OF_TWO = ("Add", "Subtract", "Multiply")
+_AVERAGES = ("AveragePooling2D",)
+_COMPUTES = ("GlobalAveragePooling1D", "GlobalAveragePooling2D")
+
+# The ends that kernels of INT8 know alone, as the 256 multiples of their scale.
+_FIXED = {
+    "sigmoid": (0.0, 255 / 256),
+    "softmax": (0.0, 255 / 256),
+    "tanh": (-1.0, 127 / 128),
+}
+# Clipping that the kernels of products and sums do themselves.
+_CLIPS = ("relu", "relu6")
+
+_INSTEAD = {
+    "SeparableConv2D": "write it as DepthwiseConv2D and Conv2D of 1x1",
+    "Rescaling": "scale the data before the model",
+    "Normalization": "normalize the data before the model",
+    "Embedding": "its kernels answer in floats",
+}
+
+
+def role_of(name: str, kind: str, config: Mapping[str, Any], tensors: int) -> Role:
+    """What a layer becomes.
+
+    Args:
+        name: the layer's, for errors.
+        kind: the name of its class.
+        config: its configuration; empty for an operation that has none.
+        tensors: how many it takes.
+
+    Raises:
+        NoIntegerKernel: a ValueError, for one that is not here.
+    """
+    if kind in _WEIGHTED:
+        activation = activation_of(config)
+        if activation not in ("linear", *_CLIPS):
+            raise _no_kernel(name, kind, f"with activation {activation!r}")
+        return Role(Kind.WEIGHTED, activation in _CLIPS, folds_relu=activation == "linear")
+    if kind in _MOVES:
+        return Role(Kind.MOVES)
+    if kind in _AVERAGES:
+        return Role(Kind.AVERAGES)
+    if kind == "Concatenate":
+        return Role(Kind.JOINS)
+    if kind in _OF_TWO and tensors == 2:
+        return Role(Kind.COMPUTES, folds_relu=True)
+    if kind in _COMPUTES:
+        return Role(Kind.COMPUTES)
+    if kind == "BatchNormalization":
+        return Role(Kind.NORMALIZATION, folds_relu=True)
+    function = _function_of(kind, config)
+    if function in _CLIPS:
+        return Role(Kind.RELU)
+    if function in _FIXED:
+        return Role(Kind.FIXED, fixed=_FIXED[function])
+    detail = f"of {tensors} tensors" if kind in _OF_TWO else ""
+    raise _no_kernel(name, kind, detail or _detail(function, config))
+
+
+def separate_activation(kind: str, config: Mapping[str, Any]) -> str | None:
+    """The activation of a product that is no part of its kernel, but an operator of its own.
+
+    None where there is none, or where that has no kernel of integers.
+    """
+    activation = activation_of(config) if kind in _WEIGHTED else None
+    return activation if activation in _FIXED else None
+
+
+def activation_of(config: Mapping[str, Any]) -> str:
+    """The name of a layer's activation, ``"linear"`` where it has none."""
+    activation = config.get("activation") or "linear"
+    if isinstance(activation, Mapping):
+        activation = activation.get("registered_name") or activation.get("class_name")
+    return str(activation)
+
+
+def _function_of(kind: str, config: Mapping[str, Any]) -> str | None:
+    """What a layer computes of each number, or of each example's; None for another layer."""
+    if kind == "Activation":
+        return activation_of(config)
+    if kind == "Softmax":
+        return "softmax" if config.get("axis", -1) == -1 else None
+    if kind == "ReLU" and not (config.get("negative_slope") or config.get("threshold")):
+        return {None: "relu", 6: "relu6"}.get(config.get("max_value"))
+    return None
+
+
+def _detail(function: str | None, config: Mapping[str, Any]) -> str:
+    return f"with activation {function!r}" if "activation" in config else ""
+
+
+def _no_kernel(name: str, kind: str, detail: str) -> NoIntegerKernel:
+    what = f"{kind} {detail}".strip()
+    remedy = _INSTEAD.get(kind, "leave activations float, activations=None, or replace the layer")
+    return NoIntegerKernel(
+        f"layer {name!r} ({what}) cannot compute with integers of activations: {remedy}"
+    )
