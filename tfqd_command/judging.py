@@ -3,10 +3,8 @@
 from typing import Any, NamedTuple
 
 from tfqd_command.data import Data
-from tfqd_command.outputs import Written, tflite_answers
+from tfqd_command.outputs import Written, answers, answers_of
 from tfqd_command.task import Task
-
-BATCH = 256
 
 
 class Judge:
@@ -26,7 +24,11 @@ class Judge:
 
     def score(self, model: Any) -> float:
         """The task's score of a model."""
-        return self.task.score(answers(model, self._x), self._labels)
+        return self.score_of(answers(model, self._x))
+
+    def score_of(self, outputs: Any) -> float:
+        """The task's score of what something answers to the examples."""
+        return self.task.score(outputs, self._labels)
 
     def of_file(self, written: Written, scores: dict[str, float]) -> float:
         """Of a file that was written: the quantized model's, which it was verified to answer as.
@@ -35,7 +37,7 @@ class Judge:
         """
         if written.kind != "tflite":
             return scores["quantized"]
-        return self.task.score(tflite_answers(written.path, self._x), self._labels)
+        return self.score_of(answers_of(written.path, written.kind, self._x))
 
 
 class Measured(NamedTuple):
@@ -48,8 +50,3 @@ class Measured(NamedTuple):
     judge: Judge
     scores: dict[str, float]
     of_files: list[float]
-
-
-def answers(model: Any, x: Any) -> Any:
-    """What a model answers to all of `x`."""
-    return model.predict(x, batch_size=BATCH, verbose=0)

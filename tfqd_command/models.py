@@ -32,6 +32,18 @@ def load_model(path: str) -> Any:
     raise ValueError(f"{path} cannot be read as a model. {'; '.join(reasons)}")
 
 
+def check_one_input_and_output(path: str, model: Any) -> None:
+    """Raises ValueError for a model with several inputs or outputs, which data cannot name."""
+    for name in ("inputs", "outputs"):
+        # A subclassed model says neither.
+        count = len(getattr(model, name, None) or [None])
+        if count != 1:
+            raise ValueError(
+                f"{path} must have one of its {name} to train and measure it with --data; it has "
+                f"{count}. tfqd.Distiller takes such models"
+            )
+
+
 def keras_of(model: Any) -> Any:
     """The package that a model is of: ``keras`` or ``tf_keras``."""
     from tfqd.wrapping.version import version_of

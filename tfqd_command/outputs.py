@@ -5,8 +5,9 @@ import pathlib
 from typing import Any, NamedTuple
 
 from tfqd_command.command import UsageError
+from tfqd_command.models import load_model
 
-_BATCH = 256
+BATCH = 256
 _KINDS = {".tfqd": "tfqd", ".tflite": "tflite", ".keras": "keras"}
 
 
@@ -76,8 +77,42 @@ def write(model: Any, target: str) -> Written:
     return Written(target, kind, bytes_on_disk(pathlib.Path(target)), difference)
 
 
-def tflite_answers(path: str, x: Any) -> Any:
-    """What a TFLite file of one input and output answers, run by TensorFlow Lite."""
+def answers(model: Any, x: Any) -> Any:
+    """What a model answers to all of `x`."""
+    return model.predict(x, batch_size=BATCH, verbose=0)
+
+
+def answers_of(path: str, kind: str, x: Any) -> Any:
+    """What a file of one input and output answers to all of `x`.
+
+    Args:
+        path: of the file or SavedModel.
+        kind: as in `Written`.
+        x: examples.
+    """
+    import tfqd
+
+    if kind == "tflite":
+        return _tflite_answers(path, x)
+    if kind == "saved_model":
+        return _saved_model_answers(path, x)
+    return answers(tfqd.load(path) if kind == "tfqd" else load_model(path), x)
+
+
+def _saved_model_answers(path: str, x: Any) -> Any:
+    import numpy as np
+    import tensorflow as tf
+
+    from tfqd.export.saved_model_file import newest_version
+
+    loaded = tf.saved_model.load(str(newest_version(pathlib.Path(path))))
+    run = loaded.signatures["serving_default"]
+    (name,), (answer,) = run.structured_input_signature[1], run.structured_outputs
+    parts = [x[start : start + BATCH] for start in range(0, len(x), BATCH)]
+    return np.concatenate([run(**{name: tf.constant(part)})[answer].numpy() for part in parts])
+
+
+def _tflite_answers(path: str, x: Any) -> Any:
     import numpy as np
     import tensorflow as tf
 
@@ -86,7 +121,7 @@ def tflite_answers(path: str, x: Any) -> Any:
     data = pathlib.Path(path).read_bytes()
     signature = tf.lite.Interpreter(model_content=data).get_signature_list()[SIGNATURE]
     (name,), (answer,) = signature["inputs"], signature["outputs"]
-    parts = [x[start : start + _BATCH] for start in range(0, len(x), _BATCH)]
+    parts = [x[start : start + BATCH] for start in range(0, len(x), BATCH)]
     return np.concatenate([run("tf.lite", data, {name: part})[answer] for part in parts])
 
 

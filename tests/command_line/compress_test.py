@@ -68,6 +68,8 @@ def folder(tmp_path_factory):
         model.compile(keras.optimizers.Adam(0.02), loss)
         model.fit(parts["x"], parts["y"], epochs=8, verbose=0)
         model.save(path / f"{name}.keras")
+    pair = [keras.Input((8,)), keras.Input((8,))]
+    keras.Model(pair, keras.layers.Add()(pair)).save(path / "pair.keras")
     old = only_for_tf_keras()
     old.layers[-1].set_weights(keras.saving.load_model(path / "m.keras").get_weights())
     old.save(path / "old.keras")
@@ -175,6 +177,15 @@ def test_a_budget_is_kept(method, capsys):
     assert found["scores"]["quantized"] > 0.8
 
 
+def test_a_budget_may_be_that_of_a_tflite_file(capsys):
+    found = values(
+        capsys,
+        "teacher.keras --to=t.tflite,t.tfqd --data=d.npz --budget=2.5kB --file=tflite --epochs=1",
+    )
+    assert found["files"][0]["bytes"] <= 2500
+    assert found["files"][0]["score"] > 0.8
+
+
 @pytest.mark.parametrize("share", [0.5, 3.0])
 def test_a_budget_beyond_four_bits_is_used_by_more_levels(share, capsys):
     model = keras.saving.load_model("teacher.keras")
@@ -225,6 +236,14 @@ WRONG = [
         1,
         "--budget needs labels y",
     ),
+    ("m.keras --to=a.tfqd --file=tflite", 2, "--file says whose bytes --budget counts"),
+    (
+        "m.keras --to=a.tfqd --file=tflite --budget=9kB --data=d.npz",
+        2,
+        "--file=tflite counts a file that --to does not name",
+    ),
+    ("m.keras --to=a.tfqd --report=no/such/report.html", 1, "there is no folder "),
+    ("pair.keras --to=a.tfqd --data=d.npz", 1, "pair.keras must have one of its inputs to train"),
     ("m.keras --to=a.tfqd --data=d.npz --budget=9B", 1, "more than the budget of 9"),
 ]
 

@@ -7,8 +7,8 @@ from tfqd_command.main import main
 
 WRONG = [
     # what was typed, status, what the line says
-    ("", 2, "expected a command, one of: compress, inspect, sizes, convert, verify, demo"),
-    ("shrink m.keras", 2, "verify, demo; got shrink"),
+    ("", 2, "expected a command, one of: compress, inspect, sizes, convert, verify, report, demo"),
+    ("shrink m.keras", 2, "verify, report, demo; got shrink"),
     ("verify", 2, "verify expects FILE; got none"),
     ("verify a.tfqd b.tfqd", 2, "verify expects FILE; got 2: a.tfqd b.tfqd"),
     ("convert a.tfqd", 2, "convert expects A and B; got 1: a.tfqd"),

@@ -136,6 +136,11 @@ def _version_folder(path: str | os.PathLike, version: int) -> pathlib.Path:
     return folder
 
 
+def is_saved_model(path: pathlib.Path) -> bool:
+    """Whether it is a SavedModel's folder, or one of numbered versions."""
+    return any(path.glob("saved_model.pb")) or any(path.glob("[0-9]*/saved_model.pb"))
+
+
 def newest_version(path: pathlib.Path) -> pathlib.Path:
     """A SavedModel's folder: `path` itself, or the one of the largest number in it.
 

@@ -11,13 +11,17 @@ goes on when the same command is given again.
   tfqd compress model.keras --to=small.tfqd,small.tflite --bits=4 --data=digits.npz
 """
 
+from typing import Any
+
 from absl import flags
 
+from tfqd_command import budgets
 from tfqd_command.command import Result, UsageError
 from tfqd_command.data import Data, check_source, load_data
-from tfqd_command.judging import BATCH, Judge, Measured, answers
-from tfqd_command.models import float_bytes, keras_of, load_model, load_teacher
-from tfqd_command.outputs import Written, check_writable, kind_of, write
+from tfqd_command.judging import Judge, Measured
+from tfqd_command.models import check_one_input_and_output, float_bytes, load_model, load_teacher
+from tfqd_command.outputs import BATCH, Written, answers, check_writable, kind_of, write
+from tfqd_command.pages import page_of_compression
 from tfqd_command.starting import warn
 from tfqd_command.tables import table
 from tfqd_command.task import Task, task_of
@@ -33,9 +37,7 @@ def define_flags(values: flags.FlagValues) -> None:
     own = {"flag_values": values}
     flags.DEFINE_list("to", [], "files to write, separated by commas", **own)
     flags.DEFINE_integer("bits", None, f"bits per weight, 1 to 8; default {_BITS}", 1, 8, **own)
-    flags.DEFINE_string(
-        "budget", None, 'bytes of the .tfqd archive, as "200 kB", in the place of --bits', **own
-    )
+    budgets.define_flags(values)
     flags.DEFINE_enum(
         "method",
         None,
@@ -51,6 +53,7 @@ def define_flags(values: flags.FlagValues) -> None:
     flags.DEFINE_integer("epochs", 10, "epochs of training", 1, **own)
     flags.DEFINE_integer("batch_size", 64, "examples of a step", 1, **own)
     flags.DEFINE_float("learning_rate", 1e-3, "of Adam; falls to 0 along a cosine", 0.0, **own)
+    flags.DEFINE_string("report", None, "a page to write about it all, REPORT.html", **own)
     flags.DEFINE_integer("seed", 0, "seed of the batches and of dropout", 0, **own)
 
 
@@ -64,6 +67,7 @@ def check(arguments: list[str], values: flags.FlagValues) -> None:
         raise UsageError(f"--to names a file twice: {','.join(targets)}")
     if values.bits is not None and values.budget is not None:
         raise UsageError("give either --bits or --budget")
+    budgets.check(values)
     if values.data is not None:
         check_source(values.data)
     for name in ("budget", "teacher"):
@@ -81,13 +85,15 @@ def run(arguments: list[str], values: flags.FlagValues) -> Result:
     import tfqd
 
     (path,) = arguments
-    for target in values.to:
+    for target in [*values.to, *filter(None, [values.report])]:
         check_writable(target)
-    _check_budget(values.budget)
+    budgets.check_text(values.budget)
     keras.utils.set_random_seed(values.seed)
     model = load_model(path)
     if tfqd.wrapping.quantized.is_quantized(model):
         raise ValueError(f"{path} is quantized already; tfqd convert makes other files of it")
+    if values.data is not None:
+        check_one_input_and_output(path, model)
     method = values.method or ("post_training" if values.data is None else "distill")
     data = None if values.data is None else load_data(values.data)
     if data is None:
@@ -96,7 +102,10 @@ def run(arguments: list[str], values: flags.FlagValues) -> Result:
             "a ResNet-8 of 87.2 % fell to 49.9 % at 4 bits (docs/benchmarks.md)"
         )
         student = tfqd.quantize_model(model, _spec(method, values))
-        return _result(values, path, model, method, [write(student, each) for each in values.to])
+        written = [write(student, target) for target in values.to]
+        if values.report is not None:
+            page_of_compression(values.report, path, model, student, written)
+        return _result(path, model, method, written)
     return _with_data(values, path, model, method, data)
 
 
@@ -106,27 +115,39 @@ def _with_data(values, path: str, model, method: str, data: Data) -> Result:
     teacher = model if values.teacher is None else load_teacher(values.teacher)
     task = task_of(answers(model, data.x[:BATCH]), data)
     judge = Judge(task, teacher, data)
-    spec = _spec(method, values)
-    callbacks = []
-    if values.budget is not None and method == "distill":
-        spec, callbacks = _within(model, values.budget)
-    elif values.budget is not None:
-        spec = _allocated(model, data, task, spec, values.budget)
+    spec, callbacks = _chosen(values, model, method, data, task)
     student = tfqd.quantize_model(model, spec)
     scores = {"float": judge.score(model), "untrained": judge.score(student)}
-    state = None
+    kept, record = [], None
     if method in TRAINED:
         schedule = Schedule(values.epochs, values.batch_size, values.learning_rate, values.seed)
         command = {**values.flag_values_dict(), "method": method, "version": tfqd.__version__}
         del command["json"], command["debug"]
         state = state_path(values.to[0], command, [path, values.data, values.teacher])
+        kept = [state, state.with_suffix(".json")]
+        if values.report is not None:
+            record = tfqd.callbacks.TrainingRecord(kept[1])
+            callbacks.append(record)
         student = train(student, teacher, data, task, schedule, state, callbacks)
     scores["quantized"] = judge.score(student)
     written = [write(student, target) for target in values.to]
-    if state is not None:
-        state.unlink(missing_ok=True)
+    budgets.warn_beyond(values.budget, values.file, written)
     measured = Measured(judge, scores, [judge.of_file(each, scores) for each in written])
-    return _result(values, path, model, method, written, measured)
+    if values.report is not None:
+        page_of_compression(values.report, path, model, student, written, measured, record)
+    for file in kept:
+        file.unlink(missing_ok=True)
+    return _result(path, model, method, written, measured)
+
+
+def _chosen(values, model, method: str, data: Data, task: Task) -> tuple[Any, list[Any]]:
+    """What to quantize to, and the callbacks that the training needs for it."""
+    spec = _spec(method, values)
+    if values.budget is None:
+        return spec, []
+    if (method, values.file) == ("distill", "archive"):
+        return budgets.trained_within(model, values.budget)
+    return budgets.allocated(model, data, task, spec, values.budget, values.file), []
 
 
 def _spec(method: str, values: flags.FlagValues):
@@ -149,52 +170,9 @@ def _spec(method: str, values: flags.FlagValues):
     return tfqd.presets.deployable(bits) if for_tflite else tfqd.Uniform(bits=bits)
 
 
-def _check_budget(budget: str | None) -> None:
-    from tfqd.spec.budget import parse_bytes
-
-    if budget is not None:
-        try:
-            parse_bytes(budget)
-        except ValueError as error:
-            raise UsageError(f"--budget: {error}") from error
-
-
-def _within(model, budget: str):
-    """A spec, and the callbacks that train it to the budget; none where 8 bits always fit."""
-    import tfqd
-    from tfqd.compressed.sizes import model_size
-    from tfqd.export.archive_file import archive_size
-    from tfqd.spec.budget import parse_bytes
-
-    for bits in (4, 8):
-        learned = tfqd.LearnedStep(bits=bits)
-        compressed = tfqd.compress(tfqd.quantize_model(model, learned))
-        size: float = archive_size(compressed)
-        if bits == 8:  # in training codes may come to be all equally frequent
-            unused = 8 - model_size(compressed).entropy
-            size += sum(tensor.size for tensor in compressed.quantized.values()) * unused / 8
-        if parse_bytes(budget) < size:
-            callback = tfqd.callbacks.ByteBudget(budget, verbose=0)
-            return tfqd.EntropyConstrained(bits=bits), [callback]
-    return learned, []
-
-
-def _allocated(model, data: Data, task: Task, spec, budget: str):
-    import tfqd
-
-    if data.y is None:
-        raise ValueError(
-            "--budget needs labels y in --data, to tell which weights matter; --method=distill "
-            "does without"
-        )
-    loss = task.loss(keras_of(model).losses)
-    return tfqd.allocate_bits(model, (data.x, data.y), budget=budget, spec=spec, loss=loss)
-
-
 def _result(
-    values, path: str, model, method: str, written: list[Written], measured: Measured | None = None
+    path: str, model, method: str, written: list[Written], measured: Measured | None = None
 ) -> Result:
-    _warn_beyond(values.budget, written)
     before = float_bytes(model)
     files = [{**each._asdict(), "ratio": before / each.bytes} for each in written]
     found = {"model": path, "method": method, "float_bytes": before, "files": files}
@@ -212,11 +190,3 @@ def _result(
     if method in TRAINED:
         caption += f"; quantized but not trained: {task.shown(scores['untrained'])}"
     return Result(found, table(("file", "bytes", "ratio", task.metric), rows, caption))
-
-
-def _warn_beyond(budget: str | None, written: list[Written]) -> None:
-    from tfqd.spec.budget import parse_bytes
-
-    for file in written:
-        if budget is not None and file.kind == "tfqd" and file.bytes > parse_bytes(budget):
-            warn(f"{file.path} has {file.bytes:,} bytes after training, more than {budget}")

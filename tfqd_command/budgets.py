@@ -1,0 +1,107 @@
+"""Bytes of a file, and how a model is quantized and trained to them."""
+
+import gzip
+import pathlib
+from collections.abc import Sequence
+from typing import Any
+
+from absl import flags
+
+from tfqd_command.command import UsageError
+from tfqd_command.data import Data
+from tfqd_command.models import keras_of
+from tfqd_command.outputs import Written, kind_of
+from tfqd_command.starting import warn
+from tfqd_command.task import Task
+
+# What --file may name, and the kind of output that it is.
+FILES = {
+    "archive": "tfqd",
+    "tflite": "tflite",
+    "tflite_gzip": "tflite",
+    "saved_model": "saved_model",
+}
+
+
+def define_flags(values: flags.FlagValues) -> None:
+    """--budget and --file."""
+    flags.DEFINE_string(
+        "budget", None, 'bytes of --file, as "200 kB", in the place of --bits', flag_values=values
+    )
+    flags.DEFINE_enum(
+        "file", "archive", [*FILES], "whose bytes --budget counts", flag_values=values
+    )
+
+
+def check(values: flags.FlagValues) -> None:
+    """Raises UsageError for a --file without its budget or its output."""
+    if values["file"].present and values.budget is None:
+        raise UsageError("--file says whose bytes --budget counts, and needs it")
+    if values.file != "archive" and FILES[values.file] not in map(kind_of, values.to):
+        raise UsageError(f"--file={values.file} counts a file that --to does not name")
+
+
+def check_text(budget: str | None) -> None:
+    """Raises UsageError for a budget that is no size."""
+    from tfqd.spec.budget import parse_bytes
+
+    if budget is not None:
+        try:
+            parse_bytes(budget)
+        except ValueError as error:
+            raise UsageError(f"--budget: {error}") from error
+
+
+def trained_within(model: Any, budget: str) -> tuple[Any, list[Any]]:
+    """A spec, and the callbacks that train it to an archive's budget.
+
+    There are none where 8 bits always fit.
+    """
+    import tfqd
+    from tfqd.compressed.sizes import model_size
+    from tfqd.export.archive_file import archive_size
+    from tfqd.spec.budget import parse_bytes
+
+    for bits in (4, 8):
+        learned = tfqd.LearnedStep(bits=bits)
+        compressed = tfqd.compress(tfqd.quantize_model(model, learned))
+        size: float = archive_size(compressed)
+        if bits == 8:  # in training codes may come to be all equally frequent
+            unused = 8 - model_size(compressed).entropy
+            size += sum(tensor.size for tensor in compressed.quantized.values()) * unused / 8
+        if parse_bytes(budget) < size:
+            callback = tfqd.callbacks.ByteBudget(budget, verbose=0)
+            return tfqd.EntropyConstrained(bits=bits), [callback]
+    return learned, []
+
+
+def allocated(model: Any, data: Data, task: Task, spec: Any, budget: str, file: str) -> Any:
+    """Bits by tensor such that the file keeps to its budget.
+
+    Raises:
+        ValueError: without labels, or when no bits keep to it.
+    """
+    import tfqd
+
+    if data.y is None:
+        raise ValueError(
+            "--budget needs labels y in --data, to tell which weights matter; "
+            "--method=distill does without for --file=archive"
+        )
+    loss = task.loss(keras_of(model).losses)
+    examples = data.x, data.y
+    return tfqd.allocate_bits(model, examples, budget=budget, file=file, spec=spec, loss=loss)
+
+
+def warn_beyond(budget: str | None, file: str, written: Sequence[Written]) -> None:
+    """Says when training has made a file larger than its budget."""
+    from tfqd.spec.budget import parse_bytes
+
+    for each in written:
+        if budget is None or each.kind != FILES[file]:
+            continue
+        size = each.bytes
+        if file == "tflite_gzip":
+            size = len(gzip.compress(pathlib.Path(each.path).read_bytes()))
+        if size > parse_bytes(budget):
+            warn(f"{each.path} has {size:,} bytes after training, more than {budget}")

@@ -1,0 +1,123 @@
+"""Writes a page about quantized files: what is in them, and that each answers as it should.
+
+PATH is a .tfqd archive, a quantized .keras file, or a folder with files that tfqd has
+written: the page shows the tensors of its first archive, and runs every file. With
+--data, labels among it, it shows how good each file is, too.
+
+  tfqd report out/ --to=report.html --data=digits.npz
+"""
+
+import pathlib
+from typing import Any
+
+from absl import flags
+
+from tfqd_command.command import Result, UsageError
+from tfqd_command.data import Data, check_source, load_data
+from tfqd_command.judging import Judge
+from tfqd_command.models import load_for_export
+from tfqd_command.outputs import BATCH, answers_of, check_writable
+from tfqd_command.starting import warn
+from tfqd_command.tables import table
+from tfqd_command.task import task_of
+
+ARGUMENTS = ("PATH",)
+_SUFFIXES = (".tfqd", ".tflite", ".keras")
+
+
+def define_flags(values: flags.FlagValues) -> None:
+    flags.DEFINE_string("to", "report.html", "the page to write", flag_values=values)
+    flags.DEFINE_string(
+        "data", None, "DATA.npz with x, y, x_test, y_test, or module:function", flag_values=values
+    )
+
+
+def check(arguments: list[str], values: flags.FlagValues) -> None:
+    if not values.to.endswith(".html"):
+        raise UsageError(f"--to must end in .html; got {values.to!r}")
+    if values.data is not None:
+        check_source(values.data)
+
+
+def run(arguments: list[str], values: flags.FlagValues) -> Result:
+    import tfqd
+    from tfqd.export.paths import bytes_on_disk, check_regular
+
+    (path,) = arguments
+    check_writable(values.to)
+    check_regular(pathlib.Path(path))
+    candidates = _candidates(pathlib.Path(path))
+    shown = _shown(path, candidates)
+    ran = _ran(candidates)
+    sizes = {each: bytes_on_disk(pathlib.Path(each)) for each in ran}
+    results, metric = {}, "accuracy"
+    if values.data is not None:
+        scores, metric = _scores(ran, load_data(values.data))
+        results = {each: (sizes[each], score) for each, score in scores.items()}
+    tfqd.html_report(shown, values.to, title=path, results=results, metric=metric, files=[*ran])
+    files = [
+        {"path": each, "kind": found.kind, "bytes": sizes[each]}
+        | {"largest_difference": found.largest_difference}
+        | ({"score": results[each][1]} if each in results else {})
+        for each, found in ran.items()
+    ]
+    rows = [
+        [each["path"], each["bytes"], f"{each['largest_difference']:.2g}", each.get("score")]
+        for each in files
+    ]
+    columns = ("file", "bytes", "difference", metric if results else "")
+    return Result({"report": values.to, "files": files}, table(columns, rows, f"see {values.to}"))
+
+
+def _candidates(path: pathlib.Path) -> list[str]:
+    """The files to look at: itself, or those in a folder that is no SavedModel."""
+    from tfqd.export.saved_model_file import is_saved_model
+
+    if not path.is_dir() or is_saved_model(path):
+        return [str(path)]
+    inside = sorted(path.iterdir())
+    found = [each for each in inside if each.suffix in _SUFFIXES or is_saved_model(each)]
+    return [str(each) for each in found]
+
+
+def _shown(path: str, candidates: list[str]) -> Any:
+    """The model whose tensors the page shows: of the first archive, else of a .keras file."""
+    from tfqd.wrapping.quantized import is_quantized
+
+    for suffix in (".tfqd", ".keras"):
+        for candidate in candidates:
+            if candidate.endswith(suffix):
+                model = load_for_export(candidate)
+                if suffix == ".tfqd" or is_quantized(model):
+                    return model
+    raise ValueError(f"{path} must be or hold a .tfqd archive or a quantized .keras file")
+
+
+def _ran(candidates: list[str]) -> dict[str, Any]:
+    """What came of running each file; those that tfqd has not exported are left out."""
+    from tfqd import export
+
+    found = {}
+    for path in candidates:
+        try:
+            found[path] = export.verify(path)
+        except export.VerificationError:
+            raise
+        except ValueError as error:
+            warn(f"left out: {error}")
+    return found
+
+
+def _scores(ran: dict[str, Any], data: Data) -> tuple[dict[str, float], str]:
+    """How good each file is, and what that is called."""
+    if data.y is None:
+        raise ValueError("--data needs labels y, to measure files by")
+    x, _ = data.measured
+    outputs = {path: answers_of(path, found.kind, x) for path, found in ran.items()}
+    scores: dict[str, float] = {}
+    metric = "accuracy"
+    for path, output in outputs.items():
+        task = task_of(output[:BATCH], data)
+        metric = task.metric
+        scores[path] = Judge(task, None, data).score_of(output)
+    return scores, metric
