@@ -107,9 +107,10 @@ def _saved_model_answers(path: str, x: Any) -> Any:
 
     loaded = tf.saved_model.load(str(newest_version(pathlib.Path(path))))
     run = loaded.signatures["serving_default"]
-    (name,), (answer,) = run.structured_input_signature[1], run.structured_outputs
-    parts = [x[start : start + BATCH] for start in range(0, len(x), BATCH)]
-    return np.concatenate([run(**{name: tf.constant(part)})[answer].numpy() for part in parts])
+    ((name, taken),) = run.structured_input_signature[1].items()
+    (answer,) = run.structured_outputs
+    parts = [tf.cast(part, taken.dtype) for part in _batches(x)]
+    return np.concatenate([run(**{name: part})[answer].numpy() for part in parts])
 
 
 def _tflite_answers(path: str, x: Any) -> Any:
@@ -119,10 +120,17 @@ def _tflite_answers(path: str, x: Any) -> Any:
     from tfqd.export.litert.checking.runtimes import SIGNATURE, run
 
     data = pathlib.Path(path).read_bytes()
-    signature = tf.lite.Interpreter(model_content=data).get_signature_list()[SIGNATURE]
-    (name,), (answer,) = signature["inputs"], signature["outputs"]
-    parts = [x[start : start + BATCH] for start in range(0, len(x), BATCH)]
+    signature = tf.lite.Interpreter(model_content=data).get_signature_runner(SIGNATURE)
+    ((name, taken),) = signature.get_input_details().items()
+    (answer,) = signature.get_output_details()
+    # A file that takes integers is given floats, which `run` rounds.
+    dtype = np.float32 if taken["quantization"][0] else taken["dtype"]
+    parts = [part.astype(dtype) for part in _batches(x)]
     return np.concatenate([run("tf.lite", data, {name: part})[answer] for part in parts])
+
+
+def _batches(x: Any) -> list[Any]:
+    return [x[start : start + BATCH] for start in range(0, len(x), BATCH)]
 
 
 def _next_version(folder: pathlib.Path) -> int:

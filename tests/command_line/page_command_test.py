@@ -16,12 +16,15 @@ def folder(tmp_path_factory):
     """A folder with a trained model, its data, and in out/ what compress has made of it."""
     path = tmp_path_factory.mktemp("pages")
     keras.utils.set_random_seed(0)
-    x = np.random.default_rng(0).normal(size=(600, 8)).astype(np.float32)
-    y = (x @ np.random.default_rng(1).normal(size=(8, 3))).argmax(-1)
+    # Integers, as images are: the models and files take floats.
+    x = np.random.default_rng(0).integers(0, 256, (600, 8), np.uint8)
+    y = ((x - 128.0) @ np.random.default_rng(1).normal(size=(8, 3))).argmax(-1)
     np.savez(path / "d.npz", x=x[:400], y=y[:400], x_test=x[400:], y_test=y[400:])
     np.savez(path / "unlabelled.npz", x=x)
     layers = keras.layers
-    model = keras.Sequential([layers.Input((8,)), layers.Dense(12, "relu"), layers.Dense(3)])
+    scale = layers.Rescaling(1 / 64, -2)
+    dense = layers.Dense(12, "relu"), layers.Dense(3)
+    model = keras.Sequential([layers.Input((8,)), scale, *dense])
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(keras.optimizers.Adam(0.02), loss)
     model.fit(x[:400], y[:400], epochs=6, verbose=0)
