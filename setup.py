@@ -25,12 +25,13 @@ EXTRAS = {
     # `tfqd demo` trains on scikit-learn's bundled digits.
     "demo": ["scikit-learn"],
     "plot": ["matplotlib"],
+    "tensorboard": ["tensorboard"],
     "tflite": ["ai-edge-litert"],
     # Keras 2 models; brings absl-py below 2, which tfmot asks for.
     "tfmot": ["tensorflow-model-optimization>=0.8.1", "tf-keras>=2.21"],
 }
 EXTRAS["all"] = sorted(requirement for extra in EXTRAS.values() for requirement in extra)
-EXTRAS["test"] = [*EXTRAS["demo"], *EXTRAS["plot"], *EXTRAS["tflite"], *EXTRAS["tfmot"]]
+EXTRAS["test"] = [*EXTRAS["all"]]
 EXTRAS["test"] += ["hypothesis", "pytest>=8", "pytest-xdist", "setuptools>=77"]
 # Other readers of TFLite files; the last has wheels for Linux on x86-64 alone.
 EXTRAS["test"] += ["ai-edge-quantizer>=0.10", "openvino>=2026.4"]

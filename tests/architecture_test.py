@@ -41,7 +41,9 @@ RULES = {
         "batches compressed wrapping spec version",
         "numpy tensorflow keras ai_edge_litert flatbuffers",
     ),
-    "callbacks": rule("batches wrapping export compressed spec", "numpy tensorflow keras"),
+    "callbacks": rule(
+        "batches wrapping export compressed spec", "numpy tensorflow keras tensorboard"
+    ),
     "allocation": rule(
         "batches wrapping export compressed quantizers report spec",
         "numpy tensorflow keras rich matplotlib",
@@ -225,6 +227,7 @@ def test_import_leaves_optional_packages_alone(first_import):
         "ai_edge_litert",
         "matplotlib",
         "sklearn",
+        "tensorboard",
         "tensorflow_model_optimization",
         "tf_keras",
     }

@@ -10,5 +10,6 @@ from tfqd.callbacks.dampen_oscillations import DampenOscillations as DampenOscil
 from tfqd.callbacks.freeze_oscillations import FreezeOscillations as FreezeOscillations
 from tfqd.callbacks.quantize_weights import QuantizeWeights as QuantizeWeights
 from tfqd.callbacks.size_report import SizeReport as SizeReport
+from tfqd.callbacks.tensorboard_summaries import TensorBoardSummaries as TensorBoardSummaries
 from tfqd.callbacks.training_record import Epoch as Epoch
 from tfqd.callbacks.training_record import TrainingRecord as TrainingRecord
