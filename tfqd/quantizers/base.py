@@ -92,7 +92,9 @@ class Quantizer(abc.ABC):
         """
 
     @abc.abstractmethod
-    def stored(self, inputs: tf.Tensor, weights: dict[str, Any], frozen=None) -> ops.Codes:
+    def stored(
+        self, inputs: tf.Tensor, weights: dict[str, Any], frozen: tf.Tensor | None = None
+    ) -> ops.Codes:
         """What is to be stored: it decodes to what `__call__` gives in inference, bit for bit.
 
         Args:

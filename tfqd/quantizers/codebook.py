@@ -106,7 +106,11 @@ class CodebookQuantizer(Quantizer):
         return ops.codebook(inputs, self._points(weights, bucketing), bucketing, **options)
 
     def stored(
-        self, inputs: tf.Tensor, weights: dict[str, Any], frozen=None, training: bool = False
+        self,
+        inputs: tf.Tensor,
+        weights: dict[str, Any],
+        frozen: tf.Tensor | None = None,
+        training: bool = False,
     ) -> ops.Codes:
         bucketing = self.bucketing(inputs.shape)
         points = self._points(weights, bucketing)

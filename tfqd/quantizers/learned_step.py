@@ -80,7 +80,9 @@ class LearnedStepQuantizer(Quantizer):
         levels, border = self.spec.levels, self._border(weights, bucketing)
         return ops.learned_step(inputs, step, offset, bucketing, levels, frozen, border)
 
-    def stored(self, inputs: tf.Tensor, weights: dict[str, Any], frozen=None) -> ops.Codes:
+    def stored(
+        self, inputs: tf.Tensor, weights: dict[str, Any], frozen: tf.Tensor | None = None
+    ) -> ops.Codes:
         bucketing = self.bucketing(inputs.shape)
         step, offset = self._trained(weights, bucketing)
         levels, border = self.spec.levels, self._border(weights, bucketing)

@@ -49,7 +49,9 @@ class UniformQuantizer(Quantizer):
             training, lambda: self._quantize(inputs, seed), lambda: self._quantize(inputs, None)
         )
 
-    def stored(self, inputs: tf.Tensor, weights: dict[str, Any], frozen=None) -> ops.Codes:
+    def stored(
+        self, inputs: tf.Tensor, weights: dict[str, Any], frozen: tf.Tensor | None = None
+    ) -> ops.Codes:
         spec, bucketing = self.spec, self.bucketing(inputs.shape)
         options = {"short_steps": spec.scale_grid is not None, "frozen": frozen}
         return ops.uniform_codes(inputs, bucketing, spec.levels, spec.scaling, spec.clip, **options)
