@@ -48,6 +48,9 @@ RULES = {
         "batches wrapping export compressed quantizers report spec",
         "numpy tensorflow keras rich matplotlib",
     ),
+    "evaluation": rule(
+        "batches compressed distillation export spec wrapping", "numpy tensorflow rich"
+    ),
     "charts": rule("callbacks compressed wrapping", "numpy"),
     "plot": rule("callbacks charts wrapping", "matplotlib"),
     "page": rule("callbacks charts compressed export version"),

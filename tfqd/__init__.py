@@ -19,6 +19,8 @@ from tfqd.compressed import ArchiveError as ArchiveError
 from tfqd.compressed import CompressedModel as CompressedModel
 from tfqd.compressed import QuantizedTensor as QuantizedTensor
 from tfqd.distillation import Distiller as Distiller
+from tfqd.evaluation import Evaluation as Evaluation
+from tfqd.evaluation import evaluate as evaluate
 from tfqd.export.archive_file import load as load
 from tfqd.export.archive_file import save as save
 from tfqd.page import html_report as html_report

@@ -34,21 +34,23 @@ def input_batches(data, batch_size: int = 128, steps: int | None = None) -> Iter
     return map(_inputs, itertools.islice(_batches(data, steps, "arrays"), steps))
 
 
-def labelled_batches(data, batches: int, batch_size: int) -> Iterator[tuple[Any, Any, Any]]:
+def labelled_batches(data, batches: int | None, batch_size: int) -> Iterator[tuple[Any, Any, Any]]:
     """Inputs, targets and sample weights (or None), batch by batch.
 
     Args:
         data: a tuple of inputs, targets and perhaps sample weights, arrays or
             structures of them; or a ``tf.data.Dataset``, PyDataset or other
             iterable of such tuples.
-        batches: number of batches to stop after.
+        batches: number of batches to stop after; None for all.
         batch_size: of arrays; other data has its batches.
 
     Raises:
         TypeError: when `data` is nothing of this.
-        ValueError: when `batches` or `batch_size` is no positive integer.
+        ValueError: when it has no end and `batches` is None, or `batches` or
+            `batch_size` is no positive integer.
     """
-    checked_count("batches", batches)
+    if batches is not None:
+        checked_count("batches", batches)
     checked_count("batch_size", batch_size)
     if isinstance(data, tuple):
         return itertools.islice(_slices(_labelled(data), batch_size), batches)
@@ -92,7 +94,7 @@ def _batches(data, steps: int | None, arrays: str) -> Iterable:
         # A PyDataset of unknown length says None.
         endless = getattr(data, "num_batches", 0) is None
     if endless and steps is None:
-        raise ValueError("data has no end; give the number of batches as steps")
+        raise ValueError("data has no end; give the number of batches to take")
     if not hasattr(data, "__getitem__"):
         return data
     # A PyDataset, or a Sequence of tf_keras: what iterating one does differs by version.

@@ -53,7 +53,7 @@ class UniformQuantizer(Quantizer):
         self, inputs: tf.Tensor, weights: dict[str, Any], frozen: tf.Tensor | None = None
     ) -> ops.Codes:
         spec, bucketing = self.spec, self.bucketing(inputs.shape)
-        options = {"short_steps": spec.scale_grid is not None, "frozen": frozen}
+        options: dict[str, Any] = {"short_steps": spec.scale_grid is not None, "frozen": frozen}
         return ops.uniform_codes(inputs, bucketing, spec.levels, spec.scaling, spec.clip, **options)
 
     def _quantize(self, inputs, seed, frozen=None) -> tf.Tensor:

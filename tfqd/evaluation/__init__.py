@@ -1,0 +1,7 @@
+"""One evaluation of models: their performance, reliability and efficiency."""
+
+from tfqd.evaluation.evaluate import evaluate as evaluate
+from tfqd.evaluation.evaluation import Evaluation as Evaluation
+from tfqd.evaluation.measures import MEASURES as MEASURES
+from tfqd.evaluation.measures import Measure as Measure
+from tfqd.evaluation.training_cost import TrainingCost as TrainingCost

@@ -1,0 +1,74 @@
+"""What came of an evaluation, as tables for people and JSON for programs."""
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from tfqd.evaluation.measures import MEASURES, SIDES, Measure
+
+
+@dataclasses.dataclass(frozen=True)
+class Evaluation:
+    """What was measured of a float model and its compressed forms.
+
+    Printing it gives a table a side; `to_dict` gives JSON values.
+
+    reference: the name of the model that the others are held against.
+    values: name of the model -> key of a `Measure` -> what was measured.
+    classes: name -> class -> the share of its examples that are right; empty for a regression.
+    corruptions: name -> corruption -> accuracy or RMS error, the mean of its strengths.
+    notes: name -> why something was not measured.
+    examples: how many examples it was measured on.
+    """
+
+    reference: str
+    values: Mapping[str, Mapping[str, float]]
+    classes: Mapping[str, Mapping[int, float]]
+    corruptions: Mapping[str, Mapping[str, float]]
+    notes: Mapping[str, str]
+    examples: int
+
+    def measures(self, side: str) -> list[Measure]:
+        """What was measured of at least one model, on one of `tfqd.evaluation.SIDES`."""
+        found = {key for values in self.values.values() for key in values}
+        return [each for each in MEASURES.values() if each.side == side and each.key in found]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The evaluation as JSON values; numbers that are not finite are None."""
+        return _json(dataclasses.asdict(self))
+
+    def __str__(self) -> str:
+        console = Console(width=120, color_system=None)
+        with console.capture() as capture:
+            for side in SIDES:
+                if self.measures(side):
+                    console.print(self._table(side))
+            for name, note in self.notes.items():
+                console.print(f"{name}: {note}", soft_wrap=True, markup=False)
+        return capture.get()
+
+    def _table(self, side: str) -> Table:
+        measures = self.measures(side)
+        table = Table(title=side.capitalize())
+        table.add_column("model", overflow="fold")
+        for measure in measures:
+            table.add_column(measure.title, justify="right")
+        for name, values in self.values.items():
+            table.add_row(name, *(_cell(measure, values.get(measure.key)) for measure in measures))
+        return table
+
+
+def _cell(measure: Measure, value: float | None) -> str:
+    return "" if value is None else format(value, measure.shown)
+
+
+def _json(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _json(each) for key, each in value.items()}
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value

@@ -1,0 +1,115 @@
+"""What is measured, on which side it lies, and which way is better."""
+
+from typing import NamedTuple
+
+PERFORMANCE, RELIABILITY, EFFICIENCY = "performance", "reliability", "efficiency"
+SIDES = (PERFORMANCE, RELIABILITY, EFFICIENCY)
+
+
+class Measure(NamedTuple):
+    """Something that is measured of every model.
+
+    key: its name in JSON.
+    title: its name in tables.
+    side: one of `SIDES`.
+    more_is_better: which way is better.
+    shown: a format of Python.
+    meaning: what it is, with its unit.
+    """
+
+    key: str
+    title: str
+    side: str
+    more_is_better: bool
+    shown: str
+    meaning: str
+
+
+MEASURES = {
+    measure.key: measure
+    for measure in (
+        Measure("accuracy", "accuracy", PERFORMANCE, True, ".2%", "share of right answers"),
+        Measure(
+            "retained",
+            "retained",
+            PERFORMANCE,
+            True,
+            ".1%",
+            "accuracy over the reference's, the mean of all classes",
+        ),
+        Measure(
+            "worst_retained",
+            "worst class",
+            PERFORMANCE,
+            True,
+            ".1%",
+            "accuracy over the reference's, of the class that lost most",
+        ),
+        Measure("error", "RMS error", PERFORMANCE, False, ".4g", "root of the mean squared error"),
+        Measure(
+            "calibration_error",
+            "calibration error",
+            RELIABILITY,
+            False,
+            ".4f",
+            "expected |accuracy - confidence|, 15 bins (Guo et al. 2017)",
+        ),
+        Measure(
+            "negative_log_likelihood",
+            "NLL",
+            RELIABILITY,
+            False,
+            ".4f",
+            "mean of -log p of the right class, in nats",
+        ),
+        Measure(
+            "agreement", "agreement", RELIABILITY, True, ".2%", "share of the reference's answers"
+        ),
+        Measure("lost", "lost", RELIABILITY, False, ".2%", "share right before and wrong now"),
+        Measure("gained", "gained", RELIABILITY, True, ".2%", "share wrong before and right now"),
+        Measure(
+            "difference",
+            "to reference",
+            RELIABILITY,
+            False,
+            ".4g",
+            "root of the mean squared difference from the reference's answers",
+        ),
+        Measure(
+            "corrupted",
+            "corrupted",
+            RELIABILITY,
+            True,
+            ".2%",
+            "accuracy on corrupted inputs, the mean of all corruptions and strengths",
+        ),
+        Measure(
+            "corrupted_error",
+            "corrupted",
+            RELIABILITY,
+            False,
+            ".4g",
+            "RMS error on corrupted inputs, the mean of all corruptions and strengths",
+        ),
+        Measure("archive_bytes", "archive", EFFICIENCY, False, ",d", "bytes as a .tfqd archive"),
+        Measure("tflite_bytes", "TFLite", EFFICIENCY, False, ",d", "bytes as a TFLite file"),
+        Measure(
+            "latency",
+            "latency",
+            EFFICIENCY,
+            False,
+            ".2f",
+            "time for one example over the reference's, median, in LiteRT on one thread",
+        ),
+        Measure(
+            "memory",
+            "memory",
+            EFFICIENCY,
+            False,
+            ",d",
+            "bytes that a process grows by when it loads the TFLite file and runs it once",
+        ),
+        Measure("steps", "steps", EFFICIENCY, False, ",d", "training steps that it took"),
+        Measure("seconds", "seconds", EFFICIENCY, False, ",.0f", "seconds that they took"),
+    )
+}
