@@ -1,19 +1,17 @@
 """Files for other readers than LiteRT have the trained integers in forms that these run."""
 
-import platform
-import sys
-
 import keras
 import numpy as np
 import pytest
 import tf_keras
 from keras import layers
-from other_readers import micro_answers, openvino_answers, quantizer_answers
+from other_readers import RUNS_MICRO, micro_answers, openvino_answers, quantizer_answers
 from served_models import CASES
 from tflite_answers import bits_of, exported
 from tflite_by_hand import symmetric
 
 import tfqd
+from tfqd.export.litert.checking.runtimes import run
 from tfqd.export.litert.file.flatbuffer import File, Op, type_name
 from tfqd.export.litert.file.operators import INTEGER_KERNELS
 from tfqd.export.litert.file.unused import blockwise
@@ -56,7 +54,7 @@ FORMS = {
     "openvino, 2 bits": (dense, symmetric(2), {"int2": True}, [(PRODUCT, "int4", 10)]),
     "litert, blocks": (dense, BLOCKS, {}, [(PRODUCT, "int4", "block")]),
     "openvino, blocks": (dense, BLOCKS, {}, [(PRODUCT, "int4", 10)] * 3),
-    "tflite-micro, a scale a channel": (dense, symmetric(4), (96,), [(PRODUCT, "int8", 10)]),
+    "tflite-micro, a scale a channel": (dense, symmetric(4), (96,), [(IMAGE, "int8", 10)]),
     "tflite-micro, one scale": (dense, ONE_SCALE, (96,), [(PRODUCT, "int4", 1)]),
     "litert, pixels": (lambda: convolution(1), symmetric(4), (5, 5, 32), [(PRODUCT, "int4", 48)]),
     "tflite-micro, pixels": (
@@ -81,6 +79,11 @@ def written(name, folder):
     return quantized, path, report
 
 
+def assert_near(answers, expected, share):
+    (answer,) = answers.values()
+    assert np.abs(answer - expected).max() <= share * np.abs(expected).max()
+
+
 @pytest.mark.parametrize("name", FORMS)
 def test_weights_have_forms_that_the_readers_run(name, tmp_path):
     _, path, report = written(name, tmp_path)
@@ -88,12 +91,29 @@ def test_weights_have_forms_that_the_readers_run(name, tmp_path):
     assert report.weight_error <= 1e-6
 
 
-def test_where_size_counts_tflite_micro_gets_convolutions_of_4_bits(tmp_path):
-    options = {"representative_dataset": bits_of((50, 5, 5, 32)), "readers": "tflite-micro"}
-    for window in (1, 3):
-        path = tmp_path / f"{window}.tflite"
-        exported(convolution(window), path, prefer="size", **options)
-        assert weights(path) == [(IMAGE, "int4", 48)]
+@pytest.mark.parametrize("make", [dense, lambda: convolution(1), lambda: convolution(3)])
+def test_where_size_counts_tflite_micro_gets_convolutions_of_4_bits(make, tmp_path):
+    path, model = tmp_path / "m.tflite", make()
+    options = {"representative_dataset": bits_of((50, *model.input_shape[1:]))}
+    exported(model, path, prefer="size", readers="tflite-micro", **options)
+    assert weights(path) == [(IMAGE, "int4", model.output_shape[-1])]
+
+
+def test_products_as_convolutions_come_without_a_reshape_between_them(tmp_path):
+    x = keras.Input((3, 12), name="x")
+    scores = layers.Dense(4, use_bias=False)(layers.Flatten()(layers.Dense(8)(x)))
+    model = keras.Model(x, layers.Dense(5)(scores))
+    options = {"representative_dataset": bits_of((50, 3, 12)), "readers": "tflite-micro"}
+    path = tmp_path / "m.tflite"
+    with pytest.raises(ValueError, match=r"no REDUCE_PROD, .*; batch_size=1 may do without"):
+        exported(model, path, **options)
+    quantized, report = exported(model, path, batch_size=1, **options)
+    # To [n, 3, 1, 12], to [n, 1, 1, 24] and to [n, 5].
+    kept = {name: count for name, count in report.operators.items() if "QUANTIZE" not in name}
+    assert kept == {"CONV_2D": 3, "RESHAPE": 3}
+    x = bits_of((2, 3, 12))
+    # Three layers, each of which rounds to 8 bits.
+    assert_near(run("tf.lite", path.read_bytes(), {"x": x}), np.array(quantized(x)), 0.06)
 
 
 def test_what_a_reader_does_not_run_is_float_and_said(tmp_path):
@@ -144,11 +164,6 @@ def test_other_readers_are_refused(readers, message, tmp_path):
         tfqd.export.tflite(dense(), tmp_path / "m.tflite", readers=readers)
 
 
-def assert_near(answers, expected, share):
-    (answer,) = answers.values()
-    assert np.abs(answer - expected).max() <= share * np.abs(expected).max()
-
-
 @pytest.mark.parametrize("name", [name for name in FORMS if name.startswith("openvino")])
 def test_openvino_answers_as_the_model(name, tmp_path):
     quantized, path, _ = written(name, tmp_path)
@@ -164,10 +179,7 @@ def test_ai_edge_quantizer_leaves_the_trained_integers(bits, tmp_path):
     assert_near(quantizer_answers(path, {"x": x}), np.array(quantized(x)), 1e-6)
 
 
-@pytest.mark.skipif(
-    (sys.platform, platform.machine()) != ("linux", "x86_64"),
-    reason="tflite-micro has wheels for Linux on x86-64 alone",
-)
+@pytest.mark.skipif(not RUNS_MICRO, reason="tflite-micro has no wheels for this machine")
 @pytest.mark.parametrize("name", [name for name in FORMS if name.startswith("tflite-micro")])
 def test_tflite_micro_answers_as_the_model(name, tmp_path):
     quantized, path, _ = written(name, tmp_path)

@@ -151,7 +151,7 @@ def write_tflite(
     rows = lower(file, origin.compressed.quantized, preferences, constants)
     say_or_refuse(stayed_float(rows, preferences.size), strict)
     simplify_reshapes(file)
-    check_operators(file, names)
+    check_operators(file, names, batch_size is not None)
     weights = [(row.path, row.spec, row.type) for row in rows]
     put_metadata(file, weights, exact, few(origin.probes), tolerance)
     file.shorten_names()

@@ -43,13 +43,18 @@ def obstacle(readers: tuple[str, ...], form: Form) -> str | None:
     lacks = f"{reader} has no {op_name(form.code)} of {type_name(form.type)}"
     if _RUNS[reader](form._replace(scales="tensor")):
         return f"{lacks} with a scale a {form.scales}; one scale a tensor would do"
-    if _RUNS[reader](form._replace(integers=True)):
+    if _RUNS[reader](form._replace(scales="tensor", integers=True)):
         return f"{lacks} and float activations; pass representative_dataset="
     return lacks
 
 
-def check_operators(file: File, readers: tuple[str, ...]) -> None:
+def check_operators(file: File, readers: tuple[str, ...], fixed: bool) -> None:
     """Refuses a file with operators that a reader has not.
+
+    Args:
+        file: to be read.
+        readers: of `READERS`.
+        fixed: whether its batch size is, so that it computes no shapes.
 
     Raises:
         ValueError: that names the reader and the operators.
@@ -62,8 +67,9 @@ def check_operators(file: File, readers: tuple[str, ...]) -> None:
     for reader in readers:
         missing = dict.fromkeys(filter(None, (_missing(reader, *kind) for kind in kinds)))
         if missing:
+            advice = "" if fixed else "; batch_size=1 may do without"
             raise ValueError(
-                f"readers: {reader} has no {', '.join(missing)}, which the model needs"
+                f"readers: {reader} has no {', '.join(missing)}, which the model needs{advice}"
             )
 
 
@@ -96,9 +102,10 @@ def _micro(form: Form) -> bool:
         # With a scale a row, its table is read by the first of them.
         table = form.code == Op.EMBEDDING_LOOKUP and form.type == Type.INT8
         return table and form.scales == "tensor"
-    if form.type == Type.INT4:
-        return form.code == Op.CONV_2D or form.scales == "tensor"
-    return form.type == Type.INT8
+    if form.code == Op.FULLY_CONNECTED and form.scales != "tensor":
+        # Older kernels read the first scale for all, newer ones round otherwise than LiteRT's.
+        return False
+    return form.type in (Type.INT8, Type.INT4)
 
 
 _RUNS: dict[str, Callable[[Form], bool]] = {

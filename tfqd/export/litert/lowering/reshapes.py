@@ -4,7 +4,8 @@ A layer such as Keras' Flatten keeps the batch size free by reading it from the
 input and putting it in front of the other sizes (SHAPE, STRIDED_SLICE, PACK). Where
 one size is computed and the others are constants, the number of elements decides
 it: [n, 64] is [-1, 64] whenever it fits the input at all. And a FULLY_CONNECTED
-operator takes [n, 1, 1, 64] for the rows that a RESHAPE makes of it.
+operator takes [n, 1, 1, 64] for the rows that a RESHAPE makes of it. Of two RESHAPE
+operators, one behind the other, the second does for both.
 """
 
 from collections.abc import Iterator
@@ -30,6 +31,7 @@ def simplify_reshapes(file: File) -> None:
             code = file.code(operator)
             if code == Op.RESHAPE:
                 _settle(file, graph, operator)
+                _join(file, graph, operator)
             elif code == Op.FULLY_CONNECTED:
                 _take_unshaped(file, graph, operator)
 
@@ -45,6 +47,28 @@ def _settle(file: File, graph, operator) -> None:
     if sizes.count(-1) == 1 and all(size == -1 or size > 0 for size in sizes):
         constant = file.add_constant(graph, np.array(sizes, np.int32), shared=True)
         _read_instead(file, graph, operator, 1, constant)
+
+
+def _join(file: File, graph, operator) -> None:
+    """Lets a RESHAPE read what one before it reads, and takes it out where that has its shape."""
+    before = _producer(graph, int(operator.inputs[0]))
+    if before is None or file.code(before) != Op.RESHAPE:
+        return
+    source, result = int(before.inputs[0]), int(operator.outputs[0])
+    _read_instead(file, graph, operator, 0, source)
+    sizes = _sizes_of(graph, source)
+    if sizes != _sizes_of(graph, result) or sizes.count(-1) > 1 or result in graph.outputs:
+        return
+    for reader in graph.operators:
+        for place in np.flatnonzero(np.asarray(reader.inputs) == result):
+            _read_instead(file, graph, reader, int(place), source)
+
+
+def _sizes_of(graph, index: int) -> list[int]:
+    """The sizes of a tensor, -1 for what is free."""
+    tensor = graph.tensors[index]
+    signature = [] if tensor.shapeSignature is None else tensor.shapeSignature
+    return [int(size) for size in (signature if len(signature) else shape_of(tensor))]
 
 
 def _take_unshaped(file: File, graph, operator) -> None:

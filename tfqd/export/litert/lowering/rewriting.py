@@ -18,6 +18,7 @@ from tfqd.export.litert.lowering.float_constants import FloatConstants
 from tfqd.export.litert.lowering.fully_connected import fully_connected
 from tfqd.export.litert.lowering.integer_activations import check_scales, in_floats, rescale_bias
 from tfqd.export.litert.lowering.matching import Match, Matcher
+from tfqd.export.litert.lowering.pointwise import in_convolutions_alone, pointwise_product
 from tfqd.export.litert.lowering.round_trips import drop_round_trips
 from tfqd.export.litert.lowering.weights import IntegerWeight, NoIntegerForm, integer_weight
 
@@ -204,6 +205,8 @@ def _product(site: Site, weight: IntegerWeight, preferences: Preferences) -> tup
     bias = -1 if place is None or len(inputs) <= place else int(inputs[place])
     activation = site.options.fusedActivationFunction
     x, y = int(inputs[0]), int(site.operator.outputs[0])
+    if in_convolutions_alone(site, weight, x):
+        return pointwise_product(site, weight, x, bias, y, activation, preferences.size)
     return fully_connected(site, weight, x, bias, y, activation, preferences.int2)
 
 
