@@ -51,9 +51,9 @@ RULES = {
     "evaluation": rule(
         "batches compressed distillation export spec wrapping", "numpy tensorflow rich"
     ),
-    "charts": rule("callbacks compressed wrapping", "numpy"),
-    "plot": rule("callbacks charts wrapping", "matplotlib"),
-    "page": rule("callbacks charts compressed export version"),
+    "charts": rule("callbacks compressed evaluation wrapping", "numpy"),
+    "plot": rule("callbacks charts evaluation wrapping", "matplotlib"),
+    "page": rule("callbacks charts compressed evaluation export version"),
 }
 
 # The rooms of the TFLite writer, and those of them that each may import. What stands beside

@@ -140,3 +140,18 @@ def test_without_matplotlib_the_extra_is_named(monkeypatch):
         monkeypatch.setitem(sys.modules, name, None)
     with pytest.raises(ModuleNotFoundError, match=r"pip install 'tfqd\[plot\]'"):
         tfqd.plot.tradeoff({"float": (1, 1.0)})
+
+
+def test_radar_has_a_ring_a_model_and_needs_three_measures(trained):
+    model, _ = trained
+    float_model = tfqd.strip_quantization(model)
+    found = tfqd.evaluate({"float": float_model, "small": model}, (X, X[:, :3].argmax(-1)))
+    (axes,) = tfqd.plot.radar(found).axes
+    rings = lines(axes)
+    assert {"float", "small"} <= rings.keys()
+    for name in ("float", "small"):
+        assert np.hypot(*rings[name].T).max() <= 1 + 1e-6
+        np.testing.assert_array_equal(rings[name][0], rings[name][-1])
+    alone = tfqd.evaluate({"float": float_model}, (X, X[:, :3].argmax(-1)), efficiency=False)
+    with pytest.raises(ValueError, match="three measures that differ"):
+        tfqd.plot.radar(alone)

@@ -37,7 +37,7 @@ class Judge:
         """
         if written.kind != "tflite":
             return scores["quantized"]
-        return self.score_of(answers_of(written.path, written.kind, self._x))
+        return self.score_of(answers_of(written.path, self._x))
 
 
 class Measured(NamedTuple):

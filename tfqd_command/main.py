@@ -18,7 +18,16 @@ from collections.abc import Sequence
 from absl import flags
 
 from tfqd_command.command import Command, Result, UsageError
-from tfqd_command.commands import compress, convert, demo, inspect, report, sizes, verify
+from tfqd_command.commands import (
+    compress,
+    convert,
+    demo,
+    evaluate,
+    inspect,
+    report,
+    sizes,
+    verify,
+)
 from tfqd_command.starting import started
 
 COMMANDS: dict[str, Command] = {
@@ -27,6 +36,7 @@ COMMANDS: dict[str, Command] = {
     "sizes": sizes,
     "convert": convert,
     "verify": verify,
+    "evaluate": evaluate,
     "report": report,
     "demo": demo,
 }

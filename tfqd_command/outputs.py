@@ -82,55 +82,12 @@ def answers(model: Any, x: Any) -> Any:
     return model.predict(x, batch_size=BATCH, verbose=0)
 
 
-def answers_of(path: str, kind: str, x: Any) -> Any:
-    """What a file of one input and output answers to all of `x`.
+def answers_of(path: str, x: Any) -> Any:
+    """What a file of one input and output, or a SavedModel, answers to all of `x`."""
+    from tfqd.evaluation.contenders import contender
 
-    Args:
-        path: of the file or SavedModel.
-        kind: as in `Written`.
-        x: examples.
-    """
-    import tfqd
-
-    if kind == "tflite":
-        return _tflite_answers(path, x)
-    if kind == "saved_model":
-        return _saved_model_answers(path, x)
-    return answers(tfqd.load(path) if kind == "tfqd" else load_model(path), x)
-
-
-def _saved_model_answers(path: str, x: Any) -> Any:
-    import numpy as np
-    import tensorflow as tf
-
-    from tfqd.export.saved_model_file import newest_version
-
-    loaded = tf.saved_model.load(str(newest_version(pathlib.Path(path))))
-    run = loaded.signatures["serving_default"]
-    ((name, taken),) = run.structured_input_signature[1].items()
-    (answer,) = run.structured_outputs
-    parts = [tf.cast(part, taken.dtype) for part in _batches(x)]
-    return np.concatenate([run(**{name: part})[answer].numpy() for part in parts])
-
-
-def _tflite_answers(path: str, x: Any) -> Any:
-    import numpy as np
-    import tensorflow as tf
-
-    from tfqd.export.litert.checking.runtimes import SIGNATURE, run
-
-    data = pathlib.Path(path).read_bytes()
-    signature = tf.lite.Interpreter(model_content=data).get_signature_runner(SIGNATURE)
-    ((name, taken),) = signature.get_input_details().items()
-    (answer,) = signature.get_output_details()
-    # A file that takes integers is given floats, which `run` rounds.
-    dtype = np.float32 if taken["quantization"][0] else taken["dtype"]
-    parts = [part.astype(dtype) for part in _batches(x)]
-    return np.concatenate([run("tf.lite", data, {name: part})[answer] for part in parts])
-
-
-def _batches(x: Any) -> list[Any]:
-    return [x[start : start + BATCH] for start in range(0, len(x), BATCH)]
+    model = load_model(path) if path.endswith(".keras") else path
+    return contender(path, model).answers(x, BATCH)
 
 
 def _next_version(folder: pathlib.Path) -> int:

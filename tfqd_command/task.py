@@ -79,38 +79,13 @@ def task_of(outputs: Any, data: Data) -> Task:
         ValueError: when labels and outputs do not fit together, or nothing tells what
             a single unit without labels is.
     """
-    import numpy as np
-
     from tfqd.distillation.losses import looks_like_probabilities
+    from tfqd.evaluation import task
 
-    if not isinstance(outputs, np.ndarray) or outputs.ndim < 2:
-        raise ValueError("the model must have one output [batch, ..., units]; see tfqd.Distiller")
-    single = outputs.shape[-1] == 1
-    if single:
-        from_logits = outputs.min() < 0 or outputs.max() > 1
-    else:
-        from_logits = not looks_like_probabilities(outputs)
-    if data.y is None:
-        if single:
-            raise ValueError("what a model of one output unit is for only labels y can tell")
-        return Task("classes", False, from_logits)
-    labels, whole = data.y, data.y.dtype.kind in "iub"
-    shape = (len(labels), *outputs.shape[1:])
-    if single and np.isin(labels, (0, 1)).all() and labels.size == np.prod(shape):
-        return Task("binary", True, from_logits)
-    if not single and whole and labels.size == np.prod(shape[:-1]):
-        if labels.min() < 0 or labels.max() >= shape[-1]:
-            raise ValueError(
-                f"labels y must be classes from 0 to {shape[-1] - 1}, as the model has "
-                f"{shape[-1]} outputs; got {labels.min()} to {labels.max()}"
-            )
-        return Task("classes", True, from_logits)
-    one_hot = labels.shape == shape and np.isin(labels, (0, 1)).all()
-    if not single and one_hot and (labels.sum(-1) == 1).all():
-        return Task("one_hot", True, from_logits)
-    if labels.size == np.prod(shape):
-        return Task("numbers", True, from_logits)
-    raise ValueError(
-        f"labels y of shape {labels.shape} do not fit outputs of shape {shape}: they must be "
-        "classes, one-hot rows or numbers"
-    )
+    if data.y is not None:
+        kind, from_logits = task.task_of(outputs, data.y)
+        return Task(kind, True, from_logits)
+    task.check_answers(outputs)
+    if outputs.shape[-1] == 1:
+        raise ValueError("what a model of one output unit is for only labels y can tell")
+    return Task("classes", False, not looks_like_probabilities(outputs))

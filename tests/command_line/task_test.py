@@ -39,7 +39,7 @@ def test_task(outputs, labels, task):
         (
             LOGITS,
             np.zeros((6, 2)),
-            r"labels y of shape \(6, 2\) do not fit outputs of shape \(6, 3",
+            r"labels of shape \(6, 2\) do not fit answers of shape \(6, 3",
         ),
         (LOGITS[:, :1], None, "only labels y can tell"),
         ([LOGITS, LOGITS], CLASSES, "must have one output"),

@@ -7,8 +7,8 @@ from tfqd_command.main import main
 
 WRONG = [
     # what was typed, status, what the line says
-    ("", 2, "expected a command, one of: compress, inspect, sizes, convert, verify, report, demo"),
-    ("shrink m.keras", 2, "verify, report, demo; got shrink"),
+    ("", 2, "expected a command, one of: compress, inspect, sizes, convert, verify, evaluate"),
+    ("shrink m.keras", 2, "evaluate, report, demo; got shrink"),
     ("verify", 2, "verify expects FILE; got none"),
     ("verify a.tfqd b.tfqd", 2, "verify expects FILE; got 2: a.tfqd b.tfqd"),
     ("convert a.tfqd", 2, "convert expects A and B; got 1: a.tfqd"),
@@ -22,6 +22,10 @@ WRONG = [
     ("verify no/such/file.tfqd", 1, "no/such/file.tfqd"),
     ("verify damaged.tfqd", 1, "damaged.tfqd: this is no tfqd archive"),
     ("verify damaged.keras", 1, "damaged.keras"),
+    ("evaluate m.keras", 2, "evaluate needs --data=DATA.npz or module:function"),
+    ("evaluate m.keras --data=d.csv", 2, "--data must be a file DATA.npz or a function"),
+    ("evaluate m.keras --files=m.keras --data=d.npz", 2, "evaluate names a file twice"),
+    ("evaluate m.keras --data=missing.npz", 1, "missing.npz"),
     ("inspect missing.keras", 1, "missing.keras"),
     ("inspect damaged.keras", 1, "damaged.keras cannot be read as a model. keras: "),
     ("inspect damaged.h5", 1, "damaged.h5 cannot be read as a model. keras: "),

@@ -15,6 +15,7 @@ PICTURES = {
     "bytes": SMOOTH * 255,
     "centred": SMOOTH * 2 - 1,
     "grey": SMOOTH[..., :1],
+    "integers": (SMOOTH * 255).astype(np.uint8),
 }
 NAMES = [*corruptions_for(SMOOTH)]
 

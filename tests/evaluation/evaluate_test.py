@@ -132,7 +132,12 @@ OTHER = keras.Sequential([keras.Input((8,)), keras.layers.Dense(4)])
 GOOD = {"m": network(keras)}
 BAD = [
     ({}, (X, CLASSES), {}, "models must be a mapping with one model at least"),
-    ({"m": "m.onnx"}, (X, CLASSES), {}, "m: files must be .tfqd or .tflite; got 'm.onnx'"),
+    (
+        {"m": "m.onnx"},
+        (X, CLASSES),
+        {},
+        "m: files must be .tfqd, .tflite or SavedModels; got 'm.onnx'",
+    ),
     (GOOD, (X, CLASSES + 1), {}, "labels must be classes from 0 to 2"),
     (GOOD, (X, CLASSES[:-1]), {}, "as many labels as inputs; got 299 and 300"),
     (GOOD, (X, np.zeros((300, 2))), {}, "do not fit answers of shape"),

@@ -54,6 +54,9 @@ def write_example(folder: pathlib.Path, *names: str) -> Example:
     for file in files:
         WRITERS[pathlib.Path(file).suffix](student, file)
     page = folder / "report.html"
+    models = {"float": model, "small": student, "<i>compressed</i>": tfqd.compress(student)}
+    evaluation = tfqd.evaluate(models, (X, X.argmax(-1)), training={"small": (6, 1.5)})
     options = {"title": TITLE, "results": RESULTS, "record": record, "files": files}
+    options["evaluation"] = evaluation
     tfqd.html_report(student, page, **options)
     return Example(folder, page, student, record)

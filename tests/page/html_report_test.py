@@ -76,8 +76,18 @@ def test_what_users_named_is_text_and_nothing_else(parser):
 
 
 def test_every_part_is_there(parser):
-    expected = ["Results", "Files", "Bits and bytes", "Training", "Weights and levels", "Tensors"]
-    assert parser.texts("h2") == expected
+    made = ["Results", "Evaluation", "Files"]
+    holds = ["Bits and bytes", "Training", "Weights and levels", "Tensors"]
+    assert parser.texts("h2") == made + holds
+
+
+def test_an_evaluation_has_a_table_a_side_and_a_ring_a_model(parser):
+    assert {"performance", "reliability", "efficiency"} <= {*parser.texts("th")}
+    rings = [text for text in parser.texts("polygon") if text]
+    assert [text.partition(":")[0] for text in rings] == ["float", "small", "<i>compressed</i>"]
+    shares = [[float(share) for share in re.findall(r" (\d\.\d\d)", ring)] for ring in rings]
+    for spoke in zip(*shares, strict=True):
+        assert 0 < min(spoke) <= max(spoke) == 1
 
 
 def test_the_table_has_every_tensor_with_its_bytes(example, parser):

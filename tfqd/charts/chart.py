@@ -82,4 +82,22 @@ class Histogram(NamedTuple):
     rules: Sequence[float]
 
 
-Chart = Marks | Lines | Bars | Histogram
+class Ring(NamedTuple):
+    """A closed line around the centre of a radar.
+
+    values: one a spoke, from 0 in the centre to 1.
+    """
+
+    name: str
+    values: Sequence[float]
+
+
+class Radar(NamedTuple):
+    """Rings over common spokes, a colour each; the first spoke points up."""
+
+    title: str
+    spokes: Sequence[str]
+    rings: Sequence[Ring]
+
+
+Chart = Marks | Lines | Bars | Histogram | Radar

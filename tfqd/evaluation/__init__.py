@@ -3,5 +3,6 @@
 from tfqd.evaluation.evaluate import evaluate as evaluate
 from tfqd.evaluation.evaluation import Evaluation as Evaluation
 from tfqd.evaluation.measures import MEASURES as MEASURES
+from tfqd.evaluation.measures import SIDES as SIDES
 from tfqd.evaluation.measures import Measure as Measure
 from tfqd.evaluation.training_cost import TrainingCost as TrainingCost

@@ -2,13 +2,16 @@
 
 import pathlib
 import warnings
+from collections.abc import Mapping
 from typing import Any, Protocol
 
 import numpy as np
+import tensorflow as tf
 
 from tfqd import export
 from tfqd.compressed import CompressedModel
 from tfqd.export.archive_file import archive_size, load
+from tfqd.export.saved_model_file import is_saved_model, newest_version
 from tfqd.wrapping import compress, float_form, model_from_compressed
 from tfqd.wrapping.plain_values import as_floats
 from tfqd.wrapping.quantized import is_quantized
@@ -61,7 +64,7 @@ class ModelContender:
         return path
 
 
-class FileContender:
+class TfliteContender:
     """A TFLite file of one input and one output.
 
     Args:
@@ -78,16 +81,18 @@ class FileContender:
         self.path = path
         self._run, self._data = run, path.read_bytes()
         self._runtime, interpreter = next(reversed(runtimes().items()))
-        signature = interpreter(model_content=self._data).get_signature_list()[SIGNATURE]
-        if len(signature["inputs"]) != 1 or len(signature["outputs"]) != 1:
-            raise ValueError(f"{path} must have one input and one output; got {signature}")
-        (self._input,), (self._output,) = signature["inputs"], signature["outputs"]
+        signature = interpreter(model_content=self._data).get_signature_runner(SIGNATURE)
+        inputs, outputs = signature.get_input_details(), signature.get_output_details()
+        self._input, taken = _only(inputs, path)
+        self._output, _ = _only(outputs, path)
+        # A file that takes integers is given floats, which `run` rounds.
+        self._dtype = np.float32 if taken["quantization"][0] else taken["dtype"]
 
     def answers(self, inputs, batch_size):
         """See `Contender`."""
         parts = [
-            self._run(self._runtime, self._data, {self._input: inputs[start : start + batch_size]})
-            for start in range(0, len(inputs), batch_size)
+            self._run(self._runtime, self._data, {self._input: part.astype(self._dtype)})
+            for part in _parts(inputs, batch_size)
         ]
         return np.concatenate([part[self._output] for part in parts])
 
@@ -100,8 +105,42 @@ class FileContender:
         return self.path
 
 
-def contender(name: str, model: Any) -> ModelContender | FileContender:
-    """What answers for a model, a `tfqd.CompressedModel`, or a ``.tfqd`` or ``.tflite`` file.
+class SavedModelContender:
+    """A SavedModel of one input and one output, or a folder of its versions.
+
+    Args:
+        path: of the folder.
+
+    Raises:
+        OSError: when it cannot be read.
+        ValueError: when it has more inputs or outputs.
+    """
+
+    def __init__(self, path: pathlib.Path):
+        loaded = tf.saved_model.load(str(newest_version(path)))
+        self._path, self._serve = path, loaded.signatures["serving_default"]
+        self._input, taken = _only(self._serve.structured_input_signature[1], path)
+        self._output, _ = _only(self._serve.structured_outputs, path)
+        self._dtype = taken.dtype
+
+    def answers(self, inputs, batch_size):
+        """See `Contender`."""
+        parts = [tf.cast(part, self._dtype) for part in _parts(inputs, batch_size)]
+        return np.concatenate(
+            [self._serve(**{self._input: part})[self._output].numpy() for part in parts]
+        )
+
+    def archive_bytes(self):
+        """See `Contender`."""
+        return
+
+    def tflite(self, folder):
+        """See `Contender`."""
+        raise ValueError(f"{self._path} is a SavedModel, of which no TFLite file is made")
+
+
+def contender(name: str, model: Any) -> Contender:
+    """What answers for a model, a `tfqd.CompressedModel`, or a file.
 
     Args:
         name: for errors.
@@ -115,11 +154,27 @@ def contender(name: str, model: Any) -> ModelContender | FileContender:
     if isinstance(model, str | pathlib.Path):
         path = pathlib.Path(model)
         if path.suffix == ".tflite":
-            return FileContender(path)
+            return TfliteContender(path)
         if path.suffix == ".tfqd":
             return ModelContender(load(path, "quantized"))
-        raise ValueError(f"{name}: files must be .tfqd or .tflite; got {str(path)!r}")
+        if is_saved_model(path):
+            return SavedModelContender(path)
+        raise ValueError(f"{name}: files must be .tfqd, .tflite or SavedModels; got {str(path)!r}")
     if isinstance(model, CompressedModel):
         return ModelContender(model_from_compressed(model, quantized=True))
     version_of(model)
     return ModelContender(model)
+
+
+def _only(mapping: Mapping[str, Any], path: pathlib.Path) -> tuple[str, Any]:
+    """The one item of a mapping."""
+    if len(mapping) != 1:
+        raise ValueError(
+            f"{path} must have one input and one output; got {', '.join(mapping) or 'none'}"
+        )
+    ((name, value),) = mapping.items()
+    return name, value
+
+
+def _parts(inputs: np.ndarray, size: int) -> list[np.ndarray]:
+    return [inputs[start : start + size] for start in range(0, len(inputs), size)]

@@ -20,16 +20,16 @@ def corruptions_for(inputs: np.ndarray) -> Mapping[str, Corruption]:
     """What may be done to inputs, by name.
 
     Args:
-        inputs: float images [examples, height, width, 1 or 3], integers of tokens, or
-            other floats.
+        inputs: images [examples, height, width, 1 or 3], integers of tokens, or other
+            floats.
 
     Each function takes inputs, a strength and a generator of random numbers, and gives
     inputs of the same shape and dtype.
     """
-    if inputs.dtype.kind in "iu":
-        return {"other tokens": _other_tokens}
     if inputs.ndim == 4 and inputs.shape[-1] in (1, 3):
         return {name: _on_images(change) for name, change in _IMAGES.items()}
+    if inputs.dtype.kind in "iu":
+        return {"other tokens": _other_tokens}
     return {"noise": _feature_noise}
 
 
@@ -40,7 +40,8 @@ def _on_images(change: Corruption) -> Corruption:
         low, high = float(inputs.min()), float(inputs.max())
         unit = (inputs.astype(np.float32) - low) / ((high - low) or 1.0)
         changed = np.clip(change(unit, strength, generator), 0.0, 1.0)
-        return (changed * (high - low) + low).astype(inputs.dtype)
+        changed = changed * (high - low) + low
+        return (np.round(changed) if inputs.dtype.kind in "iu" else changed).astype(inputs.dtype)
 
     return corrupted
 

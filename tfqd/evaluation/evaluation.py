@@ -2,11 +2,12 @@
 
 import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from tfqd.evaluation.measures import MEASURES, SIDES, Measure
 
@@ -37,6 +38,13 @@ class Evaluation:
         found = {key for values in self.values.values() for key in values}
         return [each for each in MEASURES.values() if each.side == side and each.key in found]
 
+    def rows(self, measures: Sequence[Measure]) -> list[list[str]]:
+        """A row a model: its name, and the measures as people read them."""
+        return [
+            [name, *(_cell(measure, values.get(measure.key)) for measure in measures)]
+            for name, values in self.values.items()
+        ]
+
     def to_dict(self) -> dict[str, Any]:
         """The evaluation as JSON values; numbers that are not finite are None."""
         return _json(dataclasses.asdict(self))
@@ -57,8 +65,8 @@ class Evaluation:
         table.add_column("model", overflow="fold")
         for measure in measures:
             table.add_column(measure.title, justify="right")
-        for name, values in self.values.items():
-            table.add_row(name, *(_cell(measure, values.get(measure.key)) for measure in measures))
+        for row in self.rows(measures):
+            table.add_row(*map(Text, row))
         return table
 
 

@@ -1,5 +1,6 @@
 """What a model is for, told by its answers and the labels."""
 
+import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,7 +13,7 @@ class Task(NamedTuple):
 
     kind: ``"classes"``, labels are numbers of classes; ``"one_hot"``; ``"binary"``, one
         unit says yes or no; or ``"numbers"``, a regression.
-    from_logits: whether the answers of a classifier are logits, not probabilities.
+    from_logits: whether answers are no probabilities; logits, of a classifier.
     """
 
     kind: str
@@ -51,40 +52,46 @@ class Task(NamedTuple):
         return np.log(np.maximum(answers, np.finfo(np.float32).tiny))
 
 
-def task_of(answers: np.ndarray, labels: Any) -> Task:
+def task_of(answers: Any, labels: Any) -> Task:
     """What a model is for.
 
     Args:
         answers: what it answers to some examples, [examples, ..., units].
-        labels: of these examples.
+        labels: of these examples, and perhaps of more.
 
     Raises:
         ValueError: when labels and answers do not fit together.
     """
-    if not isinstance(answers, np.ndarray) or answers.ndim < 2:
-        raise ValueError(
-            "the model must have one output [examples, ..., units]; got "
-            f"{answers.shape if isinstance(answers, np.ndarray) else type(answers).__name__}"
-        )
+    check_answers(answers)
     labels, units = np.asarray(labels), answers.shape[-1]
+    shape = (len(labels), *answers.shape[1:])
+    numbers = labels.size == math.prod(shape) and labels.dtype.kind in "iubf"
     if units == 1:
-        if labels.size == answers.size and np.isin(labels, (0, 1)).all():
-            return Task("binary", bool(answers.min() < 0 or answers.max() > 1))
+        from_logits = bool(answers.min() < 0 or answers.max() > 1)
+        if numbers and np.isin(labels, (0, 1)).all():
+            return Task("binary", from_logits)
     else:
         from_logits = not looks_like_probabilities(answers)
-        if labels.dtype.kind in "iub" and labels.size * units == answers.size:
+        if labels.dtype.kind in "iub" and labels.size == math.prod(shape[:-1]):
             if labels.min() < 0 or labels.max() >= units:
                 raise ValueError(
                     f"labels must be classes from 0 to {units - 1}, as the model has {units} "
                     f"outputs; got {labels.min()} to {labels.max()}"
                 )
             return Task("classes", from_logits)
-        one_hot = labels.shape == answers.shape and np.isin(labels, (0, 1)).all()
+        one_hot = labels.shape == shape and np.isin(labels, (0, 1)).all()
         if one_hot and (labels.sum(-1) == 1).all():
             return Task("one_hot", from_logits)
-    if labels.size == answers.size and labels.dtype.kind in "iubf":
-        return Task("numbers", False)
+    if numbers:
+        return Task("numbers", from_logits)
     raise ValueError(
-        f"labels of shape {labels.shape} do not fit answers of shape {answers.shape}: they must "
-        "be classes, one-hot rows or numbers"
+        f"labels of shape {labels.shape} do not fit answers of shape {shape}: they must be "
+        "classes, one-hot rows or numbers"
     )
+
+
+def check_answers(answers: Any) -> None:
+    """Raises ValueError unless a model answers with one array [examples, ..., units]."""
+    if not isinstance(answers, np.ndarray) or answers.ndim < 2:
+        got = answers.shape if isinstance(answers, np.ndarray) else type(answers).__name__
+        raise ValueError(f"the model must have one output [examples, ..., units]; got {got}")

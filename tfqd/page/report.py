@@ -9,6 +9,7 @@ from xml.etree.ElementTree import Element
 from tfqd.callbacks import TrainingRecord
 from tfqd.charts.sources import source_of
 from tfqd.compressed.atomic import replace_file
+from tfqd.evaluation import Evaluation
 from tfqd.export.archive_file import archive_size
 from tfqd.export.paths import bytes_on_disk
 from tfqd.export.saved_model_file import newest_version
@@ -16,6 +17,7 @@ from tfqd.export.verification import verify
 from tfqd.page.elements import document, element
 from tfqd.page.sections import (
     File,
+    evaluation_section,
     files_section,
     head,
     results_section,
@@ -35,6 +37,7 @@ def html_report(
     title: str = "Quantized model",
     results: Mapping[str, tuple[float, float]] | None = None,
     metric: str = "accuracy",
+    evaluation: Evaluation | None = None,
     record: TrainingRecord | None = None,
     files: Sequence[str | os.PathLike] = (),
 ) -> None:
@@ -51,6 +54,7 @@ def html_report(
         title: of the page.
         results: (bytes, score) by name, of the models and files to compare.
         metric: what the score is called.
+        evaluation: of `tfqd.evaluate`.
         record: was among the callbacks of `fit`.
         files: that tfqd has exported; each is run and held against the probes in it.
 
@@ -71,6 +75,7 @@ def html_report(
     parts = [
         *head(title, source, archive_size(source.compressed), ran),
         *results_section(results or {}, metric),
+        *evaluation_section(evaluation),
         *files_section(ran, source.compressed.keras_version),
         *sizes_section(source),
         *training_section(epochs),

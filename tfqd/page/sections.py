@@ -5,10 +5,11 @@ from typing import NamedTuple
 from xml.etree.ElementTree import Element
 
 from tfqd.callbacks import Epoch
-from tfqd.charts import models, trainings
+from tfqd.charts import evaluations, models, trainings
 from tfqd.charts.sources import Source, chosen
 from tfqd.compressed.records import payload_bytes
 from tfqd.compressed.sizes import model_size, tensor_size
+from tfqd.evaluation import SIDES, Evaluation
 from tfqd.export import Verification
 from tfqd.page.elements import element
 from tfqd.page.loading import loading_code
@@ -70,6 +71,23 @@ def results_section(results: Mapping[str, tuple[float, float]], metric: str) -> 
     chart = _card(figure(models.tradeoff(results, metric)))
     listed = element("div", _table(("model", "bytes", metric), rows), class_="card")
     yield element("div", chart, listed, class_="cards")
+
+
+def evaluation_section(evaluation: Evaluation | None) -> Iterator[Element]:
+    """Scores against bytes, all measures as a radar, and a table a side."""
+    if evaluation is None:
+        return
+    yield element("h2", "Evaluation")
+    held = f"{evaluation.examples:,} examples; held against {evaluation.reference}."
+    yield element("p", held)
+    charts = evaluations.pareto(evaluation), evaluations.radar(evaluation)
+    yield element("div", [_card(figure(each)) for each in charts if each], class_="cards")
+    for side in SIDES:
+        measures = evaluation.measures(side)
+        if measures:
+            columns = (side, *(measure.title for measure in measures))
+            table = _table(columns, evaluation.rows(measures))
+            yield element("div", table, class_="card wide")
 
 
 def files_section(files: Sequence[File], keras_version: str) -> Iterator[Element]:

@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Sequence
 from xml.etree.ElementTree import Element
 
-from tfqd.charts.chart import Bars, Chart, Histogram, Line, Lines, Marks
+from tfqd.charts.chart import Bars, Chart, Histogram, Line, Lines, Marks, Radar
 from tfqd.charts.palette import LIGHT
 from tfqd.page.axis import Axis
 from tfqd.page.elements import element
@@ -13,6 +13,7 @@ _WIDTH, _HEIGHT = 400, 230
 _LEFT, _RIGHT, _TOP, _BOTTOM = 46, 392, 24, 196
 _ROW, _BAR = 34, 8
 _WIDE, _NARROW = 6.4, 3.0
+_RADAR, _RADIUS = 290, 105
 
 
 def figure(chart: Chart) -> Element:
@@ -91,11 +92,49 @@ def _histogram(chart: Histogram) -> tuple[Element, Element | None]:
     return drawing, None
 
 
+def _radar(chart: Radar) -> tuple[Element, Element | None]:
+    drawing = _empty(chart.title, _RADAR)
+    spokes = len(chart.spokes)
+    for level in (0.25, 0.5, 0.75, 1.0):
+        drawing.append(_polygon([level] * spokes, class_="web"))
+    for place, name in enumerate(chart.spokes):
+        across, up = _direction(place, spokes)
+        anchor = "middle" if abs(across) < 0.3 else "start" if across > 0 else "end"
+        x, y = _at(1.08, place, spokes)
+        _write(drawing, name, x, y + 4 - 4 * up, anchor)
+    for place, ring in enumerate(chart.rings):
+        shares = ", ".join(
+            f"{name} {value:.2f}" for name, value in zip(chart.spokes, ring.values, strict=True)
+        )
+        tip = element("title", f"{ring.name}: {shares}")
+        style = f"line stroke{place % len(LIGHT)}"
+        drawing.append(_polygon(ring.values, tip, class_=style))
+    return drawing, _legend([(ring.name, place) for place, ring in enumerate(chart.rings)])
+
+
+def _polygon(values: Sequence[float], *content: Element, class_: str) -> Element:
+    corners = (_at(value, place, len(values)) for place, value in enumerate(values))
+    points = " ".join(f"{x:.1f},{y:.1f}" for x, y in corners)
+    return element("polygon", *content, points=points, class_=class_)
+
+
+def _at(value: float, place: int, spokes: int) -> tuple[float, float]:
+    """Where a value lies on a spoke."""
+    across, up = _direction(place, spokes)
+    return _WIDTH / 2 + _RADIUS * value * across, _RADAR / 2 - _RADIUS * value * up
+
+
+def _direction(place: int, spokes: int) -> tuple[float, float]:
+    turn = 2 * math.pi * place / spokes
+    return math.sin(turn), math.cos(turn)
+
+
 _DRAWERS: dict[type, Callable] = {
     Marks: _marks,
     Lines: _lines,
     Bars: _bars,
     Histogram: _histogram,
+    Radar: _radar,
 }
 
 

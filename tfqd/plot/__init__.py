@@ -9,14 +9,15 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from tfqd.callbacks import TrainingRecord
-from tfqd.charts import models, trainings
+from tfqd.charts import evaluations, models, trainings
 from tfqd.charts.sources import chosen, source_of
+from tfqd.evaluation import Evaluation
 from tfqd.plot.drawing import figure_of
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["bits", "flips", "levels", "losses", "sizes", "tradeoff", "weights"]
+__all__ = ["bits", "flips", "levels", "losses", "radar", "sizes", "tradeoff", "weights"]
 
 
 def tradeoff(results: Mapping[str, tuple[float, float]], metric: str = "accuracy") -> "Figure":
@@ -38,6 +39,28 @@ def tradeoff(results: Mapping[str, tuple[float, float]], metric: str = "accuracy
     if not results:
         raise ValueError("results must hold (bytes, score) of at least one model; got none")
     return figure_of([models.tradeoff(results, metric)])
+
+
+def radar(evaluation: Evaluation) -> "Figure":
+    """All that was measured of every model, each measure as a share of the best.
+
+    Args:
+        evaluation: of `tfqd.evaluate`, with three measures at least that differ.
+
+    Raises:
+        ValueError: when there are fewer.
+
+    Example:
+
+    >>> import numpy as np
+    >>> x, y = np.random.rand(64, 8), np.arange(64) % 4
+    >>> found = tfqd.evaluate({"float": model, "4 bits": quantized}, (x, y))
+    >>> figure = tfqd.plot.radar(found)
+    """
+    chart = evaluations.radar(evaluation)
+    if chart is None:
+        raise ValueError("evaluation must have three measures that differ between its models")
+    return figure_of([chart])
 
 
 def bits(model: Any) -> "Figure":

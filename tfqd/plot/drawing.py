@@ -1,9 +1,10 @@
 """Charts drawn by matplotlib."""
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from tfqd.charts.chart import Bars, Chart, Histogram, Lines, Marks
+from tfqd.charts.chart import Bars, Chart, Histogram, Lines, Marks, Radar
 from tfqd.charts.palette import LIGHT, MUTED
 from tfqd.charts.ticks import log_ticks
 from tfqd.wrapping.extras import needing
@@ -43,6 +44,9 @@ def _height(chart: Chart) -> float:
 
 def _draw(chart: Chart, axes: "Axes") -> None:
     axes.set_title(chart.title, fontsize=10, loc="left")
+    if isinstance(chart, Radar):
+        _draw_radar(chart, axes)
+        return
     axes.set_xlabel(chart.x_label, fontsize=9)
     axes.tick_params(labelsize=8)
     axes.spines[["top", "right"]].set_visible(False)
@@ -97,3 +101,28 @@ def _draw_histogram(chart: Histogram, axes: "Axes") -> None:
         axes.axvline(rule, color=LIGHT[1], linewidth=0.9, alpha=min(1.0, 8 / len(chart.rules)))
     axes.set_ylabel("weights", fontsize=9)
     axes.set_ylim(0, 1.05 * max(chart.counts))
+
+
+def _draw_radar(chart: Radar, axes: "Axes") -> None:
+    spokes = len(chart.spokes)
+    turns = [2 * math.pi * place / spokes for place in range(spokes)]
+    for level in (0.25, 0.5, 0.75, 1.0):
+        _draw_ring([level] * spokes, turns, axes, color=MUTED, alpha=0.3)
+    for place, ring in enumerate(chart.rings):
+        colour = LIGHT[place % len(LIGHT)]
+        _draw_ring(ring.values, turns, axes, color=colour, label=ring.name)
+    for name, turn in zip(chart.spokes, turns, strict=True):
+        across = math.sin(turn)
+        side = "center" if abs(across) < 0.3 else "left" if across > 0 else "right"
+        axes.text(1.08 * across, 1.08 * math.cos(turn), name, fontsize=8, ha=side, va="center")
+    axes.set(xlim=(-1.9, 1.9), ylim=(-1.3, 1.3), aspect="equal")
+    axes.axis("off")
+    axes.legend(fontsize=8, loc="upper left")
+
+
+def _draw_ring(values: Sequence[float], turns: Sequence[float], axes: "Axes", **style) -> None:
+    corners = [
+        (value * math.sin(turn), value * math.cos(turn))
+        for value, turn in zip(values, turns, strict=True)
+    ]
+    axes.plot(*zip(*corners, corners[0], strict=True), **style)

@@ -113,7 +113,7 @@ def _scores(ran: dict[str, Any], data: Data) -> tuple[dict[str, float], str]:
     if data.y is None:
         raise ValueError("--data needs labels y, to measure files by")
     x, _ = data.measured
-    outputs = {path: answers_of(path, found.kind, x) for path, found in ran.items()}
+    outputs = {path: answers_of(path, x) for path in ran}
     scores: dict[str, float] = {}
     metric = "accuracy"
     for path, output in outputs.items():

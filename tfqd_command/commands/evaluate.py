@@ -1,0 +1,48 @@
+"""Holds files against a float model: performance, reliability, efficiency.
+
+MODEL is a .keras or .h5 file. --files are .tfqd, .tflite and .keras files and SavedModels
+made of it. Printed are what they retain of its accuracy, class by class, calibration,
+agreement, answers to corrupted inputs, bytes, time and memory.
+
+  tfqd evaluate model.keras --files=small.tfqd,small.tflite --data=digits.npz
+"""
+
+from absl import flags
+
+from tfqd_command.command import Result, UsageError
+from tfqd_command.data import check_source, load_data
+from tfqd_command.models import load_model
+
+ARGUMENTS = ("MODEL",)
+
+
+def define_flags(values: flags.FlagValues) -> None:
+    flags.DEFINE_list("files", [], "the files to hold against it", flag_values=values)
+    flags.DEFINE_string(
+        "data", None, "DATA.npz with x, y, x_test, y_test, or module:function", flag_values=values
+    )
+    flags.DEFINE_bool(
+        "corruptions", False, "score answers to corrupted inputs too", flag_values=values
+    )
+
+
+def check(arguments: list[str], values: flags.FlagValues) -> None:
+    if values.data is None:
+        raise UsageError("evaluate needs --data=DATA.npz or module:function")
+    check_source(values.data)
+    if len({*values.files, *arguments}) < len(values.files) + 1:
+        raise UsageError("evaluate names a file twice")
+
+
+def run(arguments: list[str], values: flags.FlagValues) -> Result:
+    import tfqd
+
+    (path,) = arguments
+    inputs, labels = load_data(values.data).measured
+    if labels is None:
+        raise ValueError("--data needs labels y, to measure by")
+    models = {path: load_model(path)}
+    for file in values.files:
+        models[file] = load_model(file) if file.endswith(".keras") else file
+    found = tfqd.evaluate(models, (inputs, labels), corruptions=values.corruptions, verbose=True)
+    return Result(found.to_dict(), str(found))
