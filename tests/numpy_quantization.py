@@ -10,20 +10,27 @@ import math
 import numpy as np
 from hypothesis import strategies as st
 
-from tfqd.spec.bucketing import Bucketing
+from tfqd.spec.bucketing import LAYOUTS, Bucketing
 
 
 def bucket_indices(bucketing: Bucketing) -> list[np.ndarray]:
     """Row-major indices of the weights of each bucket, channel by channel."""
     numbers = np.arange(math.prod(bucketing.shape)).reshape(bucketing.shape)
     runs = [numbers.reshape(-1)]
-    if bucketing.layout == "channel" and bucketing.shape:
+    if bucketing.layout != "flat" and bucketing.shape:
         runs = []
         for channel in np.ndindex(*(bucketing.shape[axis] for axis in bucketing.channel_axes)):
             place = [slice(None)] * numbers.ndim
             for axis, index in zip(bucketing.channel_axes, channel, strict=True):
                 place[axis] = index
             runs.append(numbers[tuple(place)].reshape(-1))
+    if bucketing.layout == "tile":
+        height, width = bucketing.bucket_size
+        return [
+            np.concatenate([run[left : left + width] for run in runs[top : top + height]])
+            for top in range(0, len(runs), height)
+            for left in range(0, len(runs[0]), width)
+        ]
     size = bucketing.bucket_size or numbers.size
     return [run[start : start + size] for run in runs for start in range(0, len(run), size)]
 
@@ -100,23 +107,27 @@ class Case:
 
 
 @st.composite
-def bucketings(draw, max_rank: int = 5) -> Bucketing:
-    """Buckets of tensors of rank 0 to `max_rank`, in either layout."""
-    shape = tuple(draw(st.lists(st.integers(1, 6), max_size=max_rank)))
+def bucketings(draw, max_rank: int = 5, layouts=LAYOUTS) -> Bucketing:
+    """Buckets of tensors of rank 0 to `max_rank`, in any of the layouts."""
+    layout = draw(st.sampled_from(layouts))
+    least_rank = 2 if layout == "tile" else 0
+    shape = tuple(draw(st.lists(st.integers(1, 6), min_size=least_rank, max_size=max_rank)))
     size = draw(st.none() | st.integers(1, 40))
-    if draw(st.booleans()):
+    if layout == "tile":
+        size = draw(st.integers(1, 8)), draw(st.integers(1, 20))
+    if layout == "flat":
         return Bucketing(shape, size)
     rank = len(shape)
     order = draw(st.permutations(range(rank)))
     axes = order[: draw(st.integers(0, rank))]
     negative = draw(st.booleans())
-    return Bucketing(shape, size, "channel", tuple(axis - rank * negative for axis in axes))
+    return Bucketing(shape, size, layout, tuple(axis - rank * negative for axis in axes))
 
 
 @st.composite
-def cases(draw) -> Case:
+def cases(draw, layouts=LAYOUTS) -> Case:
     """Tensors of many shapes, magnitudes and distributions, and ways to quantize them."""
-    bucketing = draw(bucketings())
+    bucketing = draw(bucketings(layouts=layouts))
     random = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     weights = random.normal(size=bucketing.shape)
     match draw(st.sampled_from(["normal", "shifted", "few values", "constant", "outlier"])):

@@ -118,7 +118,7 @@ def variables_table(quantized: Iterable) -> str:
         shape, spec = tuple(entry.variable.shape), entry.quantizer.spec
         bucketing = entry.quantizer.bucketing(shape)
         stored = fixed_length_bytes(
-            bucketing, spec.bits, spec.scaling == "affine", spec.points_in(bucketing)
+            bucketing, spec.bits, spec.numbers_per_bucket, spec.point_bytes(bucketing)
         )
         table.add_row(
             Text(entry.path),

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from tfqd import ops
 from tfqd.compressed import CompressedModel, Probes, QuantizedTensor
 from tfqd.spec import Codebook, LearnedStep, Uniform
 from tfqd.spec.bucketing import Bucketing
@@ -31,15 +32,20 @@ def quantized_tensor(
         bits=bits, scaling=scaling, layout=layout, bucket_size=bucket_size, **options
     )
     bucketing = Bucketing(shape, bucket_size, layout)
+    short = options.get("grid") == "e4m3"
     points = None
     if kind == "codebook":
         points = np.sort(random.uniform(-1, 1, spec.points_shape(bucketing))).astype(np.float32)
+        if short:
+            points = ops.to_e4m3(points).numpy()
     return QuantizedTensor(
         codes=random_codes(random, bucketing.size, spec.levels).reshape(shape),
         bits=bits,
         levels=spec.levels,
         bucketing=bucketing,
-        scale=random.uniform(0.1, 2, bucketing.count).astype(np.float32),
+        scale=np.ones(bucketing.count, np.float32)
+        if short
+        else random.uniform(0.1, 2, bucketing.count).astype(np.float32),
         offset=random.normal(0, 1, bucketing.count).astype(np.float32)
         if scaling == "affine"
         else None,
@@ -66,6 +72,9 @@ def small_model(seed=0):
         "codes/embeddings": quantized_tensor((50, 6), 8, kind="codebook", seed=seed),
         "groups/kernel": quantized_tensor(
             (9, 7), 3, kind="codebook", layout="channel", channels_per_codebook=3, points=5
+        ),
+        "tiles/kernel": quantized_tensor(
+            (20, 12), 3, "symmetric", "codebook", "tile", (8, 9), scale=None, grid="e4m3"
         ),
         "flat/kernel": constant_tensor(),
         "steps": np.array(seed + 7, np.int64),

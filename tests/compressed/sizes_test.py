@@ -52,10 +52,10 @@ def test_a_tensor_of_whole_buckets_has_exactly_the_papers_ratio(bits, shape):
 def test_fixed_length_bytes_by_hand():
     # 1000 weights in 4 buckets.
     bucketing = Bucketing((10, 100), 256)
-    assert fixed_length_bytes(bucketing, 4, has_offset=True, points=0) == 500 + 4 * 8
-    assert fixed_length_bytes(bucketing, 4, has_offset=False, points=0) == 500 + 4 * 4
-    assert fixed_length_bytes(bucketing, 2, has_offset=True, points=4) == 250 + 4 * 8 + 4 * 4
-    assert fixed_length_bytes(Bucketing((3,)), 3, has_offset=True, points=0) == 2 + 8
+    assert fixed_length_bytes(bucketing, 4, 2, point_bytes=0) == 500 + 4 * 8
+    assert fixed_length_bytes(bucketing, 4, 1, point_bytes=0) == 500 + 4 * 4
+    assert fixed_length_bytes(bucketing, 2, 2, point_bytes=16) == 250 + 4 * 8 + 16
+    assert fixed_length_bytes(Bucketing((3,)), 3, 2, point_bytes=0) == 2 + 8
 
 
 def test_one_tensor_by_hand(two_tensors):

@@ -46,7 +46,8 @@ def test_uniform_codes_decode_to_the_quantized_weights_bit_for_bit(case):
 
 @given(cases(), st.integers(0, 2**31 - 1))
 def test_codebook_codes_decode_to_the_quantized_weights_bit_for_bit(case, seed):
-    points = tf.random.stateless_uniform([2**case.bits], [seed, 0], -0.2, 1.2)
+    codebooks = [case.bucketing.count] if case.bucketing.layout == "tile" else []
+    points = tf.random.stateless_uniform([*codebooks, 2**case.bits], [seed, 0], -0.2, 1.2)
     arguments = (case.weights, points, case.bucketing, case.scaling)
     stored = ops.codebook_codes(*arguments)
     tensor = QuantizedTensor(

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfqd.compressed import QuantizedTensor
+from tfqd.compressed import QuantizedTensor, float8
 from tfqd.export.decoding import DecodedWeights, Storage
 from tfqd.export.packing import pack_tensors, plane_widths
 from tfqd.spec.bucketing import Bucketing
@@ -30,7 +30,10 @@ SHAPES = [
 
 def random_tensor(generator, bits, shape, channel_axes, layout, affine, codebook):
     """Any codes, scales of both signs and of 0, any points."""
-    bucketing = Bucketing(shape, generator.choice([None, 1, 4, 300]), layout, channel_axes)
+    size = generator.choice([None, 1, 4, 300])
+    if layout == "tile":
+        size = [(1, 4), (3, 5), (8, 64)][generator.integers(3)]
+    bucketing = Bucketing(shape, size, layout, channel_axes)
     odd = not affine and not codebook and bits > 1 and generator.random() < 0.5
     levels = 2**bits - 1 if odd else 2**bits
 
@@ -45,8 +48,19 @@ def random_tensor(generator, bits, shape, channel_axes, layout, affine, codebook
         bucketing=bucketing,
         scale=numbers(bucketing.count),
         offset=numbers(bucketing.count) if affine else None,
-        points=numbers(levels) if codebook else None,
+        points=numbers(levels) if codebook and layout != "tile" else None,
     )
+
+
+def with_tiles(generator, bits, shape, channel_axes, affine, short):
+    """The same with one codebook a tile, of any numbers or of 8-bit floats without scales."""
+    tensor = random_tensor(generator, bits, shape, channel_axes, "tile", affine, True)
+    size = (tensor.bucketing.count, tensor.levels)
+    points = generator.normal(size=size).astype(np.float32)
+    if not short:
+        return dataclasses.replace(tensor, points=points)
+    numbers = float8.NUMBERS[generator.choice(np.flatnonzero(~np.isnan(float8.NUMBERS)), size)]
+    return dataclasses.replace(tensor, points=numbers, scale=np.ones_like(tensor.scale))
 
 
 def with_several_codebooks(generator, bits, shape, channel_axes):
@@ -70,7 +84,17 @@ def random_tensors(bits):
         random_tensor(generator, bits, shape, axes if layout == "channel" else (), layout, *rest)
         for (shape, axes), (layout, *rest) in itertools.product(SHAPES, kinds)
         if axes or layout == "flat"
-    ] + [with_several_codebooks(generator, bits, shape, axes) for shape, axes in SHAPES if axes]
+    ] + [
+        make(generator, bits, shape, axes)
+        for shape, axes in SHAPES
+        if axes
+        for make in (
+            with_several_codebooks,
+            lambda *tensor: random_tensor(*tensor, "tile", True, False),
+            lambda *tensor: with_tiles(*tensor, affine=True, short=False),
+            lambda *tensor: with_tiles(*tensor, affine=False, short=True),
+        )
+    ]
 
 
 def bits_of(array):
@@ -101,12 +125,12 @@ def test_packed_codes_take_what_the_bits_ask_for(bits):
     tensors = random_tensors(bits)
     packed = pack_tensors(tensors)
     # A plane ends in a byte of its own.
-    assert packed.codes.nbytes <= sum(
-        -(-t.size * bits // 8) + len(plane_widths(bits)) - 1 for t in tensors
-    )
-    numbers = [t.scale.size + (t.offset is not None) * t.scale.size for t in tensors]
+    codes = sum(-(-t.size * bits // 8) + len(plane_widths(bits)) - 1 for t in tensors)
+    short = [2**bits * t.points.size // t.levels for t in tensors if t.has_short_points]
+    assert packed.codes.nbytes <= codes + sum(short)
+    numbers = [t.scale.size * (t.is_scaled + (t.offset is not None)) for t in tensors]
     points = [2**bits * t.points.size // t.levels for t in tensors if t.points is not None]
-    assert packed.numbers.size == sum(numbers) + sum(points)
+    assert packed.numbers.size == sum(numbers) + sum(points) - sum(short)
 
 
 def test_planes_divide_a_byte_and_add_up():

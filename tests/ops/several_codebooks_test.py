@@ -1,9 +1,9 @@
-"""Codebooks of output channels or groups of them, next to one codebook a group."""
+"""Codebooks of tiles, of output channels or groups of them, next to one codebook each."""
 
 import numpy as np
 import pytest
 import tensorflow as tf
-from hypothesis import assume, given
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy_quantization import bucket_indices, cases, scale_and_offset
 
@@ -13,12 +13,12 @@ from tfqd.spec.bucketing import Bucketing
 
 seeds = st.integers(0, 2**32 - 1)
 GROUPS = st.integers(1, 7)
+SEVERAL = ("channel", "tile")
 
 
 def several(case, channels, seed):
-    """Random points, one codebook every `channels` channels; some for no channel at all."""
-    assume(case.bucketing.layout == "channel")
-    count = -(-case.bucketing.rows // channels)
+    """Random points, one codebook a tile or every `channels` channels."""
+    count = 1 + book_of_weights(case.bucketing, channels).max()
     low = -1.2 if case.scaling == "symmetric" else -0.2
     levels = max(2, 2**case.bits - seed % 3)  # not always a power of two
     points = np.random.default_rng(seed).uniform(low, 1.2, (count, levels))
@@ -29,35 +29,44 @@ def book_of_weights(bucketing, channels):
     """The codebook of each weight, in row-major order."""
     books = np.empty(bucketing.size, np.int32)
     for i, indices in enumerate(bucket_indices(bucketing)):
-        books[indices] = i // bucketing.buckets_per_row // channels
+        is_tile = bucketing.layout == "tile"
+        books[indices] = i if is_tile else i // bucketing.buckets_per_row // channels
     return books
 
 
+def sharing(case, channels):
+    """How the ops are told of the codebooks, tiles having one each."""
+    return {"channels_per_codebook": None if case.bucketing.layout == "tile" else channels}
+
+
 def quantized(weights, points, case, channels, **options):
-    return ops.codebook(
-        weights, points, case.bucketing, case.scaling, channels_per_codebook=channels, **options
-    )
+    options |= sharing(case, channels)
+    return ops.codebook(weights, points, case.bucketing, case.scaling, **options)
 
 
-@given(cases(), GROUPS, seeds)
+def stored_form(points, case, channels):
+    options = sharing(case, channels)
+    return ops.codebook_codes(case.weights, points, case.bucketing, case.scaling, **options)
+
+
+@given(cases(SEVERAL), GROUPS, seeds)
 def test_each_group_is_quantized_by_its_own_codebook(case, channels, seed):
     points = several(case, channels, seed)
     found = quantized(case.weights, points, case, channels).numpy().reshape(-1)
     books = book_of_weights(case.bucketing, channels)
     for book in range(len(points)):
-        alone = ops.codebook(case.weights, points[book], case.bucketing, case.scaling)
+        everywhere = tf.repeat(points[book : book + 1], len(points), axis=0)
+        alone = quantized(case.weights, everywhere, case, channels)
         here = books == book
         np.testing.assert_array_equal(found[here], alone.numpy().reshape(-1)[here])
 
 
-@given(cases(), GROUPS, seeds)
+@given(cases(SEVERAL), GROUPS, seeds)
 def test_stored_form_gives_the_same_weights(case, channels, seed):
     points = several(case, channels, seed)
-    stored = ops.codebook_codes(
-        case.weights, points, case.bucketing, case.scaling, channels_per_codebook=channels
-    )
+    stored = stored_form(points, case, channels)
     np.testing.assert_array_equal(stored.points, np.sort(points, axis=1))
-    assert stored.channels_per_codebook == channels
+    assert stored.channels_per_codebook == sharing(case, channels)["channels_per_codebook"]
     codes = stored.codes.numpy().reshape(-1)
     chosen = stored.points.numpy()[book_of_weights(case.bucketing, channels), codes]
     expected = quantized(case.weights, points, case, channels).numpy().reshape(-1)
@@ -67,7 +76,7 @@ def test_stored_form_gives_the_same_weights(case, channels, seed):
         np.testing.assert_array_equal(values, expected[indices])
 
 
-@given(cases(), GROUPS, seeds)
+@given(cases(SEVERAL), GROUPS, seeds)
 def test_gradient_is_equation_6_in_each_codebook(case, channels, seed):
     points = several(case, channels, seed)
     upstream = np.random.default_rng(seed + 1).normal(size=case.weights.shape).astype(np.float32)
@@ -76,9 +85,7 @@ def test_gradient_is_equation_6_in_each_codebook(case, channels, seed):
         loss = tf.reduce_sum(upstream * quantized(case.weights, points, case, channels))
     found = tape.gradient(loss, points)
 
-    stored = ops.codebook_codes(
-        case.weights, points, case.bucketing, case.scaling, channels_per_codebook=channels
-    )
+    stored = stored_form(points, case, channels)
     codes, flat, order = stored.codes.numpy().reshape(-1), upstream.reshape(-1), np.argsort(points)
     books = book_of_weights(case.bucketing, channels)
     expected, magnitude = np.zeros((2, *points.shape))
@@ -91,7 +98,7 @@ def test_gradient_is_equation_6_in_each_codebook(case, channels, seed):
     np.testing.assert_array_less(np.abs(found - expected), 1e-5 * magnitude + 1e-30)
 
 
-@given(cases(), GROUPS, seeds)
+@given(cases(SEVERAL), GROUPS, seeds)
 def test_gradient_is_that_of_a_lookup_with_fixed_codes(case, channels, seed):
     points = several(case, channels, seed)
     upstream = tf.random.stateless_normal(case.weights.shape, [seed % 2**31, 0])
@@ -100,9 +107,7 @@ def test_gradient_is_that_of_a_lookup_with_fixed_codes(case, channels, seed):
         loss = tf.reduce_sum(upstream * quantized(case.weights, points, case, channels))
     found = tape.gradient(loss, points)
 
-    stored = ops.codebook_codes(
-        case.weights, points, case.bucketing, case.scaling, channels_per_codebook=channels
-    )
+    stored = stored_form(points, case, channels)
     books = book_of_weights(case.bucketing, channels)
     codes = stored.codes.numpy().reshape(-1)
     places = np.stack([books, np.argsort(points)[books, codes]], axis=1)

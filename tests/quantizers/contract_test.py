@@ -28,7 +28,13 @@ SPECS = [
     Codebook(bits=2, scaling="symmetric", scale="fixed", bucket_size=None, init="kmeans"),
     Codebook(bits=3, scaling="symmetric", scale="learned", layout="channel", points=6),
     Codebook(bits=3, scaling="symmetric", scale="learned", grid="int4", bucket_size=16),
+    Codebook(bits=3, layout="tile", bucket_size=(2, 5), init="kmeans"),
+    Codebook(
+        bits=2, layout="tile", bucket_size=(3, 9), scaling="symmetric", scale=None, grid="e4m3"
+    ),
+    Uniform(bits=3, layout="tile", bucket_size=(2, 9)),
     LearnedStep(bits=3, layout="channel"),
+    LearnedStep(bits=3, layout="tile", bucket_size=(2, 5)),
     LearnedStep(bits=4, bucket_size=16, scaling="affine", learning_rate_multiplier=3.0),
     EntropyConstrained(average_bits=1.5),
     EntropyConstrained(bits=5, average_bits=3, layout="channel", scaling="affine"),
@@ -109,9 +115,11 @@ def test_inference_is_the_op_with_the_buckets_of_the_axes_given(quantizer, layer
     else:
         points = spec.learning_rate_multiplier * tf.convert_to_tensor(variables["points"])
         if spec.grid:
-            points = ops.to_integers(points, 7)
+            points = ops.to_e4m3(points) if spec.grid == "e4m3" else ops.to_integers(points, 7)
         options = {"channels_per_codebook": spec.channels_per_codebook, "steps": spec.steps}
-        if spec.scale != "range":
+        if spec.scale is None:
+            options["scale"] = tf.ones([bucketing.count])
+        elif spec.scale != "range":
             options["scale"] = tf.convert_to_tensor(variables["scale"]) * (1 / spec.steps)
         expected = ops.codebook(WEIGHTS, points, bucketing, spec.scaling, spec.clip, **options)
     np.testing.assert_array_equal(found, expected)

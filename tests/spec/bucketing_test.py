@@ -13,8 +13,15 @@ def test_counts_are_those_of_the_buckets_themselves(bucketing):
     buckets = bucket_indices(bucketing)
     assert bucketing.count == len(buckets)
     assert bucketing.length == max(map(len, buckets))
-    assert bucketing.padding == len(buckets[0]) * bucketing.buckets_per_row - bucketing.row_length
-    assert bucketing.rows * bucketing.row_length == bucketing.size == sum(map(len, buckets))
+    padded = (
+        bucketing.row_length + bucketing.padding,
+        bucketing.channels + bucketing.channel_padding,
+    )
+    assert padded == (
+        bucketing.width * bucketing.buckets_per_row,
+        bucketing.height * bucketing.rows,
+    )
+    assert bucketing.channels * bucketing.row_length == bucketing.size == sum(map(len, buckets))
 
 
 @pytest.mark.parametrize(
@@ -76,7 +83,7 @@ def test_refuses_unknown_and_empty_dimensions(shape):
 
 @pytest.mark.parametrize("layout", ["rows", None, 1])
 def test_refuses_an_unknown_layout(layout):
-    with pytest.raises(ValueError, match="layout must be one of 'flat', 'channel'; got"):
+    with pytest.raises(ValueError, match="layout must be one of 'flat', 'channel', 'tile'; got"):
         Bucketing((4,), 4, layout)
 
 
@@ -84,3 +91,29 @@ def test_refuses_an_unknown_layout(layout):
 def test_refuses_channel_axes_outside_the_tensor_or_named_twice(axes):
     with pytest.raises(ValueError, match=r"channel_axes must be different axes .*\(3, 4\); got"):
         Bucketing((3, 4), 4, "channel", axes)
+
+
+def test_tiles_by_hand():
+    # 10 output channels, 8 + 2, of 3 x 3 x 4 = 36 weights, 16 + 16 + 4.
+    bucketing = Bucketing((3, 3, 4, 10), (8, 16), "tile")
+    assert (bucketing.rows, bucketing.buckets_per_row, bucketing.count) == (2, 3, 6)
+    assert (bucketing.length, bucketing.padding, bucketing.channel_padding) == (128, 12, 6)
+    assert Bucketing((5, 2), (8, 64), "tile") == Bucketing((5, 2), [8, np.int64(64)], "tile")
+    assert Bucketing((5, 2), (8, 64), "tile").length == 10
+
+
+@pytest.mark.parametrize("size", [None, 64, (8,), (8, 64, 2), (0, 64), (8, -1), (8, 6.0), "8x64"])
+def test_refuses_tiles_that_are_no_pair_of_positive_integers(size):
+    with pytest.raises(ValueError, match=r"layout='tile' needs bucket_size=.*two positive"):
+        Bucketing((40, 30), size, "tile")
+
+
+@pytest.mark.parametrize("shape", [(), (40,)])
+def test_refuses_tiles_of_what_is_no_matrix(shape):
+    with pytest.raises(ValueError, match="cuts a matrix, a tensor of two axes or more; got one"):
+        Bucketing(shape, (8, 64), "tile")
+
+
+def test_refuses_a_pair_in_other_layouts():
+    with pytest.raises(ValueError, match="bucket_size must be None or a positive integer; got"):
+        Bucketing((4, 4), (2, 2), "channel")

@@ -43,3 +43,11 @@ def test_presets_are_selections_at_every_number_of_bits(bits):
 def test_presets_refuse_impossible_bits(preset, bits):
     with pytest.raises(ValueError, match="bits must be an integer from 1 to 8; got"):
         preset(bits)
+
+
+def test_lut_b_is_8_points_a_tile_of_512_weights():
+    (spec, _) = select(presets.lut_b(), CANDIDATES)
+    bucketing = spec.bucketing((128, 24))
+    assert bucketing.length == 512
+    assert spec.points_shape(bucketing) == (6, 8)
+    assert (spec.point_bytes(bucketing), spec.numbers_per_bucket) == (48, 0)

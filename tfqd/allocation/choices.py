@@ -11,6 +11,7 @@ import tensorflow as tf
 from tfqd.compressed import QuantizedTensor
 from tfqd.quantizers import quantizer_for
 from tfqd.spec import Spec
+from tfqd.spec.bucketing import BucketSize
 
 _STEPS = 6
 
@@ -64,7 +65,7 @@ def variants(
     template: Spec,
     weights: Weights,
     bits: Sequence[int],
-    bucket_sizes: Sequence[int | None] | None,
+    bucket_sizes: Sequence[BucketSize] | None,
 ) -> list[Spec]:
     """The template with other bits and bucket sizes; of buckets that are equal, one.
 
@@ -90,7 +91,7 @@ def finer(spec: Spec, weights: Weights) -> list[Spec]:
     Bucket sizes from a half to twice its own; where it has none and is a
     method of any number of levels, from half to twice its own of them.
     """
-    if spec.bucket_size is not None:
+    if isinstance(spec.bucket_size, int):
         factors = [2 ** (i / _STEPS) for i in range(-_STEPS, _STEPS + 1)]
         sizes = _around(spec.bucket_size, factors)
         specs = [dataclasses.replace(spec, bucket_size=size) for size in sizes]
@@ -100,9 +101,9 @@ def finer(spec: Spec, weights: Weights) -> list[Spec]:
     return [each for each in found if each is not None] or [spec]
 
 
-def _around(bucket_size: int | None, factors: Sequence[float]) -> Sequence[int | None]:
-    if bucket_size is None:
-        return [None]
+def _around(bucket_size: BucketSize, factors: Sequence[float]) -> Sequence[BucketSize]:
+    if not isinstance(bucket_size, int):
+        return [bucket_size]
     return sorted({max(1, round(bucket_size * factor)) for factor in factors}, reverse=True)
 
 

@@ -113,7 +113,8 @@ class Tflite(File):
 
     def payload(self, path: str, tensor: QuantizedTensor) -> int:
         bits = 8 if path in self._wide or tensor.levels > _INT4_LEVELS else 4
-        return fixed_length_bytes(tensor.bucketing, bits, tensor.offset is not None, 0)
+        numbers = 1 if tensor.offset is None else 2
+        return fixed_length_bytes(tensor.bucketing, bits, numbers, 0)
 
     def size(self, model) -> int:
         return _tflite(model).bytes

@@ -24,8 +24,10 @@ class QuantizedEntry:
     path: name of the variable.
     shape, dtype: of the weights that it decodes to; dtype is float32.
     bits, levels, layout, bucket_size, channel_axes: as in `QuantizedTensor`.
-    scaling: ``"affine"`` when each bucket has an offset, else ``"symmetric"``.
-    points: whether it has codebooks, float32 [levels] each.
+    scaling: ``"affine"`` when each bucket has an offset, ``"symmetric"`` when it has a scale
+        alone, ``"none"`` when all scales are 1, and none is stored.
+    points: None, or how codebooks of [levels] points each are stored: ``"float32"``, or
+        ``"float8_e4m3"`` where that holds them exactly.
     channels_per_codebook: as in `QuantizedTensor`.
     spec: the spec that it was quantized by.
     coding: how the codes are stored (`tfqd.compressed.coding`).
@@ -43,10 +45,10 @@ class QuantizedEntry:
     bits: int
     levels: int
     layout: str
-    bucket_size: int | None
+    bucket_size: int | list | None
     channel_axes: list
     scaling: str
-    points: bool
+    points: str | None
     channels_per_codebook: int | None
     spec: dict
     coding: str

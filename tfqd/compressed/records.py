@@ -6,13 +6,13 @@ import re
 
 import numpy as np
 
-from tfqd.compressed import coding, huffman
+from tfqd.compressed import coding, float8, huffman
 from tfqd.compressed.coding import Coded
 from tfqd.compressed.floats import FLOATS, float_bytes, narrow, widen
 from tfqd.compressed.manifest import ArrayEntry, Entry, QuantizedEntry
 from tfqd.compressed.strings import fixed, free
 from tfqd.compressed.tensor import QuantizedTensor
-from tfqd.spec.bucketing import Bucketing
+from tfqd.spec.bucketing import Bucketing, checked_bucket_size
 from tfqd.spec.grid import zero_code
 
 _ARRAY_TYPES = (
@@ -22,6 +22,9 @@ _ARRAY_TYPES = (
 _NARROWED = ("float32", "float64")
 # How strings are stored, in as many bytes each as the longest has.
 _STRINGS = re.compile(r"S[1-9]\d{0,8}")
+# How many of scale and offset are stored a bucket.
+_NUMBERS = {"none": 0, "symmetric": 1, "affine": 2}
+_POINT_BYTES = {"float32": 4, float8.NAME: 1}
 _MAX_RANK = 32
 _MAX_WEIGHTS = 2**42
 
@@ -36,14 +39,16 @@ def encode_quantized(
     """
     codes = tensor.codes.reshape(-1)
     coded = coding.encode(codes, tensor.bits, tensor.levels)
-    per_bucket = [tensor.scale] if tensor.offset is None else [tensor.scale, tensor.offset]
+    per_bucket = [tensor.scale] if tensor.is_scaled else []
+    per_bucket += [] if tensor.offset is None else [tensor.offset]
     stored = [narrow(values, scale_dtype) for values in per_bucket]
-    points = [] if tensor.points is None else [narrow(tensor.points, "float32")]
+    points = [] if tensor.points is None else [_narrowed(tensor.points, tensor.has_short_points)]
     data = b"".join([coded.payload, *stored, *points])
     changes = [
         widen(data, scale_dtype).astype(np.float64) - values
         for data, values in zip(stored, per_bucket, strict=True)
     ]
+    size = tensor.bucketing.bucket_size
     entry = QuantizedEntry(
         path=path,
         shape=list(tensor.shape),
@@ -51,16 +56,16 @@ def encode_quantized(
         bits=tensor.bits,
         levels=tensor.levels,
         layout=tensor.bucketing.layout,
-        bucket_size=tensor.bucketing.bucket_size,
+        bucket_size=list(size) if isinstance(size, tuple) else size,
         channel_axes=list(tensor.bucketing.channel_axes),
-        scaling="symmetric" if tensor.offset is None else "affine",
-        points=tensor.points is not None,
+        scaling=_scaling(tensor),
+        points=_points_dtype(tensor),
         channels_per_codebook=tensor.channels_per_codebook,
         spec=tensor.spec,
         coding=coded.coding,
         entropy=round(huffman.entropy(np.bincount(codes)), 4),
         scale_dtype=scale_dtype,
-        error=None if scale_dtype == "float32" else _scale_error(tensor, changes),
+        error=_scale_error(tensor, changes) if scale_dtype != "float32" and changes else None,
         bytes=len(data),
         sha256=hashlib.sha256(data).hexdigest(),
     )
@@ -140,12 +145,14 @@ def decode(entry: Entry, data: bytes) -> QuantizedTensor | np.ndarray:
 
 
 def _check_quantized(entry: QuantizedEntry) -> None:
-    if entry.dtype != "float32" or entry.scaling not in ("affine", "symmetric"):
+    if entry.dtype != "float32" or entry.scaling not in _NUMBERS:
         raise ValueError(f"unknown dtype {entry.dtype!r:.40} or scaling {entry.scaling!r:.40}")
     if entry.scale_dtype not in FLOATS or entry.coding not in coding.CODINGS:
         raise ValueError(
             f"unknown scale_dtype {entry.scale_dtype!r:.40} or coding {entry.coding!r:.40}"
         )
+    if entry.points not in (None, *_POINT_BYTES):
+        raise ValueError(f"unknown points {entry.points!r:.40}")
     if not 1 <= entry.bits <= 8 or not 2 <= entry.levels <= 2**entry.bits:
         raise ValueError(f"{entry.levels} levels do not fit into {entry.bits} bits of 1 to 8")
     size, channels = _bucketing(entry).size, entry.channels_per_codebook
@@ -173,17 +180,15 @@ def _decode_quantized(entry: QuantizedEntry, data: bytes) -> QuantizedTensor:
     codes = coding.decode(coded, entry.bits, entry.levels, bucketing.size)
     offset_start = scale_start + sizes[0]
     points_start = offset_start + sizes[1]
-    offset, points = data[offset_start:points_start], widen(data[points_start:], "float32")
-    if entry.channels_per_codebook is not None:
-        points = points.reshape(-1, entry.levels)
+    scale, offset = data[scale_start:offset_start], data[offset_start:points_start]
     return QuantizedTensor(
         codes=codes.reshape(bucketing.shape),
         bits=entry.bits,
         levels=entry.levels,
         bucketing=bucketing,
-        scale=widen(data[scale_start:offset_start], entry.scale_dtype),
+        scale=widen(scale, entry.scale_dtype) if scale else np.ones(bucketing.count, np.float32),
         offset=widen(offset, entry.scale_dtype) if offset else None,
-        points=points if entry.points else None,
+        points=_widened_points(entry, bucketing, data[points_start:]),
         channels_per_codebook=entry.channels_per_codebook,
         spec=entry.spec,
     )
@@ -201,16 +206,44 @@ def _decode_array(entry: ArrayEntry, data: bytes) -> np.ndarray:
 
 
 def _bucketing(entry: QuantizedEntry) -> Bucketing:
-    return Bucketing(tuple(entry.shape), entry.bucket_size, entry.layout, tuple(entry.channel_axes))
+    size = checked_bucket_size(entry.bucket_size, entry.layout)
+    return Bucketing(tuple(entry.shape), size, entry.layout, tuple(entry.channel_axes))
 
 
 def _section_bytes(entry: QuantizedEntry) -> tuple[int, int, int]:
     """Bytes of the scales, offsets and points, which follow the codes."""
     bucketing = _bucketing(entry)
     per_bucket = bucketing.count * float_bytes(entry.scale_dtype)
-    offsets = per_bucket if entry.scaling == "affine" else 0
-    codebooks = -(-bucketing.rows // (entry.channels_per_codebook or bucketing.rows))
-    return per_bucket, offsets, 4 * entry.levels * codebooks if entry.points else 0
+    scales, offsets = (per_bucket * (_NUMBERS[entry.scaling] > place) for place in (0, 1))
+    if entry.points is None:
+        return scales, offsets, 0
+    codebooks = bucketing.codebook_count(entry.channels_per_codebook)
+    return scales, offsets, codebooks * entry.levels * _POINT_BYTES[entry.points]
+
+
+def _scaling(tensor: QuantizedTensor) -> str:
+    if tensor.offset is not None:
+        return "affine"
+    return "symmetric" if tensor.is_scaled else "none"
+
+
+def _points_dtype(tensor: QuantizedTensor) -> str | None:
+    if tensor.points is None:
+        return None
+    return float8.NAME if tensor.has_short_points else "float32"
+
+
+def _narrowed(points: np.ndarray, short: bool) -> bytes:
+    return float8.to_bytes(points).tobytes() if short else narrow(points, "float32")
+
+
+def _widened_points(entry: QuantizedEntry, bucketing: Bucketing, data: bytes) -> np.ndarray | None:
+    if entry.points is None:
+        return None
+    short = entry.points == float8.NAME
+    points = float8.NUMBERS[np.frombuffer(data, np.uint8)] if short else widen(data, "float32")
+    several = bucketing.layout == "tile" or entry.channels_per_codebook is not None
+    return points.reshape(-1, entry.levels) if several else points
 
 
 def _item_bytes(stored: str) -> int:

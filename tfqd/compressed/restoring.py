@@ -27,7 +27,7 @@ import numpy as np
 
 from tfqd.compressed.tensor import QuantizedTensor
 from tfqd.spec.bucketing import Bucketing
-from tfqd.spec.grid import LARGEST_INTEGER
+from tfqd.spec.grid import LARGEST_POINT
 
 # Where the largest weight of a bucket may lie in the scaled domain. A product with the
 # scale's reciprocal need not be 1 exactly, which counts where 1 is midway between points.
@@ -91,8 +91,8 @@ def _put_two_at_the_ends(values: np.ndarray, tensor: QuantizedTensor, top: np.nd
 
 
 def _in_scaled_domain(tensor: QuantizedTensor) -> QuantizedTensor:
-    """The same weights, nearly, with points that are no integers and alpha for a scale."""
-    largest = LARGEST_INTEGER.get(tensor.spec.get("grid", ""))
+    """The same weights, nearly, with points on no grid and alpha for a scale."""
+    largest = LARGEST_POINT.get(tensor.spec.get("grid", ""))
     if largest is None or tensor.points is None:
         return tensor
     steps = np.float32(largest)
@@ -126,20 +126,29 @@ def _levels_of_an_end(tensor: QuantizedTensor, end: float) -> np.ndarray:
         return np.full(bucketing.count, tensor.levels - 1 if end > 0 else 0)
     points = np.atleast_2d(tensor.points)
     codes = ((points[:, :-1] + points[:, 1:]) / 2 < end).sum(axis=1)
-    rows = np.arange(bucketing.rows) // (tensor.channels_per_codebook or bucketing.rows)
-    return np.repeat(points[rows, codes[rows]], bucketing.buckets_per_row)
+    levels = np.take_along_axis(points, codes[:, None], axis=1)[:, 0]
+    codebooks = bucketing.codebooks(tensor.channels_per_codebook)
+    return np.repeat(levels, bucketing.count) if codebooks is None else levels[codebooks]
 
 
 def _cut(array: np.ndarray, bucketing: Bucketing, fill: float) -> np.ndarray:
     """[buckets, length] in float32, padded with `fill`."""
-    matrix = array.transpose(bucketing.permutation).reshape(bucketing.rows, bucketing.row_length)
-    padded = np.full((bucketing.rows, bucketing.row_length + bucketing.padding), fill, np.float32)
-    padded[:, : bucketing.row_length] = matrix
-    return padded.reshape(bucketing.count, bucketing.length)
+    channels, length = bucketing.channels, bucketing.row_length
+    shape = channels + bucketing.channel_padding, length + bucketing.padding
+    padded = np.full(shape, fill, np.float32)
+    padded[:channels, :length] = array.transpose(bucketing.permutation).reshape(channels, length)
+    tiles = padded.reshape(
+        bucketing.rows, bucketing.height, bucketing.buckets_per_row, bucketing.width
+    )
+    return tiles.swapaxes(1, 2).reshape(bucketing.count, bucketing.length)
 
 
 def _uncut(buckets: np.ndarray, bucketing: Bucketing) -> np.ndarray:
-    matrix = buckets.reshape(bucketing.rows, -1)[:, : bucketing.row_length]
+    tiles = buckets.reshape(
+        bucketing.rows, bucketing.buckets_per_row, bucketing.height, bucketing.width
+    )
+    matrix = tiles.swapaxes(1, 2).reshape(bucketing.rows * bucketing.height, -1)
+    matrix = matrix[: bucketing.channels, : bucketing.row_length]
     permutation = bucketing.permutation
     tensor = matrix.reshape([bucketing.shape[axis] for axis in permutation])
     # `ascontiguousarray` would make a vector of a scalar.

@@ -49,17 +49,19 @@ class Size:
         return self.float_bytes / self.fixed_bytes if self.fixed_bytes else 1.0
 
 
-def fixed_length_bytes(bucketing: Bucketing, bits: int, has_offset: bool, points: int) -> int:
+def fixed_length_bytes(
+    bucketing: Bucketing, bits: int, numbers_per_bucket: int, point_bytes: int
+) -> int:
     """Bytes of a tensor with packed codes of `bits` each.
 
     Args:
-        bucketing: the tensor's buckets; each has a float32 scale.
+        bucketing: the tensor's buckets.
         bits: bits per code.
-        has_offset: whether each bucket has a float32 offset too.
-        points: number of float32 points, 0 for a uniform grid.
+        numbers_per_bucket: how many of them, scale and offset, each in 4 bytes.
+        point_bytes: of all points together, 0 for a uniform grid.
     """
     packed = -(-bucketing.size * bits // 8)
-    return packed + 4 * bucketing.count * (2 if has_offset else 1) + 4 * points
+    return packed + 4 * bucketing.count * numbers_per_bucket + point_bytes
 
 
 def tensor_size(tensor: QuantizedTensor | np.ndarray) -> Size:
@@ -99,8 +101,10 @@ def model_size(model: CompressedModel) -> Size:
 
 def fixed_bytes(tensor: QuantizedTensor) -> int:
     """Bytes of a tensor's packed codes, scales, offsets and points."""
+    numbers = tensor.is_scaled + (tensor.offset is not None)
     points = 0 if tensor.points is None else tensor.points.size
-    return fixed_length_bytes(tensor.bucketing, tensor.bits, tensor.offset is not None, points)
+    point_bytes = points if tensor.has_short_points else 4 * points
+    return fixed_length_bytes(tensor.bucketing, tensor.bits, numbers, point_bytes)
 
 
 def code_counts(tensor: QuantizedTensor) -> np.ndarray:
@@ -117,12 +121,13 @@ def paper_scale_bytes(tensor: QuantizedTensor) -> float:
     """Two float32 a bucket, the number of buckets not rounded up.
 
     Nothing for a bucket size of None, one bucket a tensor. The paper knows only
-    the layout ``flat``; in ``channel`` no bucket is longer than a channel.
+    the layout ``flat``; in others no bucket is longer than a channel or a tile.
     """
     bucketing = tensor.bucketing
-    if bucketing.layout == "channel":
+    if bucketing.layout != "flat":
         return 8.0 * tensor.size / bucketing.length
-    return 0.0 if bucketing.bucket_size is None else 8.0 * tensor.size / bucketing.bucket_size
+    size = bucketing.bucket_size
+    return 8.0 * tensor.size / size if isinstance(size, int) else 0.0
 
 
 def paper_ratio(bits: int, bucket_size: int) -> float:

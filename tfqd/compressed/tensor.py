@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 
+from tfqd.compressed import float8
 from tfqd.spec.bucketing import Bucketing
 from tfqd.spec.grid import zero_code
 
@@ -21,9 +22,10 @@ class QuantizedTensor:
         offset: float32 [buckets], beta of each bucket, or None for symmetric
             scaling.
         points: float32 [levels], the trained codebook in the scaled domain (or
-            integers, in units of the scale), or [codebooks, levels], or None for
-            the uniform grid. With symmetric scaling that grid is written about
-            the code of 0 (`tfqd.spec.grid`); its lowest level is -alpha.
+            on a grid, in units of the scale), or [codebooks, levels], in layout
+            ``tile`` one codebook a tile, or None for the uniform grid. With
+            symmetric scaling that grid is written about the code of 0
+            (`tfqd.spec.grid`); its lowest level is -alpha.
         channels_per_codebook: output channels, one after the other in layout
             ``channel``, that share a codebook; None for one codebook.
         spec: the spec that the tensor was quantized by, as plain JSON values.
@@ -62,14 +64,14 @@ class QuantizedTensor:
 
     def _points_shape(self) -> tuple[int, ...]:
         channels, bucketing = self.channels_per_codebook, self.bucketing
-        if channels is None:
-            return (self.levels,)
-        if channels < 1 or bucketing.layout != "channel":
+        if channels is not None and (channels < 1 or bucketing.layout != "channel"):
             raise ValueError(
                 "channels_per_codebook must be at least 1, and the layout 'channel'; got "
                 f"{channels} and {bucketing.layout!r}"
             )
-        return (-(-bucketing.rows // channels), self.levels)
+        if bucketing.layout != "tile" and channels is None:
+            return (self.levels,)
+        return (bucketing.codebook_count(channels), self.levels)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -80,6 +82,16 @@ class QuantizedTensor:
     def size(self) -> int:
         """Number of weights."""
         return self.bucketing.size
+
+    @property
+    def is_scaled(self) -> bool:
+        """Whether files store scales: unless all are 1, and there are no offsets."""
+        return self.offset is not None or bool((self.scale != 1).any())
+
+    @property
+    def has_short_points(self) -> bool:
+        """Whether it has points that 8-bit floats hold exactly, so that files do."""
+        return self.points is not None and float8.fits(self.points)
 
     def dequantize(self) -> np.ndarray:
         """The weights, float32, as the quantized forward pass used them.
@@ -102,17 +114,17 @@ class QuantizedTensor:
 
     def _points_of_codes(self, points: np.ndarray) -> np.ndarray:
         """The point of each weight, in the tensor's shape."""
-        if self.channels_per_codebook is None:
+        codebooks = self.bucketing.codebooks(self.channels_per_codebook)
+        if codebooks is None:
             return points[self.codes]
-        rows = np.arange(self.bucketing.rows, dtype=np.int32) // self.channels_per_codebook
-        first = np.repeat(rows * self.levels, self.bucketing.buckets_per_row)
-        return points.reshape(-1)[self.spread(first) + self.codes]
+        return points.reshape(-1)[self.spread(codebooks * self.levels) + self.codes]
 
     def spread(self, per_bucket: np.ndarray) -> np.ndarray:
         """One value a bucket -> one value a weight, in the tensor's shape."""
         bucketing = self.bucketing
         rows = per_bucket.reshape(bucketing.rows, bucketing.buckets_per_row)
-        matrix = np.repeat(rows, bucketing.length, axis=1)[:, : bucketing.row_length]
+        channels = np.repeat(rows, bucketing.height, axis=0)[: bucketing.channels]
+        matrix = np.repeat(channels, bucketing.width, axis=1)[:, : bucketing.row_length]
         permutation = bucketing.permutation
         tensor = matrix.reshape([bucketing.shape[axis] for axis in permutation])
         return tensor.transpose(np.argsort(permutation))

@@ -17,7 +17,8 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import tensorflow as tf
 
-from tfqd.export.packing import Format, Packed, PackedTensor, plane_widths
+from tfqd.compressed import float8
+from tfqd.export.packing import Format, Geometry, Packed, PackedTensor, plane_widths
 
 _ALIGNMENT = 64
 _CHEAP_TO_COPY = 4096
@@ -43,12 +44,12 @@ class Storage(tf.Module):
 
         Bit for bit they are what `QuantizedTensor.dequantize` gives.
         """
-        plane_sizes = [size for tensor in self.tensors for size in tensor.plane_sizes]
+        byte_sizes = [size for tensor in self.tensors for size in tensor.byte_sizes]
         number_sizes = [size for tensor in self.tensors for size in tensor.number_sizes]
-        planes = iter(tf.split(self.codes, plane_sizes))
-        numbers = iter(tf.split(self.numbers, number_sizes))
+        parts = iter(tf.split(self.codes, byte_sizes))
+        numbers = iter(tf.split(self.numbers, number_sizes) if number_sizes else [])
         tables = _Tables()
-        return [_decode(tensor, planes, numbers, tables) for tensor in self.tensors]
+        return [_decode(tensor, parts, numbers, tables) for tensor in self.tensors]
 
 
 def can_share(size: int) -> bool:
@@ -126,6 +127,7 @@ class _Tables:
     def __init__(self):
         self._codes = {}
         self._levels = {}
+        self._float8 = None
 
     def codes(self, width: int, shift: int) -> tf.Tensor:
         """The codes' part that comes from a plane: int32 [256, 8 / width]."""
@@ -141,9 +143,15 @@ class _Tables:
             self._levels[format] = _level(format, self.codes(format.bits, 0), None)
         return self._levels[format]
 
+    def float8(self) -> tf.Tensor:
+        """The 8-bit float of each byte: float32 [256]."""
+        if self._float8 is None:
+            self._float8 = tf.constant(float8.NUMBERS)
+        return self._float8
+
 
 def _decode(
-    tensor: PackedTensor, planes: Iterator[tf.Tensor], numbers: Iterator[tf.Tensor], tables: _Tables
+    tensor: PackedTensor, parts: Iterator[tf.Tensor], numbers: Iterator[tf.Tensor], tables: _Tables
 ) -> tf.Tensor:
     """The next tensor's weights, float32 in row-major order, in whatever shape.
 
@@ -151,31 +159,46 @@ def _decode(
     that a tensor does not need are left out.
     """
     format, block = tensor.format, tensor.geometry
-    own_planes = [next(planes) for _ in tensor.plane_sizes]
-    step = next(numbers)
+    planes = [next(parts) for _ in tensor.plane_sizes]
+    step = next(numbers) if format.scaled else None
     offset = next(numbers) if format.affine else None
-    points = next(numbers) if format.codebook else None
+    points = None
+    if format.short_points:
+        points = _look_up(tables.float8(), next(parts))
+    elif format.codebook:
+        points = next(numbers)
 
     if tensor.codebooks > 1:
-        codes = _first(_codes(format, own_planes, tables), block.size)
-        values = tf.gather(points, _with_codebooks(codes, tensor))
+        codes = _cut(_first(_codes(format, planes, tables), block.size), block)
+        values = tf.gather(points, codes + _first_of_codebook(tensor))
     else:
-        values = _first(_levels(format, own_planes, points, tables), block.size)
-    padding = block.buckets * block.length - block.along
-    if padding:
-        values = tf.reshape(values, [block.outer, block.along, block.inner])
-        values = tf.pad(values, [[0, 0], [0, padding], [0, 0]])
-    values = tf.reshape(values, [block.outer, block.buckets, block.length, block.inner])
-    per_bucket = [block.outer, block.buckets, 1, block.inner]
-    values = values * tf.reshape(step, per_bucket)
-    values = values if offset is None else values + tf.reshape(offset, per_bucket)
-    if padding:
+        values = _cut(_first(_levels(format, planes, points, tables), block.size), block)
+    values = values if step is None else values * _by_bucket(step, block)
+    values = values if offset is None else values + _by_bucket(offset, block)
+    if block.buckets * block.length > block.along:
         values = tf.reshape(values, [block.outer, -1, block.inner])[:, : block.along]
     order = np.argsort(tensor.permutation)
     if (np.diff(order) < 0).any():
         values = tf.reshape(values, [tensor.shape[axis] for axis in tensor.permutation])
         values = tf.transpose(values, order)
     return values
+
+
+def _cut(values: tf.Tensor, block: Geometry) -> tf.Tensor:
+    """The block's values, in row-major order, as [outer, buckets, length, inner]."""
+    padding = block.buckets * block.length - block.along
+    if padding:
+        values = tf.reshape(values, [block.outer, block.along, block.inner])
+        values = tf.pad(values, [[0, 0], [0, padding], [0, 0]])
+    return tf.reshape(values, [block.outer, block.buckets, block.length, block.inner])
+
+
+def _by_bucket(numbers: tf.Tensor, block: Geometry) -> tf.Tensor:
+    """One number a bucket, to broadcast against the cut block."""
+    numbers = tf.reshape(numbers, [block.rows, block.buckets, 1, block.inner])
+    if block.height == 1:
+        return numbers
+    return tf.repeat(numbers, block.height, axis=0)[: block.outer]
 
 
 def _levels(format: Format, planes: list[tf.Tensor], points, tables: _Tables) -> tf.Tensor:
@@ -198,12 +221,13 @@ def _codes(format: Format, planes: list[tf.Tensor], tables: _Tables) -> tf.Tenso
     return tf.add_n([_first(part, shortest) for part in parts])
 
 
-def _with_codebooks(codes: tf.Tensor, tensor: PackedTensor) -> tf.Tensor:
-    """Codes as indices into all codebooks, end to end: int32 [outer, along, inner]."""
+def _first_of_codebook(tensor: PackedTensor) -> tf.Tensor:
+    """The place of a codebook's first point in all of them, to broadcast against the cut block."""
     block, format = tensor.geometry, tensor.format
-    codebooks = tf.range(math.prod(block.channels)) // format.channels_per_codebook
-    first = tf.reshape(codebooks * 2**format.bits, block.channels)
-    return tf.reshape(codes, [block.outer, block.along, block.inner]) + first
+    if format.by_tile:
+        return _by_bucket(tf.range(block.bucket_count) * 2**format.bits, block)
+    codebooks = tf.range(block.outer * block.inner) // format.channels_per_codebook
+    return tf.reshape(codebooks * 2**format.bits, [block.outer, 1, 1, block.inner])
 
 
 def _level(format: Format, codes: tf.Tensor, points: tf.Tensor | None) -> tf.Tensor:

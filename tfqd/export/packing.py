@@ -5,18 +5,18 @@ each tensor they hold, one after the other,
 
 * codes, uint8: cut into planes whose widths divide a byte (3 bits are a plane of
   1 and a plane of 2), each packed without gaps. The bytes number what the bits
-  ask for, and a table of 256 rows decodes each of them;
-* numbers, float32: the steps of the buckets, which levels are multiplied by;
-  their offsets, with affine scaling; the codebooks of 2^bits points, if any.
+  ask for, and a table of 256 rows decodes each of them. Behind them stand codebooks
+  whose points are all 8-bit floats;
+* numbers, float32: the steps of the buckets, which levels are multiplied by, unless all
+  are 1; their offsets, with affine scaling; other codebooks. All have 2^bits points.
 """
 
-import math
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import numpy as np
 
-from tfqd.compressed import QuantizedTensor
+from tfqd.compressed import QuantizedTensor, float8
 from tfqd.compressed.packing import pack
 from tfqd.spec.bucketing import Bucketing
 from tfqd.spec.grid import zero_code
@@ -26,15 +26,21 @@ class Format(NamedTuple):
     """How the parts of a tensor are to be read; few tensors of a model differ in it.
 
     bits: bits per code.
+    scaled: whether the buckets have steps.
     affine: whether the buckets have offsets.
     codebook: whether codes index points; else a code less `zero` is a level.
+    short_points: whether the points are 8-bit floats.
+    by_tile: whether each bucket has a codebook.
     channels_per_codebook: output channels that share a codebook, of several.
     zero: the code of 0 with symmetric scaling; 0 with affine scaling.
     """
 
     bits: int
+    scaled: bool
     affine: bool
     codebook: bool
+    short_points: bool
+    by_tile: bool
     channels_per_codebook: int | None
     zero: float
 
@@ -43,7 +49,8 @@ class Geometry(NamedTuple):
     """A stored tensor as a block [outer, along, inner] that is cut along its middle.
 
     Along it lie `buckets` buckets of `length`, the last one shorter. Steps and
-    offsets are stored as [outer, buckets, inner].
+    offsets are stored as [outer, buckets, inner]; in layout ``tile`` as
+    [rows, buckets, 1], each for `height` of the outer.
     """
 
     outer: int
@@ -51,6 +58,7 @@ class Geometry(NamedTuple):
     inner: int
     buckets: int
     length: int
+    height: int
 
     @property
     def size(self) -> int:
@@ -60,12 +68,12 @@ class Geometry(NamedTuple):
     @property
     def bucket_count(self) -> int:
         """Number of buckets in the whole block."""
-        return self.outer * self.buckets * self.inner
+        return self.rows * self.buckets * self.inner
 
     @property
-    def channels(self) -> tuple[int, int, int]:
-        """Shape of the output channels' numbers, to broadcast against the block."""
-        return self.outer, 1, self.inner
+    def rows(self) -> int:
+        """Rows of buckets along the outer axis."""
+        return -(-self.outer // self.height)
 
 
 class PackedTensor(NamedTuple):
@@ -89,16 +97,27 @@ class PackedTensor(NamedTuple):
     @property
     def number_sizes(self) -> list[int]:
         """How many steps, offsets and points there are."""
-        sizes = [self.geometry.bucket_count] * (2 if self.format.affine else 1)
-        points = self.codebooks * 2**self.format.bits
-        return [*sizes, points] if points else sizes
+        sizes = [self.geometry.bucket_count] * (self.format.scaled + self.format.affine)
+        return sizes if self.format.short_points else [*sizes, *self.point_sizes]
+
+    @property
+    def byte_sizes(self) -> list[int]:
+        """Bytes of the planes and of points that are 8-bit floats."""
+        return [*self.plane_sizes, *(self.point_sizes if self.format.short_points else [])]
+
+    @property
+    def point_sizes(self) -> list[int]:
+        """How many points there are, if any."""
+        return [self.codebooks * 2**self.format.bits] if self.format.codebook else []
 
     @property
     def codebooks(self) -> int:
         """How many codebooks there are."""
         if not self.format.codebook:
             return 0
-        channels = math.prod(self.geometry.channels)
+        if self.format.by_tile:
+            return self.geometry.bucket_count
+        channels = self.geometry.outer * self.geometry.inner
         return -(-channels // (self.format.channels_per_codebook or channels))
 
 
@@ -132,13 +151,29 @@ def pack_tensors(tensors: Iterable[QuantizedTensor]) -> Packed:
         packed.append(PackedTensor(_format(tensor), geometry, tensor.shape, order))
         codes += _planes(tensor.codes.transpose(order).reshape(-1), tensor.bits)
         numbers += _numbers(tensor)
+        if tensor.points is not None:
+            points = _padded_points(tensor.points, tensor.bits)
+            if tensor.has_short_points:
+                codes.append(float8.to_bytes(points))
+            else:
+                numbers.append(points)
+    numbers = numbers or [np.empty(0, np.float32)]
     return Packed(np.concatenate(codes), np.concatenate(numbers), packed)
 
 
 def _format(tensor: QuantizedTensor) -> Format:
     affine, codebook = tensor.offset is not None, tensor.points is not None
     zero = 0.0 if affine or codebook else zero_code(tensor.levels)
-    return Format(tensor.bits, affine, codebook, tensor.channels_per_codebook, zero)
+    return Format(
+        bits=tensor.bits,
+        scaled=tensor.is_scaled or not codebook,
+        affine=affine,
+        codebook=codebook,
+        short_points=tensor.has_short_points,
+        by_tile=codebook and tensor.bucketing.layout == "tile",
+        channels_per_codebook=tensor.channels_per_codebook,
+        zero=zero,
+    )
 
 
 def _stored_order(bucketing: Bucketing) -> tuple[int, ...]:
@@ -147,10 +182,10 @@ def _stored_order(bucketing: Bucketing) -> tuple[int, ...]:
 
 
 def _geometry(bucketing: Bucketing) -> Geometry:
-    rows, cut = bucketing.rows, (bucketing.buckets_per_row, bucketing.length)
+    cut = bucketing.buckets_per_row, bucketing.width, bucketing.height
     if bucketing.channels_last:
-        return Geometry(1, bucketing.row_length, rows, *cut)
-    return Geometry(rows, bucketing.row_length, 1, *cut)
+        return Geometry(1, bucketing.row_length, bucketing.channels, *cut)
+    return Geometry(bucketing.channels, bucketing.row_length, 1, *cut)
 
 
 def _planes(codes: np.ndarray, bits: int) -> Iterator[np.ndarray]:
@@ -168,13 +203,16 @@ def _numbers(tensor: QuantizedTensor) -> Iterator[np.ndarray]:
         # Divided here, in numpy, as `QuantizedTensor.dequantize` divides.
         intervals = zero_code(tensor.levels) if tensor.offset is None else tensor.levels - 1
         step = tensor.scale / np.float32(intervals)
-    yield _in_stored_order(step, tensor.bucketing)
+    if tensor.is_scaled or tensor.points is None:
+        yield _in_stored_order(step, tensor.bucketing)
     if tensor.offset is not None:
         yield _in_stored_order(tensor.offset, tensor.bucketing)
-    if tensor.points is not None:
-        codebooks = np.atleast_2d(tensor.points)
-        unused = 2**tensor.bits - tensor.levels
-        yield np.pad(codebooks, ((0, 0), (0, unused))).reshape(-1)
+
+
+def _padded_points(points: np.ndarray, bits: int) -> np.ndarray:
+    """The codebooks end to end, each with 2^bits points."""
+    codebooks = np.atleast_2d(points)
+    return np.pad(codebooks, ((0, 0), (0, 2**bits - codebooks.shape[1]))).reshape(-1)
 
 
 def _in_stored_order(per_bucket: np.ndarray, bucketing: Bucketing) -> np.ndarray:

@@ -36,6 +36,7 @@ from tfqd.ops.point_starts import uniform_points as uniform_points
 from tfqd.ops.range_starts import minmax_ends as minmax_ends
 from tfqd.ops.range_starts import mse_ends as mse_ends
 from tfqd.ops.range_starts import percentile_ends as percentile_ends
+from tfqd.ops.rounding import to_e4m3 as to_e4m3
 from tfqd.ops.rounding import to_integers as to_integers
 from tfqd.ops.scaling import bucket_range as bucket_range
 from tfqd.ops.uniform import uniform as uniform

@@ -3,8 +3,9 @@
 The cut tensor has three dimensions. Where the channel axes come first (layout
 ``flat`` counts as one channel) it is [rows, buckets_per_row, length]; where
 they come last it is [buckets_per_row, length, rows], which spares the common
-kernels a transposition. `bucket_axis` tells which dimension runs within a
-bucket, so reductions with ``keepdims=True`` broadcast against the cut tensor.
+kernels a transposition. Layout ``tile`` always has them first. `bucket_axis`
+tells which dimension runs within a bucket, so reductions with ``keepdims=True``
+broadcast against the cut tensor.
 """
 
 import numpy as np
@@ -25,7 +26,8 @@ def to_buckets(tensor: tf.Tensor, bucketing: Bucketing, fill: str = "last") -> t
         tensor: any dtype, shape `bucketing.shape`.
         bucketing: where to cut.
         fill: what pads the last bucket of a row: ``"last"``, the row's last
-            value, which leaves the bucket's range alone, or ``"zero"``.
+            value, which leaves the bucket's range alone, or ``"zero"``. Below the last
+            channel of a tile, likewise.
 
     Returns:
         The cut tensor; see the module's head for its shape.
@@ -36,7 +38,10 @@ def to_buckets(tensor: tf.Tensor, bucketing: Bucketing, fill: str = "last") -> t
         return tf.reshape(matrix, [bucketing.buckets_per_row, bucketing.length, rows])
     if bucketing.channel_axes:
         tensor = tf.transpose(tensor, bucketing.permutation)
-    matrix = _pad(tf.reshape(tensor, [rows, row_length]), bucketing.padding, 1, fill)
+    matrix = tf.reshape(tensor, [bucketing.channels, row_length])
+    matrix = _pad(_pad(matrix, bucketing.padding, 1, fill), bucketing.channel_padding, 0, fill)
+    if bucketing.height > 1:
+        matrix = tf.transpose(tf.reshape(matrix, _tiles(bucketing)), [0, 2, 1, 3])
     return tf.reshape(matrix, [rows, bucketing.buckets_per_row, bucketing.length])
 
 
@@ -47,9 +52,12 @@ def from_buckets(buckets: tf.Tensor, bucketing: Bucketing) -> tf.Tensor:
     if bucketing.channels_last:
         matrix = tf.reshape(buckets, [padded_length, rows])
         return tf.reshape(matrix[:row_length] if bucketing.padding else matrix, bucketing.shape)
-    matrix = tf.reshape(buckets, [rows, padded_length])
-    if bucketing.padding:
-        matrix = matrix[:, :row_length]
+    if bucketing.height > 1:
+        _, height, columns, width = _tiles(bucketing)
+        buckets = tf.transpose(tf.reshape(buckets, [rows, columns, height, width]), [0, 2, 1, 3])
+    matrix = tf.reshape(buckets, [rows * bucketing.height, padded_length])
+    if bucketing.padding or bucketing.channel_padding:
+        matrix = matrix[: bucketing.channels, :row_length]
     if not bucketing.channel_axes:
         return tf.reshape(matrix, bucketing.shape)
     permutation = bucketing.permutation
@@ -85,8 +93,18 @@ def over_buckets(values: tf.Tensor, bucketing: Bucketing) -> tf.Tensor:
 
 def bucket_sizes(bucketing: Bucketing) -> np.ndarray:
     """How many weights, padding not counted, each bucket holds: int64 [bucketing.count]."""
-    starts = bucketing.length * np.arange(bucketing.buckets_per_row)
-    return np.tile(np.minimum(bucketing.length, bucketing.row_length - starts), bucketing.rows)
+    heights = _parts(bucketing.channels, bucketing.height)
+    return np.outer(heights, _parts(bucketing.row_length, bucketing.width)).reshape(-1)
+
+
+def _parts(whole: int, size: int) -> np.ndarray:
+    """The sizes of the parts of `size` that a `whole` is cut into, the last one smaller."""
+    return np.minimum(size, whole - np.arange(0, whole, size))
+
+
+def _tiles(bucketing: Bucketing) -> list[int]:
+    """The padded matrix of output channels, with each of its axes cut in two."""
+    return [bucketing.rows, bucketing.height, bucketing.buckets_per_row, bucketing.width]
 
 
 def _pad(matrix: tf.Tensor, padding: int, axis: int, fill: str) -> tf.Tensor:

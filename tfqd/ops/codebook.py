@@ -11,11 +11,10 @@ the sorted points (`tfqd.ops.nearest`) and the gradient a segment sum over
 codes (`tfqd.ops.point_gradient`): memory grows with the number of weights N
 alone, no N x k matrix exists.
 
-The points are one codebook for the tensor, as in the paper, or in layout
-``channel`` one for every so many output channels.
+The points are one codebook for the tensor, as in the paper, in layout
+``channel`` one for every so many output channels, or in layout ``tile`` one a tile.
 """
 
-import numpy as np
 import tensorflow as tf
 
 from tfqd.ops.buckets import bucket_axis, from_buckets, over_buckets, per_bucket, to_buckets
@@ -52,9 +51,10 @@ def codebook(
         clip: see `tfqd.ops.uniform`.
         training: whether this is a training step; see `tfqd.ops.nearest`.
         channels_per_codebook: output channels that share a codebook, in layout
-            ``channel``; None for one codebook for the tensor.
-        steps: 1 for points in the scaled domain; the largest integer of a grid
-            for points that are integers.
+            ``channel``; None for one codebook for the tensor, in layout ``tile`` for one
+            a tile.
+        steps: 1 for points in the scaled domain; the largest number of a grid
+            for points that lie on it.
         frozen: codes, among the points in ascending order, that are given; see
             `tfqd.ops.frozen`.
         scale: float32 [bucketing.count], what a point is multiplied by in each bucket;
@@ -85,8 +85,12 @@ def codebook(
             to_weights = to_free(pass_gradient(weights, upstream, clip), frozen)
             if not scales:
                 return to_weights, to_points
-            point = _points_of(codes, ascending, codebooks)
-            return to_weights, to_points, scale_gradient(upstream, cut, point, buckets, bucketing)
+            point, lowest, highest = (
+                _points_of(code, ascending, codebooks) for code in (codes, 0, points.shape[-1] - 1)
+            )
+            ends = (lowest, highest)
+            to_scale = scale_gradient(upstream, cut, point, ends, buckets, bucketing)
+            return to_weights, to_points, to_scale
 
         return from_buckets(values, bucketing), gradient
 
@@ -136,11 +140,9 @@ def _cut(weights, bucketing, scaling, steps: int, *given) -> tuple[tf.Tensor, Ra
 
 
 def _codebooks(bucketing: Bucketing, channels_per_codebook: int | None) -> tf.Tensor | None:
-    """The codebook of each output channel, to broadcast against the cut tensor."""
-    if channels_per_codebook is None:
-        return None
-    codebooks = np.arange(bucketing.rows, dtype=np.int32) // channels_per_codebook
-    return tf.constant(codebooks.reshape([1, 1, -1] if bucketing.channels_last else [-1, 1, 1]))
+    """The codebook of each bucket, to broadcast against the cut tensor; None for one."""
+    codebooks = bucketing.codebooks(channels_per_codebook)
+    return None if codebooks is None else over_buckets(tf.constant(codebooks), bucketing)
 
 
 def _points_of(codes, ascending, codebooks) -> tf.Tensor:

@@ -31,6 +31,8 @@ def point_gradient(
         float32 [k], or [codebooks, k].
     """
     cut = to_buckets(upstream, bucketing, fill="zero")
+    if bucketing.layout == "tile":
+        return _sums_in_runs(cut * buckets.scale, codes, bucketing.length, levels)
     if channels_per_codebook is not None:
         sums = _sums_by_channel(cut * buckets.scale, codes, bucketing, levels)
         return _sum_groups(sums, channels_per_codebook)
@@ -44,7 +46,12 @@ def point_gradient(
 
 
 def scale_gradient(
-    upstream: tf.Tensor, cut: tf.Tensor, point: tf.Tensor, buckets: Range, bucketing: Bucketing
+    upstream: tf.Tensor,
+    cut: tf.Tensor,
+    point: tf.Tensor,
+    ends: tuple[tf.Tensor, tf.Tensor],
+    buckets: Range,
+    bucketing: Bucketing,
 ) -> tf.Tensor:
     """LSQ's gradient of the scales (arXiv 1902.08153), for points in any places.
 
@@ -52,6 +59,8 @@ def scale_gradient(
         upstream: float32, shape `bucketing.shape`.
         cut: the weights, a cut tensor.
         point: the point of each weight, likewise.
+        ends: the lowest and the highest point of each weight's codebook, or what
+            broadcasts against the cut tensor.
         buckets: the buckets' scales.
         bucketing: where the buckets lie.
 
@@ -59,7 +68,7 @@ def scale_gradient(
         float32 [bucketing.count].
     """
     scaled = cut * tf.math.reciprocal_no_nan(buckets.scale)
-    lowest, highest = tf.reduce_min(point), tf.reduce_max(point)
+    lowest, highest = ends
     inside = (scaled >= lowest) & (scaled <= highest)
     slope = to_buckets(upstream, bucketing, fill="zero") * (point - tf.where(inside, scaled, 0.0))
     return per_bucket(tf.reduce_sum(slope, bucket_axis(bucketing), keepdims=True), bucketing)

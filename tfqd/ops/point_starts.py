@@ -5,7 +5,14 @@ import statistics
 import numpy as np
 import tensorflow as tf
 
-from tfqd.ops.buckets import bucket_axis, bucket_sizes, over_buckets, per_bucket, to_buckets
+from tfqd.ops.buckets import (
+    bucket_axis,
+    bucket_sizes,
+    from_buckets,
+    over_buckets,
+    per_bucket,
+    to_buckets,
+)
 from tfqd.ops.kmeans import kmeans
 from tfqd.ops.learned_step import SMALLEST_START
 from tfqd.ops.scaling import Range, bucket_range, scale_down
@@ -74,9 +81,9 @@ def quantile_points(
     """
     probabilities = np.linspace(0.0, 1.0, levels)
     cut, buckets = _cut(weights, bucketing, scaling, clip, scale)
-    scaled = _by_channel(scale_down(cut, buckets), bucketing)
-    points = [np.quantile(each, probabilities) for each in _groups(scaled, channels_per_codebook)]
-    return _stacked(points, channels_per_codebook)
+    values = _of_codebooks(scale_down(cut, buckets), bucketing, channels_per_codebook)
+    points = [np.quantile(each, probabilities) for each in values]
+    return _stacked(points, bucketing, channels_per_codebook)
 
 
 def kmeans_points(
@@ -102,11 +109,12 @@ def kmeans_points(
     """
     cut, buckets = _cut(weights, bucketing, scaling, clip, scale)
     costs = tf.ones_like(cut) if sensitivity is None else to_buckets(sensitivity, bucketing)
-    scaled = _by_channel(scale_down(cut, buckets), bucketing)
-    costs = _by_channel(costs * buckets.scale**2, bucketing)
-    groups = (_groups(each, channels_per_codebook) for each in (scaled, costs))
-    points = [kmeans(values, cost, levels) for values, cost in zip(*groups, strict=True)]
-    return _stacked(points, channels_per_codebook)
+    values, costs = (
+        _of_codebooks(each, bucketing, channels_per_codebook)
+        for each in (scale_down(cut, buckets), costs * buckets.scale**2)
+    )
+    points = [kmeans(*each, levels) for each in zip(values, costs, strict=True)]
+    return _stacked(points, bucketing, channels_per_codebook)
 
 
 def deviations(weights: tf.Tensor, bucketing: Bucketing) -> np.ndarray:
@@ -170,18 +178,23 @@ def _cut(weights, bucketing: Bucketing, scaling: str, clip, scale):
     return cut, bucket_range(cut, bucket_axis(bucketing), scaling)
 
 
-def _by_channel(cut: tf.Tensor, bucketing: Bucketing) -> np.ndarray:
-    """A cut tensor as [rows, row_length], without its padding."""
-    cut = tf.transpose(cut, [2, 0, 1]) if bucketing.channels_last else cut
-    return tf.reshape(cut, [bucketing.rows, -1])[:, : bucketing.row_length].numpy()
+def _of_codebooks(
+    cut: tf.Tensor, bucketing: Bucketing, channels_per_codebook: int | None
+) -> list[np.ndarray]:
+    """The values of each codebook, without padding: [N] each."""
+    values = from_buckets(cut, bucketing).numpy().reshape(-1)
+    codebooks = bucketing.codebooks(channels_per_codebook)
+    if codebooks is None:
+        return [values]
+    spread = tf.broadcast_to(over_buckets(tf.constant(codebooks), bucketing), cut.shape)
+    codebook = from_buckets(spread, bucketing).numpy().reshape(-1)
+    order = np.argsort(codebook, kind="stable")
+    return np.split(values[order], np.cumsum(np.bincount(codebook))[:-1])
 
 
-def _groups(channels: np.ndarray, size: int | None) -> list[np.ndarray]:
-    """The values of each codebook: [N] each."""
-    size = len(channels) if size is None else size
-    return [channels[i : i + size].reshape(-1) for i in range(0, len(channels), size)]
-
-
-def _stacked(points: list[np.ndarray], channels_per_codebook: int | None) -> np.ndarray:
+def _stacked(
+    points: list[np.ndarray], bucketing: Bucketing, channels_per_codebook: int | None
+) -> np.ndarray:
+    """float32 [k] of one codebook for the tensor, else [codebooks, k]."""
     stacked = np.stack(points).astype(np.float32)
-    return stacked[0] if channels_per_codebook is None else stacked
+    return stacked[0] if bucketing.codebooks(channels_per_codebook) is None else stacked

@@ -23,7 +23,7 @@ class CodebookQuantizer(Quantizer):
     [codebooks, k] with several codebooks, where the spec lets them start; at the
     uniform start as long as no value is known that another start asks for. With
     a learning rate multiplier m it holds points / m (`tfqd.quantizers.trained`).
-    Where the spec's `scale` is not the weights' range, it creates the scales too, alpha
+    Where the spec's `scale` is fixed or learned, it creates the scales too, alpha
     of each bucket, float32 [buckets], trained where they are learned.
     """
 
@@ -37,10 +37,15 @@ class CodebookQuantizer(Quantizer):
     def follows_weights(self) -> bool:
         return self.spec.scale == "range"
 
+    @property
+    def _has_own_scale(self) -> bool:
+        """Whether scales are variables."""
+        return self.spec.scale in ("fixed", "learned")
+
     def build(self, tensor_shape, name: str, layer, value=None) -> dict[str, Any]:
         bucketing = self.bucketing(tensor_shape)
         roles = {"points": (self.spec.points_shape(bucketing), self.spec.train != "weights")}
-        if not self.follows_weights:
+        if self._has_own_scale:
             roles["scale"] = ((bucketing.count,), self.spec.scale == "learned")
 
         def start(known):
@@ -59,7 +64,7 @@ class CodebookQuantizer(Quantizer):
             raise ValueError(f"a tensor of {self.spec} must have points; it has none")
         points = stored.points / np.float32(self.spec.steps)
         weights["points"].assign(kept(points, self.spec.learning_rate_multiplier))
-        if not self.follows_weights:
+        if self._has_own_scale:
             weights["scale"].assign(kept(stored.scale, 1 / self.spec.steps))
 
     def _start(
@@ -67,7 +72,9 @@ class CodebookQuantizer(Quantizer):
     ) -> dict[str, np.ndarray]:
         """What the variables hold at first."""
         start, scale = {}, None
-        if not self.follows_weights:
+        if self.spec.scale is None:
+            scale = np.ones(bucketing.count, np.float32)
+        elif self._has_own_scale:
             scale = np.ones(bucketing.count, np.float32)
             if inputs is not None:
                 scale = np.float32(_DEVIATIONS) * ops.deviations(inputs, bucketing)
@@ -135,6 +142,8 @@ class CodebookQuantizer(Quantizer):
         spec = self.spec
         if spec.scale == "range":
             return None
+        if spec.scale is None:
+            return tf.ones([bucketing.count])
         gradient_scale = 1 / spec.steps
         if spec.gradient_scale == "lsq":
             gradient_scale *= (bucketing.size / bucketing.count * spec.levels) ** -0.5
@@ -147,6 +156,8 @@ class CodebookQuantizer(Quantizer):
             codebooks = np.prod(spec.points_shape(bucketing)[:-1])
             gradient_scale = (bucketing.size / codebooks * spec.levels) ** -0.5
         points = trained(weights["points"], spec.learning_rate_multiplier, gradient_scale)
-        if spec.grid is not None:
+        if spec.grid == "e4m3":
+            points = ops.to_e4m3(points, spec.steps)
+        elif spec.grid is not None:
             points = ops.to_integers(points, spec.steps)
         return ops.with_zero(points) if spec.preserve_zeros else points

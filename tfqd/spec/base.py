@@ -5,11 +5,10 @@ import math
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
-from tfqd.spec.bucketing import LAYOUTS, Bucketing
+from tfqd.spec.bucketing import LAYOUTS, Bucketing, BucketSize, checked_bucket_size
 from tfqd.spec.checks import (
     check_choice,
     checked_bits,
-    checked_optional_count,
     checked_optional_positive,
     is_positive,
 )
@@ -25,9 +24,12 @@ class Spec:
     Args:
         bits: bits per weight, 1 to 8.
         bucket_size: weights that share one scale; None for one bucket per
-            tensor (layout ``flat``) or per output channel (``channel``).
-        layout: ``"flat"``, the paper's row-major buckets, or ``"channel"``,
-            buckets along the reduction axis of one output channel.
+            tensor (layout ``flat``) or per output channel (``channel``). In layout
+            ``tile`` a pair, (output channels, weights of each).
+        layout: ``"flat"``, the paper's row-major buckets; ``"channel"``,
+            buckets along the reduction axis of one output channel; or ``"tile"``,
+            rectangles of the matrix of output channels by what each sums over,
+            smaller at its edges.
         scaling: ``"affine"``, the paper's (w - min) / (max - min), or
             ``"symmetric"``, w / max|w|, which needs no offset and keeps 0 a
             level, as integer kernels want it.
@@ -49,7 +51,7 @@ class Spec:
     """
 
     bits: int = 4
-    bucket_size: int | None = 256
+    bucket_size: BucketSize = 256
     layout: str = "flat"
     scaling: str = "affine"
     clip: float | None = None
@@ -63,10 +65,9 @@ class Spec:
 
     def __post_init__(self):
         object.__setattr__(self, "bits", checked_bits(self.bits))
-        object.__setattr__(
-            self, "bucket_size", checked_optional_count("bucket_size", self.bucket_size)
-        )
         check_choice("layout", self.layout, LAYOUTS)
+        size = checked_bucket_size(self.bucket_size, self.layout)
+        object.__setattr__(self, "bucket_size", size)
         check_choice("scaling", self.scaling, SCALINGS)
         object.__setattr__(self, "clip", checked_optional_positive("clip", self.clip))
         check_choice("preserve_zeros", self.preserve_zeros, (False, True))
@@ -122,8 +123,13 @@ class Spec:
         """The buckets of a tensor of `shape` under this spec."""
         return Bucketing(tuple(shape), self.bucket_size, self.layout, tuple(channel_axes))
 
-    def points_in(self, bucketing: Bucketing) -> int:
-        """How many points are stored of a tensor in these buckets; 0 for a uniform grid."""
+    @property
+    def numbers_per_bucket(self) -> int:
+        """How many of scale and offset are stored of a bucket."""
+        return 2 if self.scaling == "affine" else 1
+
+    def point_bytes(self, bucketing: Bucketing) -> int:
+        """Bytes of the points of a tensor in these buckets; 0 for a uniform grid."""
         return 0
 
     def with_bits(self, bits: int) -> "Spec":
@@ -136,4 +142,6 @@ class Spec:
 
     def to_dict(self) -> dict[str, Any]:
         """The spec as plain JSON values; `from_dict` reads it back."""
-        return {"kind": self.kind, **dataclasses.asdict(self)}
+        fields = dataclasses.asdict(self)
+        plain = {k: list(v) if isinstance(v, tuple) else v for k, v in fields.items()}
+        return {"kind": self.kind, **plain}

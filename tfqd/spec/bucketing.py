@@ -1,7 +1,7 @@
 """Where the buckets of a tensor lie: arithmetic on shapes, no tensors.
 
 A bucket is a run of consecutive weights that share one scale and one offset
-(section 3.2 of arXiv 1802.05668; the paper's bucket holds 256 weights). Two
+(section 3.2 of arXiv 1802.05668; the paper's bucket holds 256 weights). Three
 layouts say what "consecutive" means:
 
 * ``flat``: the tensor in row-major order, cut every ``bucket_size`` weights.
@@ -9,18 +9,46 @@ layouts say what "consecutive" means:
 * ``channel``: each output channel's weights, in row-major order of the axes
   that the layer sums over, cut every ``bucket_size`` weights. No bucket spans
   two channels, so an integer kernel can scale its accumulator by bucket.
+* ``tile``: the matrix of output channels by the weights that each sums over, cut
+  both ways. A bucket is a rectangle in it, in row-major order, as formats with one
+  table of points a tile have it.
 
-In both layouts the tensor is a matrix of ``rows`` (one for ``flat``, one per
-output channel for ``channel``) and each row is cut into ``buckets_per_row``
-buckets of ``length`` weights, the last one padded.
+In all layouts the tensor is a matrix of ``channels`` (one for ``flat``) by
+``row_length`` weights, and a bucket is ``height`` channels of it (one but for
+``tile``) by ``width`` weights. So there are ``rows`` rows of ``buckets_per_row``
+buckets of ``length`` weights, the last of each row and of all rows padded.
 """
 
 import dataclasses
 import math
+from typing import Any
+
+import numpy as np
 
 from tfqd.spec.checks import check_choice, checked_optional_count, is_integer
 
-LAYOUTS = ("flat", "channel")
+LAYOUTS = ("flat", "channel", "tile")
+
+# Weights a bucket; of a tile, its output channels and the weights of each.
+BucketSize = int | tuple[int, int] | None
+
+
+def checked_bucket_size(bucket_size: Any, layout: str) -> BucketSize:
+    """A bucket size of Python integers.
+
+    Raises:
+        ValueError: unless it is None or a positive integer, or in layout ``tile`` a pair
+            of positive integers.
+    """
+    if layout != "tile":
+        return checked_optional_count("bucket_size", bucket_size)
+    pair = tuple(bucket_size) if isinstance(bucket_size, tuple | list) else ()
+    if len(pair) != 2 or not all(is_integer(size, 1) for size in pair):
+        raise ValueError(
+            "layout='tile' needs bucket_size=(channels, weights of each), two positive integers "
+            f"such as (8, 64); got {bucket_size!r}"
+        )
+    return int(pair[0]), int(pair[1])
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,15 +59,18 @@ class Bucketing:
         shape: shape of the tensor; every dimension at least 1.
         bucket_size: weights per bucket. None, or anything longer than a row,
             gives one bucket per row: one for the tensor in layout ``flat``,
-            one per output channel in layout ``channel``.
-        layout: ``"flat"`` or ``"channel"``.
-        channel_axes: axes that index the output channel, for layout
-            ``channel``: ``(-1,)`` for Keras' Dense and Conv kernels,
+            one per output channel in layout ``channel``. In layout ``tile`` a pair:
+            the output channels of a tile and the weights of each; tiles at the
+            edges are smaller.
+        layout: ``"flat"``, ``"channel"`` or ``"tile"``.
+        channel_axes: axes that index the output channel, for layouts
+            ``channel`` and ``tile``: ``(-1,)`` for Keras' Dense and Conv kernels,
             ``(-2, -1)`` for depthwise kernels, ``(0,)`` for embeddings.
 
     Raises:
         ValueError: for a shape with unknown or empty dimensions, a bucket size
-            below 1, an unknown layout or channel axes outside the shape.
+            below 1, an unknown layout, channel axes outside the shape, or in layout
+            ``tile`` a tensor of fewer than two axes.
 
     Example:
 
@@ -47,19 +78,25 @@ class Bucketing:
     4
     >>> Bucketing((3, 5), 2, layout="channel").count  # 5 channels of 3: 2 + 1
     10
+    >>> Bucketing((3, 5), (4, 2), layout="tile").count  # 5 channels, 4 + 1, of 3, 2 + 1
+    4
     """
 
     shape: tuple[int, ...]
-    bucket_size: int | None = 256
+    bucket_size: BucketSize = 256
     layout: str = "flat"
     channel_axes: tuple[int, ...] = (-1,)
 
     def __post_init__(self):
         object.__setattr__(self, "shape", _checked_shape(self.shape))
-        object.__setattr__(
-            self, "bucket_size", checked_optional_count("bucket_size", self.bucket_size)
-        )
         check_choice("layout", self.layout, LAYOUTS)
+        size = checked_bucket_size(self.bucket_size, self.layout)
+        object.__setattr__(self, "bucket_size", size)
+        if self.layout == "tile" and len(self.shape) < 2:
+            raise ValueError(
+                "layout='tile' cuts a matrix, a tensor of two axes or more; got one of shape "
+                f"{self.shape}"
+            )
         object.__setattr__(self, "channel_axes", self._checked_axes())
 
     def _checked_axes(self) -> tuple[int, ...]:
@@ -80,23 +117,43 @@ class Bucketing:
         return math.prod(self.shape)
 
     @property
-    def rows(self) -> int:
+    def channels(self) -> int:
         """Number of output channels; 1 in layout ``flat``."""
         return math.prod(self.shape[axis] for axis in self.channel_axes)
 
     @property
     def row_length(self) -> int:
         """Weights per output channel; all weights in layout ``flat``."""
-        return self.size // self.rows
+        return self.size // self.channels
+
+    @property
+    def height(self) -> int:
+        """Output channels per bucket; 1 but for layout ``tile``."""
+        return min(self._most[0], self.channels)
+
+    @property
+    def width(self) -> int:
+        """Weights per bucket of each of its output channels, padding included."""
+        return min(self._most[1] or self.row_length, self.row_length)
+
+    @property
+    def _most(self) -> tuple[int, int | None]:
+        """Output channels of a bucket, and weights of each, of a tensor with room for them."""
+        return self.bucket_size if isinstance(self.bucket_size, tuple) else (1, self.bucket_size)
 
     @property
     def length(self) -> int:
         """Weights per bucket, padding included."""
-        return min(self.bucket_size or self.row_length, self.row_length)
+        return self.height * self.width
+
+    @property
+    def rows(self) -> int:
+        """Rows of buckets: one per output channel, or in layout ``tile`` `height` of them."""
+        return -(-self.channels // self.height)
 
     @property
     def buckets_per_row(self) -> int:
-        return -(-self.row_length // self.length)
+        return -(-self.row_length // self.width)
 
     @property
     def count(self) -> int:
@@ -105,8 +162,33 @@ class Bucketing:
 
     @property
     def padding(self) -> int:
-        """Values added at the end of each row to fill its last bucket."""
-        return self.buckets_per_row * self.length - self.row_length
+        """Values added at the end of each output channel to fill its last bucket."""
+        return self.buckets_per_row * self.width - self.row_length
+
+    @property
+    def channel_padding(self) -> int:
+        """Output channels added at the end to fill the last row of tiles."""
+        return self.rows * self.height - self.channels
+
+    def codebook_count(self, channels_per_codebook: int | None) -> int:
+        """How many codebooks there are; see `codebooks`."""
+        if self.layout == "tile":
+            return self.count
+        return -(-self.rows // (channels_per_codebook or self.rows))
+
+    def codebooks(self, channels_per_codebook: int | None) -> np.ndarray | None:
+        """The codebook of each bucket: int32 [count]; None where there is but one.
+
+        Args:
+            channels_per_codebook: output channels that share one, in layout ``channel``.
+                Tiles have one each.
+        """
+        if self.layout == "tile":
+            return np.arange(self.count, dtype=np.int32)
+        if channels_per_codebook is None:
+            return None
+        rows = np.arange(self.rows, dtype=np.int32) // channels_per_codebook
+        return np.repeat(rows, self.buckets_per_row)
 
     @property
     def permutation(self) -> tuple[int, ...]:
@@ -116,9 +198,10 @@ class Bucketing:
 
     @property
     def channels_last(self) -> bool:
-        """Whether the channel axes already are the trailing axes, in order."""
+        """Whether tensors are cut with the channel axes behind, where they are, in order."""
         rank, count = len(self.shape), len(self.channel_axes)
-        return count > 0 and self.channel_axes == tuple(range(rank - count, rank))
+        behind = self.channel_axes == tuple(range(rank - count, rank))
+        return self.layout == "channel" and count > 0 and behind
 
 
 def _checked_shape(shape) -> tuple[int, ...]:

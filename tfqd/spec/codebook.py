@@ -7,12 +7,12 @@ from typing import ClassVar
 from tfqd.spec.base import GRADIENT_SCALES, Spec
 from tfqd.spec.bucketing import Bucketing
 from tfqd.spec.checks import check_choice, checked_positive, is_integer
-from tfqd.spec.grid import LARGEST_INTEGER
+from tfqd.spec.grid import GRID_SIZE, LARGEST_POINT, POINT_BYTES
 
 TRAINED = ("both", "points", "weights")
 INITS = ("quantile", "uniform", "kmeans", "normal")
-GRIDS = (None, *LARGEST_INTEGER)
-SCALES = ("range", "fixed", "learned")
+GRIDS = (None, *LARGEST_POINT)
+SCALES = ("range", "fixed", "learned", None)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, repr=False)
@@ -27,7 +27,7 @@ class Codebook(Spec):
             of two.
         channels_per_codebook: None for one codebook a tensor, as in the paper;
             a number for one every so many output channels, 1 for one each, in
-            layout ``channel``.
+            layout ``channel``. In layout ``tile`` each tile has one.
         train: ``"both"``, points and weights together; ``"points"``, Algorithm 2
             of the paper: the weights are frozen, and so scales and offsets stay
             what they were; or ``"weights"``, the points stay where they start.
@@ -40,14 +40,18 @@ class Codebook(Spec):
         grid: ``"int8"`` or ``"int4"`` rounds the points to the integers from
             -127 to 127, or -7 to 7, times alpha / 127 or alpha / 7, in training
             too (their gradient is straight-through), so that an integer kernel
-            computes what was trained. Needs symmetric scaling.
+            computes what was trained. ``"e4m3"`` rounds them to 8-bit floats, FP8
+            E4M3, times alpha / 448, or without a scale to those floats themselves;
+            files store them in a byte each. Needs symmetric scaling.
         scale: ``"range"``, the paper's: alpha follows the bucket's weights in every
             step, so that its largest weights move all points. ``"fixed"``: alpha stays
             where it starts, at three standard deviations of the bucket's weights, or with
             ``init="uniform"`` or ``"normal"``, whose points know nothing of the weights,
             where the squared error is least; weights beyond the points go to the
             outermost ones. ``"learned"``: it is trained besides, by the gradient of the
-            step of `tfqd.LearnedStep`. Both need symmetric scaling. With
+            step of `tfqd.LearnedStep`. None: there is none, points are values of
+            weights, and files store codes and points alone. These need symmetric
+            scaling, None also an `init` by the weights. With
             ``init="uniform"`` and ``train="weights"`` a learned scale is a learned step
             without a level at 0, of 3 points ternary, of 2 binary.
         gradient_scale: None leaves the points' gradient as it is, a sum over
@@ -65,7 +69,7 @@ class Codebook(Spec):
     train: str = "both"
     init: str = "quantile"
     grid: str | None = None
-    scale: str = "range"
+    scale: str | None = "range"
     gradient_scale: str | None = None
     learning_rate_multiplier: float = 1.0
 
@@ -84,12 +88,7 @@ class Codebook(Spec):
         check_choice("init", self.init, INITS)
         check_choice("grid", self.grid, GRIDS)
         self._check_grid()
-        check_choice("scale", self.scale, SCALES)
-        if self.scale != "range" and self.scaling != "symmetric":
-            raise ValueError(
-                f"scale={self.scale!r} needs scaling='symmetric', which has no offset that "
-                f"follows the weights; got {self.scaling!r}"
-            )
+        self._check_scale()
         check_choice("gradient_scale", self.gradient_scale, GRADIENT_SCALES)
         multiplier = checked_positive("learning_rate_multiplier", self.learning_rate_multiplier)
         object.__setattr__(self, "learning_rate_multiplier", multiplier)
@@ -104,17 +103,21 @@ class Codebook(Spec):
 
     @property
     def steps(self) -> int:
-        """The largest integer of the points' grid; 1 where they are on none."""
-        return 1 if self.grid is None else LARGEST_INTEGER[self.grid]
+        """The largest number of the points' grid; 1 where their unit is not alpha over it."""
+        return 1 if self.grid is None or self.scale is None else LARGEST_POINT[self.grid]
 
     def points_shape(self, bucketing: Bucketing) -> tuple[int, ...]:
         """(k,), or (codebooks, k) with several codebooks a tensor."""
-        if self.channels_per_codebook is None:
+        if self.layout != "tile" and self.channels_per_codebook is None:
             return (self.levels,)
-        return (-(-bucketing.rows // self.channels_per_codebook), self.levels)
+        return (bucketing.codebook_count(self.channels_per_codebook), self.levels)
 
-    def points_in(self, bucketing: Bucketing) -> int:
-        return math.prod(self.points_shape(bucketing))
+    @property
+    def numbers_per_bucket(self) -> int:
+        return 0 if self.scale is None else super().numbers_per_bucket
+
+    def point_bytes(self, bucketing: Bucketing) -> int:
+        return math.prod(self.points_shape(bucketing)) * POINT_BYTES[self.grid]
 
     def with_bits(self, bits: int) -> "Codebook":
         return dataclasses.replace(self, bits=bits, points=None)
@@ -157,9 +160,27 @@ class Codebook(Spec):
                 f"grid={self.grid!r} needs scaling='symmetric', which maps 0 to 0; got "
                 f"{self.scaling!r}"
             )
-        room = 2 * self.steps + 1
+        room = GRID_SIZE[self.grid]
         if self.levels > room:
             raise ValueError(
                 f"grid={self.grid!r} has {room} values, too few for {self.levels} points; give "
                 "fewer bits or points"
+            )
+
+    def _check_scale(self) -> None:
+        check_choice("scale", self.scale, SCALES)
+        if self.scale != "range" and self.scaling != "symmetric":
+            raise ValueError(
+                f"scale={self.scale!r} needs scaling='symmetric', which has no offset that "
+                f"follows the weights; got {self.scaling!r}"
+            )
+        if self.scale is None and self.grid not in (None, "e4m3"):
+            raise ValueError(
+                f"scale=None needs grid='e4m3' or None, whose points can be values of weights; "
+                f"got {self.grid!r}"
+            )
+        if self.scale is None and self.init not in ("quantile", "kmeans"):
+            raise ValueError(
+                "scale=None needs init='quantile' or 'kmeans', which place points by the "
+                f"weights; got {self.init!r}"
             )

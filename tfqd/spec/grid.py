@@ -1,8 +1,18 @@
-"""Grids of integers: arithmetic on numbers, no tensors."""
+"""Grids that levels lie on: arithmetic on numbers, no tensors."""
 
 # The largest integer of the types that points can be kept to. Kernels of integers
 # take grids that are symmetric about 0.
 LARGEST_INTEGER = {"int8": 127, "int4": 7}
+
+# The largest number of each grid that points can be kept to. FP8 E4M3 has a sign, four
+# bits of exponent and three of mantissa, no infinity, and ends in 1.75 * 2^8.
+LARGEST_POINT = {**LARGEST_INTEGER, "e4m3": 448}
+
+# How many different numbers each grid has: of E4M3 all bytes but two NaN and one of the zeros.
+GRID_SIZE = {"int8": 255, "int4": 15, "e4m3": 253}
+
+# Bytes of a point in files: one where all numbers of the grid are floats of E4M3.
+POINT_BYTES = {None: 4, "int8": 4, "int4": 1, "e4m3": 1}
 
 
 def zero_code(levels: int) -> float:

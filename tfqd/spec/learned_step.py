@@ -4,6 +4,7 @@ import dataclasses
 from typing import ClassVar
 
 from tfqd.spec.base import GRADIENT_SCALES, Spec
+from tfqd.spec.bucketing import BucketSize
 from tfqd.spec.checks import check_choice, checked_positive
 
 
@@ -31,7 +32,7 @@ class LearnedStep(Spec):
     The remaining arguments are those of `Spec`.
     """
 
-    bucket_size: int | None = None
+    bucket_size: BucketSize = None
     scaling: str = "symmetric"
     gradient_scale: str | None = "lsq"
     learning_rate_multiplier: float = 1.0

@@ -43,3 +43,20 @@ def deployable(bits: int, bucket_size: int | None = None) -> Selection:
         scaling="symmetric",
         scale_grid=None if bucket_size is None else "bfloat16",
     )
+
+
+def lut_b() -> Selection:
+    """What LUT-B holds: 3-bit codes, and 8 points in FP8 E4M3 for each 8 x 64 weights.
+
+    Tiles are of 8 output channels and 64 of the weights that each sums over. There are
+    no scales: 200 bytes for 512 weights, 3.125 bits each.
+    """
+    return Codebook(
+        bits=3,
+        bucket_size=(8, 64),
+        layout="tile",
+        scaling="symmetric",
+        scale=None,
+        grid="e4m3",
+        init="kmeans",
+    )

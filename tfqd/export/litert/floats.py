@@ -72,5 +72,5 @@ def _is_for_kernels(spec: Mapping[str, Any]) -> bool:
         spec.get("layout") == "channel"
         and spec.get("scaling") == "symmetric"
         and spec.get("bucket_size") is None
-        and spec.get("grid", "integers") is not None
+        and spec.get("grid", "integers") not in (None, "e4m3")
     )

@@ -30,8 +30,8 @@ def unpacked_at_load(site: Site, match: Match) -> tuple[str, str]:
     """Rewrites an operator to look its weight up; see `fully_connected` for what comes back.
 
     Raises:
-        NoIntegerForm: when the codes have several scales a channel, or take as
-            much room as floats.
+        NoIntegerForm: when the codes have several scales or codebooks a channel, or take
+            as much room as floats.
     """
     if site.file.code(site.operator) == Op.GATHER:
         raise NoIntegerForm("its points are floats, and a table of them is no smaller unpacked")
@@ -71,7 +71,9 @@ def _points(match: Match, codes: np.ndarray) -> np.ndarray:
         same = dataclasses.replace(tensor, codes=np.full_like(tensor.codes, level))
         values = match.laid_out(same.dequantize())
         if np.ptp(values, axis=1).any():
-            raise NoIntegerForm("its points are floats, and a channel has several scales")
+            raise NoIntegerForm(
+                "its points are floats, and a channel has several scales or codebooks"
+            )
         rows.append(values[:, 0])
     points = np.stack(rows, 1) * match.factor[:, None]
     points = points.astype(np.float32)

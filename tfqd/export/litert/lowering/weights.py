@@ -7,7 +7,7 @@ import numpy as np
 
 from tfqd.compressed import QuantizedTensor
 from tfqd.export.litert.lowering.matching import Match
-from tfqd.spec.grid import zero_code
+from tfqd.spec.grid import LARGEST_INTEGER, zero_code
 
 
 class NoIntegerForm(ValueError):
@@ -88,7 +88,7 @@ def _integers(tensor: QuantizedTensor) -> tuple[np.ndarray, np.ndarray]:
     """Integers and what they are multiplied by, both in the weight's shape."""
     codes = tensor.codes.astype(np.int16)
     if tensor.points is not None:
-        if tensor.spec.get("grid") is None:
+        if tensor.spec.get("grid") not in LARGEST_INTEGER:
             raise NoIntegerForm("its points are floats, trained on no grid of integers")
         return _grid_points(tensor), tensor.spread(tensor.scale)
     if tensor.offset is None:
@@ -114,7 +114,7 @@ def _block(match: Match) -> int:
         raise NoIntegerForm(
             "its buckets span output channels (layout 'flat'); kernels take layout 'channel'"
         )
-    return min(bucketing.length, inputs)
+    return min(bucketing.width, inputs)
 
 
 def _per_block(match: Match, spread: np.ndarray, block: int) -> np.ndarray:
