@@ -16,6 +16,7 @@ REQUIRED = [
     "constriction>=0.4",
     "flatbuffers",
     "keras>=3.12",
+    "ml-dtypes",
     "numpy",
     "rich",
     "tensorflow>=2.21",
@@ -25,6 +26,7 @@ EXTRAS = {
     # `tfqd demo` trains on scikit-learn's bundled digits.
     "demo": ["scikit-learn"],
     "plot": ["matplotlib"],
+    "safetensors": ["safetensors"],
     "tensorboard": ["tensorboard"],
     "tflite": ["ai-edge-litert"],
     # Keras 2 models; brings absl-py below 2, which tfmot asks for.

@@ -39,7 +39,7 @@ RULES = {
     "distillation": rule("wrapping compressed spec", "numpy tensorflow keras"),
     "export": rule(
         "batches compressed wrapping spec version",
-        "numpy tensorflow keras ai_edge_litert flatbuffers",
+        "numpy tensorflow keras ai_edge_litert flatbuffers ml_dtypes safetensors",
     ),
     "callbacks": rule(
         "batches wrapping export compressed spec", "numpy tensorflow keras tensorboard"

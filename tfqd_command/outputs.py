@@ -8,16 +8,22 @@ from tfqd_command.command import UsageError
 from tfqd_command.models import load_model
 
 BATCH = 256
-_KINDS = {".tfqd": "tfqd", ".tflite": "tflite", ".keras": "keras"}
+_KINDS = {
+    ".tfqd": "tfqd",
+    ".tflite": "tflite",
+    ".keras": "keras",
+    ".safetensors": "safetensors",
+}
 
 
 class Written(NamedTuple):
     """A file that was written and run.
 
     path: of the file; of a SavedModel, the folder of its version.
-    kind: ``"tfqd"``, ``"tflite"``, ``"keras"`` or ``"saved_model"``.
+    kind: ``"tfqd"``, ``"tflite"``, ``"keras"``, ``"safetensors"`` or ``"saved_model"``.
     bytes: on disk.
-    largest_difference: between its answers and the model's, relative to the largest.
+    largest_difference: between its answers and the model's, relative to the largest; of
+        safetensors between the weights.
     """
 
     path: str
@@ -72,7 +78,7 @@ def write(model: Any, target: str) -> Written:
     elif kind == "tfqd":
         found = tfqd.save(model, target)
     else:
-        found = {"tflite": tfqd.export.tflite, "keras": tfqd.export.keras}[kind](model, target)
+        found = getattr(tfqd.export, kind)(model, target)
     difference = 0.0 if found is None else found.largest_difference
     return Written(target, kind, bytes_on_disk(pathlib.Path(target)), difference)
 

@@ -32,7 +32,8 @@ class Row(NamedTuple):
 
 
 def tensors_in(path: str) -> list[Row]:
-    """The tensors of a ``.tfqd``, ``.keras``, ``.h5`` or ``.tflite`` file or a SavedModel.
+    """The tensors of a ``.tfqd``, ``.keras``, ``.h5``, ``.tflite`` or ``.safetensors`` file
+    or a SavedModel.
 
     Raises:
         ValueError: when it is none of these, or damaged.
@@ -44,7 +45,11 @@ def tensors_in(path: str) -> list[Row]:
     check_regular(file)
     if file.is_dir():
         return list(_of_saved_model(file))
-    readers = {".tfqd": _of_archive, ".tflite": _of_tflite}
+    readers = {
+        ".tfqd": _of_archive,
+        ".tflite": _of_tflite,
+        ".safetensors": _of_safetensors,
+    }
     with naming(path):
         return list(readers.get(file.suffix, _of_keras)(file))
 
@@ -106,6 +111,19 @@ def _of_tflite(path: pathlib.Path) -> Iterator[Row]:
                 else:
                     bits = int(kind.removeprefix("int")) if kind.startswith("int") else 8
                     yield Row(name, shape, kind, bits, *_occurring(array), size)
+
+
+def _of_safetensors(path: pathlib.Path) -> Iterator[Row]:
+    from tfqd.export.safetensors_file import Stored, read_safetensors
+
+    for name, stored in read_safetensors(path).items():
+        if isinstance(stored, Stored):
+            about = stored.about
+            shape, kind = tuple(about["shape"]), about["spec"].get("kind", "codes")
+            codes = (kind, about["bits"], about["levels"], _occurring(stored.codes)[1])
+            yield Row(name, shape, *codes, stored.bytes)
+        else:
+            yield _float_row(name, stored.shape, stored.dtype.name, stored.nbytes)
 
 
 def _of_saved_model(path: pathlib.Path) -> Iterator[Row]:

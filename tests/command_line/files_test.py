@@ -103,6 +103,20 @@ def test_convert_writes_files_that_verify(source, target, capsys):
     assert values(capsys, "inspect", found["path"])["total"]["file_bytes"] == found["bytes"]
 
 
+def test_safetensors_are_written_and_inspected_and_cannot_be_run(capsys):
+    found = values(capsys, "convert", "q.tfqd", "new.safetensors")
+    assert (found["kind"], found["largest_difference"]) == ("safetensors", 0)
+    rows = {row["name"]: row for row in values(capsys, "inspect", "new.safetensors")["tensors"]}
+    for row in values(capsys, "inspect", "q.tfqd")["tensors"]:
+        same = ("shape", "type", "bits", "levels")
+        assert [rows[row["name"]][key] for key in same] == [row[key] for key in same]
+        assert rows[row["name"]]["entropy"] == pytest.approx(row["entropy"], abs=1e-3)
+    assert main(["verify", "new.safetensors"]) == 1
+    assert "holds weights without a model" in capsys.readouterr().err
+    assert main(["convert", "q.tfqd", "new.safetensors"]) == 0
+    assert "it holds the weights of q.tfqd" in capsys.readouterr().out
+
+
 def test_convert_keeps_every_weight(capsys):
     values(capsys, "convert", "q.keras", "again.tfqd")
     values(capsys, "convert", "again.tfqd", "again.keras")

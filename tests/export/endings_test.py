@@ -11,6 +11,7 @@ WRITERS = {
     "checkpoint": lambda model, path: CompressedCheckpoint(path),
     "keras": tfqd.export.keras,
     "tflite": tfqd.export.tflite,
+    "safetensors": tfqd.export.safetensors,
     "saved_model": tfqd.export.saved_model,
 }
 
@@ -34,6 +35,8 @@ def quantized():
         ("keras", "m.h5", r"end in \.keras; .* by model\.save\(path\)"),
         ("keras", "m", r"end in \.keras; got 'm'$"),
         ("tflite", "m.keras", r"end in \.tflite; .* tfqd\.export\.keras\(model, path\)"),
+        ("safetensors", "m.tfqd", r"end in \.safetensors; .* by tfqd\.save\(model, path\)"),
+        ("tfqd", "m.safetensors", r"file is written by tfqd\.export\.safetensors\(model, path\)"),
         ("tflite", "m.onnx", r"end in \.tflite; got 'm\.onnx'$"),
         ("saved_model", "m.tflite", r"name a folder; got 'm\.tflite'; .* tfqd\.export\.tflite\("),
         ("saved_model", "saved_model.pb", r"name a folder; got 'saved_model\.pb'"),

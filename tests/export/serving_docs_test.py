@@ -4,4 +4,6 @@ from page_examples import run_examples
 
 
 def test_the_examples_run_as_pasted(tmp_path):
-    assert run_examples("docs/serving.md", 2, tmp_path).endswith("(3, 10)\n")
+    printed = run_examples("docs/serving.md", 4, tmp_path)
+    assert "(3, 10)\n" in printed
+    assert printed.endswith("""'sequential/scores/kernel': (2, 9, 192)}\n""")

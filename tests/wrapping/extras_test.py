@@ -50,3 +50,9 @@ def test_plots_need_the_extra_plot(without):
     without("matplotlib.figure")
     with pytest.raises(ImportError, match=r"pip install 'tfqd\[plot\]'"):
         tfqd.allocation.Allocation([]).plot()
+
+
+def test_safetensors_need_the_extra_of_that_name(without, tmp_path):
+    without("safetensors.numpy")
+    with pytest.raises(ImportError, match=r"pip install 'tfqd\[safetensors\]'"):
+        tfqd.export.safetensors(tfqd.quantize_model(model(), 4), tmp_path / "m.safetensors")

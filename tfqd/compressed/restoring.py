@@ -25,8 +25,8 @@ import dataclasses
 
 import numpy as np
 
+from tfqd.compressed.cutting import cut, uncut
 from tfqd.compressed.tensor import QuantizedTensor
-from tfqd.spec.bucketing import Bucketing
 from tfqd.spec.grid import LARGEST_POINT
 
 # Where the largest weight of a bucket may lie in the scaled domain. A product with the
@@ -48,7 +48,7 @@ def restore_weights(tensor: QuantizedTensor) -> np.ndarray:
     """
     tensor = _in_scaled_domain(tensor)
     bucketing = tensor.bucketing
-    values = _cut(tensor.dequantize(), bucketing, 0.0)
+    values = cut(tensor.dequantize(), bucketing, 0.0)
     if tensor.offset is None:
         values = np.clip(values, -tensor.scale[:, None], tensor.scale[:, None])
         _put_one_at_an_end(values, tensor)
@@ -56,7 +56,7 @@ def restore_weights(tensor: QuantizedTensor) -> np.ndarray:
         top = _upper_end(tensor.offset, tensor.scale)
         values = np.clip(values, tensor.offset[:, None], top[:, None])
         _put_two_at_the_ends(values, tensor, top)
-    return _uncut(values, bucketing)
+    return uncut(values, bucketing)
 
 
 def _put_one_at_an_end(values: np.ndarray, tensor: QuantizedTensor) -> None:
@@ -66,7 +66,7 @@ def _put_one_at_an_end(values: np.ndarray, tensor: QuantizedTensor) -> None:
     the levels' values, as several codes may stand for one value. Where none is there, as
     its code was frozen, it is the weight that is nearest to an end.
     """
-    levels = _cut(_levels_of(tensor), tensor.bucketing, np.nan)
+    levels = cut(_levels_of(tensor), tensor.bucketing, np.nan)
     missing = np.ones(tensor.bucketing.count, bool)
     for end, scaled in _ENDS:
         there = levels == _levels_of_an_end(tensor, scaled)[:, None]
@@ -80,8 +80,8 @@ def _put_one_at_an_end(values: np.ndarray, tensor: QuantizedTensor) -> None:
 
 def _put_two_at_the_ends(values: np.ndarray, tensor: QuantizedTensor, top: np.ndarray) -> None:
     """Affine scaling: the minimum and the maximum of each bucket are its ends again."""
-    lowest = np.argmin(_cut(tensor.codes, tensor.bucketing, np.inf), axis=1)
-    codes_or_padding = _cut(tensor.codes, tensor.bucketing, -1.0)
+    lowest = np.argmin(cut(tensor.codes, tensor.bucketing, np.inf), axis=1)
+    codes_or_padding = cut(tensor.codes, tensor.bucketing, -1.0)
     # The last of the largest, so that it differs from the first of the smallest
     # where all codes of a bucket are equal.
     highest = codes_or_padding.shape[1] - 1 - np.argmax(codes_or_padding[:, ::-1], axis=1)
@@ -129,27 +129,3 @@ def _levels_of_an_end(tensor: QuantizedTensor, end: float) -> np.ndarray:
     levels = np.take_along_axis(points, codes[:, None], axis=1)[:, 0]
     codebooks = bucketing.codebooks(tensor.channels_per_codebook)
     return np.repeat(levels, bucketing.count) if codebooks is None else levels[codebooks]
-
-
-def _cut(array: np.ndarray, bucketing: Bucketing, fill: float) -> np.ndarray:
-    """[buckets, length] in float32, padded with `fill`."""
-    channels, length = bucketing.channels, bucketing.row_length
-    shape = channels + bucketing.channel_padding, length + bucketing.padding
-    padded = np.full(shape, fill, np.float32)
-    padded[:channels, :length] = array.transpose(bucketing.permutation).reshape(channels, length)
-    tiles = padded.reshape(
-        bucketing.rows, bucketing.height, bucketing.buckets_per_row, bucketing.width
-    )
-    return tiles.swapaxes(1, 2).reshape(bucketing.count, bucketing.length)
-
-
-def _uncut(buckets: np.ndarray, bucketing: Bucketing) -> np.ndarray:
-    tiles = buckets.reshape(
-        bucketing.rows, bucketing.buckets_per_row, bucketing.height, bucketing.width
-    )
-    matrix = tiles.swapaxes(1, 2).reshape(bucketing.rows * bucketing.height, -1)
-    matrix = matrix[: bucketing.channels, : bucketing.row_length]
-    permutation = bucketing.permutation
-    tensor = matrix.reshape([bucketing.shape[axis] for axis in permutation])
-    # `ascontiguousarray` would make a vector of a scalar.
-    return tensor.transpose(np.argsort(permutation)).copy(order="C")

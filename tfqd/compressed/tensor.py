@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 
 from tfqd.compressed import float8
+from tfqd.compressed.cutting import uncut
 from tfqd.spec.bucketing import Bucketing
 from tfqd.spec.grid import zero_code
 
@@ -117,17 +118,13 @@ class QuantizedTensor:
         codebooks = self.bucketing.codebooks(self.channels_per_codebook)
         if codebooks is None:
             return points[self.codes]
-        return points.reshape(-1)[self.spread(codebooks * self.levels) + self.codes]
+        first = self.levels * np.array(codebooks, np.int32)
+        return points.reshape(-1)[self.spread(first) + self.codes]
 
     def spread(self, per_bucket: np.ndarray) -> np.ndarray:
         """One value a bucket -> one value a weight, in the tensor's shape."""
-        bucketing = self.bucketing
-        rows = per_bucket.reshape(bucketing.rows, bucketing.buckets_per_row)
-        channels = np.repeat(rows, bucketing.height, axis=0)[: bucketing.channels]
-        matrix = np.repeat(channels, bucketing.width, axis=1)[:, : bucketing.row_length]
-        permutation = bucketing.permutation
-        tensor = matrix.reshape([bucketing.shape[axis] for axis in permutation])
-        return tensor.transpose(np.argsort(permutation))
+        shape = self.bucketing.count, self.bucketing.length
+        return uncut(np.broadcast_to(per_bucket[:, np.newaxis], shape), self.bucketing)
 
 
 def _check_array(name: str, array: np.ndarray, dtype, shape: tuple[int, ...]) -> None:

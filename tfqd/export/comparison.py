@@ -20,9 +20,9 @@ class VerificationError(ValueError):
 class Verification:
     """What came of running a file on its probes.
 
-    kind: ``"saved_model"``, ``"keras"``, ``"tflite"`` or ``"tfqd"``.
+    kind: ``"saved_model"``, ``"keras"``, ``"tflite"``, ``"tfqd"`` or ``"safetensors"``.
     largest_difference: of any output value, relative to the largest absolute
-        value of its output.
+        value of its output; of a file of weights alone, of any weight.
     tolerance: how large it may be.
     """
 

@@ -13,6 +13,7 @@ _WRITTEN_BY = {
     ".hdf5": _KERAS,
     ".tflite": _TFLITE,
     ".lite": _TFLITE,
+    ".safetensors": "tfqd.export.safetensors(model, path)",
     ".pb": _SAVED_MODEL,
     "/": _SAVED_MODEL,
 }
@@ -26,8 +27,8 @@ def check_ending(path: str | os.PathLike, own: str) -> None:
 
     Args:
         path: as a user has given it.
-        own: the kind's ending: ``".tfqd"``, ``".keras"``, ``".tflite"``, or ``"/"`` for a
-            folder.
+        own: the kind's ending: ``".tfqd"``, ``".keras"``, ``".tflite"``,
+            ``".safetensors"``, or ``"/"`` for a folder.
 
     Raises:
         ValueError: for another; it names the call that writes such files.

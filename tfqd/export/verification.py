@@ -45,6 +45,11 @@ def _verify(path: pathlib.Path) -> Verification:
         return verify_saved_model(path)
     if path.suffix == ".tfqd":
         return verify_archive(path)
+    if path.suffix == ".safetensors":
+        raise ValueError(
+            f"{path} holds weights without a model, so it cannot be run; "
+            "tfqd.export.safetensors(model, path) reads what it has written and compares it"
+        )
     if path.suffix == ".tflite":
         # Its schema is in a package that is optional.
         from tfqd.export.litert.checking.checks import verify_tflite

@@ -23,8 +23,6 @@ import dataclasses
 import math
 from typing import Any
 
-import numpy as np
-
 from tfqd.spec.checks import check_choice, checked_optional_count, is_integer
 
 LAYOUTS = ("flat", "channel", "tile")
@@ -176,19 +174,22 @@ class Bucketing:
             return self.count
         return -(-self.rows // (channels_per_codebook or self.rows))
 
-    def codebooks(self, channels_per_codebook: int | None) -> np.ndarray | None:
-        """The codebook of each bucket: int32 [count]; None where there is but one.
+    def codebooks(self, channels_per_codebook: int | None) -> list[int] | None:
+        """The codebook of each bucket; None where there is one for the tensor.
 
         Args:
             channels_per_codebook: output channels that share one, in layout ``channel``.
                 Tiles have one each.
         """
         if self.layout == "tile":
-            return np.arange(self.count, dtype=np.int32)
+            return list(range(self.count))
         if channels_per_codebook is None:
             return None
-        rows = np.arange(self.rows, dtype=np.int32) // channels_per_codebook
-        return np.repeat(rows, self.buckets_per_row)
+        return [
+            row // channels_per_codebook
+            for row in range(self.rows)
+            for _ in range(self.buckets_per_row)
+        ]
 
     @property
     def permutation(self) -> tuple[int, ...]:

@@ -1,15 +1,16 @@
 """Makes another file of a quantized model.
 
 A is a .tfqd archive or a quantized .keras file. B ends in .tfqd, .tflite or .keras,
-or in / for a SavedModel, which becomes the next version in that folder. B is run
-on probe inputs before it appears, and holds the very weights of A.
+in / for a SavedModel, which becomes the next version in that folder, or in .safetensors
+for the weights alone. B is run on probe inputs before it appears, or read where it has
+no model, and holds the very weights of A.
 """
 
 from absl import flags
 
 from tfqd_command.command import Result
 from tfqd_command.models import load_for_export
-from tfqd_command.outputs import check_writable, kind_of, write
+from tfqd_command.outputs import Written, check_writable, kind_of, write
 
 ARGUMENTS = ("A", "B")
 
@@ -29,6 +30,11 @@ def run(arguments: list[str], values: flags.FlagValues) -> Result:
     written = write(load_for_export(source), target)
     return Result(
         {"source": source, **written._asdict()},
-        f"{written.path}: {written.bytes:,} bytes; it answers as {source} does, to "
-        f"{written.largest_difference:.2g} of the largest output",
+        f"{written.path}: {written.bytes:,} bytes; {_comparison(written, source)}",
     )
+
+
+def _comparison(written: Written, source: str) -> str:
+    if written.kind == "safetensors":
+        return f"it holds the weights of {source}"
+    return f"it answers as {source} does, to {written.largest_difference:.2g} of the largest output"
