@@ -36,7 +36,6 @@ each with --runs of its own. `--validate` holds out 5,000 training images and
 measures on them instead of the test images: to choose settings by.
 """
 
-import json
 import os
 import pathlib
 import sys
@@ -48,8 +47,11 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import keras
 import numpy as np
 from absl import app, flags
-from resnet8_data import BATCH, Images, batches, better_teacher, better_teacher_file, held_out, load
+from cifar_data import Images, batches, held_out
+from epochs import Checkpoint, EpochLog
+from resnet8_data import BATCH, better_teacher, better_teacher_file, load
 from resnet8_runs import RUNS, Run
+from results_file import ResultsFile
 from rich.console import Console
 from rich.table import Table
 
@@ -78,7 +80,9 @@ def main(argv) -> None:
         images, model, source = load(_DATA.value, console.print)
         if _VALIDATE.value:
             images, source = held_out(images), f"{source}, measured on held-out training images"
-        results = Results(pathlib.Path(_RESULTS.value or output / "results.json"), source)
+        file = pathlib.Path(_RESULTS.value or output / "results.json")
+        command = f"python examples/cifar10_resnet8.py --data_dir=DATA --results={file}"
+        results = ResultsFile(file, {"command": command, "data": source})
     except (ValueError, OSError) as error:
         sys.exit(f"cifar10_resnet8: {error}")
     console.print(
@@ -89,11 +93,11 @@ def main(argv) -> None:
             key = {"run": name, "seed": seed}
             if RUNS[name].trained:
                 key["epochs"] = _EPOCHS.value
-            if not results.has(key):
+            if results.find(key) is None:
                 row = _make(name, seed, model, images, output)
                 results.add({**key, **row})
                 console.print(f"{name}, seed {seed}: {row['accuracy']:.2f} %")
-    console.print(results.table())
+    console.print(_table(results.rows))
 
 
 def _chosen() -> tuple[list[str], list[int]]:
@@ -112,55 +116,19 @@ def _chosen() -> tuple[list[str], list[int]]:
         raise ValueError(f"--seeds must be whole numbers; got {_SEEDS.value}") from error
 
 
-class Results:
-    """The results file: one row for each finished run."""
-
-    def __init__(self, path: pathlib.Path, source: str):
-        self._path = path
-        self._empty = {
-            "command": f"python examples/cifar10_resnet8.py --data_dir=DATA --results={path}",
-            "data": source,
-            "rows": [],
-        }
-        found = self._read()["data"]
-        if found != source:
-            raise ValueError(
-                f"{path} holds results on {found!r}, not on {source!r}; give another "
-                "--results or --output"
-            )
-
-    def _read(self) -> dict:
-        """The file as it is now: another process may have added to it."""
-        return json.loads(self._path.read_text()) if self._path.exists() else self._empty
-
-    def has(self, key: dict) -> bool:
-        return any(row.items() >= key.items() for row in self._read()["rows"])
-
-    def add(self, row: dict) -> None:
-        content = self._read()
-        content["rows"].append(row)
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = self._path.with_suffix(f".{os.getpid()}")
-        temporary.write_text(json.dumps(content, indent=1) + "\n")
-        os.replace(temporary, self._path)
-
-    def table(self) -> Table:
-        table = Table(
-            title="ResNet-8", caption="bytes: the .tfqd file; of float models, the weights"
-        )
-        for heading in ("run", "epochs", "seeds", "accuracy", "bytes"):
-            table.add_column(heading, justify="left" if heading == "run" else "right")
-        groups: dict[tuple, list[dict]] = {}
-        for row in self._read()["rows"]:
-            groups.setdefault((row["run"], row.get("epochs", 0)), []).append(row)
-        for (run, epochs), rows in sorted(groups.items()):
-            accuracy = np.array([row["accuracy"] for row in rows])
-            spread = f" ± {accuracy.std(ddof=1):.2f}" if len(rows) > 1 else ""
-            size = f"{np.mean([row['bytes'] for row in rows]):,.0f}"
-            table.add_row(
-                run, str(epochs), str(len(rows)), f"{accuracy.mean():.2f}{spread} %", size
-            )
-        return table
+def _table(rows: list[dict]) -> Table:
+    table = Table(title="ResNet-8", caption="bytes: the .tfqd file; of float models, the weights")
+    for heading in ("run", "epochs", "seeds", "accuracy", "bytes"):
+        table.add_column(heading, justify="left" if heading == "run" else "right")
+    groups: dict[tuple, list[dict]] = {}
+    for row in rows:
+        groups.setdefault((row["run"], row.get("epochs", 0)), []).append(row)
+    for (run, epochs), group in sorted(groups.items()):
+        accuracy = np.array([row["accuracy"] for row in group])
+        spread = f" ± {accuracy.std(ddof=1):.2f}" if len(group) > 1 else ""
+        size = f"{np.mean([row['bytes'] for row in group]):,.0f}"
+        table.add_row(run, str(epochs), str(len(group)), f"{accuracy.mean():.2f}{spread} %", size)
+    return table
 
 
 def _make(name: str, seed: int, model, images: Images, output: pathlib.Path) -> dict:
@@ -252,39 +220,6 @@ def _copy(model: keras.Model) -> keras.Model:
     copy = keras.models.clone_model(model)
     copy.set_weights(model.get_weights())
     return copy
-
-
-class Checkpoint(keras.callbacks.Callback):
-    """Keeps the whole training after every epoch, written beside and renamed."""
-
-    def __init__(self, path: pathlib.Path):
-        super().__init__()
-        self._path = path
-
-    def on_epoch_end(self, epoch, logs=None):
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = self._path.with_name("new.keras")
-        self.model.save(temporary)
-        os.replace(temporary, self._path)
-
-
-class EpochLog(keras.callbacks.Callback):
-    """One line for each epoch."""
-
-    def __init__(self, title: str, epochs: int):
-        super().__init__()
-        self._title, self._epochs = title, epochs
-
-    def on_epoch_begin(self, epoch, logs=None):
-        self._start = time.perf_counter()
-
-    def on_epoch_end(self, epoch, logs=None):
-        seconds = time.perf_counter() - self._start
-        print(
-            f"{self._title}: epoch {epoch + 1} of {self._epochs}, loss {logs['loss']:.4f}, "
-            f"train accuracy {100 * logs['accuracy']:.1f} %, {seconds:.0f} s",
-            flush=True,
-        )
 
 
 def _accuracy(model, images: Images) -> float:

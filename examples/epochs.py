@@ -1,0 +1,44 @@
+"""What the examples do after every epoch: keep the training, and say how far it is."""
+
+import os
+import pathlib
+import time
+
+import keras
+
+
+class Checkpoint(keras.callbacks.Callback):
+    """Keeps the whole training after every epoch, written beside and renamed."""
+
+    def __init__(self, path: pathlib.Path):
+        super().__init__()
+        self._path = path
+
+    def on_epoch_end(self, epoch, logs=None):
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = self._path.with_name("new.keras")
+        self.model.save(temporary)
+        os.replace(temporary, self._path)
+
+
+class EpochLog(keras.callbacks.Callback):
+    """One line for each epoch, with the time of day at which the last one is expected to end."""
+
+    def __init__(self, title: str, epochs: int):
+        super().__init__()
+        self._title, self._epochs = title, epochs
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self._start = time.time()
+
+    def on_epoch_end(self, epoch, logs=None):
+        now = time.time()
+        seconds = now - self._start
+        end = time.localtime(now + (self._epochs - epoch - 1) * seconds)
+        held_out = f"held out {100 * logs['held_out']:.1f} %, " if "held_out" in logs else ""
+        print(
+            f"{self._title}: epoch {epoch + 1} of {self._epochs}, loss {logs['loss']:.4f}, "
+            f"train accuracy {100 * logs['accuracy']:.1f} %, {held_out}{seconds:.0f} s, "
+            f"ends at {time.strftime('%H:%M', end)}",
+            flush=True,
+        )

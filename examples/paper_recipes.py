@@ -1,0 +1,143 @@
+"""How the networks of the comparison are trained: as in the paper, and as one would today."""
+
+import dataclasses
+from collections.abc import Callable, Mapping
+
+import keras
+from learning_rates import Cosine, Plateau, Schedule, constant
+
+import tfqd
+from tfqd.spec.selection import Selection
+
+
+@dataclasses.dataclass(frozen=True)
+class Training:
+    """How long and how fast.
+
+    rate: the largest learning rate.
+    schedule: what it is multiplied by, from epoch to epoch.
+    """
+
+    epochs: int
+    rate: float
+    schedule: Schedule = constant
+    adam: bool = False
+
+    def optimizer(self) -> keras.optimizers.Optimizer:
+        if self.adam:
+            return keras.optimizers.Adam(self.rate)
+        return keras.optimizers.SGD(self.rate, momentum=0.9, nesterov=True)
+
+
+@dataclasses.dataclass(frozen=True)
+class Recipe:
+    """All that the runs share.
+
+    name: as it is called in results.
+    batch: images a step.
+    shift: pixels by which images are moved at random.
+    temperature, student_loss_weight: of the distillation.
+    weight_decay: of all weights.
+    float: the training of float students and of the teacher.
+    weights: what Algorithm 1 quantizes to, by bits.
+    weights_training: its training.
+    from_float: whether it starts from the distilled float student, not from new weights.
+    points: what Algorithm 2 quantizes to, by bits.
+    points_training: its trainings, by bits.
+    allocate: whether points are redistributed among the tensors by their gradients.
+    itself: whether the teacher of Algorithm 2 is the float student itself.
+    reestimate: whether BatchNormalization statistics are measured anew at the end.
+    """
+
+    name: str
+    batch: int
+    shift: int
+    temperature: float
+    student_loss_weight: float
+    weight_decay: float
+    float: Training
+    weights: Callable[[int], Selection]
+    weights_training: Training
+    from_float: bool
+    points: Callable[[int], Selection]
+    points_training: Mapping[int, Training]
+    allocate: bool
+    itself: bool
+    reestimate: bool
+
+
+def paper(budget: float) -> Recipe:
+    """The small CIFAR-10 students' of the paper and its code.
+
+    What differs, on purpose: the error that the learning rate follows is that of held-out
+    training images, where the code looked at the test images; there is one run of 200 epochs,
+    where the code began a second one from the quantized result of the first; and the soft
+    loss is summed over the classes, where the code's was averaged over them too.
+
+    Args:
+        budget: the share of the paper's epochs to make.
+    """
+    whole = Training(_epochs(200, budget), 1e-3, Plateau().scaled(budget))
+    return Recipe(
+        name="paper",
+        batch=25,
+        shift=4,
+        temperature=2.0,
+        student_loss_weight=0.3,
+        weight_decay=2.2e-4,
+        float=whole,
+        weights=tfqd.presets.paper,
+        weights_training=whole,
+        from_float=False,
+        points=lambda bits: tfqd.presets.paper(bits, codebook=True),
+        points_training={
+            bits: Training(_epochs(epochs, budget), 1e-6)
+            for bits, epochs in {2: 20, 4: 10, 8: 10}.items()
+        },
+        allocate=True,
+        itself=True,
+        reestimate=False,
+    )
+
+
+def modern(budget: float) -> Recipe:
+    """What one would do today: trained ranges, from the float student, with falling rates.
+
+    Kernels are quantized, and biases and normalization stay float: they are few.
+
+    Args:
+        budget: the share of 200 float epochs, and 100 quantized ones, to make.
+    """
+    epochs, quantized = _epochs(200, budget), _epochs(100, budget)
+    trained_on = Training(quantized, 1e-3, Cosine(quantized), adam=True)
+    return Recipe(
+        name="modern",
+        batch=128,
+        shift=4,
+        temperature=2.0,
+        student_loss_weight=0.3,
+        weight_decay=5e-4,
+        float=Training(epochs, 0.05, Cosine(epochs)),
+        weights=lambda bits: tfqd.LearnedStep(bits=bits),
+        weights_training=trained_on,
+        from_float=True,
+        points=lambda bits: tfqd.Codebook(
+            bits=bits,
+            bucket_size=None,
+            scaling="symmetric",
+            scale="learned",
+            init="kmeans",
+            gradient_scale="lsq",
+        ),
+        points_training=dict.fromkeys((2, 4, 8), trained_on),
+        allocate=False,
+        itself=False,
+        reestimate=True,
+    )
+
+
+RECIPES = {"paper": paper, "modern": modern}
+
+
+def _epochs(whole: int, budget: float) -> int:
+    return max(1, round(whole * budget))

@@ -1,0 +1,55 @@
+"""A results file in JSON that several processes may add to."""
+
+import fcntl
+import json
+import os
+import pathlib
+from typing import Any
+
+
+class ResultsFile:
+    """One row for each finished run, below what is true of all of them.
+
+    Args:
+        path: made with the first row, its folder too.
+        facts: JSON values that every row shares: the command, the data. Rows are added only
+            to a file of the same ``data``.
+
+    Raises:
+        ValueError: when the file holds results on other data.
+    """
+
+    def __init__(self, path: pathlib.Path, facts: dict[str, Any]):
+        self._path = path
+        self._facts = facts
+        found = self._read()["data"]
+        if found != facts["data"]:
+            raise ValueError(
+                f"{path} holds results on {found!r}, not on {facts['data']!r}; give another "
+                "--results or --output"
+            )
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        """The rows as they are now: another process may have added to them."""
+        return self._read()["rows"]
+
+    def find(self, key: dict[str, Any]) -> dict[str, Any] | None:
+        """The row that says all that `key` says; None where there is none."""
+        return next((row for row in self.rows if row.items() >= key.items()), None)
+
+    def add(self, row: dict[str, Any]) -> None:
+        """Adds a row; the file is written beside and renamed, under a lock."""
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        with open(self._path.with_suffix(".lock"), "w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            content = self._read()
+            content["rows"].append(row)
+            temporary = self._path.with_suffix(f".{os.getpid()}")
+            temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+            os.replace(temporary, self._path)
+
+    def _read(self) -> dict[str, Any]:
+        if self._path.exists():
+            return json.loads(self._path.read_text(encoding="utf-8"))
+        return {**self._facts, "rows": []}

@@ -1,0 +1,133 @@
+"""One training of a classifier, from labels or from a teacher, that goes on after a kill."""
+
+import dataclasses
+import pathlib
+from collections.abc import Callable
+from typing import Protocol
+
+import keras
+import numpy as np
+import tensorflow as tf
+from epochs import Checkpoint, EpochLog
+from learning_rates import Pace
+from paper_recipes import Recipe, Training
+
+import tfqd
+from tfqd.callbacks import reestimate_batch_norm
+from tfqd.distillation import CachedTeacher, LogitsDistillation
+
+LOSS = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+NORM_BATCHES = 100
+
+
+class Data(Protocol):
+    """Images and labels, batch by batch."""
+
+    steps: int
+
+    def train(self, start: int, stop: int) -> tf.data.Dataset:
+        """The training batches of these steps, which depend on the steps alone."""
+
+    def held_out(self) -> tf.data.Dataset:
+        """Training images that are not trained on."""
+
+    def test(self) -> tf.data.Dataset:
+        """The images to measure on at the end."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Trainer:
+    """What the trainings of a comparison have in common.
+
+    seed: of initial weights, Dropout and everything else.
+    strategy: the devices to train on.
+    """
+
+    data: Data
+    recipe: Recipe
+    seed: int
+    strategy: tf.distribute.Strategy = dataclasses.field(default_factory=tf.distribute.get_strategy)
+
+    def train(
+        self,
+        make_student: Callable[[], keras.Model],
+        find_teacher: Callable[[], keras.Model | CachedTeacher | None],
+        training: Training,
+        folder: pathlib.Path,
+        title: str,
+    ) -> keras.Model:
+        """The trained student, from the folder where it has been finished before.
+
+        Args:
+            make_student: gives the student as it begins, float or quantized.
+            find_teacher: gives the teacher, None for labels alone.
+            folder: keeps the training after every epoch, and the student at the end.
+            title: what the progress is reported under.
+        """
+        finished = folder / "student.keras"
+        with self.strategy.scope():
+            if finished.exists():
+                return keras.saving.load_model(finished, compile=False)
+            distiller = self._distiller(make_student, find_teacher, training, folder)
+        self._fit(distiller, training, folder, title)
+        student = distiller.student
+        if self.recipe.reestimate:
+            # Moved and flipped as in training: other images have other statistics.
+            reestimate_batch_norm(student, self.data.train(0, min(NORM_BATCHES, self.data.steps)))
+        student.save(finished)
+        return student
+
+    def _distiller(self, make_student, find_teacher, training, folder) -> tfqd.Distiller:
+        if _checkpoint(folder).exists():
+            return keras.saving.load_model(_checkpoint(folder))
+        teacher = find_teacher()
+        keras.utils.set_random_seed(self.seed)
+        distiller = tfqd.Distiller(
+            teacher,
+            make_student(),
+            LogitsDistillation(self.recipe.temperature),
+            student_loss_weight=1.0 if teacher is None else self.recipe.student_loss_weight,
+        )
+        distiller.compile(
+            training.optimizer(),
+            LOSS,
+            metrics=["accuracy"],
+            jit_compile=False,
+        )
+        return distiller
+
+    def _fit(self, distiller, training: Training, folder: pathlib.Path, title: str) -> None:
+        steps, teacher = self.data.steps, distiller.teacher
+        done = int(distiller.optimizer.iterations) // steps
+        pace = Pace(
+            training.rate,
+            training.schedule,
+            lambda: accuracy(distiller.student, self.data.held_out()),
+            folder / "errors.json",
+            done,
+        )
+        if done == training.epochs or pace.ended:
+            return
+        left = self.data.train(done * steps, training.epochs * steps)
+        distiller.fit(
+            teacher.attach(left) if isinstance(teacher, CachedTeacher) else left,
+            initial_epoch=done,
+            epochs=training.epochs,
+            steps_per_epoch=steps,
+            callbacks=[pace, EpochLog(title, training.epochs), Checkpoint(_checkpoint(folder))],
+            verbose=0,
+        )
+
+
+def accuracy(model: keras.Model, batches: tf.data.Dataset) -> float:
+    """The share of the images that the model, as it computes in inference, gets right."""
+    hits, count = 0, 0
+    for images, labels in batches:
+        classes = tf.argmax(model(images, training=False), -1)
+        hits += int(np.sum(classes.numpy() == labels.numpy()))
+        count += len(labels)
+    return hits / count
+
+
+def _checkpoint(folder: pathlib.Path) -> pathlib.Path:
+    return folder / "distiller.keras"

@@ -1,0 +1,120 @@
+"""What the examples' trainings share: resuming, learning rates, the results file."""
+
+import concurrent.futures
+import dataclasses
+
+import example_modules  # noqa: F401
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from learning_rates import Cosine, Plateau, Steps
+from paper_recipes import Training, paper
+from results_file import ResultsFile
+from trainings import Trainer
+
+import tfqd
+
+EPOCHS = 3
+
+
+class Points:
+    """Eight random points of two classes, in batches of four."""
+
+    steps = 2
+
+    def train(self, start, stop):
+        def batch(step):
+            x = tf.random.stateless_normal((4, 5), tf.stack([step, 1]))
+            return x, tf.cast(x[:, 0] > 0, tf.int64)
+
+        return tf.data.Dataset.range(start, stop).map(batch)
+
+    def held_out(self):
+        return self.train(1000, 1002)
+
+    test = held_out
+
+
+class Killed(Points):
+    """The same; the held-out data of the second epoch are never there."""
+
+    measured = 0
+
+    def held_out(self):
+        self.measured += 1
+        if self.measured == 2:
+            raise InterruptedError
+        return super().held_out()
+
+
+def student():
+    layers = [keras.Input((5,)), keras.layers.Dense(6, "relu"), keras.layers.Dropout(0.2)]
+    return tfqd.quantize_model(keras.Sequential([*layers, keras.layers.Dense(2)]), 3)
+
+
+def trained(data, folder):
+    training = Training(EPOCHS, 0.1, Cosine(EPOCHS))
+    trainer = Trainer(data, paper(0.0), seed=7)
+    return trainer.train(student, lambda: None, training, folder, "tried").get_weights()
+
+
+def test_a_training_that_was_interrupted_ends_as_one_that_was_not(tmp_path, capsys):
+    whole = trained(Points(), tmp_path / "whole")
+    with pytest.raises(InterruptedError):
+        trained(Killed(), tmp_path / "killed")
+    resumed = trained(Points(), tmp_path / "killed")
+    for expected, found in zip(whole, resumed, strict=True):
+        np.testing.assert_array_equal(found, expected)
+    assert capsys.readouterr().out.count("epoch 2 of 3") == 2
+
+
+def test_a_finished_training_is_not_repeated(tmp_path, capsys):
+    first = trained(Points(), tmp_path)
+    capsys.readouterr()
+    second = trained(Points(), tmp_path)
+    assert capsys.readouterr().out == ""
+    np.testing.assert_array_equal(first[0], second[0])
+
+
+def test_the_plateau_halves_where_errors_stay_and_stops_in_the_end():
+    plateau = Plateau(patience=2, wait=1, most_bad=6)
+    assert plateau([]) == 1.0
+    assert plateau([0.5, 0.4]) == 1.0
+    assert plateau([0.5, 0.4995, 0.4993]) == 0.5, "two epochs without a drop by 0.001"
+    assert plateau([0.5, 0.5, 0.5, 0.5, 0.5]) == 0.5, "one epoch is waited for"
+    assert plateau([0.5] * 6) == 0.25
+    assert plateau([0.5] * 7) == 0.25
+    assert plateau([0.5] * 8) is None, "seven epochs without a drop"
+    assert Plateau().scaled(0.1) == Plateau(patience=1, wait=1, most_bad=3)
+
+
+def test_steps_and_cosine():
+    steps = Steps((2, 3), 0.2)
+    assert [round(steps([1.0] * done), 6) for done in range(4)] == [1, 1, 0.2, 0.04]
+    assert [Cosine(2)([1.0] * done) for done in (0, 1)] == pytest.approx([1.0, 0.5])
+
+
+def test_several_may_add_to_one_results_file(tmp_path):
+    def add(number):
+        ResultsFile(tmp_path / "r.json", {"data": "points"}).add({"number": number})
+
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        list(pool.map(add, range(40)))
+    results = ResultsFile(tmp_path / "r.json", {"data": "points"})
+    assert sorted(row["number"] for row in results.rows) == list(range(40))
+    assert results.find({"number": 3}) == {"number": 3}
+    assert results.find({"number": 40}) is None
+    with pytest.raises(ValueError, match="holds results on 'points', not on 'lines'"):
+        ResultsFile(tmp_path / "r.json", {"data": "lines"})
+
+
+def test_recipes_scale_epochs_by_the_budget():
+    recipe = paper(0.1)
+    assert recipe.float == Training(20, 1e-3, Plateau(1, 1, 3))
+    assert {bits: each.epochs for bits, each in recipe.points_training.items()} == {
+        2: 2,
+        4: 1,
+        8: 1,
+    }
+    assert dataclasses.replace(paper(1.0).float, schedule=None) == Training(200, 1e-3, None)
