@@ -38,8 +38,11 @@ EXTRAS["test"] += ["hypothesis", "pytest>=8", "pytest-xdist", "setuptools>=77"]
 # Other readers of TFLite files; the last has wheels for Linux on x86-64 alone.
 EXTRAS["test"] += ["ai-edge-quantizer>=0.10", "openvino>=2026.4"]
 EXTRAS["test"] += ["tflite-micro; sys_platform == 'linux' and platform_machine == 'x86_64'"]
+# What examples/translate_lstm.py needs, which the tests run.
+EXTRAS["translation"] = ["sacrebleu", "tokenizers"]
+EXTRAS["test"] += EXTRAS["translation"]
 # The series of examples/series_gru.py; only its data files are used, so --no-deps will do.
-EXTRAS["examples"] = ["aeon"]
+EXTRAS["examples"] = ["aeon", *EXTRAS["translation"]]
 # The formatter's style, and what the type checker finds, may change between minor versions.
 EXTRAS["lint"] = ["mypy>=2.4,<2.5", "ruff>=0.17,<0.18"]
 # `make dist`.

@@ -35,7 +35,6 @@ from paper_networks import build
 from paper_recipes import RECIPES
 from results_file import ResultsFile
 from rich.console import Console
-from trainings import Trainer
 
 STUDENTS = ("S3", "S2", "S1")
 SMOKE_RUNS = ("distilled", "post_training_buckets_4bit", "quantized_2bit", "points_4bit")
@@ -104,7 +103,8 @@ def _study(images: Images, seed: int) -> Study:
     def network(name: str, dropout: bool) -> keras.Model:
         return build(name, recipe.weight_decay, dropout)
 
-    return Study(network, Trainer(data, recipe, seed), pathlib.Path(_OUTPUT.value), _TEACHER.value)
+    trainer, folder = recipe.trainer(data, seed), pathlib.Path(_OUTPUT.value)
+    return Study(network, recipe, trainer, data.test(), folder, _TEACHER.value)
 
 
 if __name__ == "__main__":

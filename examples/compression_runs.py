@@ -18,16 +18,18 @@ import os
 import pathlib
 import platform
 import re
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import keras
 import numpy as np
-from paper_recipes import Training
+import tensorflow as tf
+from paper_recipes import Recipe
 from results_file import ResultsFile
 from rich.table import Table
-from trainings import LOSS, Trainer, accuracy
+from trainings import LOSS, Trainer, Training, accuracy
 
 import tfqd
 from tfqd.distillation import CachedTeacher, cache_teacher
@@ -46,7 +48,9 @@ class Comparison:
     Args:
         build: gives a new student, with its Dropout or without.
         teacher: gives the trained teacher; called when first needed.
-        trainer: how all trainings are made.
+        recipe: the settings.
+        trainer: makes all trainings.
+        test: images and labels to measure on.
         folder: for checkpoints, models and the teacher's answers.
         title: what the progress is reported under.
     """
@@ -55,13 +59,17 @@ class Comparison:
         self,
         build: Callable[[bool], keras.Model],
         teacher: Callable[[], keras.Model],
+        recipe: Recipe,
         trainer: Trainer,
+        test: tf.data.Dataset,
         folder: pathlib.Path,
         title: str,
     ):
         self._build = build
         self._teacher = teacher
+        self._recipe = recipe
         self._trainer = trainer
+        self._test = test
         self._folder = folder
         self._title = title
         self._cached: dict[int, CachedTeacher] = {}
@@ -83,7 +91,7 @@ class Comparison:
         """Makes a run and gives what was measured; quantized models go to the folder."""
         start = time.perf_counter()
         model = self.model(name)
-        measured = 100 * accuracy(model, self._trainer.data.test())
+        measured = 100 * accuracy(model, self._test)
         row = {"accuracy": round(measured, 2), "epochs": self.epochs(name)}
         if name in FLOAT_RUNS:
             row["bytes"] = 4 * model.count_params()
@@ -98,14 +106,14 @@ class Comparison:
     def epochs(self, name: str) -> int:
         """How many epochs the run's own training has at most; 0 where there is none."""
         if name in FLOAT_RUNS:
-            return self._trainer.recipe.float.epochs
+            return self._recipe.float.epochs
         method, bits = _parts(name)
         if method == "quantized":
-            return self._trainer.recipe.weights_training.epochs
-        return self._trainer.recipe.points_training[bits].epochs if method == "points" else 0
+            return self._recipe.weights_training.epochs
+        return self._recipe.points_training[bits].epochs if method == "points" else 0
 
     def _float(self, distil: bool) -> keras.Model:
-        name, training = "distilled" if distil else "labels", self._trainer.recipe.float
+        name, training = "distilled" if distil else "labels", self._recipe.float
 
         def teacher():
             return self._answers(training) if distil else None
@@ -113,7 +121,7 @@ class Comparison:
         return self._train(name, lambda: self._build(not distil), teacher, training)
 
     def _quantized(self, name: str, bits: int) -> keras.Model:
-        recipe = self._trainer.recipe
+        recipe = self._recipe
         training = recipe.weights_training
 
         def student() -> keras.Model:
@@ -123,7 +131,7 @@ class Comparison:
         return self._train(name, student, lambda: self._answers(training), training)
 
     def _points(self, name: str, bits: int) -> keras.Model:
-        recipe = self._trainer.recipe
+        recipe = self._recipe
         training = recipe.points_training[bits]
 
         def student() -> keras.Model:
@@ -148,7 +156,9 @@ class Comparison:
             data = self._trainer.data
             seen = data.train(0, training.epochs * data.steps)
             folder = self._folder.parent / f"answers_{training.epochs}epochs"
-            self._cached[training.epochs] = cache_teacher(self._teacher(), seen, folder)
+            self._cached[training.epochs] = cache_teacher(
+                self._teacher(), seen, folder, verbose=int(sys.stdout.isatty())
+            )
         return self._cached[training.epochs]
 
 
@@ -164,7 +174,9 @@ class Study:
     Args:
         build: gives a new network by its name, ``"teacher"`` for the teacher's, with its
             Dropout or without.
-        trainer: how all trainings are made.
+        recipe: the settings.
+        trainer: makes all trainings.
+        test: images and labels to measure on.
         folder: for checkpoints and models.
         teacher_file: a trained Keras model that answers with logits, in the teacher's place.
     """
@@ -172,15 +184,18 @@ class Study:
     def __init__(
         self,
         build: Callable[[str, bool], keras.Model],
+        recipe: Recipe,
         trainer: Trainer,
+        test: tf.data.Dataset,
         folder: pathlib.Path,
         teacher_file: str | None = None,
     ):
-        self._build, self._trainer = build, trainer
+        self._build, self._recipe, self._trainer = build, recipe, trainer
+        self._test = test
         self._file = None if teacher_file is None else pathlib.Path(teacher_file)
         self._key = {
-            "recipe": trainer.recipe.name,
-            "float_epochs": trainer.recipe.float.epochs,
+            "recipe": recipe.name,
+            "float_epochs": recipe.float.epochs,
             "teacher": "trained" if self._file is None else self._file.stem,
             "seed": trainer.seed,
         }
@@ -201,7 +216,7 @@ class Study:
     def _row(self, student: str, run: str) -> dict[str, Any]:
         if student == "teacher" and self._file is not None:
             model = self._teacher()
-            hits = accuracy(model, self._trainer.data.test())
+            hits = accuracy(model, self._test)
             return {"accuracy": round(100 * hits, 2), "bytes": 4 * model.count_params()}
         return self._comparison(student).row(run)
 
@@ -214,7 +229,9 @@ class Study:
         return Comparison(
             functools.partial(self._build, student),
             self._teacher,
+            self._recipe,
             self._trainer,
+            self._test,
             self._folder / student,
             f"{student}, seed {self._trainer.seed}",
         )

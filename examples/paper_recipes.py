@@ -3,30 +3,12 @@
 import dataclasses
 from collections.abc import Callable, Mapping
 
-import keras
-from learning_rates import Cosine, Plateau, Schedule, constant
+from learning_rates import Cosine, Plateau
+from trainings import Data, Trainer, Training
 
 import tfqd
+from tfqd.distillation import LogitsDistillation
 from tfqd.spec.selection import Selection
-
-
-@dataclasses.dataclass(frozen=True)
-class Training:
-    """How long and how fast.
-
-    rate: the largest learning rate.
-    schedule: what it is multiplied by, from epoch to epoch.
-    """
-
-    epochs: int
-    rate: float
-    schedule: Schedule = constant
-    adam: bool = False
-
-    def optimizer(self) -> keras.optimizers.Optimizer:
-        if self.adam:
-            return keras.optimizers.Adam(self.rate)
-        return keras.optimizers.SGD(self.rate, momentum=0.9, nesterov=True)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,6 +46,11 @@ class Recipe:
     allocate: bool
     itself: bool
     reestimate: bool
+
+    def trainer(self, data: Data, seed: int) -> Trainer:
+        """What makes the recipe's trainings on the data."""
+        soft_loss = LogitsDistillation(self.temperature)
+        return Trainer(data, seed, soft_loss, self.student_loss_weight, self.reestimate)
 
 
 def paper(budget: float) -> Recipe:

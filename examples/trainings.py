@@ -1,4 +1,4 @@
-"""One training of a classifier, from labels or from a teacher, that goes on after a kill."""
+"""One training, from labels or from a teacher, that goes on after a kill."""
 
 import dataclasses
 import pathlib
@@ -9,8 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 from epochs import Checkpoint, EpochLog
-from learning_rates import Pace
-from paper_recipes import Recipe, Training
+from learning_rates import Pace, Schedule, constant
 
 import tfqd
 from tfqd.callbacks import reestimate_batch_norm
@@ -21,7 +20,7 @@ NORM_BATCHES = 100
 
 
 class Data(Protocol):
-    """Images and labels, batch by batch."""
+    """Inputs and labels, batch by batch."""
 
     steps: int
 
@@ -29,10 +28,37 @@ class Data(Protocol):
         """The training batches of these steps, which depend on the steps alone."""
 
     def held_out(self) -> tf.data.Dataset:
-        """Training images that are not trained on."""
+        """Data like those that are trained on, to watch the training by."""
 
-    def test(self) -> tf.data.Dataset:
-        """The images to measure on at the end."""
+
+@dataclasses.dataclass(frozen=True)
+class Training:
+    """How long and how fast.
+
+    rate: the largest learning rate.
+    schedule: what it is multiplied by, from epoch to epoch.
+    adam: whether by Adam, not by momentum.
+    """
+
+    epochs: int
+    rate: float
+    schedule: Schedule = constant
+    adam: bool = False
+
+    def optimizer(self) -> keras.optimizers.Optimizer:
+        if self.adam:
+            return keras.optimizers.Adam(self.rate)
+        return keras.optimizers.SGD(self.rate, momentum=0.9, nesterov=True)
+
+
+def accuracy(model: keras.Model, batches: tf.data.Dataset) -> float:
+    """The share of the images that the model, as it computes in inference, gets right."""
+    hits, count = 0, 0
+    for images, labels in batches:
+        classes = tf.argmax(model(images, training=False), -1)
+        hits += int(np.sum(classes.numpy() == labels.numpy()))
+        count += len(labels)
+    return hits / count
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,12 +66,18 @@ class Trainer:
     """What the trainings of a comparison have in common.
 
     seed: of initial weights, Dropout and everything else.
+    soft_loss, student_loss_weight: how a student learns from its teacher.
+    reestimate: whether BatchNormalization statistics are measured anew at the end.
+    score: what is measured on held-out data after every epoch, from 0 to 1.
     strategy: the devices to train on.
     """
 
     data: Data
-    recipe: Recipe
     seed: int
+    soft_loss: LogitsDistillation
+    student_loss_weight: float
+    reestimate: bool = False
+    score: Callable[[keras.Model, tf.data.Dataset], float] = accuracy
     strategy: tf.distribute.Strategy = dataclasses.field(default_factory=tf.distribute.get_strategy)
 
     def train(
@@ -71,7 +103,7 @@ class Trainer:
             distiller = self._distiller(make_student, find_teacher, training, folder)
         self._fit(distiller, training, folder, title)
         student = distiller.student
-        if self.recipe.reestimate:
+        if self.reestimate:
             # Moved and flipped as in training: other images have other statistics.
             reestimate_batch_norm(student, self.data.train(0, min(NORM_BATCHES, self.data.steps)))
         student.save(finished)
@@ -85,8 +117,8 @@ class Trainer:
         distiller = tfqd.Distiller(
             teacher,
             make_student(),
-            LogitsDistillation(self.recipe.temperature),
-            student_loss_weight=1.0 if teacher is None else self.recipe.student_loss_weight,
+            self.soft_loss,
+            student_loss_weight=1.0 if teacher is None else self.student_loss_weight,
         )
         distiller.compile(
             training.optimizer(),
@@ -102,7 +134,7 @@ class Trainer:
         pace = Pace(
             training.rate,
             training.schedule,
-            lambda: accuracy(distiller.student, self.data.held_out()),
+            lambda: self.score(distiller.student, self.data.held_out()),
             folder / "errors.json",
             done,
         )
@@ -117,16 +149,6 @@ class Trainer:
             callbacks=[pace, EpochLog(title, training.epochs), Checkpoint(_checkpoint(folder))],
             verbose=0,
         )
-
-
-def accuracy(model: keras.Model, batches: tf.data.Dataset) -> float:
-    """The share of the images that the model, as it computes in inference, gets right."""
-    hits, count = 0, 0
-    for images, labels in batches:
-        classes = tf.argmax(model(images, training=False), -1)
-        hits += int(np.sum(classes.numpy() == labels.numpy()))
-        count += len(labels)
-    return hits / count
 
 
 def _checkpoint(folder: pathlib.Path) -> pathlib.Path:

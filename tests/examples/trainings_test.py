@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from learning_rates import Cosine, Plateau, Steps
-from paper_recipes import Training, paper
+from paper_recipes import paper
 from results_file import ResultsFile
-from trainings import Trainer
+from trainings import Trainer, Training
 
 import tfqd
 
@@ -33,8 +33,6 @@ class Points:
     def held_out(self):
         return self.train(1000, 1002)
 
-    test = held_out
-
 
 class Killed(Points):
     """The same; the held-out data of the second epoch are never there."""
@@ -55,7 +53,7 @@ def student():
 
 def trained(data, folder):
     training = Training(EPOCHS, 0.1, Cosine(EPOCHS))
-    trainer = Trainer(data, paper(0.0), seed=7)
+    trainer = Trainer(data, 7, tfqd.distillation.LogitsDistillation(), 0.3)
     return trainer.train(student, lambda: None, training, folder, "tried").get_weights()
 
 

@@ -1,0 +1,196 @@
+"""Sentence pairs, German and English, and a vocabulary of subwords for both."""
+
+import copy
+import gzip
+import itertools
+import pathlib
+import re
+
+import numpy as np
+import tensorflow as tf
+import tokenizers
+
+PAD, UNKNOWN, START, END = range(4)
+SPECIAL = ("[PAD]", "[UNK]", "[START]", "[END]")
+PUNCTUATION = r"[\pP$+<=>^`|~]"
+# How subwords are put together, patterns and what takes their place.
+JOINTS = ((" ##", ""), (r" (['-]) ", r"\1"), (r" ([.,!?;:])", r"\1"))
+
+Pairs = list[tuple[str, str]]
+
+
+def load(folder: str, part: str) -> Pairs:
+    """(German, English) pairs of ``FOLDER/translation/PART.tsv.gz``, or of ``PART.tsv``.
+
+    A line holds an English sentence, a tab and the German one.
+    """
+    plain = pathlib.Path(folder, "translation", f"{part}.tsv")
+    packed = plain.with_suffix(".tsv.gz")
+    text = gzip.decompress(packed.read_bytes()) if packed.exists() else plain.read_bytes()
+    lines = text.decode("utf-8").splitlines()
+    return [tuple(line.split("\t")[::-1]) for line in lines if line]
+
+
+def invented() -> tuple[Pairs, Pairs]:
+    """A few hundred simple pairs to train on and some to measure on, put together here."""
+    subjects = {
+        "ein mann": "a man",
+        "eine frau": "a woman",
+        "ein mädchen": "a girl",
+        "ein hund": "a dog",
+        "der große junge": "the tall boy",
+    }
+    verbs = {"läuft": "runs", "schläft": "sleeps", "wartet": "waits", "spielt": "plays"}
+    places = {
+        "im park": "in the park",
+        "am strand": "on the beach",
+        "vor dem haus": "in front of the house",
+        "auf der straße": "on the street",
+    }
+    ends = {".": ".", ", allein.": ", alone.", " und lacht.": " and laughs."}
+    pairs = [
+        tuple(f"{one[i]} {two[i]} {three[i]}{four[i]}" for i in (0, 1))
+        for one, two, three, four in itertools.product(
+            subjects.items(), verbs.items(), places.items(), ends.items()
+        )
+    ]
+    order = np.random.default_rng(0).permutation(len(pairs))
+    return [pairs[i] for i in order[24:]], [pairs[i] for i in order[:24]]
+
+
+class Subwords:
+    """Lower-cased WordPiece subwords, one vocabulary for both languages.
+
+    Args:
+        pieces: the vocabulary; `learn` makes one.
+    """
+
+    def __init__(self, pieces: list[str]):
+        self.pieces = pieces
+        words = tokenizers.models.WordPiece(
+            {piece: i for i, piece in enumerate(pieces)}, unk_token=SPECIAL[UNKNOWN]
+        )
+        self._tokenizer = _prepared(words)
+
+    @classmethod
+    def learn(cls, pairs: Pairs, size: int) -> "Subwords":
+        """The subwords that are frequent in the sentences of both languages."""
+        tokenizer = _prepared(tokenizers.models.WordPiece(unk_token=SPECIAL[UNKNOWN]))
+        trainer = tokenizers.trainers.WordPieceTrainer(
+            vocab_size=size, special_tokens=list(SPECIAL), show_progress=False
+        )
+        tokenizer.train_from_iterator(itertools.chain.from_iterable(pairs), trainer)
+        vocabulary = tokenizer.get_vocab()
+        return cls(sorted(vocabulary, key=vocabulary.get))
+
+    def encode(self, sentences: list[str]) -> list[list[int]]:
+        """The numbers of each sentence's subwords, the end token after them."""
+        return [[*encoded.ids, END] for encoded in self._tokenizer.encode_batch(sentences)]
+
+    def decode(self, tokens: np.ndarray) -> list[str]:
+        """The sentences of rows of numbers, up to their end tokens."""
+        return [joined([self.pieces[token] for token in _until_end(row)]) for row in tokens]
+
+
+def joined(pieces: list[str]) -> str:
+    """The sentence that consists of the subwords."""
+    text = " ".join(pieces)
+    for pattern, replacement in JOINTS:
+        text = re.sub(pattern, replacement, text)
+    return text
+
+
+def _prepared(model) -> tokenizers.Tokenizer:
+    tokenizer = tokenizers.Tokenizer(model)
+    tokenizer.normalizer = tokenizers.normalizers.Lowercase()
+    tokenizer.pre_tokenizer = tokenizers.pre_tokenizers.BertPreTokenizer()
+    return tokenizer
+
+
+def _until_end(row: np.ndarray) -> np.ndarray:
+    ends = np.flatnonzero(np.isin(row, (END, PAD)))
+    return row[: ends[0]] if len(ends) else row
+
+
+class PairBatches:
+    """Encoded pairs as the data of `trainings.Trainer`.
+
+    Batches hold ``((sources, targets so far), targets)``, int32 [batch, length], padded; they
+    depend on the seed and the step alone.
+
+    Args:
+        subwords: the vocabulary.
+        train, held_out: pairs; those of more than `length` subwords are left out of training.
+        seed: of the order.
+        size: pairs a batch.
+        length: most subwords of a sentence, the end token included.
+    """
+
+    def __init__(
+        self, subwords: Subwords, train: Pairs, held_out: Pairs, seed: int, size: int, length: int
+    ):
+        short = [each for each in _encoded(subwords, train) if max(map(len, each)) <= length]
+        self.sources, self.targets = (_padded(side, length) for side in zip(*short, strict=True))
+        self._held_out = table(subwords, held_out, length)
+        self._seed, self._size = seed, size
+        self.steps = len(short) // size
+
+    def retold(self, targets: np.ndarray) -> "PairBatches":
+        """The same sources with other targets, int32 [pairs, length]: a teacher's."""
+        other = copy.copy(self)
+        other.targets = targets
+        return other
+
+    def train(self, start: int, stop: int) -> tf.data.Dataset:
+        """The training batches of these steps."""
+        sources, targets = tf.constant(self.sources), tf.constant(self.targets)
+        size, steps, last = self._size, self.steps, len(sources) - 1
+
+        def batch(step):
+            epoch, place = step // steps, step % steps
+            positions = tf.range(size, dtype=tf.int64) + place * size
+            chosen = tf.random.experimental.index_shuffle(
+                positions, seed=tf.stack([epoch, tf.cast(self._seed, tf.int64)]), max_index=last
+            )
+            return _lesson(tf.gather(sources, chosen), tf.gather(targets, chosen))
+
+        return tf.data.Dataset.range(start, stop).map(batch, num_parallel_calls=1).prefetch(2)
+
+    def held_out(self) -> tf.data.Dataset:
+        """The pairs that are not trained on, in their order."""
+        return lessons(self._held_out, self._size)
+
+
+def table(subwords: Subwords, pairs: Pairs, length: int) -> tuple[np.ndarray, np.ndarray]:
+    """The pairs' sources and targets, int32 [pairs, length], padded, too long ones cut."""
+    sources, targets = zip(*_encoded(subwords, pairs), strict=True)
+    return _padded(sources, length), _padded(targets, length)
+
+
+def lessons(sides: tuple[np.ndarray, np.ndarray], size: int) -> tf.data.Dataset:
+    """Batches ``((sources, targets so far), targets)`` of a table, in its order."""
+    return tf.data.Dataset.from_tensor_slices(sides).batch(size).map(_lesson)
+
+
+def _encoded(subwords: Subwords, pairs: Pairs) -> list[tuple[list[int], list[int]]]:
+    german, english = zip(*pairs, strict=True)
+    return list(zip(subwords.encode(list(german)), subwords.encode(list(english)), strict=True))
+
+
+def _padded(rows, length: int) -> np.ndarray:
+    table = np.full((len(rows), length), PAD, np.int32)
+    for row, tokens in zip(table, rows, strict=True):
+        row[: len(tokens)] = tokens[:length]
+    return table
+
+
+def _lesson(sources: tf.Tensor, targets: tf.Tensor):
+    """The batch that the network learns from, cut to its longest sentences."""
+    sources, targets = _cut(sources), _cut(targets)
+    so_far = tf.concat([tf.fill([tf.shape(targets)[0], 1], START), targets[:, :-1]], axis=1)
+    return (sources, so_far), targets
+
+
+def _cut(tokens: tf.Tensor) -> tf.Tensor:
+    lengths = tf.reduce_sum(tf.cast(tokens != PAD, tf.int32), axis=1)
+    return tokens[:, : tf.reduce_max(lengths)]

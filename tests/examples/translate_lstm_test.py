@@ -1,0 +1,73 @@
+"""The translation example, on invented sentences."""
+
+import json
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from example_modules import run
+from text_translator import text_translator
+from translation_data import Subwords, invented
+from translation_networks import network
+
+TEXTS = [
+    "Ein Mann wartet im Park.",
+    "Das MÄDCHEN-Café (geöffnet)… „im“ Haus\u00a0kostet 5 €!",
+    "",
+    "unbekanntes ჯ Zeichen",
+    "a" * 101,
+]
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """The folder and the rows of the shortest trial."""
+    folder = tmp_path_factory.mktemp("translate")
+    process = run("translate_lstm.py", "--smoke", f"--output={folder}")
+    assert process.returncode == 0, process.stderr
+    rows = json.loads((folder / "results.json").read_text())["rows"]
+    return folder, {row["run"]: row for row in rows}
+
+
+def test_the_student_learns_to_translate(made):
+    _, rows = made
+    assert list(rows) == ["teacher", "word", "quantized_4bit"]
+    for row in rows.values():
+        assert row["perplexity"]["invented"] < 20, "a guess among the subwords has 172"
+        assert 0 < row["bleu"]["invented"] <= 100
+
+
+def test_embeddings_and_recurrent_kernels_are_in_the_small_file(made):
+    folder, rows = made
+    (archive,) = folder.glob("*/quantized_4bit/student.tfqd")
+    assert archive.stat().st_size == rows["quantized_4bit"]["bytes"]
+    assert rows["quantized_4bit"]["bytes"] < rows["word"]["bytes"] / 2
+
+
+def test_a_client_gets_english_texts_for_german_ones(made):
+    folder, _ = made
+    (version,) = folder.glob("*/quantized_4bit/serving/1")
+    serve = tf.saved_model.load(str(version)).signatures["serving_default"]
+    german, english = zip(*invented()[1], strict=True)
+    answers = [text.decode() for text in serve(german=tf.constant(german))["english"].numpy()]
+    right = sum(len(set(a.split()) & set(b.split())) for a, b in zip(answers, english, strict=True))
+    assert right > 0.2 * sum(len(set(text.split())) for text in english)
+
+
+def test_the_graph_cuts_texts_as_the_tokenizer_does():
+    subwords = Subwords.learn(invented()[0], 150)
+    student = network(len(subwords.pieces), 1, 4, 0.0, "student")
+    layer = text_translator(student, subwords.pieces, 3).layers[-1]
+    texts = TEXTS + [german for german, _ in invented()[1]]
+    for expected, tokens in zip(
+        subwords.encode(texts), layer.tokens(tf.constant(texts)).numpy(), strict=True
+    ):
+        assert list(tokens[: len(expected)]) == expected
+        assert not tokens[len(expected) :].any()
+
+
+def test_sentences_come_back_from_their_subwords():
+    train, test = invented()
+    subwords = Subwords.learn(train, 150)
+    english = [sentence for _, sentence in test]
+    assert subwords.decode([np.array(row) for row in subwords.encode(english)]) == english
