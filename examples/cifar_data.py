@@ -114,10 +114,18 @@ def cifar10(root: pathlib.Path) -> Images:
     return Images(*_sheets(root / "cifar10", "train"), *_sheets(root / "cifar10", "test"))
 
 
-def _pickled(files) -> tuple[np.ndarray, np.ndarray]:
+def cifar100(root: pathlib.Path) -> Images:
+    """CIFAR-100 of ``root/cifar-100-python``, with its 100 fine labels."""
+    files = [root / "cifar-100-python" / part for part in ("train", "test")]
+    if not files[0].exists():
+        raise FileNotFoundError(f"{root} has no cifar-100-python")
+    return Images(*(part for file in files for part in _pickled([file], b"fine_labels")))
+
+
+def _pickled(files, labels: bytes = b"labels") -> tuple[np.ndarray, np.ndarray]:
     batches = [pickle.loads(file.read_bytes(), encoding="bytes") for file in files]
     x = np.concatenate([batch[b"data"] for batch in batches]).reshape(-1, 3, 32, 32)
-    y = np.concatenate([batch[b"labels"] for batch in batches]).astype(np.int64)
+    y = np.concatenate([batch[labels] for batch in batches]).astype(np.int64)
     return np.ascontiguousarray(x.transpose(0, 2, 3, 1)), y
 
 

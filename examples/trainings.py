@@ -130,7 +130,7 @@ class Trainer:
 
     def _fit(self, distiller, training: Training, folder: pathlib.Path, title: str) -> None:
         steps, teacher = self.data.steps, distiller.teacher
-        done = int(distiller.optimizer.iterations) // steps
+        done = int(distiller.optimizer.iterations.numpy()) // steps
         pace = Pace(
             training.rate,
             training.schedule,

@@ -1,0 +1,28 @@
+"""Several devices by one flag."""
+
+import tensorflow as tf
+from absl import flags
+
+_DEVICES = flags.DEFINE_integer(
+    "devices", 1, "replicas: so many GPUs, or parts of the processor where there is none", 1
+)
+
+
+def strategy() -> tf.distribute.Strategy:
+    """What trains on as many devices as `--devices` says; to be called before all else.
+
+    Raises:
+        ValueError: when there are GPUs, but fewer.
+    """
+    count = _DEVICES.value
+    if count == 1:
+        return tf.distribute.get_strategy()
+    gpus = tf.config.list_physical_devices("GPU")
+    if gpus and len(gpus) < count:
+        raise ValueError(f"--devices={count}, but there are {len(gpus)} GPUs")
+    if not gpus:
+        (processor,) = tf.config.list_physical_devices("CPU")
+        parts = [tf.config.LogicalDeviceConfiguration()] * count
+        tf.config.set_logical_device_configuration(processor, parts)
+    kind = "GPU" if gpus else "CPU"
+    return tf.distribute.MirroredStrategy([f"{kind}:{i}" for i in range(count)])
