@@ -42,7 +42,7 @@ RULES = {
         "numpy tensorflow keras ai_edge_litert flatbuffers ml_dtypes safetensors",
     ),
     "callbacks": rule(
-        "batches wrapping export compressed spec", "numpy tensorflow keras tensorboard"
+        "batches wrapping export compressed ops spec", "numpy tensorflow keras tensorboard"
     ),
     "allocation": rule(
         "batches wrapping export compressed quantizers report spec",

@@ -6,6 +6,7 @@ from tfqd.callbacks.bit_schedule import BitSchedule as BitSchedule
 from tfqd.callbacks.byte_budget import ByteBudget as ByteBudget
 from tfqd.callbacks.code_flips import CodeFlips as CodeFlips
 from tfqd.callbacks.compressed_checkpoint import CompressedCheckpoint as CompressedCheckpoint
+from tfqd.callbacks.couple_weights import CoupleWeights as CoupleWeights
 from tfqd.callbacks.dampen_oscillations import DampenOscillations as DampenOscillations
 from tfqd.callbacks.freeze_oscillations import FreezeOscillations as FreezeOscillations
 from tfqd.callbacks.quantize_weights import QuantizeWeights as QuantizeWeights

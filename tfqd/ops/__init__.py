@@ -5,8 +5,8 @@ training gradient; `uniform_codes`, `learned_step_codes` and `codebook_codes`
 give what is stored, as `Codes`. The chapters are `buckets` (cutting a tensor), `scaling`
 (the range of a bucket), `rounding`, `uniform`, `learned_step`, `codebook`,
 `point_starts` (where the points of a codebook start), `entropy` (codes chosen with their
-length in view) and `frozen` (weights whose code is given); of activations
-`fake_quantization` and `range_starts`.
+length in view), `frozen` (weights whose code is given) and `coupling` (weights that
+attract one another); of activations `fake_quantization` and `range_starts`.
 """
 
 from tfqd.ops.buckets import from_buckets as from_buckets
@@ -15,6 +15,8 @@ from tfqd.ops.buckets import to_buckets as to_buckets
 from tfqd.ops.codebook import codebook as codebook
 from tfqd.ops.codebook import codebook_codes as codebook_codes
 from tfqd.ops.codes import Codes as Codes
+from tfqd.ops.coupling import attraction as attraction
+from tfqd.ops.coupling import gathered as gathered
 from tfqd.ops.entropy import borders as borders
 from tfqd.ops.entropy import entropy as entropy
 from tfqd.ops.entropy import shares as shares

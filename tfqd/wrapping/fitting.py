@@ -27,6 +27,12 @@ def optimizer_steps(model) -> int:
     return int(model.optimizer.iterations)
 
 
+def learning_rate(model) -> float:
+    """The optimizer's learning rate of the coming step."""
+    rate = model.optimizer.learning_rate
+    return float(rate(model.optimizer.iterations) if callable(rate) else rate)
+
+
 def trace_again(model) -> None:
     """Makes a model that is being fitted trace its step functions anew.
 

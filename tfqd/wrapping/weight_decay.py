@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 import tensorflow as tf
 
-from tfqd.wrapping.fitting import optimizer_steps
+from tfqd.wrapping.fitting import learning_rate, optimizer_steps
 
 # Optimizers whose steps are computed from the weights, not from gradients alone.
 _READERS_OF_WEIGHTS = {"Adafactor", "Ftrl", "LARS", "Lamb", "Muon", "ScheduleFreeAdamW"}
@@ -26,8 +26,8 @@ def weight_decay(model, variables: Sequence) -> Callable[[], list[float]]:
     decay = getattr(optimizer, "weight_decay", None)
     if not decay:
         return lambda: none
-    before, rate = optimizer_steps(model), optimizer.learning_rate
-    share = float(decay) * float(rate(optimizer.iterations) if callable(rate) else rate)
+    before = optimizer_steps(model)
+    share = float(decay) * learning_rate(model)
     shares = [share * bool(optimizer._use_weight_decay(_own(each))) for each in variables]
     return lambda: shares if optimizer_steps(model) > before else none
 
