@@ -52,29 +52,6 @@ def check_text(budget: str | None) -> None:
             raise UsageError(f"--budget: {error}") from error
 
 
-def trained_within(model: Any, budget: str) -> tuple[Any, list[Any]]:
-    """A spec, and the callbacks that train it to an archive's budget.
-
-    There are none where 8 bits always fit.
-    """
-    import tfqd
-    from tfqd.compressed.sizes import model_size
-    from tfqd.export.archive_file import archive_size
-    from tfqd.spec.budget import parse_bytes
-
-    for bits in (4, 8):
-        learned = tfqd.LearnedStep(bits=bits)
-        compressed = tfqd.compress(tfqd.quantize_model(model, learned))
-        size: float = archive_size(compressed)
-        if bits == 8:  # in training codes may come to be all equally frequent
-            unused = 8 - model_size(compressed).entropy
-            size += sum(tensor.size for tensor in compressed.quantized.values()) * unused / 8
-        if parse_bytes(budget) < size:
-            callback = tfqd.callbacks.ByteBudget(budget, verbose=0)
-            return tfqd.EntropyConstrained(bits=bits), [callback]
-    return learned, []
-
-
 def allocated(model: Any, data: Data, task: Task, spec: Any, budget: str, file: str) -> Any:
     """Bits by tensor such that the file keeps to its budget.
 

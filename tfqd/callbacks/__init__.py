@@ -14,3 +14,4 @@ from tfqd.callbacks.size_report import SizeReport as SizeReport
 from tfqd.callbacks.tensorboard_summaries import TensorBoardSummaries as TensorBoardSummaries
 from tfqd.callbacks.training_record import Epoch as Epoch
 from tfqd.callbacks.training_record import TrainingRecord as TrainingRecord
+from tfqd.callbacks.within_bytes import within_bytes as within_bytes

@@ -142,11 +142,13 @@ def _with_data(values, path: str, model, method: str, data: Data) -> Result:
 
 def _chosen(values, model, method: str, data: Data, task: Task) -> tuple[Any, list[Any]]:
     """What to quantize to, and the callbacks that the training needs for it."""
+    import tfqd
+
     spec = _spec(method, values)
     if values.budget is None:
         return spec, []
     if (method, values.file) == ("distill", "archive"):
-        return budgets.trained_within(model, values.budget)
+        return tfqd.callbacks.within_bytes(model, values.budget, verbose=0)
     return budgets.allocated(model, data, task, spec, values.budget, values.file), []
 
 

@@ -1,0 +1,50 @@
+"""What trains a model to a number of bytes, chosen by that number alone."""
+
+from typing import Any
+
+from tfqd.callbacks.byte_budget import ByteBudget
+from tfqd.compressed.sizes import model_size
+from tfqd.export.archive_file import archive_size
+from tfqd.spec import EntropyConstrained, LearnedStep
+from tfqd.spec.budget import parse_bytes
+from tfqd.spec.selection import Selection
+from tfqd.wrapping import compress, quantize_model
+
+
+def within_bytes(
+    model: Any, budget: int | str, verbose: int = 1
+) -> tuple[Selection, list[ByteBudget]]:
+    """What to quantize a model to, and the callbacks that keep its archive to a budget.
+
+    That is `tfqd.EntropyConstrained`, of 4 bits or where these cannot use the budget of 8,
+    under `ByteBudget`. Where 8 bits a weight take no more than the budget whatever
+    training makes of them, it is `tfqd.LearnedStep(bits=8)`, which needs no callback.
+
+    Args:
+        model: a float model of Keras 3 or tf_keras; not changed.
+        budget: bytes of the file that `tfqd.save` writes, without facts, or a text such
+            as ``"26 kB"``.
+        verbose: 1 for a line after each epoch, 0 for none.
+
+    Returns:
+        The spec, for `tfqd.quantize_model`, and the callbacks, for `fit`.
+
+    Raises:
+        ValueError: when `budget` is no size. One that no file can keep to is refused by
+            `fit`, with the least that is possible.
+
+    Example:
+
+    >>> spec, callbacks = tfqd.callbacks.within_bytes(model, "3 kB")
+    >>> quantized = tfqd.quantize_model(model, spec)
+    """
+    wanted = parse_bytes(budget)
+    if wanted < archive_size(compress(quantize_model(model, LearnedStep(bits=4)))):
+        return EntropyConstrained(bits=4), [ByteBudget(wanted, verbose)]
+    compressed = compress(quantize_model(model, LearnedStep(bits=8)))
+    # In training codes may come to be all equally frequent.
+    unused = 8 - model_size(compressed).entropy
+    weights = sum(tensor.size for tensor in compressed.quantized.values())
+    if wanted < archive_size(compressed) + weights * unused / 8:
+        return EntropyConstrained(bits=8), [ByteBudget(wanted, verbose)]
+    return LearnedStep(bits=8), []
