@@ -9,7 +9,7 @@ INSTALL := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check
 
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
-.PHONY: demo test lint format bazel dist clean
+.PHONY: demo test lint format bazel dist docs clean
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 
@@ -40,8 +40,12 @@ dist: $(VENV)/dev.stamp
 	$(VENV)/bin/twine check --strict dist/*
 	$(VENV)/bin/python tests/try_wheel.py dist/*.whl
 
+# The site, in site/. Every warning is an error; that MkDocs will have a successor is none of ours.
+docs: $(VENV)/dev.stamp
+	NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build --strict --quiet
+
 clean:
-	rm -rf $(VENV) build dist *.egg-info
+	rm -rf $(VENV) build dist site *.egg-info
 
 $(VENV)/%.stamp: setup.py pyproject.toml | $(VENV)/bin/python
 	@echo "Installing TensorFlow and what '$*' needs into $(VENV): a few minutes, once"

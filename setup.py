@@ -35,6 +35,8 @@ EXTRAS = {
 EXTRAS["all"] = sorted(requirement for extra in EXTRAS.values() for requirement in extra)
 EXTRAS["test"] = [*EXTRAS["all"]]
 EXTRAS["test"] += ["hypothesis", "pytest>=8", "pytest-xdist", "setuptools>=77"]
+# The notebooks of docs/notebooks.
+EXTRAS["test"] += ["ipykernel", "nbclient"]
 # Other readers of TFLite files; the last has wheels for Linux on x86-64 alone.
 EXTRAS["test"] += ["ai-edge-quantizer>=0.10", "openvino>=2026.4"]
 EXTRAS["test"] += ["tflite-micro; sys_platform == 'linux' and platform_machine == 'x86_64'"]
@@ -47,7 +49,9 @@ EXTRAS["examples"] = ["aeon", *EXTRAS["translation"]]
 EXTRAS["lint"] = ["mypy>=2.4,<2.5", "ruff>=0.17,<0.18"]
 # `make dist`.
 EXTRAS["dist"] = ["build", "setuptools>=77", "twine"]
-EXTRAS["dev"] = [*EXTRAS["test"], *EXTRAS["lint"], *EXTRAS["dist"]]
+# `make docs`.
+EXTRAS["docs"] = ["mkdocs-material>=9.8,<10", "mkdocstrings[python]>=1,<2"]
+EXTRAS["dev"] = [*EXTRAS["test"], *EXTRAS["lint"], *EXTRAS["dist"], *EXTRAS["docs"]]
 
 
 def read(name: str) -> str:

@@ -106,5 +106,5 @@ def test_console_script_names_a_function(packaging):
 
 def test_ci_runs_lint_the_tests_and_the_packaging():
     script = (ROOT / ".ci/run").read_text(encoding="utf-8")
-    for target in ("dist", "lint", "test"):
+    for target in ("dist", "docs", "lint", "test"):
         assert re.search(rf"^make .*\b{target}\b", script, re.MULTILINE)

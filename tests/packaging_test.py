@@ -15,7 +15,7 @@ METADATA = re.compile(r"tfqd-[^/]+\.dist-info/")
 # What setuptools adds to an sdist.
 ADDED = re.compile(r"PKG-INFO$|setup\.cfg$|tfqd\.egg-info/")
 
-HOSTS = {"arxiv.org", "semver.org", "www.apache.org"}
+HOSTS = {"arxiv.org", "semver.org", "www.apache.org", "www.w3.org"}
 HOST = re.compile(r"\b(?:[\w-]+\.)+(?:ai|com|corp|dev|internal|lan|net|org)\b")
 MACHINE = re.compile(
     r"(?<![\w.$*-])/(?:home|mnt|opt|root|tmp|Users|work|workspace)/"  # somebody's folders

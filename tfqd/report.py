@@ -154,7 +154,8 @@ def activations_table(ranges: Iterable) -> str:
 def render(table: Table) -> str:
     """A rich table as plain text, as wide as its longest path needs."""
     text = io.StringIO()
-    Console(file=text, width=10_000, color_system=None).print(table)
+    # In a notebook rich would show the table, and write nothing.
+    Console(file=text, width=10_000, color_system=None, force_jupyter=False).print(table)
     return text.getvalue().rstrip("\n")
 
 

@@ -206,5 +206,5 @@ def test_bad_quantizers_are_refused():
 
 
 def test_the_example_of_the_docs_runs(tmp_path):
-    run_examples("docs/method.md", 1, tmp_path)
+    run_examples("docs/adding_a_quantizer.md", 1, tmp_path)
     assert tfqd.export.verify(tmp_path / "ternary.tfqd").kind == "tfqd"

@@ -149,6 +149,8 @@ def _chosen(values, model, method: str, data: Data, task: Task) -> tuple[Any, li
         return spec, []
     if (method, values.file) == ("distill", "archive"):
         return tfqd.callbacks.within_bytes(model, values.budget, verbose=0)
+    if (method, values.file) == ("distill", "tflite_gzip"):
+        spec = tfqd.presets.deployable(_BITS)  # trained steps grow finer, and codes longer
     return budgets.allocated(model, data, task, spec, values.budget, values.file), []
 
 
