@@ -131,6 +131,8 @@ def test_wrong_calls_name_what_is_allowed(trained):
         tfqd.plot.flips(tfqd.callbacks.TrainingRecord())
     with pytest.raises(ValueError, match="results must hold"):
         tfqd.plot.tradeoff({})
+    with pytest.raises(ValueError, match="model holds no quantized tensor"):
+        tfqd.plot.bits(tfqd.CompressedModel({"bias": np.zeros(3, np.float32)}))
     with pytest.raises(TypeError, match="model"):
         tfqd.plot.bits(3)
 

@@ -32,6 +32,8 @@ def source_of(model: Any) -> Source:
         ValueError: when it is not quantized.
     """
     if isinstance(model, CompressedModel):
+        if not model.quantized:
+            raise ValueError("model holds no quantized tensor; it is a compressed float model")
         return Source(model, {})
     compressed = compress(model)
     return Source(compressed, {e.path: e.value().numpy() for e in find_quantized(model)})

@@ -13,6 +13,7 @@ class Axis:
         values: what it has to hold.
         start, end: where its ends lie.
         log: whether it is logarithmic.
+        whole: whether only whole numbers are written.
         margin: share of the values' range to add at both ends.
     """
 
@@ -23,9 +24,10 @@ class Axis:
         end: float,
         *,
         log: bool = False,
+        whole: bool = False,
         margin: float = 0.0,
     ):
-        self._log = log
+        self._log, self._whole = log, whole
         finite = [value for value in map(self._scaled, values) if math.isfinite(value)]
         low, high = min(finite, default=0.0), max(finite, default=1.0)
         room = margin * (high - low) or (0.0 if high > low else abs(high) * 0.1 or 1.0)
@@ -42,7 +44,8 @@ class Axis:
         """Round values to write."""
         if self._log:
             return log_ticks(10**self._low, 10**self._high)
-        return linear_ticks(self._low, self._high)
+        ticks = linear_ticks(self._low, self._high)
+        return [tick for tick in ticks if tick.is_integer()] if self._whole else ticks
 
     def _scaled(self, value: float) -> float:
         return math.log10(value) if self._log else value

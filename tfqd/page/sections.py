@@ -41,13 +41,14 @@ def head(title: str, source: Source, archive: int, files: Sequence[File]) -> lis
     size = model_size(source.compressed)
     quantized = source.compressed.quantized.values()
     count = sum(tensor.size for tensor in quantized)
+    entropy = sum(tensor_size(tensor).entropy * tensor.size for tensor in quantized) / count
     tiles = [
         (f"{archive:,}", "bytes as a .tfqd archive"),
         (
             f"{size.float_bytes / archive:.1f}\u00d7",
             f"smaller than {size.float_bytes:,} float bytes",
         ),
-        (f"{size.bits:.3g}", f"bits per weight, {size.entropy:.2f} after entropy coding"),
+        (f"{size.bits:.3g}", f"bits per weight, their entropy {entropy:.2f}"),
         (f"{count:,}", f"quantized weights of {size.weights:,}"),
     ]
     if files:

@@ -12,6 +12,7 @@ from tfqd.page.elements import element
 _WIDTH, _HEIGHT = 400, 230
 _LEFT, _RIGHT, _TOP, _BOTTOM = 46, 392, 24, 196
 _ROW, _BAR = 34, 8
+_MOST_RULES = 32
 _WIDE, _NARROW = 6.4, 3.0
 _RADAR, _RADIUS = 290, 105
 
@@ -35,7 +36,7 @@ def _marks(chart: Marks) -> tuple[Element, Element | None]:
 
 
 def _lines(chart: Lines) -> tuple[Element, Element | None]:
-    x = Axis([value for line in chart.lines for value in line.x], _LEFT, _RIGHT)
+    x = Axis([value for line in chart.lines for value in line.x], _LEFT, _RIGHT, whole=True)
     y = Axis([value for line in chart.lines for value in line.y], _BOTTOM, _TOP, margin=0.05)
     drawing = _frame(chart, x, y, _short)
     for line in sorted(chart.lines, key=lambda line: line.colour is not None):
@@ -83,11 +84,10 @@ def _histogram(chart: Histogram) -> tuple[Element, Element | None]:
     outline.append(f"V{_BOTTOM}Z")
     drawing.append(element("path", d="".join(outline), class_="area"))
     for rule in chart.rules:
-        style, place = "rule" if len(chart.rules) <= 32 else "rule many", x(rule)
-        tip = element("title", f"{rule:.4g}")
-        drawing.append(
-            element("line", tip, x1=place, x2=place, y1=_TOP - 6, y2=_BOTTOM, class_=style)
-        )
+        tip, place = element("title", f"{rule:.4g}"), x(rule)
+        # Many rules would hide what is between them.
+        end = _BOTTOM if len(chart.rules) <= _MOST_RULES else _TOP + 4
+        drawing.append(element("line", tip, x1=place, x2=place, y1=_TOP - 6, y2=end, class_="rule"))
     _write_x_ticks(drawing, x, _short, chart.x_label)
     return drawing, None
 
