@@ -12,8 +12,11 @@ from tflite_by_hand import symmetric
 
 import tfqd
 from tfqd.export.litert.checking.runtimes import run
-from tfqd.export.litert.file.flatbuffer import File, Op, type_name
+from tfqd.export.litert.file import flatbuffer
+from tfqd.export.litert.file.flatbuffer import File, Op, Type, empty_file, type_name
 from tfqd.export.litert.file.operators import INTEGER_KERNELS
+from tfqd.export.litert.file.readers import check_operators
+from tfqd.export.litert.file.schema import schema
 from tfqd.export.litert.file.unused import blockwise
 
 ONE_SCALE = tfqd.Uniform(bits=4, bucket_size=None, layout="flat", scaling="symmetric")
@@ -54,6 +57,7 @@ FORMS = {
     "openvino, 2 bits": (dense, symmetric(2), {"int2": True}, [(PRODUCT, "int4", 10)]),
     "litert, blocks": (dense, BLOCKS, {}, [(PRODUCT, "int4", "block")]),
     "openvino, blocks": (dense, BLOCKS, {}, [(PRODUCT, "int4", 10)] * 3),
+    "ai-edge-quantizer, blocks": (dense, BLOCKS, {}, [(PRODUCT, "int4", 10)] * 3),
     "tflite-micro, a scale a channel": (dense, symmetric(4), (96,), [(IMAGE, "int8", 10)]),
     "tflite-micro, one scale": (dense, ONE_SCALE, (96,), [(PRODUCT, "int4", 1)]),
     "litert, pixels": (lambda: convolution(1), symmetric(4), (5, 5, 32), [(PRODUCT, "int4", 48)]),
@@ -146,16 +150,35 @@ def test_operators_that_a_reader_has_not_are_refused_by_name(reader, tmp_path):
     assert not path.exists()
 
 
-def test_what_an_operator_is_to_answer_may_be_missing(tmp_path):
-    quantized = tfqd.quantize_model(table(keras), symmetric(8))  # counts negative indices back
-    with pytest.raises(ValueError, match="readers: tflite-micro has no SELECT_V2 of int32"):
-        tfqd.export.tflite(quantized, tmp_path / "m.tflite", readers="tflite-micro")
+def test_what_an_operator_is_to_answer_may_be_missing():
+    file = empty_file()
+    graph = file.graphs[0]
+    graph.tensors = [schema.TensorT()]
+    graph.tensors[0].type = Type.INT16
+    code = file.add_operator_code(Op.SELECT_V2)
+    graph.operators = [flatbuffer.operator(code, [0, 0, 0], [0])]
+    check_operators(file, ("tflite-micro",), fixed=True)
+    graph.tensors[0].type = Type.INT64
+    with pytest.raises(ValueError, match="readers: tflite-micro has no SELECT_V2 of int64"):
+        check_operators(file, ("tflite-micro",), fixed=True)
+
+
+@pytest.mark.skipif(not RUNS_MICRO, reason="tflite-micro has no wheels for this machine")
+@pytest.mark.parametrize("batch_size", [None, 1])  # SELECT_V2 and SELECT
+def test_negative_indices_are_counted_back_in_tflite_micro(batch_size, tmp_path):
+    path = tmp_path / "m.tflite"
+    options = {"readers": "tflite-micro", "batch_size": batch_size}
+    quantized, _ = exported(table(keras), path, ONE_SCALE, **options)
+    x = np.array([[3, -1, 39], [-40, 0, -39]], np.int32)
+    expected = np.array(quantized(x))
+    assert_near(micro_answers(path, {"x": x}), expected, 1e-6)
+    assert_near(run("tf.lite", path.read_bytes(), {"x": x}), expected, 1e-6)
 
 
 @pytest.mark.parametrize(
     ("readers", "message"),
     [
-        ("onnx", "readers must be one of 'litert', 'openvino', 'tflite-micro'; got 'onnx'"),
+        ("onnx", "readers must be one of 'litert', 'openvino', .*'tflite-micro'; got 'onnx'"),
         ((), "readers must name at least one"),
     ],
 )
@@ -171,10 +194,10 @@ def test_openvino_answers_as_the_model(name, tmp_path):
     assert_near(openvino_answers(path, {"x": x}), np.array(quantized(x)), 0.02)
 
 
-@pytest.mark.parametrize("bits", [4, 8])
-def test_ai_edge_quantizer_leaves_the_trained_integers(bits, tmp_path):
+@pytest.mark.parametrize("spec", [symmetric(4), symmetric(8), BLOCKS])
+def test_ai_edge_quantizer_leaves_the_trained_integers(spec, tmp_path):
     path = tmp_path / "m.tflite"
-    quantized, _ = exported(dense(), path, symmetric(bits))
+    quantized, _ = exported(dense(), path, spec, readers="ai-edge-quantizer")
     x = bits_of((4, 96))
     assert_near(quantizer_answers(path, {"x": x}), np.array(quantized(x)), 1e-6)
 

@@ -17,13 +17,14 @@ from tfqd.export.litert.checking.checks import check, few
 from tfqd.export.litert.checking.metadata import put_metadata, sealed
 from tfqd.export.litert.checking.runtimes import RuntimeRefusal
 from tfqd.export.litert.file.flatbuffer import File, op_name
-from tfqd.export.litert.file.readers import check_operators, checked_readers
+from tfqd.export.litert.file.readers import MICRO, check_operators, checked_readers
 from tfqd.export.litert.floats import say_or_refuse, stayed_float
 from tfqd.export.litert.lowering.conversion import converted
 from tfqd.export.litert.lowering.examples import RepresentativeDataset
 from tfqd.export.litert.lowering.float_constants import FloatConstants
 from tfqd.export.litert.lowering.reshapes import simplify_reshapes
 from tfqd.export.litert.lowering.rewriting import Preferences, lower
+from tfqd.export.litert.lowering.selection import choose_by_arithmetic
 from tfqd.export.litert.report import Report, TfliteExport
 from tfqd.export.origin import in_float32, origin_of
 from tfqd.export.precision import tolerance_of
@@ -94,10 +95,11 @@ def write_tflite(
             on the probes; weights must be exact whatever it is.
         strict: whether weights that were quantized, and would be floats in the file,
             are an error, before anything is written.
-        readers: what is to run the file, of ``"litert"`` (and TensorFlow Lite), ``"openvino"``
-            and ``"tflite-micro"``: weights get only types and scales that all of them
-            run, and are float where there are none. `docs/tflite.md` says what that
-            costs. The file is run by LiteRT and TensorFlow Lite whatever it says.
+        readers: what is to read the file, of ``"litert"`` (and TensorFlow Lite),
+            ``"openvino"``, ``"ai-edge-quantizer"`` and ``"tflite-micro"``: weights get
+            only types and scales that all of them take, and are float where there are
+            none. `docs/tflite.md` says what that costs. The file is run by LiteRT and
+            TensorFlow Lite whatever it says.
 
     Returns:
         How exactly the file answers, and a `report` of bytes, operators and types.
@@ -151,6 +153,8 @@ def write_tflite(
     rows = lower(file, origin.compressed.quantized, preferences, constants)
     say_or_refuse(stayed_float(rows, preferences.size), strict)
     simplify_reshapes(file)
+    if MICRO in names:
+        choose_by_arithmetic(file)
     check_operators(file, names, batch_size is not None)
     weights = [(row.path, row.spec, row.type) for row in rows]
     put_metadata(file, weights, exact, few(origin.probes), tolerance)

@@ -1,8 +1,9 @@
 """Programs that read TFLite files beside LiteRT, and what each of them runs.
 
-Found out with OpenVINO 2026.4 and tflite-micro 0.dev20261023182759: an operator alone
-in a file, with each type of weight, read by each of them. tflite-micro is the
-interpreter with the reference kernels; those of a chip may take less.
+Found out with OpenVINO 2026.4, ai-edge-quantizer 0.10 and tflite-micro
+0.dev20261023182759: an operator alone in a file, with each type of weight, read by each
+of them. tflite-micro is the interpreter with the reference kernels; those of a chip may
+take less.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,8 +12,9 @@ from typing import NamedTuple
 from tfqd.export.litert.file.flatbuffer import File, Op, Type, op_name, type_name
 from tfqd.spec.checks import check_choice
 
-LITERT, OPENVINO, MICRO = "litert", "openvino", "tflite-micro"
-READERS = (LITERT, OPENVINO, MICRO)
+LITERT, OPENVINO, QUANTIZER = "litert", "openvino", "ai-edge-quantizer"
+MICRO = "tflite-micro"
+READERS = (LITERT, OPENVINO, QUANTIZER, MICRO)
 
 
 class Form(NamedTuple):
@@ -111,6 +113,7 @@ def _micro(form: Form) -> bool:
 _RUNS: dict[str, Callable[[Form], bool]] = {
     LITERT: lambda form: True,
     OPENVINO: _openvino,
+    QUANTIZER: lambda form: form.scales != "block",
     MICRO: _micro,
 }
 
