@@ -1,8 +1,7 @@
-"""Networks of the shapes of MLPerf Tiny, for microcontrollers, in tf_keras."""
+"""Networks of the shapes of MLPerf Tiny, for microcontrollers, in either Keras."""
 
 import numpy as np
 import tf_keras
-from tf_keras import layers
 
 import tfqd
 
@@ -26,40 +25,43 @@ def quantized(network: str) -> tuple[tf_keras.Model, np.ndarray]:
     return model, x
 
 
-def resnet8() -> tf_keras.Model:
+def resnet8(kind=tf_keras):
     """Of image classification: [32, 32, 3] to 10 classes, 78 thousand weights."""
-    image = tf_keras.Input((32, 32, 3), name="x")
-    x = _normalized(layers.Conv2D(16, 3, padding="same"), image)
+    layers = kind.layers
+    image = kind.Input((32, 32, 3), name="x")
+    x = _normalized(kind, layers.Conv2D(16, 3, padding="same"), image)
     for filters, strides in ((16, 1), (32, 2), (64, 2)):
-        y = _normalized(layers.Conv2D(filters, 3, strides, padding="same"), x)
-        y = _normalized(layers.Conv2D(filters, 3, padding="same"), y, activation=False)
+        y = _normalized(kind, layers.Conv2D(filters, 3, strides, padding="same"), x)
+        y = _normalized(kind, layers.Conv2D(filters, 3, padding="same"), y, activation=False)
         if strides > 1:
             x = layers.Conv2D(filters, 1, strides, padding="same")(x)
         x = layers.ReLU()(layers.Add()([x, y]))
     x = layers.Flatten()(layers.AveragePooling2D(8)(x))
-    return tf_keras.Model(image, layers.Dense(10, activation="softmax")(x))
+    return kind.Model(image, layers.Dense(10, activation="softmax")(x))
 
 
-def ds_cnn() -> tf_keras.Model:
+def ds_cnn(kind=tf_keras):
     """Of keyword spotting: [49, 10, 1] to 12 words, by depthwise separable convolutions."""
-    spectrum = tf_keras.Input((49, 10, 1), name="x")
-    x = _normalized(layers.Conv2D(64, (10, 4), 2, padding="same"), spectrum)
+    layers = kind.layers
+    spectrum = kind.Input((49, 10, 1), name="x")
+    x = _normalized(kind, layers.Conv2D(64, (10, 4), 2, padding="same"), spectrum)
     for _ in range(4):
-        x = _normalized(layers.DepthwiseConv2D(3, padding="same"), x)
-        x = _normalized(layers.Conv2D(64, 1), x)
+        x = _normalized(kind, layers.DepthwiseConv2D(3, padding="same"), x)
+        x = _normalized(kind, layers.Conv2D(64, 1), x)
     x = layers.Flatten()(layers.AveragePooling2D((25, 5))(x))
-    return tf_keras.Model(spectrum, layers.Dense(12, activation="softmax")(x))
+    return kind.Model(spectrum, layers.Dense(12, activation="softmax")(x))
 
 
-def autoencoder() -> tf_keras.Model:
+def autoencoder(kind=tf_keras):
     """Of anomaly detection: [640] to itself, through 8 numbers."""
-    spectrum = tf_keras.Input((640,), name="x")
+    layers = kind.layers
+    spectrum = kind.Input((640,), name="x")
     x = spectrum
     for units in (128,) * 4 + (8,) + (128,) * 4:
-        x = _normalized(layers.Dense(units), x)
-    return tf_keras.Model(spectrum, layers.Dense(640)(x))
+        x = _normalized(kind, layers.Dense(units), x)
+    return kind.Model(spectrum, layers.Dense(640)(x))
 
 
-def _normalized(layer, x, activation=True):
-    x = layers.BatchNormalization()(layer(x))
-    return layers.ReLU()(x) if activation else x
+def _normalized(kind, layer, x, activation=True):
+    x = kind.layers.BatchNormalization()(layer(x))
+    return kind.layers.ReLU()(x) if activation else x
