@@ -140,6 +140,8 @@ LAYOUTS = {
     "channels first": Bucketing((40, 30), None, "channel", (0,)),
     "channels in the middle": Bucketing((5, 12, 9), 8, "channel", (1,)),
     "large": Bucketing((300, 230), 64, "channel"),
+    "tiles": Bucketing((3, 3, 7, 20), (8, 50), "tile"),
+    "large, tiles": Bucketing((300, 230), (8, 64), "tile"),
 }
 
 
@@ -147,15 +149,16 @@ LAYOUTS = {
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_graphs_compute_the_eager_gradients(layout, jit_compile):
     bucketing = LAYOUTS[layout]
-    assert bucketing.size >= nearest.FUSE_FROM or layout != "large"
+    assert bucketing.size >= nearest.FUSE_FROM or "large" not in layout
+    channels = None if bucketing.layout == "tile" else 3
     weights = tf.random.stateless_normal(bucketing.shape, [1, 2])
-    points = tf.random.stateless_uniform([-(-bucketing.rows // 3), 11], [3, 4])
+    points = tf.random.stateless_uniform([bucketing.codebook_count(channels), 11], [3, 4])
 
     def step(points):
         with tf.GradientTape() as tape:
             tape.watch(points)
             quantized = ops.codebook(
-                weights, points, bucketing, training=True, channels_per_codebook=3
+                weights, points, bucketing, training=True, channels_per_codebook=channels
             )
         return quantized, tape.gradient(quantized, points, tf.cos(weights))
 
