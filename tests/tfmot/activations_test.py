@@ -101,6 +101,15 @@ def test_trained_ranges_are_not_calibrated_again(quantized, tmp_path):
         tfqd.export.tflite(quantized, tmp_path / "m.tflite", representative_dataset=X)
 
 
+def test_ranges_that_were_never_trained_are_an_error_that_says_so(tmp_path):
+    untrained = tfqd.quantize_model(
+        convolutional(), tfqd.presets.deployable(8), activations="tfmot"
+    )
+    for export in (tfqd.export.tflite, tfqd.export.keras):
+        with pytest.raises(ValueError, match=r"were never trained.* fit the model on some batches"):
+            export(untrained, tmp_path / f"m.{export.__name__.removeprefix('write_')}")
+
+
 def test_what_stays_when_our_quantizers_go_gives_the_same_outputs(quantized, tmp_path):
     plain = tfqd.strip_quantization(quantized)
     np.testing.assert_array_equal(plain(X), quantized(X))

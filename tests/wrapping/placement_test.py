@@ -101,6 +101,7 @@ def test_what_integers_cannot_do_is_named(calls, message):
     [
         ("LSTM", {}, r"layer 'l' \(LSTM\) cannot compute with integers"),
         ("Dense", {"activation": "gelu"}, "Dense with activation 'gelu'"),
+        ("Conv2DTranspose", {"activation": "relu"}, "Conv2DTranspose with activation 'relu'"),
         ("Activation", {"activation": "silu"}, "Activation with activation 'silu'"),
         ("SeparableConv2D", {}, "write it as DepthwiseConv2D and Conv2D of 1x1"),
         ("ReLU", {"max_value": 4}, "ReLU"),

@@ -151,8 +151,7 @@ def test_the_summary_says_where_ranges_are_and_why(four_bits):
     lines = []
     four_bits.summary(print_fn=lines.append)
     table = lines[-1]
-    assert "one range for re_lu_3, re_lu_4, which are joined" in table
-    assert "average_pooling2d" in table
+    assert "one range for depthwise_relu, pointwise_relu, which are joined" in table
     for layer in four_bits.quantized_activations:
         assert all(name in table for name in (layer.name, *layer.covered))
     covered = [name for layer in four_bits.quantized_activations for name in layer.covered]
@@ -193,10 +192,10 @@ def test_mixed_precision_keeps_its_types():
 
 
 def test_a_students_own_floats_are_its_teacher(four_bits):
-    loss = tfqd.distillation.SimilarityPreserving("dense", "dense")
+    loss = tfqd.distillation.SimilarityPreserving("hidden", "hidden")
     distiller = tfqd.Distiller(None, four_bits, loss)
     floats, rounded = (
-        answers(each, "re_lu_range") for each in (distiller.teacher, four_bits.model)
+        answers(each, "stem_relu_range") for each in (distiller.teacher, four_bits.model)
     )
     assert len(np.unique(rounded)) == 16
     assert len(np.unique(floats)) > 1000
@@ -221,11 +220,13 @@ class Subclassed(keras.Model):
 def test_what_cannot_become_a_file_of_integers_is_refused_before_training():
     spec = tfqd.Activations()
     image = keras.Input((8, 8, 3))
-    no_kernel = keras.Model(image, layers.LayerNormalization(name="norm")(block(image, 4, 3)))
+    no_kernel = keras.Model(
+        image, layers.LayerNormalization(name="norm")(block(image, 4, 3, "conv"))
+    )
     with pytest.raises(ValueError, match=r"layer 'norm' \(LayerNormalization\) cannot compute"):
         tfqd.quantize_model(no_kernel, DEPLOYABLE, activations=spec)
-    alone = keras.Model(image, layers.BatchNormalization(name="norm")(block(image, 4, 3)))
-    with pytest.raises(ValueError, match=r"'norm' .BatchNormalization. follows 're_lu"):
+    alone = keras.Model(image, layers.BatchNormalization(name="norm")(block(image, 4, 3, "conv")))
+    with pytest.raises(ValueError, match=r"'norm' .BatchNormalization. follows 'conv_relu"):
         tfqd.quantize_model(alone, DEPLOYABLE, activations=spec)
     subclassed = Subclassed()
     subclassed(X)

@@ -9,6 +9,7 @@ file, so that `verify` can ask again later, on any machine. Of weights alone it 
 weights that are compared.
 """
 
+import importlib
 import typing
 
 from tfqd.export.comparison import Verification as Verification
@@ -19,6 +20,7 @@ from tfqd.export.saved_model_file import write_saved_model as saved_model
 from tfqd.export.verification import verify as verify
 
 if typing.TYPE_CHECKING:
+    from tfqd.export.litert.checking.simulation import simulate_integer as simulate_integer
     from tfqd.export.litert.writer import write_tflite as tflite
 
 __all__ = [
@@ -27,19 +29,25 @@ __all__ = [
     "keras",
     "safetensors",
     "saved_model",
+    "simulate_integer",
     "tflite",
     "verify",
 ]
 
+_OF_TFLITE = {
+    "simulate_integer": ("checking.simulation", "simulate_integer"),
+    "tflite": ("writer", "write_tflite"),
+}
+
 
 def __getattr__(name: str):
-    """`tflite` when it is first asked for: its schema is in a package that is optional."""
-    if name != "tflite":
+    """What reads TFLite files, when it is first asked for: their schema is an optional package."""
+    if name not in _OF_TFLITE:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from tfqd.export.litert.writer import write_tflite
-
-    globals()[name] = write_tflite
-    return write_tflite
+    module, function = _OF_TFLITE[name]
+    found = getattr(importlib.import_module(f"tfqd.export.litert.{module}"), function)
+    globals()[name] = found
+    return found
 
 
 def __dir__() -> list[str]:

@@ -35,6 +35,9 @@ def write_keras(
     float model's. It is written under another name, run, and renamed: when it
     answers otherwise than the model it never appears.
 
+    A model that rounds activations keeps the layers that do: its file loads once tfqd
+    is imported; one with tfmot's quantizers in ``tfqd.tfmot.quantize_scope()``.
+
     Args:
         model: a quantized, mixed or float Keras model, or a `tfqd.CompressedModel`.
         path: file to write or replace, ``*.keras``.

@@ -1,6 +1,7 @@
 """What an export starts from: a compressed form, a plain model, and an oracle."""
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Any
 
 import keras
@@ -12,6 +13,7 @@ from tfqd.export import probes as probing
 from tfqd.export.precision import computes_in_float32, with_compute_type
 from tfqd.export.signature import Signature
 from tfqd.wrapping import compress, float_form, model_from_compressed, strip_quantization
+from tfqd.wrapping.activations import check_ranges
 from tfqd.wrapping.quantized import is_quantized
 
 
@@ -36,7 +38,7 @@ def origin_of(
     inputs: Any = None,
     oracle: keras.Model | None = None,
     argument: str = "probes",
-    one: bool = False,
+    coarse: bool = False,
 ) -> Origin:
     """Reads a quantized, mixed, float or compressed model.
 
@@ -46,13 +48,15 @@ def origin_of(
             them. None for the probes of the compressed model, or random ones.
         oracle: the Keras model whose answers count; None for `model` itself.
         argument: what the user knows `inputs` as, for the errors.
-        one: whether the first of `inputs` is enough, in numbers that compress well.
+        coarse: whether each of `inputs` is to be taken in numbers that compress well.
 
     Raises:
         TypeError: when it is no Keras model and no compressed one.
-        ValueError: when the model cannot be read or fails on the probes.
+        ValueError: when the model cannot be read or fails on the probes, or ranges of its
+            activations are not known yet.
     """
     compressed, plain = _read(model)
+    check_ranges(plain)
     stored = compressed.probes if inputs is None else None
     example = inputs if stored is None else stored.inputs
     signature = Signature(plain, example)
@@ -64,11 +68,28 @@ def origin_of(
         arrays = probing.default_inputs(signature, compressed)
     else:
         arrays = signature.check(inputs, argument)
-        if one:
-            arrays = {name: probing.coarse(array[:1]) for name, array in arrays.items()}
+        if coarse:
+            arrays = {name: probing.coarse(array) for name, array in arrays.items()}
     if oracle is None:
         oracle = plain if isinstance(model, CompressedModel) else model
     return Origin(compressed, plain, signature, probing.ask(oracle, signature, arrays))
+
+
+def asked_within(
+    origin: Origin, spans: Mapping[str, tuple[float, float]], examples: int = 32
+) -> Origin:
+    """The same model, asked random examples that lie in the ranges of its inputs.
+
+    Args:
+        origin: of which the user has given no probes.
+        spans: by the names of inputs the ends of their ranges; of others nothing is known.
+        examples: how many.
+    """
+    inputs = probing.default_inputs(
+        origin.signature, origin.compressed, examples=examples, spans=spans
+    )
+    probes = probing.ask(origin.plain, origin.signature, inputs)
+    return dataclasses.replace(origin, probes=probes)
 
 
 def computing_in(origin: Origin, dtype: str) -> Origin:

@@ -29,21 +29,39 @@ _KEPT = 4096
 
 
 def default_inputs(
-    signature: Signature, compressed: CompressedModel, seed: int = 0
+    signature: Signature,
+    compressed: CompressedModel,
+    seed: int = 0,
+    *,
+    examples: int = 2,
+    spans: Mapping[str, tuple[float, float]] | None = None,
 ) -> dict[str, np.ndarray]:
-    """Random inputs that fit a model: two examples, the same for the same seed.
+    """Random inputs that fit a model, the same for the same seed.
 
-    Floats are normal, of mean 0 and variance 1. Integers are valid indices for
-    every embedding of the model (below its smallest table's length), or 0 and 1
-    when it has none. Strings are words of the vocabularies in its architecture.
+    Floats are normal, of mean 0 and variance 1, or spread evenly over a span. Integers
+    are valid indices for every embedding of the model (below its smallest table's
+    length), or 0 and 1 when it has none. Strings are words of the vocabularies in its architecture.
     Free dimensions have `FREE_SIZE` entries.
+
+    Args:
+        signature: the model's.
+        compressed: the model, which says how long its embeddings are.
+        seed: of the numbers.
+        examples: how many, where the model takes any number of them.
+        spans: by the names of inputs the ends between which their floats lie.
 
     Raises:
         ValueError: for inputs of another kind, and strings without a vocabulary.
     """
     generator = np.random.default_rng(seed)
     limit, words = _smallest_embedding(compressed), list(_words(compressed.architecture))
-    return {spec.name: _random(generator, spec, limit, words) for spec in signature.inputs}
+    spans = spans or {}
+    inputs = {}
+    for spec in signature.inputs:
+        run = _run(generator, spec, limit, words, spans.get(spec.name))
+        repeated = np.resize(run, _default_shape(spec, examples))
+        inputs[spec.name] = repeated.astype(spec.dtype.as_numpy_dtype)
+    return inputs
 
 
 def ask(model: keras.Model, signature: Signature, inputs: Mapping[str, np.ndarray]) -> Probes:
@@ -77,6 +95,19 @@ def answers(
     """The outputs of a model that begins from rest, by name; it keeps its own state."""
     with from_rest(model):
         return signature.call(model, inputs)
+
+
+def first_example(probes: Probes) -> Probes:
+    """The first of the examples alone; all, where an output is not one for each example."""
+    counts = {len(array) if array.ndim else None for array in probes.inputs.values()}
+    arrays = [*probes.inputs.values(), *probes.outputs.values()]
+    if len(counts) != 1 or any(array.shape[:1] != (*counts,) for array in arrays):
+        return probes
+    firsts = [
+        {name: array[:1] for name, array in each.items()}
+        for each in (probes.inputs, probes.outputs)
+    ]
+    return Probes(*firsts)
 
 
 def as_float32(output) -> np.ndarray:
@@ -129,12 +160,14 @@ def expanded(signature: Signature, inputs: Mapping[str, np.ndarray]) -> dict[str
 
 
 def coarse(array: np.ndarray) -> np.ndarray:
-    """Floats rounded to 256 levels of their range, which compress to 8 bits each."""
+    """Floats rounded to 256 levels of each example's range, which compress to 8 bits each."""
     array = np.asarray(array)
     if array.dtype.kind != "f" or not array.size:
         return array
-    low, step = array.min(), np.ptp(array) / 255
-    return (low + np.rint((array - low) / (step or 1)) * step).astype(array.dtype)
+    axes = tuple(range(1, array.ndim))
+    low, step = array.min(axes, keepdims=True), np.ptp(array, axes, keepdims=True) / 255
+    rounded = low + np.rint((array - low) / np.where(step > 0, step, 1)) * step
+    return rounded.astype(array.dtype)
 
 
 def thinned(output: np.ndarray, kept: int = _KEPT) -> np.ndarray:
@@ -213,26 +246,29 @@ def _words(value) -> Iterator[bytes]:
             yield from _words(part)
 
 
-def _random(
-    generator: np.random.Generator, spec: tf.TensorSpec, limit: int, words: list[bytes]
+def _run(
+    generator: np.random.Generator,
+    spec: tf.TensorSpec,
+    limit: int,
+    words: list[bytes],
+    span: tuple[float, float] | None,
 ) -> np.ndarray:
-    run: np.ndarray
     if spec.dtype.is_floating:
-        run = generator.normal(size=_RUN).astype(np.float16)
-    elif spec.dtype.is_integer:
-        run = generator.integers(0, min(limit, spec.dtype.max + 1), _RUN)
-    elif spec.dtype.is_bool:
-        run = generator.integers(0, 2, _RUN)
-    elif spec.dtype == tf.string and words:
-        run = np.array(words, object)[generator.integers(0, len(words), _RUN)]
-    else:
-        raise ValueError(
-            f"there are no random probes for input {spec.name!r} of dtype {spec.dtype.name}; "
-            "pass probes="
-        )
-    return np.resize(run, _default_shape(spec)).astype(spec.dtype.as_numpy_dtype)
+        if span is None:
+            return generator.normal(size=_RUN).astype(np.float16)
+        return generator.uniform(*span, size=_RUN).astype(np.float16)
+    if spec.dtype.is_integer:
+        return generator.integers(0, min(limit, spec.dtype.max + 1), _RUN)
+    if spec.dtype.is_bool:
+        return generator.integers(0, 2, _RUN)
+    if spec.dtype == tf.string and words:
+        return np.array(words, object)[generator.integers(0, len(words), _RUN)]
+    raise ValueError(
+        f"there are no random probes for input {spec.name!r} of dtype {spec.dtype.name}; "
+        "pass probes="
+    )
 
 
-def _default_shape(spec: tf.TensorSpec) -> list[int]:
-    free = [2, *[FREE_SIZE] * (spec.shape.rank - 1)]
+def _default_shape(spec: tf.TensorSpec, examples: int = 2) -> list[int]:
+    free = [examples, *[FREE_SIZE] * (spec.shape.rank - 1)]
     return [size or default for size, default in zip(spec.shape, free, strict=True)]

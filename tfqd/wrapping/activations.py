@@ -1,5 +1,6 @@
 """Layers that round activations, in any Keras version, and what a model of them must be."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -46,7 +47,8 @@ class RoundsActivations:
         for role, value in self.quantizer.calibrated(*self.quantizer.start(values)).items():
             self.state[role].assign(value)
 
-    def _check_calibrated(self) -> None:
+    def check_calibrated(self) -> None:
+        """Raises ValueError where the range has no ends yet."""
         if not self.is_calibrated:
             raise ValueError(
                 f"the range of activations {self.name!r} is not known yet; call "
@@ -57,6 +59,23 @@ class RoundsActivations:
 def quantized_activations(model: Any) -> list[RoundsActivations]:
     """The layers of a model that round activations, in its order."""
     return [layer for layer in all_layers(model) if isinstance(layer, RoundsActivations)]
+
+
+def check_ranges(model: Any) -> None:
+    """Raises ValueError for a model whose activations are rounded to ranges that nothing has set.
+
+    Of tfmot's quantizers, that of an input says so: it starts as a range of nothing but 0.
+    """
+    for layer in quantized_activations(model):
+        layer.check_calibrated()
+    for layer in all_layers(model):
+        of_tfmot = any(kind.__name__ == "QuantizeLayer" for kind in type(layer).__mro__)
+        ends = [weight for weight in layer.weights if re.search(r"_(min|max)\b", weight.name)]
+        if of_tfmot and ends and not np.any(ends):
+            raise ValueError(
+                f"the ranges of model {model.name!r} were never trained: that of its input, at "
+                f"{layer.name!r}, is 0 to 0; fit the model on some batches first"
+            )
 
 
 def check_weights(specs: Mapping[str, Spec | None]) -> None:

@@ -1,5 +1,6 @@
 """TFLite files that hold the trained integers, for LiteRT and TensorFlow Lite."""
 
+import contextlib
 import gzip
 import os
 import pathlib
@@ -14,6 +15,8 @@ from tfqd.compressed.atomic import new_file
 from tfqd.export.comparison import VerificationError
 from tfqd.export.endings import check_ending
 from tfqd.export.litert.checking.checks import check, few
+from tfqd.export.litert.checking.disagreement import first_disagreement
+from tfqd.export.litert.checking.ends import input_spans
 from tfqd.export.litert.checking.metadata import put_metadata, sealed
 from tfqd.export.litert.checking.runtimes import RuntimeRefusal
 from tfqd.export.litert.file.flatbuffer import File, op_name
@@ -26,8 +29,9 @@ from tfqd.export.litert.lowering.reshapes import simplify_reshapes
 from tfqd.export.litert.lowering.rewriting import Preferences, lower
 from tfqd.export.litert.lowering.selection import choose_by_arithmetic
 from tfqd.export.litert.report import Report, TfliteExport
-from tfqd.export.origin import in_float32, origin_of
+from tfqd.export.origin import Origin, asked_within, in_float32, origin_of
 from tfqd.export.precision import tolerance_of
+from tfqd.export.probes import first_example
 from tfqd.spec.checks import check_choice, checked_optional_count, checked_optional_positive
 from tfqd.wrapping.plain_values import as_floats
 
@@ -36,8 +40,9 @@ IO_DTYPES = ("float32", "int8")
 
 # Of the answers of the file's float form, whose operators add in another order.
 _EXACT = 1e-4
-# The same, where biases are rounded to the unit of integer kernels.
-_ROUNDED_BIASES = 1e-2
+# The same, where biases are rounded to the unit of integer kernels, and weights that were
+# left float to 8 bits.
+_ROUNDED_CONSTANTS = 2e-2
 # Of the file's own, whose kernels round activations to 8 bits, layer after layer.
 _ROUNDED = 0.1
 
@@ -87,12 +92,14 @@ def write_tflite(
         batch_size: to be fixed in the file, as recurrent layers need it; None
             leaves it free.
         probes: inputs to hold the file against the model by, as the model takes
-            them; when None, the first example of `representative_dataset`, or
-            without that random ones that fit its inputs. They are kept in the file
-            for `verify`.
+            them; when None, the first 32 examples of `representative_dataset`, or
+            without that random ones that fit its inputs: 32 in the ranges of those,
+            where ranges were trained. They are kept in the file for `verify`, of a file
+            of integer activations the first alone.
         tolerance: the largest difference of answers to let pass, relative to the
-            largest output; None for 0.1. It is what 8 bits of activations cost
-            on the probes; weights must be exact whatever it is.
+            largest output, of integer activations to the range of an output's integers;
+            None for 0.1. It is what 8 bits of activations cost on the probes; weights
+            must be exact whatever it is.
         strict: whether weights that were quantized, and would be floats in the file,
             are an error, before anything is written.
         readers: what is to read the file, of ``"litert"`` (and TensorFlow Lite),
@@ -134,8 +141,8 @@ def write_tflite(
     if examples is None or probes is not None:
         origin = origin_of(model, probes)
     else:
-        origin = origin_of(model, examples.first, argument="representative_dataset", one=True)
-    exact = max(_EXACT, tolerance_of(origin.compressed.architecture))
+        origin = origin_of(model, examples.first, argument="representative_dataset", coarse=True)
+    rounding = max(_EXACT, tolerance_of(origin.compressed.architecture))
     origin = in_float32(origin)
     batches = None if examples is None else examples.by_name(origin.signature)
     floats, integers, trained = converted(origin, batch_size, batches, io_dtype)
@@ -143,13 +150,17 @@ def write_tflite(
         raise ValueError(
             f"io_dtype={io_dtype!r} needs activations of 8 bits: pass representative_dataset="
         )
-    if integers is not None:
-        exact = max(exact, _ROUNDED if trained else _ROUNDED_BIASES)
-    tolerance = tolerance or max(_ROUNDED, exact)
+    tolerance = tolerance or max(_ROUNDED, rounding)
     preferences = Preferences(prefer == "size", int2, names)
     file, constants = File(floats), None
+    exact: float | None = rounding
+    kept = origin.probes
     if integers is not None:
         file, constants = File(integers), FloatConstants(file)
+        exact = None if trained else max(rounding, _ROUNDED_CONSTANTS)
+        if trained and probes is None:
+            origin = asked_within(origin, input_spans(file))
+        kept = first_example(origin.probes)
     rows = lower(file, origin.compressed.quantized, preferences, constants)
     say_or_refuse(stayed_float(rows, preferences.size), strict)
     simplify_reshapes(file)
@@ -157,11 +168,14 @@ def write_tflite(
         choose_by_arithmetic(file)
     check_operators(file, names, batch_size is not None)
     weights = [(row.path, row.spec, row.type) for row in rows]
-    put_metadata(file, weights, exact, few(origin.probes), tolerance)
+    put_metadata(file, weights, exact, few(kept), tolerance)
+    named = file.to_bytes()
     file.shorten_names()
     data = sealed(file.to_bytes())
     try:
-        verification, weight_error = check(data, origin.probes, exact, tolerance)
+        verification, weight_error = check(
+            data, origin.probes, exact, tolerance, lambda: _remedy(named, origin, tolerance)
+        )
     except VerificationError as error:
         if batch_size is not None or not isinstance(error.__cause__, RuntimeRefusal):
             raise
@@ -181,3 +195,21 @@ def write_tflite(
         activation_error=verification.largest_difference,
     )
     return TfliteExport("tflite", verification.largest_difference, tolerance, report)
+
+
+def _remedy(named: bytes, origin: Origin, tolerance: float) -> str:
+    """What to do about a file of integers that answers otherwise than the model.
+
+    Args:
+        named: the file, with the converter's names.
+    """
+    layer = None
+    with contextlib.suppress(RuntimeRefusal):
+        layer = first_disagreement(
+            named, origin.plain, origin.signature, origin.probes.inputs, tolerance
+        )
+    place = "" if layer is None else f"layer {layer!r} is the first that disagrees; "
+    return (
+        f"{place}pass probes= such as the model will see, or a larger tolerance= where its "
+        "activations need more than their bits"
+    )

@@ -59,7 +59,7 @@ class QuantizedActivation(RoundsActivations, keras.layers.Layer):
     def call(self, inputs, training=None):
         if not self.active:
             return inputs
-        self._check_calibrated()
+        self.check_calibrated()
         rounded = self.quantizer(tf.cast(inputs, tf.float32), training, self.state)
         return tf.cast(rounded, inputs.dtype)
 

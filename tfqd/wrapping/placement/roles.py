@@ -43,7 +43,9 @@ class NoIntegerKernel(ValueError):
 
 INPUT = Role(Kind.INPUT)
 
-_WEIGHTED = ("Dense", "Conv1D", "Conv2D", "DepthwiseConv2D", "Conv2DTranspose")
+# Into which normalization and ReLU are folded.
+_FOLDING = ("Dense", "Conv1D", "Conv2D", "DepthwiseConv2D")
+_WEIGHTED = (*_FOLDING, "Conv2DTranspose")
 _MOVES = (
     *("Flatten", "Reshape", "Permute", "Identity", "ZeroPadding2D", "Cropping2D"),
     *("MaxPooling2D", "Dropout", "SpatialDropout1D", "SpatialDropout2D", "GaussianNoise"),
@@ -82,10 +84,11 @@ def role_of(name: str, kind: str, config: Mapping[str, Any], tensors: int) -> Ro
         NoIntegerKernel: a ValueError, for one that is not here.
     """
     if kind in _WEIGHTED:
-        activation = activation_of(config)
-        if activation not in ("linear", *_CLIPS):
+        activation, clips = activation_of(config), _CLIPS if kind in _FOLDING else ()
+        if activation not in ("linear", *clips):
             raise _no_kernel(name, kind, f"with activation {activation!r}")
-        return Role(Kind.WEIGHTED, activation in _CLIPS, folds_relu=activation == "linear")
+        linear = activation == "linear"
+        return Role(Kind.WEIGHTED, clips=not linear, folds_relu=linear and kind in _FOLDING)
     if kind in _MOVES:
         return Role(Kind.MOVES)
     if kind in _AVERAGES:

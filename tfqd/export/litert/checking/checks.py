@@ -4,17 +4,21 @@ The file's float form must answer as the model does: then its structure and its
 integers are right. Each of its operators must read its integers as the file means
 them, in each runtime. And the file itself must answer, in each runtime, as far
 from the model as 8 bits of activations explain.
+
+A model that rounds activations itself, to trained ranges, is held against the file alone:
+both round at the same places, and the float form nowhere.
 """
 
 import pathlib
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
 from tfqd.compressed import Probes
 from tfqd.export.comparison import Verification, VerificationError, hold_against
+from tfqd.export.litert.checking.ends import output_spans
 from tfqd.export.litert.checking.kernels import TOLERANCE, largest_error
 from tfqd.export.litert.checking.metadata import check_seal, read_facts, read_probes
 from tfqd.export.litert.checking.runtimes import RuntimeRefusal, run, runtimes
@@ -39,19 +43,25 @@ def verify_tflite(path: pathlib.Path) -> Verification:
         probes, tolerance = read_probes(file)
     except (ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise ValueError(f"{path} is no export of tfqd, or damaged: {error}") from error
-    return check(data, probes, float(facts["exact"]), tolerance)[0]
+    return check(data, probes, facts["exact"], tolerance)[0]
 
 
 def check(
-    data: bytes, probes: Probes, exact: float, tolerance: float
+    data: bytes,
+    probes: Probes,
+    exact: float | None,
+    tolerance: float,
+    remedy: Callable[[], str] | None = None,
 ) -> tuple[Verification, float]:
     """Runs a TFLite file on probes, in every runtime that is installed.
 
     Args:
         data: the file.
         probes: what the model answers.
-        exact: how far the answers of the file's float form may be off.
+        exact: how far the answers of the file's float form may be off; None for a model that
+            rounds as the file does.
         tolerance: how far the file's own answers may be off.
+        remedy: says what to do about answers that are integers and off by more.
 
     Returns:
         How far they are, and how far the weights that its kernels use are from
@@ -61,20 +71,37 @@ def check(
         VerificationError: a ValueError, when one of them is too far, or a runtime
             refuses the file.
     """
-    for fault in faults(File(data)):
+    file = File(data)
+    for fault in faults(file):
         raise VerificationError(f"no runtime is known to compute this right: {fault}")
     probes = few(probes)
-    form = _runner(next(iter(runtimes())), float_form(data))
     try:
-        hold_against(probes, "float form of the tflite", exact, form)
+        if exact is not None:
+            form = _runner(next(iter(runtimes())), float_form(data))
+            hold_against(probes, "float form of the tflite", exact, form)
         weight_error = max(_weight_error(data, runtime) for runtime in runtimes())
-        answers = [
-            hold_against(probes, "tflite", tolerance, _runner(runtime, data))
-            for runtime in runtimes()
-        ]
+        answers = [_held(file, data, runtime, probes, tolerance, remedy) for runtime in runtimes()]
     except RuntimeRefusal as error:
         raise VerificationError(str(error)) from error
     return max(answers, key=lambda answer: answer.largest_difference), weight_error
+
+
+def _held(
+    file: File,
+    data: bytes,
+    runtime: str,
+    probes: Probes,
+    tolerance: float,
+    remedy: Callable[[], str] | None,
+) -> Verification:
+    """A file's own answers in a runtime, held against the model's."""
+    spans = {name: span.high - span.low for name, span in output_spans(file).items()}
+    try:
+        return hold_against(probes, "tflite", tolerance, _runner(runtime, data), spans)
+    except VerificationError as error:
+        if remedy is None or not spans:
+            raise
+        raise VerificationError(f"{error}; {remedy()}") from error
 
 
 def few(probes: Probes) -> Probes:

@@ -31,7 +31,7 @@ _USUAL = {"exact": 1e-4, "tolerance": 0.1, "largest": USUAL_LARGEST}
 def put_metadata(
     file: File,
     weights: Sequence[tuple[str, Mapping[str, Any], str]],
-    exact: float,
+    exact: float | None,
     probes: Probes,
     tolerance: float,
 ) -> None:
@@ -43,7 +43,8 @@ def put_metadata(
     Args:
         file: changed.
         weights: of each its path, its spec and the type that it has in the file.
-        exact: how far the answers of the file's float form may be off.
+        exact: how far the answers of the file's float form may be off; None where that
+            is not asked.
         probes: what the model answers.
         tolerance: how far the file's own answers may be off.
     """

@@ -2,10 +2,13 @@
 
 import importlib.util
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
+
+from tfqd.export.litert.file.flatbuffer import File
 
 Answers = dict[str, np.ndarray]
 
@@ -48,10 +51,7 @@ def run(runtime: str, data: bytes, inputs: Mapping[str, np.ndarray]) -> Answers:
         RuntimeRefusal: a ValueError, when it cannot be run.
     """
     try:
-        with warnings.catch_warnings():
-            # That tf.lite will go; it is asked for on purpose, beside its successor.
-            warnings.simplefilter("ignore")
-            interpreter = runtimes()[runtime](model_content=data, num_threads=1)
+        interpreter = _interpreter(runtimes()[runtime], data)
         runner = _InFloats(interpreter.get_signature_runner(SIGNATURE))
         size = _fixed_batch(runner)
         count = {len(array) for array in inputs.values() if np.ndim(array)}
@@ -61,6 +61,66 @@ def run(runtime: str, data: bytes, inputs: Mapping[str, np.ndarray]) -> Answers:
     except (RuntimeError, ValueError) as error:
         reason = " ".join(str(error).split())
         raise RuntimeRefusal(f"{runtime} does not run the file: {reason:.300}") from error
+
+
+class Computed(NamedTuple):
+    """A tensor of integers that an operator of a file has filled.
+
+    name: the file's.
+    values: what its integers stand for.
+    span: the difference between the largest and the smallest of what they can be.
+    """
+
+    name: str
+    values: np.ndarray
+    span: float
+
+
+def computed_tensors(data: bytes, inputs: Mapping[str, np.ndarray]) -> Iterator[Computed]:
+    """The tensors of 8 bits of a file without loops, in the order in which they are computed.
+
+    Args:
+        data: the file, with a signature.
+        inputs: arrays by the signature's names.
+
+    Raises:
+        RuntimeRefusal: when the file cannot be run.
+    """
+    runtime, interpreter = next(iter(runtimes().items()))
+    try:
+        running = _interpreter(
+            interpreter,
+            data,
+            experimental_preserve_all_tensors=True,
+            # Others keep what they compute to themselves.
+            experimental_op_resolver_type=_without_delegates(runtime),
+        )
+        _InFloats(running.get_signature_runner(SIGNATURE))(**inputs)
+    except (RuntimeError, ValueError) as error:
+        raise RuntimeRefusal(f"{runtime} does not run the file: {error!s:.300}") from error
+    details = {each["index"]: each for each in running.get_tensor_details()}
+    file = File(data)
+    for operator in file.graphs[0].operators:
+        for index in map(int, operator.outputs):
+            detail = details[index]
+            if detail["dtype"] == np.int8 and detail["quantization"][0]:
+                values = _dequantized(running.get_tensor(index), detail)
+                yield Computed(detail["name"], values, 255 * float(detail["quantization"][0]))
+
+
+def _interpreter(interpreter: Callable, data: bytes, **options):
+    with warnings.catch_warnings():
+        # That tf.lite will go; it is asked for on purpose, beside its successor.
+        warnings.simplefilter("ignore")
+        return interpreter(model_content=data, num_threads=1, **options)
+
+
+def _without_delegates(runtime: str):
+    if runtime == "tf.lite":
+        return tf.lite.experimental.OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
+    from ai_edge_litert.interpreter import OpResolverType
+
+    return OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES
 
 
 class _InFloats:

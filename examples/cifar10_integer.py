@@ -1,0 +1,129 @@
+"""ResNet-8 on CIFAR-10, trained with integer weights and activations, to its TFLite file.
+
+    python examples/cifar10_integer.py --data_dir=DATA --epochs=4
+    python examples/cifar10_integer.py --smoke
+
+A trained float ResNet-8 gets ranges for its activations (`tfqd.calibrate`), trains on with
+weights and activations as integers, on labels alone, and has its BatchNormalization statistics
+measured anew. The file of integers is then run on all test images, beside the model that it was
+made from. DATA is what `cifar10_resnet8.py` takes; without --data_dir the program runs on
+scikit-learn's digits, and --smoke takes a few steps of them.
+"""
+
+import json
+import os
+import pathlib
+import sys
+import time
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import keras
+import numpy as np
+from absl import app, flags
+from ai_edge_litert.interpreter import Interpreter
+from resnet8_data import BATCH, Images, batches, load
+
+import tfqd
+from tfqd.callbacks import reestimate_batch_norm
+
+CALIBRATION_IMAGES = 512
+NORM_BATCHES = 100
+SHIFT = 1
+
+_DATA = flags.DEFINE_string("data_dir", None, "folder with CIFAR-10 and the trained ResNet-8")
+_OUTPUT = flags.DEFINE_string("output", "cifar10_integer", "folder for the models")
+_EPOCHS = flags.DEFINE_integer("epochs", 4, "epochs of training", lower_bound=1)
+_WEIGHTS = flags.DEFINE_integer("weight_bits", 8, "bits of the weights", 2, 8)
+_ACTIVATIONS = flags.DEFINE_integer("activation_bits", 8, "bits after ReLUs", 2, 8)
+_RATE = flags.DEFINE_float("learning_rate", 1e-3, "of Adam, which falls to 0 by a cosine")
+_SEED = flags.DEFINE_integer("seed", 0, "of the order of images and how they are moved")
+_SMOKE = flags.DEFINE_bool("smoke", False, "a few steps on the digits, to try the program out")
+
+
+def main(argv) -> None:
+    del argv
+    try:
+        images, model, source = load(None if _SMOKE.value else _DATA.value)
+    except (ValueError, OSError) as error:
+        sys.exit(f"cifar10_integer: {error}")
+    print(f"Data: {source}; {len(images.x_train)} to train, {len(images.x_test)} to measure on")
+    keras.utils.set_random_seed(_SEED.value)
+    start = time.perf_counter()
+    integer = quantized(model, images)
+    train(integer, images)
+    output = pathlib.Path(_OUTPUT.value)
+    output.mkdir(parents=True, exist_ok=True)
+    name = f"w{_WEIGHTS.value}a{_ACTIVATIONS.value}_{_EPOCHS.value}epochs_seed{_SEED.value}"
+    integer.save(output / f"{name}.keras")
+    file = output / f"{name}.tflite"
+    probes = images.x_test[:32].astype(np.float32)
+    result = tfqd.export.tflite(integer, file, io_dtype="int8", probes=probes)
+    row = {
+        "weight_bits": _WEIGHTS.value,
+        "activation_bits": _ACTIVATIONS.value,
+        "epochs": _EPOCHS.value,
+        "seed": _SEED.value,
+        "float": accuracy(model.predict(images.x_test, 500, verbose=0), images),
+        "model": accuracy(integer.predict(images.x_test, 500, verbose=0), images),
+        "file": accuracy(answers_of_file(file, images.x_test), images),
+        "bytes": result.report.bytes,
+        "bytes after gzip": result.report.gzip_bytes,
+        "seconds": round(time.perf_counter() - start),
+    }
+    print(json.dumps(row))
+    (output / f"{name}.json").write_text(json.dumps(row, indent=1) + "\n")
+
+
+def quantized(model: keras.Model, images: Images) -> keras.Model:
+    """The model with integer weights and activations, its ranges calibrated."""
+    spec = tfqd.LearnedStep(bits=_WEIGHTS.value, layout="channel")
+    if _WEIGHTS.value == 8:
+        spec = tfqd.presets.deployable(8)
+    activations = tfqd.Activations(bits=_ACTIVATIONS.value)
+    integer = tfqd.quantize_model(model, spec, activations=activations)
+    chosen = np.random.default_rng(0).permutation(len(images.x_train))[:CALIBRATION_IMAGES]
+    tfqd.calibrate(integer, images.x_train[chosen].astype(np.float32))
+    return integer
+
+
+def train(integer: keras.Model, images: Images) -> None:
+    """Trains on labels alone, then measures BatchNormalization's statistics anew."""
+    steps = 3 if _SMOKE.value else len(images.x_train) // BATCH
+    epochs = 1 if _SMOKE.value else _EPOCHS.value
+    rate = keras.optimizers.schedules.CosineDecay(_RATE.value, epochs * steps)
+    integer.compile(
+        keras.optimizers.Adam(rate),
+        "sparse_categorical_crossentropy",
+        metrics=["accuracy"],
+        jit_compile=False,
+    )
+    stream = batches(images, _SEED.value, 0, epochs * steps, SHIFT)
+    integer.fit(stream, epochs=epochs, steps_per_epoch=steps, verbose=2)
+    reestimate_batch_norm(integer, batches(images, _SEED.value, 0, min(NORM_BATCHES, steps), SHIFT))
+
+
+def answers_of_file(file: pathlib.Path, images: np.ndarray, batch: int = 500) -> np.ndarray:
+    """What LiteRT answers, integers in and out: int8 [n, 10]."""
+    interpreter = Interpreter(str(file))
+    (given,), (asked,) = interpreter.get_input_details(), interpreter.get_output_details()
+    scale, zero = given["quantization"]
+    answers = []
+    for start in range(0, len(images), batch):
+        floats = images[start : start + batch].astype(np.float32)
+        integers = np.clip(np.rint(floats / scale) + zero, -128, 127).astype(np.int8)
+        interpreter.resize_tensor_input(given["index"], integers.shape)
+        interpreter.allocate_tensors()
+        interpreter.set_tensor(given["index"], integers)
+        interpreter.invoke()
+        answers.append(interpreter.get_tensor(asked["index"]))
+    return np.concatenate(answers)
+
+
+def accuracy(answers: np.ndarray, images: Images) -> float:
+    """Per cent of the test images whose largest answer is the label's."""
+    return round(100.0 * float(np.mean(answers.argmax(-1) == images.y_test)), 2)
+
+
+if __name__ == "__main__":
+    app.run(main)

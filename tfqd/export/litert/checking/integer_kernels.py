@@ -1,0 +1,267 @@
+"""What operators of 8-bit activations answer, integer for integer, in numpy."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from tfqd.export.litert.checking.fixed_point import (
+    mantissa_and_shift,
+    multiplied,
+    multiplied_once,
+    rounded,
+    shifted_product,
+    toward_zero,
+)
+from tfqd.export.litert.checking.reference import answer
+from tfqd.export.litert.file.flatbuffer import Op
+from tfqd.export.litert.file.operators import INTEGER_KERNELS
+from tfqd.export.litert.file.schema import schema
+
+_LOW, _HIGH = -128, 127
+# Bits that sums are made with, beyond those of their terms.
+_HEADROOM = 20
+
+
+class Grid(NamedTuple):
+    """Which numbers a tensor's integers stand for: scale * (integer - zero).
+
+    scale: float64 [1], or one for each output channel of a weight.
+    zero: of integers of activations.
+    """
+
+    scale: np.ndarray
+    zero: int
+
+
+class Integers(NamedTuple):
+    """A tensor: its numbers as int64, and their grid; None for indices, shapes and the like."""
+
+    values: np.ndarray
+    grid: Grid | None
+
+
+class NotSimulated(ValueError):
+    """An operator that is not here."""
+
+
+def result(
+    code: int, options: Any, inputs: Sequence[Integers | None], grid: Grid | None, shape
+) -> np.ndarray:
+    """The integers that an operator fills its output with: int64.
+
+    Args:
+        code: the `Op`.
+        options: the operator's.
+        inputs: its tensors; None for one that is left out.
+        grid: of the output.
+        shape: of the output, with the batch that is simulated.
+
+    Raises:
+        NotSimulated: a ValueError, for another operator.
+    """
+    if code in INTEGER_KERNELS and code != Op.EMBEDDING_LOOKUP:
+        return _product(code, options, inputs, _known(grid))
+    if code in _MOVES:
+        return _MOVES[code](options, inputs, shape)
+    if code in _COMPUTES:
+        return _COMPUTES[code](options, inputs, _known(grid))
+    raise NotSimulated(f"operator {code} is not simulated")
+
+
+def _product(code: int, options, inputs, grid: Grid) -> np.ndarray:
+    kernel = INTEGER_KERNELS[code]
+    x, weight = inputs[kernel.data], inputs[kernel.weight]
+    data = (x.values - x.grid.zero).astype(np.float64)
+    if code == Op.FULLY_CONNECTED:
+        data = data.reshape(
+            *(data.shape[:-1] if options.keepNumDims else [-1]), weight.values.shape[1]
+        )
+    # Sums of products of 8 bits are exact in float64.
+    total = answer(code, options, weight.values.astype(np.float64), data).astype(np.int64)
+    bias = None if kernel.bias is None or len(inputs) <= kernel.bias else inputs[kernel.bias]
+    if bias is not None:
+        total = total + bias.values
+    factor = x.grid.scale[0] * weight.grid.scale / grid.scale[0]
+    rescale = multiplied_once if code == Op.FULLY_CONNECTED else multiplied
+    return _clipped(rescale(total, factor) + grid.zero, options, grid)
+
+
+def _sum(sign: int) -> Callable[..., np.ndarray]:
+    def compute(options, inputs, grid: Grid) -> np.ndarray:
+        scales = [each.grid.scale[0] for each in inputs]
+        unit = 2 * max(scales)
+        terms = [
+            multiplied((each.values - each.grid.zero) << _HEADROOM, scale / unit)
+            for each, scale in zip(inputs, scales, strict=True)
+        ]
+        total = multiplied(terms[0] + sign * terms[1], unit / (2**_HEADROOM * grid.scale[0]))
+        return _clipped(total + grid.zero, options, grid)
+
+    return compute
+
+
+def _times(options, inputs, grid: Grid) -> np.ndarray:
+    x, y = inputs
+    product = (x.values - x.grid.zero) * (y.values - y.grid.zero)
+    factor = x.grid.scale[0] * y.grid.scale[0] / grid.scale[0]
+    return _clipped(multiplied(product, factor) + grid.zero, options, grid)
+
+
+def _mean(options, inputs, grid: Grid) -> np.ndarray:
+    x, axes = inputs
+    axis = tuple(int(each) for each in np.ravel(axes.values))
+    count = int(np.prod([x.values.shape[each] for each in axis]))
+    total = (x.values - x.grid.zero).sum(axis, keepdims=bool(options.keepDims))
+    mantissa, shift = mantissa_and_shift(x.grid.scale[0] / grid.scale[0])
+    # The division by the count goes into the mantissa, as far as its bits reach.
+    spare = min(int(count).bit_length() - 1, 32, 31 + int(shift))
+    product = shifted_product(total, (mantissa << spare) // count, shift - spare)
+    return np.clip(product + grid.zero, _LOW, _HIGH)
+
+
+def _rescaled(options, inputs, grid: Grid) -> np.ndarray:
+    (x,) = inputs
+    factor = x.grid.scale[0] / grid.scale[0]
+    return np.clip(multiplied(x.values - x.grid.zero, factor) + grid.zero, _LOW, _HIGH)
+
+
+def _relu(largest: float | None) -> Callable[..., np.ndarray]:
+    def compute(options, inputs, grid: Grid) -> np.ndarray:
+        top = _HIGH if largest is None else grid.zero + int(rounded(largest / grid.scale[0]))
+        return np.clip(_rescaled(options, inputs, grid), grid.zero, min(_HIGH, top))
+
+    return compute
+
+
+def _of_each(function: Callable[[np.ndarray], np.ndarray]) -> Callable[..., np.ndarray]:
+    """A function that kernels look up for each of the 256 integers."""
+
+    def compute(options, inputs, grid: Grid) -> np.ndarray:
+        (x,) = inputs
+        known = np.arange(_LOW, _HIGH + 1)
+        values = np.float32(x.grid.scale[0]) * (known - x.grid.zero).astype(np.float32)
+        table = rounded(function(values) / np.float32(grid.scale[0])) + grid.zero
+        return np.clip(table, _LOW, _HIGH).astype(np.int64)[x.values - _LOW]
+
+    return compute
+
+
+def _softmax(options, inputs, grid: Grid) -> np.ndarray:
+    (x,) = inputs
+    scale = np.float32(x.grid.scale[0]) * np.float32(options.beta)
+    below = x.values - x.values.max(-1, keepdims=True)
+    powers = np.exp(scale * below.astype(np.float32)).astype(np.float32)
+    total = powers.sum(-1, keepdims=True, dtype=np.float32) * np.float32(grid.scale[0])
+    shares = powers * (np.float32(1) / total)
+    integers = np.floor(shares + np.float32(0.5)).astype(np.int64)
+    return np.clip(integers + grid.zero, _LOW, _HIGH)
+
+
+def _pooled(options, inputs, average: bool) -> np.ndarray:
+    (x,) = inputs
+    windows, inside = _windows(options, x.values)
+    if not average:
+        return np.where(inside, windows, _LOW).max((3, 4))
+    count = inside.sum((3, 4))
+    total = np.where(inside, windows, 0).sum((3, 4))
+    half = np.where(total > 0, count // 2, -(count // 2))
+    return toward_zero(total + half, count)
+
+
+def _windows(options, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """What each output looks at, [N, Ho, Wo, kh, kw, C], and which of it is inside the image."""
+    size = (options.filterHeight, options.filterWidth)
+    step = (options.strideH, options.strideW)
+    missing = [0, 0]
+    if options.padding == schema.Padding.SAME:
+        missing = [
+            max(0, (-(-n // t) - 1) * t + k - n)
+            for n, k, t in zip(x.shape[1:3], size, step, strict=True)
+        ]
+    amounts = [(0, 0), *[(each // 2, each - each // 2) for each in missing], (0, 0)]
+
+    def cut(array):
+        views = np.lib.stride_tricks.sliding_window_view(np.pad(array, amounts), size, (1, 2))
+        return np.moveaxis(views[:, :: step[0], :: step[1]], 3, -1)
+
+    return cut(x), cut(np.ones(x.shape, bool))
+
+
+def _padded(options, inputs, shape) -> np.ndarray:
+    x, amounts = inputs
+    return np.pad(x.values, amounts.values.tolist(), constant_values=x.grid.zero)
+
+
+def _clipped(values: np.ndarray, options, grid: Grid) -> np.ndarray:
+    """Integers clipped by their type and by a fused activation."""
+    kinds = schema.ActivationFunctionType
+    fused = options.fusedActivationFunction
+    low = grid.zero if fused in (kinds.RELU, kinds.RELU6) else _LOW
+    high = _HIGH
+    if fused == kinds.RELU6:
+        high = min(_HIGH, grid.zero + int(rounded(6 / grid.scale[0])))
+    return np.clip(values, low, high)
+
+
+def _known(grid: Grid | None) -> Grid:
+    if grid is None:
+        raise NotSimulated("an operator of floats is not simulated")
+    return grid
+
+
+def _reshaped(options, inputs, shape) -> np.ndarray:
+    return inputs[0].values.reshape(shape)
+
+
+def _reshaped_as_asked(options, inputs, shape) -> np.ndarray:
+    """The shape is computed where the batch is free; else the file's own, of another batch."""
+    asked = inputs[1].values if len(inputs) > 1 else np.array(shape)
+    fits = -1 in asked or np.prod(asked) == inputs[0].values.size
+    return inputs[0].values.reshape(asked if fits else shape)
+
+
+def _sliced(options, inputs, shape) -> np.ndarray:
+    x, *bounds = (each.values for each in inputs)
+    slices: list[slice | int] = []
+    for axis, (begin, end, step) in enumerate(zip(*bounds, strict=True)):
+        first = None if options.beginMask >> axis & 1 else int(begin)
+        last = None if options.endMask >> axis & 1 else int(end)
+        alone = options.shrinkAxisMask >> axis & 1
+        slices.append(int(begin) if alone else slice(first, last, int(step)))
+    return x[tuple(slices)]
+
+
+_MOVES: dict[int, Callable[..., np.ndarray]] = {
+    Op.RESHAPE: _reshaped_as_asked,
+    Op.SHAPE: lambda options, inputs, shape: np.array(inputs[0].values.shape),
+    Op.STRIDED_SLICE: _sliced,
+    Op.GATHER: lambda options, inputs, shape: np.take(
+        inputs[0].values, inputs[1].values, options.axis
+    ),
+    Op.REDUCE_PROD: lambda options, inputs, shape: inputs[0].values.prod(
+        tuple(np.ravel(inputs[1].values)), keepdims=bool(options.keepDims)
+    ),
+    Op.PACK: lambda options, inputs, shape: np.stack([each.values for each in inputs]),
+    Op.EXPAND_DIMS: _reshaped,
+    Op.SQUEEZE: _reshaped,
+    Op.PAD: _padded,
+    Op.TRANSPOSE: lambda options, inputs, shape: inputs[0].values.transpose(inputs[1].values),
+    Op.CONCATENATION: lambda options, inputs, shape: np.concatenate(
+        [each.values for each in inputs], options.axis
+    ),
+    Op.MAX_POOL_2D: lambda options, inputs, shape: _pooled(options, inputs, average=False),
+    Op.AVERAGE_POOL_2D: lambda options, inputs, shape: _pooled(options, inputs, average=True),
+}
+_COMPUTES: dict[int, Callable[..., np.ndarray]] = {
+    Op.ADD: _sum(1),
+    Op.SUB: _sum(-1),
+    Op.MUL: _times,
+    Op.MEAN: _mean,
+    Op.QUANTIZE: _rescaled,
+    Op.RELU: _relu(None),
+    Op.RELU6: _relu(6.0),
+    Op.SOFTMAX: _softmax,
+    Op.LOGISTIC: _of_each(lambda x: 1 / (1 + np.exp(-x))),
+    Op.TANH: _of_each(np.tanh),
+}

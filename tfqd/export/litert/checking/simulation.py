@@ -1,0 +1,104 @@
+"""A file of integers, computed by numpy: what its kernels are to answer, integer for integer."""
+
+import os
+import pathlib
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from tfqd.export.litert.checking.fixed_point import rounded
+from tfqd.export.litert.checking.integer_kernels import Grid, Integers, NotSimulated, result
+from tfqd.export.litert.file.flatbuffer import File, Op, Type, is_quantized, op_name
+
+# Inputs and outputs that are floats in the file, between its integers.
+_ENDS = (Op.QUANTIZE, Op.DEQUANTIZE)
+
+
+def simulate_integer(
+    path: str | os.PathLike, inputs: Mapping[str, np.ndarray] | np.ndarray
+) -> dict[str, np.ndarray]:
+    """The integers that a TFLite file answers, by the arithmetic of its kernels in numpy.
+
+    Products and sums are integers of 32 bits; what they are multiplied by to come to the
+    next range is a mantissa of 31 bits and a shift, and rounding is that of TensorFlow Lite's
+    own kernels (Jacob et al. 2018, arXiv 1712.05877). Runtimes may replace these by faster
+    ones that round by floats, and are off by a step where a sum lies in the middle.
+
+    Args:
+        path: a file whose activations are integers throughout, such as `tfqd.export.tflite`
+            writes of a model that was quantized with ``activations=``.
+        inputs: floats by the names of the file's inputs, or one array for its only one;
+            examples along the first axis.
+
+    Returns:
+        By the name of each output its integers: int8, whether the file itself answers
+        with them or with floats.
+
+    Raises:
+        ValueError: when `path` is no such file, or `inputs` are others than it takes.
+        OSError: when it cannot be read.
+    """
+    file = File(pathlib.Path(path).read_bytes())
+    graph, signature = file.graphs[0], file.model.signatureDefs[0]
+    entries = {entry.name.decode(): int(entry.tensorIndex) for entry in signature.inputs}
+    arrays = _by_name(inputs, entries)
+    known: dict[int, Any] = {entries[name]: np.asarray(each) for name, each in arrays.items()}
+    batch = len(next(iter(known.values())))
+    for operator in graph.operators:
+        code, output = file.code(operator), int(operator.outputs[0])
+        places = [int(place) for place in operator.inputs]
+        if code in _ENDS and not is_quantized(graph.tensors[places[0]]):
+            known[output] = known[places[0]]  # rounded where it is read
+            continue
+        if code in _ENDS and not is_quantized(graph.tensors[output]):
+            known[output] = _integers(file, graph, places[0], known)
+            continue
+        tensors = [None if each < 0 else _integers(file, graph, each, known) for each in places]
+        shape = _shape(graph.tensors[output], batch)
+        try:
+            known[output] = Integers(
+                result(code, operator.builtinOptions, tensors, _grid(graph.tensors[output]), shape),
+                _grid(graph.tensors[output]),
+            )
+        except NotSimulated as error:
+            raise NotSimulated(f"{path}: {op_name(code)} is not simulated") from error
+    return {
+        entry.name.decode(): known[int(entry.tensorIndex)].values.astype(np.int8)
+        for entry in signature.outputs
+    }
+
+
+def _by_name(inputs, entries: Mapping[str, int]) -> Mapping[str, np.ndarray]:
+    if not isinstance(inputs, Mapping):
+        inputs = dict.fromkeys(entries, inputs) if len(entries) == 1 else {}
+    if inputs.keys() != entries.keys():
+        raise ValueError(f"inputs must be arrays for {', '.join(entries)}; got {sorted(inputs)}")
+    return inputs
+
+
+def _integers(file: File, graph, place: int, known: dict[int, Any]) -> Integers:
+    """A tensor: a constant, what an operator gave, or floats that are rounded to its grid."""
+    tensor = graph.tensors[place]
+    found, grid = known.get(place), _grid(tensor)
+    if isinstance(found, Integers):
+        return found
+    if found is None:
+        return Integers(file.numbers(tensor).astype(np.int64), grid)
+    if grid is None:
+        raise NotSimulated("it computes with floats")
+    position = rounded(found.astype(np.float32) / np.float32(grid.scale[0])) + grid.zero
+    return Integers(np.clip(position, -128, 127).astype(np.int64), grid)
+
+
+def _grid(tensor) -> Grid | None:
+    if not is_quantized(tensor) or tensor.type == Type.FLOAT32:
+        return None
+    scale = np.asarray(tensor.quantization.scale, np.float32).astype(np.float64)
+    zero = tensor.quantization.zeroPoint
+    return Grid(scale, 0 if zero is None or len(zero) > 1 else int(zero[0]))
+
+
+def _shape(tensor, batch: int) -> list[int]:
+    shape = [int(size) for size in tensor.shape]
+    return [batch, *shape[1:]]
