@@ -7,6 +7,9 @@ from draw_figures import FIGURES, draw
 from page_examples import EXAMPLE, run_examples
 from source_tree import ROOT
 
+import tfqd
+import tfqd.distillation
+
 DOCS = ROOT / "docs"
 PAGES = {page.relative_to(DOCS).as_posix(): page for page in sorted(DOCS.rglob("*.md"))}
 TESTS = "\n".join(
@@ -42,3 +45,16 @@ def test_the_figures_are_those_that_the_examples_draw(tmp_path):
     assert drawn == sorted(figure.name for figure in FIGURES.iterdir())
     page = (DOCS / "how_it_works.md").read_text(encoding="utf-8")
     assert sorted(re.findall(r"\(figures/(.+?)\)", page)) == drawn
+
+
+def test_the_api_has_all_that_users_may_call():
+    text = "\n".join(page.read_text(encoding="utf-8") for page in (DOCS / "api").glob("*.md"))
+    shown = {*re.findall(r"^::: (.+)$", text, re.MULTILINE)}
+    called = {
+        f"{module.__name__}.{name}"
+        for module in (tfqd, tfqd.callbacks, tfqd.distillation, tfqd.layers, tfqd.plot)
+        for name in dir(module)
+        if not name.startswith("_") and callable(getattr(module, name))
+    }
+    assert called - shown == {"tfqd.distillation.Distiller"}  # `tfqd.Distiller`
+    assert {"tfqd.export", "tfqd.presets"} <= shown  # with all that is in them

@@ -67,6 +67,11 @@ def save(
             file, with the call that writes that.
         VerificationError: a ValueError, when the file answers otherwise.
         OSError: when the file cannot be written.
+
+    Example:
+
+    >>> tfqd.save(quantized, "small.tfqd", facts={"epochs": 5})
+    Verification(kind='tfqd', largest_difference=0.0, tolerance=1e-05)
     """
     check_ending(path, ".tfqd")
     compressed = model if isinstance(model, CompressedModel) else compress(model)
@@ -152,6 +157,13 @@ def load(path: str | os.PathLike, kind: str = "keras") -> keras.Model | Compress
         ValueError: for an unknown kind, an archive without architecture (it says
             why, and what to do), or one with layers that tf_keras does not know.
         OSError: when the file cannot be read.
+
+    Example:
+
+    >>> _ = tfqd.save(quantized, "small.tfqd")
+    >>> plain = tfqd.load("small.tfqd")
+    >>> again = tfqd.load("small.tfqd", "quantized")
+    >>> again.compile("adam", "mse")  # `fit` trains on
     """
     if kind not in KINDS:
         raise ValueError(f"kind must be one of {', '.join(map(repr, KINDS))}; got {kind!r}")

@@ -26,6 +26,12 @@ def verify(path: str | os.PathLike) -> Verification:
         VerificationError: a ValueError, when the answers differ.
         ValueError: when it is none of these, damaged, or carries no probes.
         OSError: when it cannot be read.
+
+    Example:
+
+    >>> _ = tfqd.save(quantized, "small.tfqd")
+    >>> tfqd.export.verify("small.tfqd")
+    Verification(kind='tfqd', largest_difference=0.0, tolerance=1e-05)
     """
     path = pathlib.Path(path)
     check_regular(path)

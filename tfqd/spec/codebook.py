@@ -62,6 +62,14 @@ class Codebook(Spec):
             points learn, whatever the optimizer.
 
     The remaining arguments are those of `Spec`.
+
+    Example:
+
+    >>> Codebook(bits=2).levels, Codebook(points=10).levels
+    (4, 10)
+    >>> quantized = tfqd.quantize_model(model, Codebook(bits=2, bucket_size=None, init="kmeans"))
+    >>> [tensor.points.shape for tensor in tfqd.compress(quantized).quantized.values()]
+    [(4,), (4,)]
     """
 
     points: int | None = None

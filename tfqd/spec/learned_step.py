@@ -30,6 +30,13 @@ class LearnedStep(Spec):
         clip: must be None; the grid's ends clip.
 
     The remaining arguments are those of `Spec`.
+
+    Example:
+
+    >>> LearnedStep(bits=4, layout="channel")
+    LearnedStep(bits=4, layout='channel')
+    >>> quantized = tfqd.quantize_model(model, LearnedStep(bits=4))
+    >>> quantized.compile("adam", "mse")  # `fit` then trains the steps and the weights
     """
 
     bucket_size: BucketSize = None

@@ -14,6 +14,12 @@ def paper(bits: int, codebook: bool = False) -> Selection:
         bits: bits per weight, 1 to 8.
         codebook: train the points alone, from the quantiles of frozen weights
             (Algorithm 2), instead of weights on the uniform grid (Algorithm 1).
+
+    Example:
+
+    >>> paper(4)
+    {'.*': Uniform(bits=4)}
+    >>> quantized = tfqd.quantize_model(model, paper(2, codebook=True))
     """
     spec: Spec = Uniform(bits=bits, bucket_size=256, layout="flat", scaling="affine")
     if codebook:
@@ -35,6 +41,12 @@ def deployable(bits: int, bucket_size: int | None = None) -> Selection:
         bits: bits per weight, 1 to 8.
         bucket_size: None for one scale a channel; a multiple of 32 for buckets of
             so many weights, with scales that kernels hold exactly.
+
+    Example:
+
+    >>> quantized = tfqd.quantize_model(model, deployable(4))
+    >>> {tensor.bucketing.layout for tensor in tfqd.compress(quantized).quantized.values()}
+    {'channel'}
     """
     return Uniform(
         bits=bits,
@@ -50,6 +62,12 @@ def lut_b() -> Selection:
 
     Tiles are of 8 output channels and 64 of the weights that each sums over. There are
     no scales: 200 bytes for 512 weights, 3.125 bits each.
+
+    Example:
+
+    >>> quantized = tfqd.quantize_model(model, lut_b())
+    >>> [tensor.levels for tensor in tfqd.compress(quantized).quantized.values()]
+    [8, 8]
     """
     return Codebook(
         bits=3,

@@ -21,6 +21,12 @@ class RelationalDistillation(PairLoss):
     weight w counts like w copies of it, w = 0 takes it out of the batch.
 
     The arguments are those of `PairLoss`.
+
+    Example:
+
+    >>> loss = RelationalDistillation("dense", "dense")
+    >>> distiller = tfqd.Distiller(teacher, quantized, loss)
+    >>> distiller.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
     """
 
     def __init__(

@@ -29,6 +29,13 @@ class SequenceDistillation(LogitsDistillation):
 
     Raises:
         ValueError: as `LogitsDistillation`.
+
+    Example:
+
+    >>> import tensorflow as tf
+    >>> tokens = tf.random.stateless_normal((2, 5, 7), (1, 2))  # [batch, time, vocabulary]
+    >>> float(SequenceDistillation().compute_loss(tokens, tokens)) < 1e-6
+    True
     """
 
     def __init__(
