@@ -29,7 +29,7 @@ PROGRAMS = [*EXAMPLES[1:], *EXAMPLES_IN_GUIDES, *IN_ONE]
 def test_there_are_examples():
     assert len(EXAMPLES) >= 2
     assert "distiller.fit" in EXAMPLES[0]
-    assert len(EXAMPLES_IN_GUIDES) == 5
+    assert len(EXAMPLES_IN_GUIDES) == 6
     assert len(ALLOCATION) == 3
     assert len(DISTILLATION) == 4
 

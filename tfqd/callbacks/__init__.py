@@ -9,6 +9,7 @@ from tfqd.callbacks.compressed_checkpoint import CompressedCheckpoint as Compres
 from tfqd.callbacks.couple_weights import CoupleWeights as CoupleWeights
 from tfqd.callbacks.dampen_oscillations import DampenOscillations as DampenOscillations
 from tfqd.callbacks.freeze_oscillations import FreezeOscillations as FreezeOscillations
+from tfqd.callbacks.prune import Prune as Prune
 from tfqd.callbacks.quantize_weights import QuantizeWeights as QuantizeWeights
 from tfqd.callbacks.size_report import SizeReport as SizeReport
 from tfqd.callbacks.tensorboard_summaries import TensorBoardSummaries as TensorBoardSummaries

@@ -5,8 +5,9 @@ training gradient; `uniform_codes`, `learned_step_codes` and `codebook_codes`
 give what is stored, as `Codes`. The chapters are `buckets` (cutting a tensor), `scaling`
 (the range of a bucket), `rounding`, `uniform`, `learned_step`, `codebook`,
 `point_starts` (where the points of a codebook start), `entropy` (codes chosen with their
-length in view), `frozen` (weights whose code is given) and `coupling` (weights that
-attract one another); of activations `fake_quantization` and `range_starts`.
+length in view), `frozen` (weights whose code is given), `coupling` (weights that attract
+one another) and `pruning` (which weights to keep); of activations `fake_quantization` and
+`range_starts`.
 """
 
 from tfqd.ops.buckets import from_buckets as from_buckets
@@ -35,6 +36,8 @@ from tfqd.ops.point_starts import kmeans_points as kmeans_points
 from tfqd.ops.point_starts import normal_points as normal_points
 from tfqd.ops.point_starts import quantile_points as quantile_points
 from tfqd.ops.point_starts import uniform_points as uniform_points
+from tfqd.ops.pruning import STRUCTURES as STRUCTURES
+from tfqd.ops.pruning import kept_weights as kept_weights
 from tfqd.ops.range_starts import minmax_ends as minmax_ends
 from tfqd.ops.range_starts import mse_ends as mse_ends
 from tfqd.ops.range_starts import percentile_ends as percentile_ends

@@ -1,0 +1,210 @@
+"""Pruning by magnitude, in the same training as quantization.
+
+The share of weights at zero grows as Zhu and Gupta 2017 (arXiv 1710.01878, Eq. 1) have it,
+
+    s(t) = s - s (1 - t / end)^3    for t <= end,    s after it,
+
+with t the share of the training that is done. Zero is a level of every quantizer that is
+taken here, so that a weight at zero is at zero in every file, where entropy coding makes
+little of it.
+"""
+
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from tfqd import ops
+from tfqd.callbacks.annealing import epochs_of
+from tfqd.callbacks.callback import Callback
+from tfqd.spec import Codebook, Spec
+from tfqd.spec.checks import check_choice, checked_count, is_number
+from tfqd.wrapping.fitting import handed_over, steps_per_execution
+from tfqd.wrapping.quantized import QuantizedVariable, find_quantized
+
+GRADIENTS = ("frozen", "revive")
+
+
+class Prune(Callback):
+    """Puts the weights of smallest magnitude to zero while a quantized model trains.
+
+    For models of `tfqd.quantize_model` and the student of a `tfqd.Distiller`. Every
+    quantized tensor gets the same sparsity; log ``sparsity`` is the share of zeros.
+    A run that is resumed with ``initial_epoch`` goes on with the weights that are zero.
+
+    Args:
+        sparsity: share of each tensor's weights at zero in the end, above 0 and below 1.
+        end: the share of the training after which it is reached, above 0, at most 1.
+        every: steps between two choices of weights.
+        structure: ``"weights"``, any of them; ``"2:4"``, two of four in a row along the
+            inputs, for which `sparsity` must be 0.5; ``"channels"``, whole output channels.
+        gradient: ``"frozen"``: what is at zero stays there; or ``"revive"``: weights at zero
+            learn on out of sight, from the gradient straight through, and come back when
+            they have grown. What they have learned is lost when a run is resumed.
+
+    Raises:
+        ValueError: for other arguments; in `fit`, when nothing is quantized or a spec has
+            levels without 0, a tensor cannot have the structure, ``gradient="revive"``
+            meets ``preserve_zeros=True``, which stops gradients, or
+            ``steps_per_execution`` is above 1.
+
+    Example:
+
+    >>> import tensorflow as tf
+    >>> sparse = tfqd.quantize_model(model, tfqd.LearnedStep(bits=4))
+    >>> sparse.compile("sgd", "mse")
+    >>> data = tf.ones((32, 8)), tf.ones((32, 4))
+    >>> prune = tfqd.callbacks.Prune(0.75, every=1)
+    >>> _ = sparse.fit(*data, epochs=4, callbacks=[prune], verbose=0)
+    >>> sparse.history.history["sparsity"][-1]
+    0.75
+    """
+
+    def __init__(
+        self,
+        sparsity: float,
+        *,
+        end: float = 0.75,
+        every: int = 16,
+        structure: str = "weights",
+        gradient: str = "frozen",
+    ):
+        super().__init__()
+        if not is_number(sparsity, 0, 1) or sparsity in (0, 1):
+            raise ValueError(f"sparsity must be a number above 0 and below 1; got {sparsity!r}")
+        if not is_number(end, 0, 1) or end == 0:
+            raise ValueError(f"end must be a number above 0 and at most 1; got {end!r}")
+        check_choice("structure", structure, ops.STRUCTURES)
+        check_choice("gradient", gradient, GRADIENTS)
+        if structure == "2:4" and sparsity != 0.5:
+            raise ValueError(f"structure='2:4' needs sparsity=0.5; got {sparsity!r}")
+        self.sparsity, self.end = float(sparsity), float(end)
+        self.every = checked_count("every", every)
+        self.structure, self.gradient = structure, gradient
+        self._pruned: list[_Pruned] = []
+        self._epoch = 0
+
+    def on_train_begin(self, logs=None):
+        steps = steps_per_execution(self.model)
+        if steps != 1:
+            raise ValueError(
+                f"Prune puts weights to zero after each step, so steps_per_execution must be 1; "
+                f"got {steps!r}"
+            )
+        model = handed_over(self.model)
+        entries = find_quantized(model)
+        if not entries:
+            raise ValueError(
+                f"model {model.name!r} has no quantized variables to prune; give it to "
+                "tfqd.quantize_model"
+            )
+        for entry in entries:
+            self._check(entry)
+        self._pruned = [_Pruned(entry, self.gradient == "revive") for entry in entries]
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self._epoch = epoch
+
+    def on_train_batch_end(self, batch, logs=None):
+        if batch % self.every == 0:
+            sparsity = self._sparsity(batch)
+            for each in self._pruned:
+                each.choose(sparsity, self.structure)
+        for each in self._pruned:
+            each.put_to_zero()
+
+    def on_epoch_end(self, epoch, logs=None):
+        # At the last step of an epoch none may have been chosen for long.
+        steps = self.params.get("steps")
+        sparsity = self._sparsity((steps or 1) - 1)
+        for each in self._pruned:
+            each.choose(sparsity, self.structure)
+            each.put_to_zero()
+        if logs is not None:
+            zeros = sum(each.zeros for each in self._pruned)
+            logs["sparsity"] = zeros / sum(each.entry.size for each in self._pruned)
+
+    def _sparsity(self, batch: int) -> float:
+        """What there is to be after a step."""
+        steps = self.params.get("steps")
+        done = self._epoch + ((batch + 1) / steps if steps else 1.0)
+        left = max(0.0, 1 - done / epochs_of(self) / self.end)
+        return self.sparsity * (1 - left**3)
+
+    def _check(self, entry: QuantizedVariable) -> None:
+        spec = entry.quantizer.spec
+        if not _has_zero(spec):
+            raise ValueError(
+                f"pruning needs 0 among the levels of {entry.path}: a symmetric grid, or "
+                f"preserve_zeros=True; got {spec}"
+            )
+        if self.gradient == "revive" and spec.preserve_zeros:
+            raise ValueError(
+                f"gradient='revive' needs gradients at zeros, which preserve_zeros=True stops; "
+                f"{entry.path} has {spec}"
+            )
+        try:
+            ops.kept_weights(
+                np.zeros(entry.variable.shape), 0.0, self.structure, entry.quantizer.channel_axes
+            )
+        except ValueError as error:
+            raise ValueError(f"{entry.path}: {error}") from error
+
+
+class _Pruned:
+    """A variable some of whose weights are at zero.
+
+    Args:
+        entry: the variable.
+        revives: whether weights learn on out of sight.
+    """
+
+    def __init__(self, entry: QuantizedVariable, revives: bool):
+        self.entry = entry
+        weights = self._weights()
+        self._kept = tf.cast(weights != 0, weights.dtype)
+        # What the weights would be were none at zero, and what they were shown as last.
+        self._dense = tf.Variable(weights, trainable=False) if revives else None
+        self._shown = tf.Variable(weights, trainable=False) if revives else None
+
+    def choose(self, sparsity: float, structure: str) -> None:
+        """Chooses anew which weights are to be kept."""
+        axes = self.entry.quantizer.channel_axes
+        if self._dense is None:
+            weights: Any = self._weights() * self._kept
+        else:
+            self._learn()
+            weights = self._dense
+        kept = ops.kept_weights(np.asarray(weights, np.float32), sparsity, structure, axes)
+        self._kept = tf.cast(kept, weights.dtype)
+
+    def put_to_zero(self) -> None:
+        """Puts the others to zero, where the last step has left them elsewhere."""
+        if self._dense is None or self._shown is None:
+            self.entry.variable.assign(self._weights() * self._kept)
+            return
+        self._learn()
+        shown = self._dense * self._kept
+        self._shown.assign(shown)
+        self.entry.variable.assign(shown)
+
+    @property
+    def zeros(self) -> int:
+        """How many weights are at zero."""
+        return int(np.count_nonzero(np.asarray(self._kept) == 0))
+
+    def _learn(self) -> None:
+        """Gives what the optimizer did to the weights shown to those out of sight too."""
+        if self._dense is not None and self._shown is not None:
+            weights = self._weights()
+            self._dense.assign_add(weights - self._shown)
+            self._shown.assign(weights)
+
+    def _weights(self) -> tf.Tensor:
+        return tf.convert_to_tensor(self.entry.variable)
+
+
+def _has_zero(spec: Spec) -> bool:
+    """Whether a weight of 0 is quantized to 0."""
+    on_grid = spec.scaling == "symmetric" and spec.has_zero and not isinstance(spec, Codebook)
+    return spec.preserve_zeros or on_grid
