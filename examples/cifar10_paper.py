@@ -30,7 +30,7 @@ import keras
 import tensorflow as tf
 from absl import app, flags
 from cifar_data import ImageBatches, Images, cifar10, digits
-from compression_runs import RUNS, Study, table
+from compression_runs import RUNS, Study, checked_runs, table
 from paper_networks import build
 from paper_recipes import RECIPES
 from results_file import ResultsFile
@@ -76,15 +76,14 @@ def main(argv) -> None:
 def _chosen() -> tuple[list[str], list[str], list[int]]:
     if _SMOKE.value:
         return ["S3"], list(SMOKE_RUNS), [1]
-    for flag, known in ((_STUDENTS, STUDENTS), (_RUNS, RUNS)):
-        unknown = [name for name in flag.value if name not in known]
-        if unknown:
-            raise ValueError(f"--{flag.name}: no {unknown[0]!r}; there are {', '.join(known)}")
+    unknown = [name for name in _STUDENTS.value if name not in STUDENTS]
+    if unknown:
+        raise ValueError(f"--students: no {unknown[0]!r}; there are {', '.join(STUDENTS)}")
     try:
         seeds = [int(seed) for seed in _SEEDS.value]
     except ValueError as error:
         raise ValueError(f"--seeds must be whole numbers; got {_SEEDS.value}") from error
-    return _STUDENTS.value, _RUNS.value, seeds
+    return _STUDENTS.value, checked_runs(_RUNS.value), seeds
 
 
 def _images() -> tuple[Images, str]:

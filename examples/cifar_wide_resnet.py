@@ -25,27 +25,21 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import devices
 import keras
-import paper_recipes
 from absl import app, flags
 from cifar_data import ImageBatches, Images, cifar10, cifar100, digits
-from compression_runs import RUNS, Study, table
+from compression_runs import RUNS, Study, checked_runs, table
 from learning_rates import Plateau, Steps
-from paper_recipes import Recipe
+from paper_recipes import Recipe, paper, with_float_ends
 from residual_networks import wide_resnet
 from results_file import ResultsFile
 from rich.console import Console
 from trainings import Training
-
-import tfqd
 
 # Mean and standard deviation of the channels of the training images.
 STATISTICS = {
     10: ((0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616)),
     100: ((0.5071, 0.4867, 0.4408), (0.2675, 0.2565, 0.2761)),
 }
-# What stays float, as in the paper's experiments with these networks.
-ENDS = {"^first/kernel$": None, "^last/bias$": None}
-SMOKE_RUNS = ("distilled", "quantized_4bit")
 SMOKE_IMAGES = 80
 
 _DATA = flags.DEFINE_string("data_dir", None, "folder with the images")
@@ -64,7 +58,7 @@ def main(argv) -> None:
     del argv
     console = Console()
     if _SMOKE.value:
-        flags.FLAGS.runs, flags.FLAGS.budget = list(SMOKE_RUNS), 0.0
+        flags.FLAGS.runs, flags.FLAGS.budget = ["quantized_4bit"], 0.0
         flags.FLAGS.teacher, flags.FLAGS.student = "10-2", "10-1"
     try:
         strategy = devices.strategy()
@@ -72,7 +66,7 @@ def main(argv) -> None:
         networks = {"teacher": _size(_TEACHER), "student": _size(_STUDENT)}
         path = pathlib.Path(_RESULTS.value or f"{_OUTPUT.value}/results.json")
         results = ResultsFile(path, {"command": _command(), "data": source})
-        seeds = [int(seed) for seed in _SEEDS.value]
+        seeds, runs = [int(seed) for seed in _SEEDS.value], checked_runs(_RUNS.value)
     except (ValueError, OSError) as error:
         sys.exit(f"cifar_wide_resnet: {error}")
     console.print(f"Data: {source}")
@@ -88,7 +82,7 @@ def main(argv) -> None:
         trainer = dataclasses.replace(recipe.trainer(data, seed), strategy=strategy)
         folder = pathlib.Path(_OUTPUT.value, f"{_TEACHER.value}_{_STUDENT.value}")
         study = Study(build, recipe, trainer, data.test(), folder)
-        for row in study.rows(["student"], _RUNS.value, results):
+        for row in study.rows(["student"], runs, results):
             console.print(f"{row['student']}, seed {seed}, {row['run']}: {row['accuracy']:.2f} %")
     console.print(table(results.rows))
 
@@ -100,7 +94,7 @@ def wide(budget: float, batch: int) -> Recipe:
         budget: the share of its epochs to make.
         batch: images a step.
     """
-    small = paper_recipes.paper(budget)
+    small = with_float_ends(paper(budget))
     epochs = small.float.epochs
     steps = Steps(tuple(round(budget * epoch) for epoch in (60, 120, 160)), 0.2)
     return dataclasses.replace(
@@ -109,9 +103,7 @@ def wide(budget: float, batch: int) -> Recipe:
         batch=batch,
         weight_decay=5e-4,
         float=Training(epochs, 0.1, steps),
-        weights=lambda bits: {**ENDS, **tfqd.presets.paper(bits)},
         weights_training=Training(epochs, 0.1, steps),
-        points=lambda bits: {**ENDS, **tfqd.presets.paper(bits, codebook=True)},
         points_training={
             bits: dataclasses.replace(
                 small.points_training[2], rate=1e-4, schedule=Plateau(2, 0, epochs)

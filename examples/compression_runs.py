@@ -42,6 +42,18 @@ ALLOCATION_BATCHES = 5
 MACHINE = f"{platform.machine()}, {os.cpu_count()} cores"
 
 
+def checked_runs(names: Sequence[str]) -> list[str]:
+    """The names, all of which are known.
+
+    Raises:
+        ValueError: for one that is not.
+    """
+    unknown = [name for name in names if name not in RUNS]
+    if unknown:
+        raise ValueError(f"--runs: no {unknown[0]!r}; there are {', '.join(RUNS)}")
+    return list(names)
+
+
 class Comparison:
     """The runs of one student, one seed and one recipe.
 
@@ -150,15 +162,16 @@ class Comparison:
         folder, title = self._folder / name, f"{self._title}, {name}"
         return self._trainer.train(student, teacher, training, folder, title)
 
-    def _answers(self, training: Training) -> CachedTeacher:
-        """The teacher's answers to all that such a training will see."""
+    def _answers(self, training: Training) -> keras.Model | CachedTeacher:
+        """The teacher, or its answers to all that such a training will see."""
+        if not self._recipe.cache:
+            return self._teacher()
         if training.epochs not in self._cached:
             data = self._trainer.data
             seen = data.train(0, training.epochs * data.steps)
             folder = self._folder.parent / f"answers_{training.epochs}epochs"
-            self._cached[training.epochs] = cache_teacher(
-                self._teacher(), seen, folder, verbose=int(sys.stdout.isatty())
-            )
+            shown = int(sys.stdout.isatty())
+            self._cached[training.epochs] = cache_teacher(self._teacher(), seen, folder, shown)
         return self._cached[training.epochs]
 
 

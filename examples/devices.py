@@ -8,12 +8,19 @@ _DEVICES = flags.DEFINE_integer(
 )
 
 
+_MACHINES = flags.DEFINE_bool(
+    "several_machines", False, "train on the machines that the variable TF_CONFIG lists"
+)
+
+
 def strategy() -> tf.distribute.Strategy:
-    """What trains on as many devices as `--devices` says; to be called before all else.
+    """What trains on as many devices as the flags say; to be called before all else.
 
     Raises:
         ValueError: when there are GPUs, but fewer.
     """
+    if _MACHINES.value:
+        return tf.distribute.MultiWorkerMirroredStrategy()
     count = _DEVICES.value
     if count == 1:
         return tf.distribute.get_strategy()

@@ -28,6 +28,7 @@ class Recipe:
     points_training: its trainings, by bits.
     allocate: whether points are redistributed among the tensors by their gradients.
     itself: whether the teacher of Algorithm 2 is the float student itself.
+    cache: whether the teacher's answers are kept on disk, for all runs that see the same.
     reestimate: whether BatchNormalization statistics are measured anew at the end.
     """
 
@@ -45,6 +46,7 @@ class Recipe:
     points_training: Mapping[int, Training]
     allocate: bool
     itself: bool
+    cache: bool
     reestimate: bool
 
     def trainer(self, data: Data, seed: int) -> Trainer:
@@ -83,7 +85,18 @@ def paper(budget: float) -> Recipe:
         },
         allocate=True,
         itself=True,
+        cache=True,
         reestimate=False,
+    )
+
+
+def with_float_ends(recipe: Recipe) -> Recipe:
+    """The paper's for its larger networks, whose first kernel and last bias stay float."""
+    ends = {"^first/kernel$": None, "^last/bias$": None}
+    return dataclasses.replace(
+        recipe,
+        weights=lambda bits: {**ends, **tfqd.presets.paper(bits)},
+        points=lambda bits: {**ends, **tfqd.presets.paper(bits, codebook=True)},
     )
 
 
@@ -119,6 +132,7 @@ def modern(budget: float) -> Recipe:
         points_training=dict.fromkeys((2, 4, 8), trained_on),
         allocate=False,
         itself=False,
+        cache=True,
         reestimate=True,
     )
 

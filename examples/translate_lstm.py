@@ -105,8 +105,8 @@ def main(argv) -> None:
 
 def _make_smoke() -> None:
     values = flags.FLAGS
-    values.runs, values.epochs, values.vocabulary = list(SMOKE_RUNS), 12, 200
-    values.rate = 1e-2
+    values.runs, values.epochs, values.vocabulary = list(SMOKE_RUNS), 8, 200
+    values.rate = 2e-2
     values.teacher_units, values.student_units, values.beam = 32, 24, 2
 
 
