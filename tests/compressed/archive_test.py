@@ -9,6 +9,7 @@ import subprocess
 import sys
 import zipfile
 
+import forgery
 import keras
 import ml_dtypes
 import numpy as np
@@ -165,6 +166,21 @@ def test_equal_models_give_equal_bytes(tmp_path):
     assert first == (tmp_path / "b").read_bytes()
     write_archive(read_archive(tmp_path / "a"), tmp_path / "c")
     assert first == (tmp_path / "c").read_bytes()
+
+
+def test_archives_that_say_no_type_of_points_are_read(path):
+    write_archive(small_model(), path)
+    expected = read_archive(path)
+    manifest, *rest = forgery.read_members(path.read_bytes())
+    values = json.loads(manifest)
+    for entry in values["tensors"]:
+        if entry.get("points", "none of the kind") in (None, "float32"):
+            entry["points"] = entry["points"] is not None
+    path.write_bytes(forgery.forge(json.dumps(values).encode(), *rest))
+    found = read_archive(path)
+    assert {tensor.points is None for tensor in found.quantized.values()} == {True, False}
+    for name, tensor in expected.quantized.items():
+        np.testing.assert_array_equal(found.quantized[name].dequantize(), tensor.dequantize())
 
 
 def test_any_zip_tool_opens_it(path):

@@ -180,6 +180,9 @@ def parse_json(text: bytes, name: str, constants: bool = True) -> Any:
 
 def _read_entry(values: Any, kinds: tuple[type, ...], where: str) -> Entry:
     kind = kinds[0] if isinstance(values, dict) and "coding" in values else kinds[-1]
+    if kind is QuantizedEntry and isinstance(values.get("points"), bool):
+        # Archives of the time when float32 was the only type of points say whether there are any.
+        values["points"] = "float32" if values["points"] else None
     fields = {field.name: field.type for field in dataclasses.fields(kind)}
     _check_fields(values, fields, f"manifest.json: {where}")
     where = f"manifest.json: {where}, {values['path']!r:.200}"
