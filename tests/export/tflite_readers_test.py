@@ -27,9 +27,9 @@ def dense():
     return keras.Sequential([keras.Input((96,), name="x"), layers.Dense(10)])
 
 
-def convolution(window):
+def convolution(window, filters=48):
     image = keras.Input((5, 5, 32), name="x")
-    return keras.Model(image, layers.Conv2D(48, window)(image))
+    return keras.Model(image, layers.Conv2D(filters, window)(image))
 
 
 def table(kind=tf_keras):
@@ -57,6 +57,12 @@ FORMS = {
     "openvino, 2 bits": (dense, symmetric(2), {"int2": True}, [(PRODUCT, "int4", 10)]),
     "litert, blocks": (dense, BLOCKS, {}, [(PRODUCT, "int4", "block")]),
     "openvino, blocks": (dense, BLOCKS, {}, [(PRODUCT, "int4", 10)] * 3),
+    "openvino, an image": (
+        lambda: convolution(3), symmetric(4), {"prefer": "size"}, [(IMAGE, "int8", 48)],
+    ),
+    "openvino, a large image": (
+        lambda: convolution(5, 64), symmetric(4), {"prefer": "size"}, [(PRODUCT, "int4", 64)],
+    ),
     "ai-edge-quantizer, blocks": (dense, BLOCKS, {}, [(PRODUCT, "int4", 10)] * 3),
     "tflite-micro, a scale a channel": (dense, symmetric(4), (96,), [(IMAGE, "int8", 10)]),
     "tflite-micro, one scale": (dense, ONE_SCALE, (96,), [(PRODUCT, "int4", 1)]),
@@ -190,7 +196,8 @@ def test_other_readers_are_refused(readers, message, tmp_path):
 @pytest.mark.parametrize("name", [name for name in FORMS if name.startswith("openvino")])
 def test_openvino_answers_as_the_model(name, tmp_path):
     quantized, path, _ = written(name, tmp_path)
-    x = np.random.default_rng(0).normal(size=(4, 96)).astype(np.float32)
+    shape = (4, *quantized.input_shape[1:])
+    x = np.random.default_rng(0).normal(size=shape).astype(np.float32)
     assert_near(openvino_answers(path, {"x": x}), np.array(quantized(x)), 0.02)
 
 

@@ -96,7 +96,9 @@ def _missing(reader: str, name: str, type: int | None = None) -> str | None:
 
 
 def _openvino(form: Form) -> bool:
-    return form.type != Type.INT2 and form.scales != "block"
+    if form.type == Type.INT4:
+        return form.scales != "block" and form.code != Op.CONV_2D
+    return form.type == Type.INT8
 
 
 def _micro(form: Form) -> bool:
