@@ -36,8 +36,8 @@ import tfqd
 _OUTPUT = flags.DEFINE_string("output", None, "JSON file for the results; printed anyway.")
 _DATA = flags.DEFINE_string("data_dir", None, "Folder with CIFAR-10 and the trained ResNet-8.")
 _NETS = flags.DEFINE_list("nets", ["dense", "resnet8", "mobilenet"], "Networks to measure.")
-_ROUNDS = flags.DEFINE_integer("rounds", 21, "Counted rounds, after 2 to warm up.")
-_IMAGES = flags.DEFINE_integer("images", 10_000, "Test images to measure the accuracy on.")
+_ROUNDS = flags.DEFINE_integer("rounds", 21, "Counted rounds, after 2 more; 0 for no times.", 0)
+_IMAGES = flags.DEFINE_integer("images", 10_000, "Test images to classify; 0 for no accuracy.", 0)
 _STUDENT = flags.DEFINE_list("student", [], "Archives of trained ResNet-8 students.")
 _STEPS = flags.DEFINE_integer("train_steps", 0, "Train a 4-bit ResNet-8 for so many steps first.")
 _ONLY = flags.DEFINE_string("only", "", "Regular expression of the files to measure beside float.")
@@ -187,13 +187,13 @@ def measure(name: str, folder: pathlib.Path) -> list[dict]:
         for file, path in files.items()
         if file == "float" or re.search(_ONLY.value, file)
     }
-    times = {batch: latencies(files, batch) for batch in BATCHES}
+    times = {batch: latencies(files, batch) for batch in BATCHES if _ROUNDS.value}
     rows = []
     for file, path in files.items():
         data = path.read_bytes()
         row = {"net": name, "file": file, "bytes": len(data), "gzip": len(gzip.compress(data, 9))}
-        row |= {f"latency_batch_{batch}": times[batch][file] for batch in BATCHES}
-        if images is not None:
+        row |= {f"latency_batch_{batch}": of_files[file] for batch, of_files in times.items()}
+        if images is not None and _IMAGES.value:
             row["accuracy"] = accuracy(path, images)
         rows.append(row)
         print(json.dumps(row), flush=True)
