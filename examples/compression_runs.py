@@ -21,7 +21,7 @@ import re
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import keras
 import numpy as np
@@ -39,6 +39,7 @@ FLOAT_RUNS = ("labels", "distilled")
 METHODS = ("post_training", "post_training_buckets", "quantized", "points")
 RUNS = (*FLOAT_RUNS, *(f"{method}_{bits}bit" for method in METHODS for bits in BITS))
 ALLOCATION_BATCHES = 5
+Teacher: TypeAlias = keras.Model | CachedTeacher
 MACHINE = f"{platform.machine()}, {os.cpu_count()} cores"
 
 
@@ -59,18 +60,19 @@ class Comparison:
 
     Args:
         build: gives a new student, with its Dropout or without.
-        teacher: gives the trained teacher; called when first needed.
+        teacher: gives the trained teacher, or its answers to all that such a training sees;
+            called where they are needed.
         recipe: the settings.
         trainer: makes all trainings.
         test: images and labels to measure on.
-        folder: for checkpoints, models and the teacher's answers.
+        folder: for checkpoints and models.
         title: what the progress is reported under.
     """
 
     def __init__(
         self,
         build: Callable[[bool], keras.Model],
-        teacher: Callable[[], keras.Model],
+        teacher: Callable[[Training], Teacher],
         recipe: Recipe,
         trainer: Trainer,
         test: tf.data.Dataset,
@@ -84,7 +86,6 @@ class Comparison:
         self._test = test
         self._folder = folder
         self._title = title
-        self._cached: dict[int, CachedTeacher] = {}
 
     def model(self, name: str) -> keras.Model:
         """What the run trains, trained."""
@@ -128,7 +129,7 @@ class Comparison:
         name, training = "distilled" if distil else "labels", self._recipe.float
 
         def teacher():
-            return self._answers(training) if distil else None
+            return self._teacher(training) if distil else None
 
         return self._train(name, lambda: self._build(not distil), teacher, training)
 
@@ -140,7 +141,7 @@ class Comparison:
             start = self._float(distil=True) if recipe.from_float else self._build(False)
             return tfqd.quantize_model(start, recipe.weights(bits))
 
-        return self._train(name, student, lambda: self._answers(training), training)
+        return self._train(name, student, lambda: self._teacher(training), training)
 
     def _points(self, name: str, bits: int) -> keras.Model:
         recipe = self._recipe
@@ -154,25 +155,13 @@ class Comparison:
             return tfqd.quantize_model(start, spec)
 
         def teacher():
-            return self._float(distil=True) if recipe.itself else self._answers(training)
+            return self._float(distil=True) if recipe.itself else self._teacher(training)
 
         return self._train(name, student, teacher, training)
 
     def _train(self, name: str, student, teacher, training: Training) -> keras.Model:
         folder, title = self._folder / name, f"{self._title}, {name}"
         return self._trainer.train(student, teacher, training, folder, title)
-
-    def _answers(self, training: Training) -> keras.Model | CachedTeacher:
-        """The teacher, or its answers to all that such a training will see."""
-        if not self._recipe.cache:
-            return self._teacher()
-        if training.epochs not in self._cached:
-            data = self._trainer.data
-            seen = data.train(0, training.epochs * data.steps)
-            folder = self._folder.parent / f"answers_{training.epochs}epochs"
-            shown = int(sys.stdout.isatty())
-            self._cached[training.epochs] = cache_teacher(self._teacher(), seen, folder, shown)
-        return self._cached[training.epochs]
 
 
 def _parts(name: str) -> tuple[str, int]:
@@ -213,6 +202,7 @@ class Study:
             "seed": trainer.seed,
         }
         self._folder = folder / "_".join(map(str, self._key.values()))
+        self._cached: dict[int, CachedTeacher] = {}
 
     def rows(
         self, students: Sequence[str], runs: Sequence[str], results: ResultsFile
@@ -238,10 +228,22 @@ class Study:
             return keras.saving.load_model(self._file, compile=False)
         return self._comparison("teacher").model("labels")
 
+    def _answers(self, training: Training) -> Teacher:
+        """The teacher, or its answers to all that such a training will see."""
+        if not self._recipe.cache:
+            return self._teacher()
+        if training.epochs not in self._cached:
+            data = self._trainer.data
+            seen = data.train(0, training.epochs * data.steps)
+            folder = self._folder / f"answers_{training.epochs}epochs"
+            shown = int(sys.stdout.isatty())
+            self._cached[training.epochs] = cache_teacher(self._teacher(), seen, folder, shown)
+        return self._cached[training.epochs]
+
     def _comparison(self, student: str) -> Comparison:
         return Comparison(
             functools.partial(self._build, student),
-            self._teacher,
+            self._answers,
             self._recipe,
             self._trainer,
             self._test,

@@ -7,18 +7,23 @@ import time
 import keras
 
 
+def save_whole(model: keras.Model, path: pathlib.Path) -> None:
+    """Writes the model beside and renames it, so that the file is whole or not there."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name("new.keras")
+    model.save(temporary)
+    os.replace(temporary, path)
+
+
 class Checkpoint(keras.callbacks.Callback):
-    """Keeps the whole training after every epoch, written beside and renamed."""
+    """Keeps the whole training after every epoch."""
 
     def __init__(self, path: pathlib.Path):
         super().__init__()
         self._path = path
 
     def on_epoch_end(self, epoch, logs=None):
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = self._path.with_name("new.keras")
-        self.model.save(temporary)
-        os.replace(temporary, self._path)
+        save_whole(self.model, self._path)
 
 
 class EpochLog(keras.callbacks.Callback):

@@ -8,7 +8,7 @@ from typing import Protocol
 import keras
 import numpy as np
 import tensorflow as tf
-from epochs import Checkpoint, EpochLog
+from epochs import Checkpoint, EpochLog, save_whole
 from learning_rates import Pace, Schedule, constant
 
 import tfqd
@@ -106,7 +106,7 @@ class Trainer:
         if self.reestimate:
             # Moved and flipped as in training: other images have other statistics.
             reestimate_batch_norm(student, self.data.train(0, min(NORM_BATCHES, self.data.steps)))
-        student.save(finished)
+        save_whole(student, finished)
         return student
 
     def _distiller(self, make_student, find_teacher, training, folder) -> tfqd.Distiller:

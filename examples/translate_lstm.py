@@ -57,6 +57,7 @@ METHODS = ("post_training", "quantized", "points")
 FLOAT_RUNS = ("teacher", "labels", "word", "sequence")
 RUNS = (*FLOAT_RUNS, *(f"{method}_{bits}bit" for method in METHODS for bits in BITS))
 SMOKE_RUNS = ("teacher", "word", "quantized_4bit")
+LESSONS = ("train", "val")
 TESTS = ("test_2016_flickr", "test_2017_flickr", "test_2017_mscoco", "test_2018_flickr")
 LENGTH = 40
 BATCH = 64
@@ -84,9 +85,8 @@ def main(argv) -> None:
         seeds = _checked_seeds()
         train, held_out, tests, source = _pairs()
         path = pathlib.Path(_RESULTS.value or f"{_OUTPUT.value}/results.json")
-        results = ResultsFile(
-            path, {"command": "python examples/translate_lstm.py", "data": source}
-        )
+        command = "python examples/translate_lstm.py --data_dir=DATA"
+        results = ResultsFile(path, {"command": command, "data": source})
     except (ValueError, OSError) as error:
         sys.exit(f"translate_lstm: {error}")
     console.print(f"Data: {source}")
@@ -126,9 +126,7 @@ def _pairs() -> tuple[Pairs, Pairs, dict[str, Pairs], str]:
         train, test = translation_data.invented()
         return train, test, {"invented": test}, "invented sentences"
     parts = {part: translation_data.load(_DATA.value, f"multi30k.{part}") for part in TESTS}
-    train, held_out = (
-        translation_data.load(_DATA.value, f"multi30k.{p}") for p in ("train", "val")
-    )
+    train, held_out = (translation_data.load(_DATA.value, f"multi30k.{part}") for part in LESSONS)
     return train, held_out, parts, "Multi30k"
 
 

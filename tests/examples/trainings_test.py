@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from learning_rates import Cosine, Plateau, Steps
-from paper_recipes import paper
+from paper_networks import build
+from paper_recipes import modern, paper
 from results_file import ResultsFile
 from trainings import Trainer, Training
 
@@ -116,3 +117,10 @@ def test_recipes_scale_epochs_by_the_budget():
         8: 1,
     }
     assert dataclasses.replace(paper(1.0).float, schedule=None) == Training(200, 1e-3, None)
+
+
+@pytest.mark.parametrize(("recipe", "quantized"), [(paper, 22), (modern, 6)])
+def test_recipes_quantize_what_they_say(recipe, quantized):
+    student, settings = build("S3", 0.0, dropout=False), recipe(1.0)
+    for spec in (settings.weights(2), settings.points(4)):
+        assert len(tfqd.compress(tfqd.quantize_model(student, spec)).quantized) == quantized
