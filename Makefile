@@ -40,7 +40,7 @@ dist: $(VENV)/dev.stamp
 	$(VENV)/bin/twine check --strict dist/*
 	$(VENV)/bin/python tests/try_wheel.py dist/*.whl
 
-# The site, in site/. Every warning is an error; that MkDocs will have a successor is none of ours.
+# The site, in site/; every warning is an error, but for an advertisement of MkDocs' successor.
 docs: $(VENV)/dev.stamp
 	NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build --strict --quiet
 

@@ -5,7 +5,7 @@ from source_tree import ROOT
 
 from tfqd_command.main import COMMANDS, parsed
 
-PAGES = ["README.md", "docs/cli.md"]
+PAGES = ["README.md", "docs/cli.md", "docs/index.md"]
 LINES = [
     line.split()[1:]
     for page in PAGES
