@@ -4,7 +4,7 @@ import re
 
 import pytest
 from draw_figures import FIGURES, draw
-from page_examples import EXAMPLE, run_examples
+from page_examples import EXAMPLE, examples_of
 from source_tree import ROOT
 
 import tfqd
@@ -28,20 +28,23 @@ def test_a_test_runs_the_python_of_the_page(page):
         assert f'"docs/{page}"' in TESTS
 
 
-def test_the_quick_start_ends_in_files_and_a_page(tmp_path):
-    run_examples("docs/index.md", 1, tmp_path)
+def test_the_quick_start_ends_in_files_and_a_page(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    exec(examples_of("docs/index.md", 1), {})
     names = {path.name for path in tmp_path.iterdir()}
     assert names == {"report.html", "serving", "small.tflite", "small.tfqd"}
 
 
-def test_every_spec_of_the_table_quantizes(tmp_path):
-    ratios = run_examples("docs/choosing.md", 1, tmp_path).split()
+def test_every_spec_of_the_table_quantizes(capsys):
+    exec(examples_of("docs/choosing.md", 1), {})
+    ratios = capsys.readouterr().out.split()
     assert len(ratios) == 8
     assert all(float(ratio) > 2 for ratio in ratios)
 
 
-def test_the_figures_are_those_that_the_examples_draw(tmp_path):
-    drawn = [figure.name for figure in draw(tmp_path)]
+def test_the_figures_are_those_that_the_examples_draw(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    drawn = [figure.name for figure in draw()]
     assert drawn == sorted(figure.name for figure in FIGURES.iterdir())
     page = (DOCS / "how_it_works.md").read_text(encoding="utf-8")
     assert sorted(re.findall(r"\(figures/(.+?)\)", page)) == drawn
