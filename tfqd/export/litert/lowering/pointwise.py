@@ -9,7 +9,7 @@ from tfqd.export.litert.file.operators import INTEGER_KERNELS
 from tfqd.export.litert.file.schema import schema
 from tfqd.export.litert.lowering.editing import INTEGER_TYPES, Site
 from tfqd.export.litert.lowering.fully_connected import scale_of
-from tfqd.export.litert.lowering.weights import IntegerWeight
+from tfqd.export.litert.lowering.weights import IntegerWeight, NoIntegerForm
 
 
 def in_convolutions_alone(site: Site, weight: IntegerWeight, x: int) -> bool:
@@ -35,13 +35,18 @@ def pointwise_product(
 
     Args:
         size: whether bytes count more than time: INT4 is unpacked at each run.
+
+    Raises:
+        NoIntegerForm: when the number of rows of an example is not known.
     """
+    batch, *others = site.shape(y)
+    if not others or -1 in others:
+        raise NoIntegerForm("a product as CONV_2D needs as many rows in each example")
     outputs, inputs = weight.integers.shape
     steps = weight.step[:, 0]
     bits = site.narrowest(Op.CONV_2D, x, [4, 8] if size and weight.bits <= 4 else [8], steps)
     scales = site.scales(Op.CONV_2D, x, bits, steps)
     kernel = site.integers(weight.integers.reshape(outputs, 1, 1, inputs), bits, scales)
-    batch, *others = site.shape(y)
     rows = math.prod(others) // outputs
     image = _reshaped(site, x, site.computed_like(x, [batch, rows, 1, inputs]))
     result = site.computed_like(y, [batch, rows, 1, outputs])
