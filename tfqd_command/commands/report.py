@@ -114,10 +114,6 @@ def _scores(ran: dict[str, Any], data: Data) -> tuple[dict[str, float], str]:
         raise ValueError("--data needs labels y, to measure files by")
     x, _ = data.measured
     outputs = {path: answers_of(path, x) for path in ran}
-    scores: dict[str, float] = {}
-    metric = "accuracy"
-    for path, output in outputs.items():
-        task = task_of(output[:BATCH], data)
-        metric = task.metric
-        scores[path] = Judge(task, None, data).score_of(output)
-    return scores, metric
+    judges = {path: Judge(task_of(outputs[path][:BATCH], data), None, data) for path in ran}
+    scores = {path: judge.score_of(outputs[path]) for path, judge in judges.items()}
+    return scores, next((judge.task.metric for judge in judges.values()), "accuracy")
