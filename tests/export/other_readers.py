@@ -16,7 +16,7 @@ from ai_edge_quantizer import quantizer, recipe
 from tfqd.export.litert.checking.runtimes import Answers, run
 from tfqd.export.litert.file.flatbuffer import File
 
-# tflite-micro has wheels for it alone.
+# Where tflite-micro has wheels.
 RUNS_MICRO = (sys.platform, platform.machine()) == ("linux", "x86_64")
 _ARENA = 2**25
 
@@ -26,16 +26,17 @@ def openvino_answers(path: pathlib.Path, inputs: Mapping[str, np.ndarray]) -> An
 
     Args:
         path: of the file.
-        inputs: arrays by the names of the signature.
+        inputs: arrays by the names of the signature; where the file's batch size is
+            fixed, it must be 1.
     """
     core = openvino.Core()
     model = core.read_model(path)
     compiled = core.compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
     count = len(next(iter(inputs.values())))
     fixed = any(entry.partial_shape[0].is_static for entry in compiled.inputs)
+    size = 1 if fixed else count
     answers = [
         compiled({name: array[start : start + size] for name, array in inputs.items()})
-        for size in (1 if fixed else count,)
         for start in range(0, count, size)
     ]
     return {
