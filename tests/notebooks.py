@@ -45,8 +45,14 @@ def code_cells(notebook: nbformat.NotebookNode) -> Iterator[nbformat.NotebookNod
     return (cell for cell in notebook.cells if cell.cell_type == "code")
 
 
-def _is_wanted(output: nbformat.NotebookNode) -> bool:
-    return output.get("name") != "stderr" and "INFO:tensorflow" not in output.get("text", "")
+def _without_logs(outputs: list[nbformat.NotebookNode]) -> Iterator[nbformat.NotebookNode]:
+    for output in outputs:
+        if output.output_type == "stream":
+            lines = output.text.splitlines(keepends=True)
+            output.text = "".join(line for line in lines if "INFO:tensorflow" not in line)
+            if output.name == "stderr" or not output.text.strip():
+                continue
+        yield output
 
 
 def _shrink(picture: str) -> str:
@@ -62,7 +68,7 @@ if __name__ == "__main__":
         with tempfile.TemporaryDirectory() as temporary:
             ran = run(path, pathlib.Path(temporary))
         for cell in code_cells(ran):
-            cell.outputs, cell.metadata = [*filter(_is_wanted, cell.outputs)], {}
+            cell.outputs, cell.metadata = [*_without_logs(cell.outputs)], {}
             for shown in (each.data for each in cell.outputs if "data" in each):
                 if _PNG in shown:
                     shown[_PNG] = _shrink(shown[_PNG])
