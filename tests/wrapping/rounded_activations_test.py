@@ -201,6 +201,20 @@ def test_a_students_own_floats_are_its_teacher(four_bits):
     assert len(np.unique(floats)) > 1000
 
 
+def test_a_student_of_integers_is_distilled_and_kept(tmp_path):
+    student = integer(dense(layers.Dense(4), activation="relu"), bits=4)
+    before = [layer.ends for layer in student.quantized_activations]
+    distiller = tfqd.Distiller(None, student, tfqd.distillation.LogitsDistillation())
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    distiller.compile("sgd", loss, jit_compile=False)
+    distiller.fit(X, np.arange(64) % 4, verbose=0)
+    assert before != [layer.ends for layer in student.quantized_activations]
+    distiller.save(tmp_path / "d.keras")
+    again = keras.saving.load_model(tmp_path / "d.keras")
+    np.testing.assert_array_equal(again.student(X), student(X))
+    np.testing.assert_array_equal(again.teacher(X), distiller.teacher(X))
+
+
 def answers(model, name):
     found = []
     with calls.watched(model.get_layer(name), found.append):
