@@ -67,7 +67,8 @@ def _measured(network: str, weight_bits: int, activation_bits: int) -> dict:
     tfqd.calibrate(quantized, x)
     with tempfile.TemporaryDirectory() as folder:
         path = pathlib.Path(folder) / "m.tflite"
-        options = {"readers": ("litert", "tflite-micro"), "io_dtype": "int8"}
+        # Networks of random weights amplify a step from layer to layer.
+        options = {"readers": ("litert", "tflite-micro"), "io_dtype": "int8", "tolerance": 1.0}
         result = tfqd.export.tflite(quantized, path, probes=x[:1], **options)
         ((name, simulated),) = tfqd.export.simulate_integer(path, x).items()
         integers = _rounded(path, x)

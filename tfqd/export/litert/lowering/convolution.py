@@ -95,7 +95,7 @@ def in_place(
     steps = weight.step[:, 0]
     bits = site.narrowest(code, data, [4, 8] if bits == 4 else [8], steps)
     scales = site.scales(code, data, bits, steps)
-    index = site.integers(np.moveaxis(rows, 0, axis), bits, scales, axis)
+    index = site.integers(np.moveaxis(rows, 0, axis), bits, scales, axis, data)
     inputs = [index if place == 1 else i for place, i in enumerate(old.inputs)]
     version = INTEGER_KERNELS[code].versions[INTEGER_TYPES[bits]]
     code_index = site.file.add_operator_code(code, version)

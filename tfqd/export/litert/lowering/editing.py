@@ -102,8 +102,30 @@ class Site:
                 return bits
         raise NoIntegerForm(reason)
 
-    def integers(self, array: np.ndarray, bits: int, scale: np.ndarray, axis: int = 0) -> int:
-        """A new constant of integers with one scale, or one for each index of an axis."""
+    def integers(
+        self,
+        array: np.ndarray,
+        bits: int,
+        scale: np.ndarray,
+        axis: int = 0,
+        data: int | None = None,
+    ) -> int:
+        """A new constant of integers with one scale, or one for each index of an axis.
+
+        Where the operator's data are integers too, and 8 bits hold twice the integers, those
+        of half the scale are written, and so on: kernels round biases and sums to the
+        product of both scales, which is coarse where weights have few bits.
+
+        Args:
+            array: the integers.
+            bits: of the type.
+            scale: float32, [1] or one for each index.
+            axis: of the array.
+            data: tensor that the operator takes.
+        """
+        if data is not None and bits == 8 and is_quantized(self.tensor(data)):
+            doublings = _doublings(array)
+            array, scale = array << doublings, scale / np.float32(2**doublings)
         quantization = per_channel(scale, axis if len(scale) > 1 else 0)
         return self.quantized(array, bits, quantization)
 
@@ -146,3 +168,11 @@ class Site:
         """Puts the operators written in the place of the one that was there."""
         position = next(i for i, other in enumerate(self.graph.operators) if other is self.operator)
         self.graph.operators[position : position + 1] = self.operators
+
+
+def _doublings(integers: np.ndarray) -> int:
+    """How often integers can be doubled until 8 bits do not hold them; 0 for zeros alone."""
+    low, high = int(integers.min()), int(integers.max())
+    if low == high == 0:
+        return 0
+    return max(n for n in range(8) if low << n >= -128 and high << n <= 127)

@@ -99,7 +99,7 @@ def _widths(integers: np.ndarray, int2: bool) -> list[int]:
 
 def _scaled(integers, bits, scale):
     def write(site, x, bias, y, activation):
-        _operator(site, x, site.integers(integers, bits, scale), bias, y, activation)
+        _operator(site, x, site.integers(integers, bits, scale, data=x), bias, y, activation)
 
     return write
 

@@ -46,10 +46,11 @@ def pointwise_product(
     steps = weight.step[:, 0]
     bits = site.narrowest(Op.CONV_2D, x, [4, 8] if size and weight.bits <= 4 else [8], steps)
     scales = site.scales(Op.CONV_2D, x, bits, steps)
-    kernel = site.integers(weight.integers.reshape(outputs, 1, 1, inputs), bits, scales)
-    rows = math.prod(others) // outputs
-    image = _reshaped(site, x, site.computed_like(x, [batch, rows, 1, inputs]))
-    result = site.computed_like(y, [batch, rows, 1, outputs])
+    rows = weight.integers.reshape(outputs, 1, 1, inputs)
+    kernel = site.integers(rows, bits, scales, data=x)
+    places = math.prod(others) // outputs
+    image = _reshaped(site, x, site.computed_like(x, [batch, places, 1, inputs]))
+    result = site.computed_like(y, [batch, places, 1, outputs])
     version = INTEGER_KERNELS[Op.CONV_2D].versions[INTEGER_TYPES[bits]]
     read = [image, kernel, _zeros(site, outputs) if bias < 0 else bias]
     site.add(Op.CONV_2D, read, result, _options(activation), version)
