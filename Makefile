@@ -9,7 +9,7 @@ INSTALL := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check
 
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
-.PHONY: demo test lint format bazel dist docs clean
+.PHONY: demo test test-fast lint format bazel dist docs clean
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 
@@ -18,6 +18,10 @@ demo: $(VENV)/demo.stamp
 
 test: $(VENV)/dev.stamp
 	$(VENV)/bin/python -m pytest -n auto --dist loadfile $(ARGS)
+
+# Without the files of tests/slow_files.py.
+test-fast: $(VENV)/dev.stamp
+	$(VENV)/bin/python -m pytest -n auto --dist loadfile -m "not slow" $(ARGS)
 
 lint: $(VENV)/dev.stamp
 	$(VENV)/bin/ruff check .
