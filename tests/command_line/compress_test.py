@@ -207,7 +207,7 @@ def test_batch_normalization_is_measured_anew(capsys):
 WRONG = [
     ("m.keras", 2, "compress needs --to=FILE[,FILE...]"),
     ("--to=a.tfqd", 2, "compress expects MODEL; got none"),
-    ("m.keras --to=a.onnx", 2, "an output must end in .tfqd, .tflite, .keras or"),
+    ("m.keras --to=a.onnx", 2, "an output must end in .tfqd, .tflite, .keras, .safetensors or"),
     ("m.keras --to=a.tfqd,a.tfqd", 2, "--to names a file twice"),
     ("m.keras --to=a.tfqd --bits=9", 2, "flag --bits=9"),
     ("m.keras --to=a.tfqd --bits=4 --budget=9kB --data=d.npz", 2, "either --bits or --budget"),

@@ -23,7 +23,7 @@ def dense_model(**arguments):
         ("bits", 2.5, "bits must be an integer from 1 to 8; got 2.5"),
         ("bucket_size", 0, "bucket_size must be None or a positive integer; got 0"),
         ("bucket_size", -256, "bucket_size must be None or a positive integer; got -256"),
-        ("layout", "rows", "layout must be one of 'flat', 'channel'; got 'rows'"),
+        ("layout", "rows", "layout must be one of 'flat', 'channel', 'tile'; got 'rows'"),
         ("scaling", "log", "scaling must be one of 'affine', 'symmetric'; got 'log'"),
     ],
 )

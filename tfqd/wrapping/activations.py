@@ -69,9 +69,10 @@ def check_ranges(model: Any) -> None:
     for layer in quantized_activations(model):
         layer.check_calibrated()
     for layer in all_layers(model):
-        of_tfmot = any(kind.__name__ == "QuantizeLayer" for kind in type(layer).__mro__)
+        if not any(kind.__name__ == "QuantizeLayer" for kind in type(layer).__mro__):
+            continue
         ends = [weight for weight in layer.weights if re.search(r"_(min|max)\b", weight.name)]
-        if of_tfmot and ends and not np.any(ends):
+        if ends and not np.any(ends):
             raise ValueError(
                 f"the ranges of model {model.name!r} were never trained: that of its input, at "
                 f"{layer.name!r}, is 0 to 0; fit the model on some batches first"

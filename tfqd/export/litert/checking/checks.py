@@ -70,17 +70,19 @@ def check(
     Raises:
         VerificationError: a ValueError, when one of them is too far, or a runtime
             refuses the file.
+        RuntimeRefusal: a ValueError, when no runtime is installed.
     """
+    installed = runtimes()
     file = File(data)
     for fault in faults(file):
         raise VerificationError(f"no runtime is known to compute this right: {fault}")
     probes = few(probes)
     try:
         if exact is not None:
-            form = _runner(next(iter(runtimes())), float_form(data))
+            form = _runner(next(iter(installed)), float_form(data))
             hold_against(probes, "float form of the tflite", exact, form)
-        weight_error = max(_weight_error(data, runtime) for runtime in runtimes())
-        answers = [_held(file, data, runtime, probes, tolerance, remedy) for runtime in runtimes()]
+        weight_error = max(_weight_error(data, runtime) for runtime in installed)
+        answers = [_held(file, data, runtime, probes, tolerance, remedy) for runtime in installed]
     except RuntimeRefusal as error:
         raise VerificationError(str(error)) from error
     return max(answers, key=lambda answer: answer.largest_difference), weight_error
