@@ -17,6 +17,7 @@ class Scorer:
 
     def __init__(self, task: Task, labels: np.ndarray, reference: np.ndarray):
         self._task, self._labels, self._reference = task, labels, reference
+        self._before = self.by_class(reference)
 
     def values(self, answers: np.ndarray) -> dict[str, float]:
         """By the key of a `Measure`."""
@@ -26,10 +27,9 @@ class Scorer:
                 "difference": scores.root_mean_squared_error(answers, self._reference),
             }
         ours, theirs = map(self._task.log_probabilities, (answers, self._reference))
-        labels, before = self._labels, self.by_class(self._reference)
-        ratios = [
-            share / before[each] for each, share in self.by_class(answers).items() if before[each]
-        ]
+        labels, before = self._labels, self._before
+        shares = scores.accuracy_by_class(ours, labels)
+        ratios = [share / before[each] for each, share in shares.items() if before[each]]
         return {
             "accuracy": scores.accuracy(ours, labels),
             "retained": float(np.mean(ratios)) if ratios else 0.0,
