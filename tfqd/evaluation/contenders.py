@@ -64,7 +64,14 @@ class ModelContender:
         return path
 
 
-class TfliteContender:
+class FileContender:
+    """A file of one input and one output."""
+
+    def archive_bytes(self) -> None:
+        """See `Contender`: another kind of file has none."""
+
+
+class TfliteContender(FileContender):
     """A TFLite file of one input and one output.
 
     Args:
@@ -96,16 +103,12 @@ class TfliteContender:
         ]
         return np.concatenate([part[self._output] for part in parts])
 
-    def archive_bytes(self):
-        """See `Contender`."""
-        return
-
     def tflite(self, folder):
         """See `Contender`."""
         return self.path
 
 
-class SavedModelContender:
+class SavedModelContender(FileContender):
     """A SavedModel of one input and one output, or a folder of its versions.
 
     Args:
@@ -129,10 +132,6 @@ class SavedModelContender:
         return np.concatenate(
             [self._serve(**{self._input: part})[self._output].numpy() for part in parts]
         )
-
-    def archive_bytes(self):
-        """See `Contender`."""
-        return
 
     def tflite(self, folder):
         """See `Contender`."""

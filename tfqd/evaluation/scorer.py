@@ -17,17 +17,18 @@ class Scorer:
 
     def __init__(self, task: Task, labels: np.ndarray, reference: np.ndarray):
         self._task, self._labels, self._reference = task, labels, reference
-        self._before = self.by_class(reference)
+        self._theirs = task.log_probabilities(reference) if task.classifies else None
 
     def values(self, answers: np.ndarray) -> dict[str, float]:
         """By the key of a `Measure`."""
-        if not self._task.classifies:
+        theirs, labels = self._theirs, self._labels
+        if theirs is None:
             return {
                 "error": self.score(answers),
                 "difference": scores.root_mean_squared_error(answers, self._reference),
             }
-        ours, theirs = map(self._task.log_probabilities, (answers, self._reference))
-        labels, before = self._labels, self._before
+        ours = self._task.log_probabilities(answers)
+        before = scores.accuracy_by_class(theirs, labels)
         shares = scores.accuracy_by_class(ours, labels)
         ratios = [share / before[each] for each, share in shares.items() if before[each]]
         return {
