@@ -81,7 +81,10 @@ class EntropyConstrainedQuantizer(LearnedStepQuantizer):
         if training is None or training is False:
             return quantized
         frequency = tf.convert_to_tensor(weights["code_frequency"])
-        codes = self.stored(tf.stop_gradient(inputs), weights, self._frozen(weights)).codes
+        # Of values that lie on levels the nearest level is theirs, which no border need tell.
+        levels, bucketing = tf.stop_gradient(quantized), self.bucketing(inputs.shape)
+        steps = self._trained(weights, bucketing)
+        codes = ops.learned_step_codes(levels, *steps, bucketing, self.spec.levels).codes
         moved = frequency + _MOMENTUM * (ops.shares(codes, self.spec.levels) - frequency)
         if training is not True:
             moved = tf.where(tf.cast(training, tf.bool), moved, frequency)
