@@ -39,20 +39,24 @@ def _largest(values: np.ndarray, dropped: int) -> np.ndarray:
     return kept.reshape(values.shape)
 
 
+def _summed_axes(weights: np.ndarray, channel_axes: tuple[int, ...]) -> tuple[int, ...]:
+    """The axes that an output channel sums over."""
+    channels = {axis % weights.ndim for axis in channel_axes}
+    return tuple(axis for axis in range(weights.ndim) if axis not in channels)
+
+
 def _largest_channels(weights, sparsity, channel_axes) -> np.ndarray:
-    axes = {axis % weights.ndim for axis in channel_axes}
-    others = tuple(axis for axis in range(weights.ndim) if axis not in axes)
-    if not axes or not others:
+    summed = _summed_axes(weights, channel_axes)
+    if not channel_axes or not summed:
         raise ValueError(f"a tensor of shape {weights.shape} has no channels of several weights")
-    norms = np.square(weights, dtype=np.float64).sum(others, keepdims=True)
+    norms = np.square(weights, dtype=np.float64).sum(summed, keepdims=True)
     dropped = min(round(sparsity * norms.size), norms.size - 1)
     return np.broadcast_to(_largest(norms, dropped), weights.shape)
 
 
 def _two_of_four(weights, share, channel_axes) -> np.ndarray:
     """Fours lie along the last axis that is summed over, as sparse kernels take them."""
-    axes = {axis % weights.ndim for axis in channel_axes}
-    summed = [axis for axis in range(weights.ndim) if axis not in axes]
+    summed = _summed_axes(weights, channel_axes)
     if not summed or weights.shape[summed[-1]] % 4:
         raise ValueError(
             f"a tensor of shape {weights.shape} has no fours: its inputs must be a multiple of 4"

@@ -16,8 +16,8 @@ from tfqd.spec import Activations
 
 # Of `ranges="moving"`, the share that each batch leaves as it was.
 _MOMENTUM = 0.99
-# The steps between the integers of 8 bits, and those on either side of 0 when that is 0.
-_STEPS, _BELOW, _ABOVE = 255, 128, 127
+# The integers of 8 bits on either side of 0.
+_BELOW, _ABOVE = 128, 127
 
 
 class ActivationQuantizer:
