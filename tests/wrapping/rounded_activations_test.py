@@ -248,6 +248,9 @@ def test_what_cannot_become_a_file_of_integers_is_refused_before_training():
         tfqd.quantize_model(subclassed, DEPLOYABLE, activations=spec)
     with pytest.raises(ValueError, match=r"kernel is quantized by Uniform.*presets.deployable"):
         tfqd.quantize_model(dense(), 4, activations=spec)
+    floats = tfqd.Codebook(bits=3, bucket_size=None, scaling="symmetric", grid="e4m3")
+    with pytest.raises(ValueError, match=r"kernel is quantized by Codebook.*presets.deployable"):
+        tfqd.quantize_model(dense(), floats, activations=spec)
     three = dense(layers.Dense(3), layers.Dense(3))
     with pytest.raises(ValueError, match=r"kernel stays float.*presets.deployable"):
         tfqd.quantize_model(three, DEPLOYABLE, first_last=None, activations=spec)

@@ -110,6 +110,11 @@ class Spec:
         return self.bits > 1
 
     @property
+    def on_integers(self) -> bool:
+        """Whether levels are integers times a step, as kernels of integers take them."""
+        return True
+
+    @property
     def levels(self) -> int:
         """k, the number of values that a scaled weight can take."""
         return 2**self.bits

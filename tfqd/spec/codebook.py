@@ -7,7 +7,7 @@ from typing import ClassVar
 from tfqd.spec.base import GRADIENT_SCALES, Spec
 from tfqd.spec.bucketing import Bucketing
 from tfqd.spec.checks import check_choice, checked_positive, is_integer
-from tfqd.spec.grid import GRID_SIZE, LARGEST_POINT, POINT_BYTES
+from tfqd.spec.grid import GRID_SIZE, LARGEST_INTEGER, LARGEST_POINT, POINT_BYTES
 
 TRAINED = ("both", "points", "weights")
 INITS = ("quantile", "uniform", "kmeans", "normal")
@@ -104,6 +104,10 @@ class Codebook(Spec):
     @property
     def has_zero(self) -> bool:
         return True
+
+    @property
+    def on_integers(self) -> bool:
+        return self.grid in LARGEST_INTEGER
 
     @property
     def levels(self) -> int:

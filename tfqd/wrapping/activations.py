@@ -97,8 +97,7 @@ def check_weights(specs: Mapping[str, Spec | None]) -> None:
 
 def _is_for_kernels(spec: Spec) -> bool:
     """Whether weights are integers times one scale a channel, or one of the tensor."""
-    on_integers = getattr(spec, "grid", "integers") is not None
-    return spec.scaling == "symmetric" and spec.bucket_size is None and on_integers
+    return spec.scaling == "symmetric" and spec.bucket_size is None and spec.on_integers
 
 
 def checked_activations(activations: Any) -> Activations | None:
