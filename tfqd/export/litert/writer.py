@@ -40,9 +40,8 @@ IO_DTYPES = ("float32", "int8")
 
 # Of the answers of the file's float form, whose operators add in another order.
 _EXACT = 1e-4
-# The same, where biases are rounded to the unit of integer kernels, and weights that were
-# left float to 8 bits.
-_ROUNDED_CONSTANTS = 2e-2
+# The same, where biases are rounded to the unit of integer kernels.
+_ROUNDED_BIASES = 1e-2
 # Of the file's own, whose kernels round activations to 8 bits, layer after layer.
 _ROUNDED = 0.1
 
@@ -157,7 +156,7 @@ def write_tflite(
     kept = origin.probes
     if integers is not None:
         file, constants = File(integers), FloatConstants(file)
-        exact = None if trained else max(rounding, _ROUNDED_CONSTANTS)
+        exact = None if trained else max(rounding, _ROUNDED_BIASES)
         if trained and probes is None:
             origin = asked_within(origin, input_spans(file))
         kept = first_example(origin.probes)
@@ -174,7 +173,7 @@ def write_tflite(
     data = sealed(file.to_bytes())
     try:
         verification, weight_error = check(
-            data, origin.probes, exact, tolerance, lambda: _remedy(named, origin, tolerance)
+            data, origin.probes, exact, tolerance, kept, lambda: _remedy(named, origin, tolerance)
         )
     except VerificationError as error:
         if batch_size is not None or not isinstance(error.__cause__, RuntimeRefusal):
