@@ -38,6 +38,7 @@ from tfqd.version import __version__ as __version__
 from tfqd.wrapping import compress as compress
 from tfqd.wrapping import quantize_model as quantize_model
 from tfqd.wrapping import strip_quantization as strip_quantization
+from tfqd.wrapping import unpruned as unpruned
 from tfqd.wrapping.bridge import to_tf_keras as to_tf_keras
 
 

@@ -9,8 +9,6 @@ taken here, so that a weight at zero is at zero in every file, where entropy cod
 little of it.
 """
 
-from typing import Any
-
 import numpy as np
 import tensorflow as tf
 
@@ -31,6 +29,7 @@ class Prune(Callback):
     For models of `tfqd.quantize_model` and the student of a `tfqd.Distiller`. Every
     quantized tensor gets the same sparsity; log ``sparsity`` is the share of zeros.
     A run that is resumed with ``initial_epoch`` goes on with the weights that are zero.
+    What was pruned away is known to `tfqd.unpruned`, which makes a teacher of it.
 
     Args:
         sparsity: share of each tensor's weights at zero in the end, above 0 and below 1.
@@ -40,7 +39,7 @@ class Prune(Callback):
             inputs, for which `sparsity` must be 0.5; ``"channels"``, whole output channels.
         gradient: ``"frozen"``: what is at zero stays there; or ``"revive"``: weights at zero
             learn on out of sight, from the gradient straight through, and come back when
-            they have grown. What they have learned is lost when a run is resumed.
+            they have grown. What they have learned is in no file.
 
     Raises:
         ValueError: for other arguments; in `fit`, when nothing is quantized or a spec has
@@ -156,35 +155,35 @@ class _Pruned:
 
     Args:
         entry: the variable.
-        revives: whether weights learn on out of sight.
+        revives: whether weights learn on out of sight, and may come back.
     """
 
     def __init__(self, entry: QuantizedVariable, revives: bool):
         self.entry = entry
+        self._revives = revives
         weights = self._weights()
         self._kept = tf.cast(weights != 0, weights.dtype)
-        # What the weights would be were none at zero, and what they were shown as last.
-        self._dense = tf.Variable(weights, trainable=False) if revives else None
+        # What the weights were when they were last kept or, out of sight, have become since.
+        whole = weights if entry.whole is None else tf.where(weights != 0, weights, entry.whole)
+        self._whole = entry.whole = tf.Variable(whole, trainable=False)
         self._shown = tf.Variable(weights, trainable=False) if revives else None
 
     def choose(self, sparsity: float, structure: str) -> None:
         """Chooses anew which weights are to be kept."""
+        self._learn()
+        known = self._whole if self._revives else self._whole * self._kept
         axes = self.entry.quantizer.channel_axes
-        if self._dense is None:
-            weights: Any = self._weights() * self._kept
-        else:
-            self._learn()
-            weights = self._dense
-        kept = ops.kept_weights(np.asarray(weights, np.float32), sparsity, structure, axes)
-        self._kept = tf.cast(kept, weights.dtype)
+        kept = ops.kept_weights(np.asarray(known, np.float32), sparsity, structure, axes)
+        kept = tf.cast(kept, self._kept.dtype)
+        self._kept = kept if self._revives else kept * self._kept
 
     def put_to_zero(self) -> None:
         """Puts the others to zero, where the last step has left them elsewhere."""
-        if self._dense is None or self._shown is None:
+        if self._shown is None:
             self.entry.variable.assign(self._weights() * self._kept)
             return
         self._learn()
-        shown = self._dense * self._kept
+        shown = self._whole * self._kept
         self._shown.assign(shown)
         self.entry.variable.assign(shown)
 
@@ -194,10 +193,12 @@ class _Pruned:
         return int(np.count_nonzero(np.asarray(self._kept) == 0))
 
     def _learn(self) -> None:
-        """Gives what the optimizer did to the weights shown to those out of sight too."""
-        if self._dense is not None and self._shown is not None:
-            weights = self._weights()
-            self._dense.assign_add(weights - self._shown)
+        """Gives what the optimizer did to the weights shown to those that are known."""
+        weights = self._weights()
+        if self._shown is None:
+            self._whole.assign(tf.where(self._kept != 0, weights, self._whole))
+        else:
+            self._whole.assign_add(weights - self._shown)
             self._shown.assign(weights)
 
     def _weights(self) -> tf.Tensor:

@@ -15,6 +15,7 @@ from tfqd.distillation.defaults import default_student_loss_weight
 from tfqd.distillation.losses import LogitsDistillation
 from tfqd.distillation.step import DistillationStep, Weight
 from tfqd.wrapping.quantized import find_quantized
+from tfqd.wrapping.unpruned import Unpruned
 
 
 class BaseDistiller(DistillationStep):
@@ -69,22 +70,21 @@ class BaseDistiller(DistillationStep):
 
     @property
     def trainable_variables(self) -> list:
-        """The student's and the losses' own: the teacher is not trained."""
+        """As `trainable_weights`."""
         return self.trainable_weights
 
     @property
     def trainable_weights(self) -> list:
-        """The student's and the losses' own: the teacher is not trained."""
+        """The student's and the losses' own; the teacher's only where both learn."""
         own = [variable for term in self._terms for variable in term.state.values()]
-        return self.student.trainable_variables + own
+        taught = self.teacher.trainable_variables if self._teacher_learns else []
+        return self.student.trainable_variables + own + taught
 
     def get_config(self) -> dict[str, Any]:
         serialize = keras.saving.serialize_keras_object
-        cached = isinstance(self.teacher, CachedTeacher)
         return {
             **super().get_config(),  # type: ignore[misc]  # the model's
-            "teacher": (serialize if cached else self._version.training.serialize)(self.teacher),
-            "teacher_is_cached": cached,
+            **self._config_of_teacher(),
             "student": self._version.training.serialize(self.student),
             "distillation_losses": [serialize(loss) for loss in self.distillation_losses],
             "distillation_loss_weights": [
@@ -94,13 +94,23 @@ class BaseDistiller(DistillationStep):
             "log_gradient_cosine": self.log_gradient_cosine,
         }
 
+    def _config_of_teacher(self) -> dict[str, Any]:
+        cached = isinstance(self.teacher, CachedTeacher)
+        if isinstance(self.teacher, Unpruned):  # It is made again of the student.
+            return {"teacher": None, "teacher_is_cached": False, "teacher_is_unpruned": True}
+        serialize = keras.saving.serialize_keras_object if cached else self._version.training.serialize
+        return {"teacher": serialize(self.teacher), "teacher_is_cached": cached}
+
     @classmethod
     def from_config(cls, config, custom_objects=None):
         config = dict(config)
         plain = keras.saving.deserialize_keras_object
         of_teacher = plain if config.pop("teacher_is_cached") else cls._version.training.deserialize
-        config["teacher"] = of_teacher(config["teacher"], custom_objects)
         config["student"] = cls._version.training.deserialize(config["student"], custom_objects)
+        if config.pop("teacher_is_unpruned", False):
+            config["teacher"] = cls._version.building.unpruned(config["student"])
+        else:
+            config["teacher"] = of_teacher(config["teacher"], custom_objects)
         for part in ("distillation_losses", "distillation_loss_weights", "student_loss_weight"):
             config[part] = plain(config[part], custom_objects)
         return cls(**config)

@@ -15,6 +15,7 @@ from tfqd.spec.checks import is_number
 from tfqd.wrapping.protocols import KerasVersion
 from tfqd.wrapping.quantized import is_quantized
 from tfqd.wrapping.state import from_rest
+from tfqd.wrapping.unpruned import Unpruned
 
 
 def check_losses(losses, loss_weights, student_loss_weight) -> tuple[list[Any], list[Weight]]:
@@ -73,6 +74,11 @@ def check_models(teacher, student, losses, version: KerasVersion) -> None:
             raise TypeError(f"{role} must be a {version.title} model; got {type(model).__name__}")
         if not model.built:
             raise ValueError(f"{role} {model.name!r} is not built; call it on data first")
+    if isinstance(teacher, Unpruned) and not teacher.is_whole_of(student):
+        raise ValueError(
+            f"teacher {teacher.name!r} is the whole network of another model than student "
+            f"{student.name!r}; give Distiller(tfqd.unpruned(student), student)"
+        )
     for loss in losses:
         named = getattr(loss, "teacher_layer_name", None) is not None
         if named and isinstance(teacher, CachedTeacher):

@@ -27,7 +27,9 @@ class Distiller(BaseDistiller, keras3.KeepsSeeds, keras.Model, metaclass=abc.ABC
     Args:
         teacher: a Keras model, which runs once a step in inference mode and is
             never changed; a `CachedTeacher`, whose outputs come with the data;
-            or None for a float copy of the student as it is now.
+            None for a float copy of the student as it is now; or `tfqd.unpruned` of
+            the student, which learns with it: from the labels and the student's
+            outputs, by the same losses and weights. Log ``teacher_loss`` is its own.
         student: the Keras model to train, of the teacher's Keras version; it
             runs once a step. For a tf_keras student the Distiller is a tf_keras
             model.

@@ -15,6 +15,7 @@ import tensorflow as tf
 from tfqd.distillation.cached_teacher import CachedTeacher, split_batch
 from tfqd.distillation.classification import check_classification
 from tfqd.wrapping.protocols import KerasVersion
+from tfqd.wrapping.unpruned import Unpruned
 
 Weight = float | Callable[[tf.Tensor], tf.Tensor]
 
@@ -73,6 +74,7 @@ class DistillationStep:
             )
             for loss, weight, shape, name in zip(losses, weights, shapes, names, strict=True)
         ]
+        self.teacher_tracker = add_tracker("teacher_loss") if self._teacher_learns else None
         self.cosine_tracker = add_tracker("gradient_cosine") if self.log_gradient_cosine else None
 
     def _reader(self, model, names):
@@ -95,8 +97,14 @@ class DistillationStep:
     def _learns_from_teacher(self) -> bool:
         return self.student_loss_weight != 1
 
+    @property
+    def _teacher_learns(self) -> bool:
+        """Whether it is trained together with the student."""
+        return self._learns_from_teacher and isinstance(self.teacher, Unpruned)
+
     def call(self, inputs, training=None):
         inputs, _ = split_batch(inputs)
+        self._thread.training = training
         if self._student_reader is None:
             return self.student(inputs, training=training)
         outputs, features = self._student_reader(self.student, inputs, training=training)
@@ -108,7 +116,8 @@ class DistillationStep:
         keras = self._version.training
         weight = self._at_step(self.student_loss_weight)
         hard = self._hard(y, y_pred, sample_weight)
-        soft = self._soft(x, y_pred, sample_weight)
+        taught = self._teach(x) if self._learns_from_teacher else None
+        soft = self._soft(taught, y_pred, sample_weight)
         self._thread.losses = hard, soft
         terms = [keras.penalties(self)]
         if hard is not None:
@@ -117,6 +126,8 @@ class DistillationStep:
         if soft is not None:
             self.distillation_tracker.update_state(keras.mean_of_replica(soft))
             terms.append((1 - weight) * soft)
+        if self.teacher_tracker is not None and self._thread.training:
+            terms.append(self._loss_of_teacher(weight, y, taught[0], y_pred, sample_weight))
         return tf.add_n(terms)
 
     def _hard(self, y, y_pred, sample_weight) -> tf.Tensor | None:
@@ -130,37 +141,65 @@ class DistillationStep:
             return None
         return self._version.training.supervised_loss(self, y, y_pred, sample_weight)
 
-    def _soft(self, x, y_pred, sample_weight) -> tf.Tensor | None:
-        """The weighted sum of the distillation losses; None in a control run."""
-        if not self._learns_from_teacher:
-            return None
-        check_classification(self.student, self.loss, self.distillation_losses)
-        taught = self._teach(x)
+    def _soft(self, taught, y_pred, sample_weight) -> tf.Tensor | None:
+        """The weighted sum of the distillation losses; None where nothing is taught."""
         if taught is None:
             return None
+        check_classification(self.student, self.loss, self.distillation_losses)
+        taught = tf.nest.map_structure(tf.stop_gradient, taught)
         learnt = y_pred, getattr(self._thread, "features", {})
         total = tf.zeros(())
         for term in self._terms:
-            loss = self._version.training.share_of_replica(
-                _compute(term, taught, learnt, sample_weight, self._version.training.mask_of)
-            )
+            loss = self._share(term, taught, learnt, sample_weight)
             if term.tracker is not None:
                 term.tracker.update_state(self._version.training.mean_of_replica(loss))
             total += self._at_step(term.weight) * loss
         return total
+
+    def _loss_of_teacher(self, weight, y, outputs, y_pred, sample_weight) -> tf.Tensor:
+        """What a teacher that learns has to lower: the student's loss, with the roles swapped.
+
+        Of the distillation losses those count that compare the models' outputs.
+        """
+        student = tf.nest.map_structure(tf.stop_gradient, y_pred), {}
+        total = tf.add_n(
+            [
+                tf.zeros(()),
+                *(
+                    self._at_step(term.weight)
+                    * self._share(term, student, (outputs, {}), sample_weight)
+                    for term in self._terms
+                    if _student_layer(term.loss) is None
+                ),
+            ]
+        )
+        total *= 1 - weight
+        hard = self._hard(y, outputs, sample_weight)
+        if hard is not None:
+            total += weight * hard
+        self.teacher_tracker.update_state(self._version.training.mean_of_replica(total))
+        return total
+
+    def _share(self, term: Term, taught, learnt, sample_weight) -> tf.Tensor:
+        """A distillation loss as this replica's share of the mean over all replicas'."""
+        mask_of = self._version.training.mask_of
+        return self._version.training.share_of_replica(
+            _compute(term, taught, learnt, sample_weight, mask_of)
+        )
 
     def _teach(self, x):
         """The teacher's outputs and features; None for data without cached ones."""
         inputs, cached = split_batch(x)
         if isinstance(self.teacher, CachedTeacher):
             return None if cached is None else (cached, {})
-        if self._teacher_reader is None:
-            return self._without_gradient(self.teacher, inputs), {}
-        return self._without_gradient(functools.partial(self._teacher_reader, self.teacher), inputs)
-
-    def _without_gradient(self, teacher, inputs):
-        outputs = self._version.training.inference(teacher, inputs)
-        return tf.nest.map_structure(tf.stop_gradient, outputs)
+        teacher = self.teacher
+        if self._teacher_reader is not None:
+            teacher = functools.partial(self._teacher_reader, teacher)
+        if self.teacher_tracker is not None and self._thread.training:
+            outputs = teacher(inputs, training=True)
+        else:
+            outputs = self._version.training.inference(teacher, inputs)
+        return (outputs, {}) if self._teacher_reader is None else outputs
 
     def _at_step(self, weight: Weight):
         if not callable(weight):

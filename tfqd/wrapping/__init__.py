@@ -9,6 +9,7 @@ import keras
 from tfqd.compressed import CompressedModel
 from tfqd.spec import Activations
 from tfqd.spec.selection import Selection, SpecLike
+from tfqd.wrapping.quantized import find_quantized
 from tfqd.wrapping.version import version_named, version_of
 
 
@@ -98,6 +99,50 @@ def strip_quantization(model: keras.Model) -> keras.Model:
     >>> plain.save("plain.keras")
     """
     return version_of(model).building.strip_quantization(model)
+
+
+def unpruned(student: keras.Model) -> keras.Model:
+    """The whole network of which a pruned model is a part, to be its teacher.
+
+    The second phase of training in the manner of PQK (Kim, Chang and Kwak 2021, arXiv
+    2106.14681), which needs no other teacher. PQK's are: the student is the pruned,
+    quantized network; the teacher has its weights, and beside them those that were pruned
+    away; each learns from the labels and, after a warm-up, from the other. No more could be
+    read of it. As in DCIL, of two of its authors (arXiv 2109.04660): kept weights learn
+    from the student's loss alone, pruned ones from the teacher's, and BatchNormalization
+    is the teacher's own. tfqd's choice: so are biases and all that is not quantized, the
+    teacher is float, and pruned weights begin where `tfqd.callbacks.Prune` left them.
+
+    Args:
+        student: from `quantize_model`, after a `fit` with `tfqd.callbacks.Prune`; of
+            Keras 3 or tf_keras. From now on its weights that are zero get no gradient.
+
+    Returns:
+        A model for ``tfqd.Distiller(tfqd.unpruned(student), student)``, which trains it
+        together with the student. It follows the student's weights as they are.
+
+    Raises:
+        TypeError: when `student` is no Keras model.
+        ValueError: when it is not quantized, or the weights that were pruned away are not
+            known: it was not pruned, or read from a file since.
+
+    Example:
+
+    >>> import tensorflow as tf
+    >>> data = tf.ones((32, 8)), tf.ones((32, 4))
+    >>> quantized.compile("sgd", "mse")
+    >>> _ = quantized.fit(*data, callbacks=[tfqd.callbacks.Prune(0.5)], verbose=0)
+    >>> distiller = tfqd.Distiller(tfqd.unpruned(quantized), quantized)
+    >>> distiller.compile("sgd", "mse")
+    """
+    version = version_of(student)
+    entries = find_quantized(student)
+    if not any(entry.whole is not None for entry in entries):
+        raise ValueError(
+            f"which weights were pruned away from model {student.name!r} is not known; fit a "
+            "model of tfqd.quantize_model with tfqd.callbacks.Prune, and give it as it is then"
+        )
+    return version.building.unpruned(student)
 
 
 def compress(model: keras.Model) -> CompressedModel:

@@ -38,6 +38,9 @@ class Building(Protocol):
     def float_copy(self, model: Any) -> Any:
         """A copy of a quantized or plain model that computes with floats throughout."""
 
+    def unpruned(self, student: Any) -> Any:
+        """See `tfqd.unpruned`; of a student whose pruned weights are not known, they are 0."""
+
     def compress(self, model: Any) -> CompressedModel:
         """See `tfqd.compress`."""
 

@@ -24,6 +24,9 @@ class QuantizedVariable(abc.ABC):
     state: the quantizer's own variables by role.
     active: the quantizer in force: `quantizer`, unless a schedule trains with
         other bits for a while (`set_bits`); None leaves the variable float.
+    holds_zeros: whether weights that are zero get no gradient.
+    whole: where weights were pruned away, the variable's value with them in it: a
+        tensor of the variable's type and shape; else None.
     """
 
     def __init__(self, variable, quantizer: Quantizer, state: dict[str, Any]):
@@ -31,6 +34,8 @@ class QuantizedVariable(abc.ABC):
         self.quantizer = quantizer
         self.state = state
         self.active: Quantizer | None = quantizer
+        self.holds_zeros = False
+        self.whole: tf.Variable | None = None
 
     @property
     @abc.abstractmethod
@@ -87,6 +92,8 @@ class QuantizedVariable(abc.ABC):
     def quantize(self, training) -> tf.Tensor:
         """The variable's quantized value, float32."""
         value = self.value()
+        if self.holds_zeros:
+            value = tf.where(value == 0, 0.0, value)
         return value if self.active is None else self.active(value, training, self.state)
 
     def distance(self) -> tf.Tensor:

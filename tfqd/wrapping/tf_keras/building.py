@@ -18,6 +18,7 @@ from tfqd.wrapping.tf_keras.rebuilding import plain_from as plain_from
 from tfqd.wrapping.tf_keras.rebuilding import quantized_from as quantized_from
 from tfqd.wrapping.tf_keras.stripping import float_copy as float_copy
 from tfqd.wrapping.tf_keras.stripping import strip_quantization as strip_quantization
+from tfqd.wrapping.tf_keras.unpruned import unpruned as unpruned
 
 
 def choose_variables(

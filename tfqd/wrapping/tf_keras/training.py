@@ -6,6 +6,7 @@ import tensorflow as tf
 import tf_keras
 
 from tfqd.wrapping.tf_keras.insides import losses_utils
+from tfqd.wrapping.unpruned import Unpruned
 
 serializable = tf_keras.saving.register_keras_serializable(package="tfqd")
 
@@ -43,8 +44,11 @@ def supervised_loss(model: tf_keras.Model, y, y_pred, sample_weight) -> tf.Tenso
 
 
 def penalties(model: tf_keras.Model) -> tf.Tensor:
-    """The student's regularization and ``add_loss`` terms, summed: a scalar."""
-    losses = [tf.cast(loss, tf.float32) for loss in model.student.losses]
+    """The regularization and ``add_loss`` terms of what is trained, summed: a scalar."""
+    trained = model.student.losses
+    if isinstance(model.teacher, Unpruned):
+        trained = trained + model.teacher.losses
+    losses = [tf.cast(loss, tf.float32) for loss in trained]
     return share_of_replica(tf.add_n([tf.zeros(()), *losses]))
 
 
