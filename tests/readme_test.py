@@ -32,7 +32,7 @@ def test_there_are_examples():
     assert "distiller.fit" in EXAMPLES[0]
     assert len(EXAMPLES_IN_GUIDES) == 6
     assert len(ALLOCATION) == 3
-    assert len(DISTILLATION) == 4
+    assert len(DISTILLATION) == 5
 
 
 def run_as_pasted(code, folder):

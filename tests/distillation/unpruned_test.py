@@ -57,7 +57,8 @@ def test_the_teacher_is_the_whole_network_around_the_weights_kept(version, gradi
     variable.assign(2 * tf.convert_to_tensor(variable))
     whole = kernels(teacher.network)[0]
     whole = np.where(values(student)[0] == 0, whole, values(student)[0])
-    np.testing.assert_allclose(teacher(X), with_kernel(teacher.network, whole), rtol=1e-4, atol=1e-5)
+    expected = with_kernel(teacher.network, whole)
+    np.testing.assert_allclose(teacher(X), expected, rtol=1e-4, atol=1e-5)
 
 
 def with_kernel(network, kernel):
@@ -126,9 +127,7 @@ def test_the_warm_up_is_a_schedule_and_features_teach_the_student_alone():
     student = pruned(keras)
     warm_up = keras.optimizers.schedules.PiecewiseConstantDecay([8], [1.0, 0.5])
     losses = [LogitsDistillation(2.0), FeatureDistillation("hidden", "hidden")]
-    distiller = tfqd.Distiller(
-        tfqd.unpruned(student), student, losses, student_loss_weight=warm_up
-    )
+    distiller = tfqd.Distiller(tfqd.unpruned(student), student, losses, student_loss_weight=warm_up)
     logs = compiled(distiller, keras).fit(X, Y, epochs=4, batch_size=16, verbose=0).history
     assert logs["teacher_loss"][-1] < logs["teacher_loss"][0]
 

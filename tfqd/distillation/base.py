@@ -98,7 +98,8 @@ class BaseDistiller(DistillationStep):
         cached = isinstance(self.teacher, CachedTeacher)
         if isinstance(self.teacher, Unpruned):  # It is made again of the student.
             return {"teacher": None, "teacher_is_cached": False, "teacher_is_unpruned": True}
-        serialize = keras.saving.serialize_keras_object if cached else self._version.training.serialize
+        plain = keras.saving.serialize_keras_object
+        serialize = plain if cached else self._version.training.serialize
         return {"teacher": serialize(self.teacher), "teacher_is_cached": cached}
 
     @classmethod

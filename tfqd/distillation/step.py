@@ -74,7 +74,7 @@ class DistillationStep:
             )
             for loss, weight, shape, name in zip(losses, weights, shapes, names, strict=True)
         ]
-        self.teacher_tracker = add_tracker("teacher_loss") if self._teacher_learns else None
+        self.teacher_tracker: Any = add_tracker("teacher_loss") if self._teacher_learns else None
         self.cosine_tracker = add_tracker("gradient_cosine") if self.log_gradient_cosine else None
 
     def _reader(self, model, names):
@@ -102,6 +102,11 @@ class DistillationStep:
         """Whether it is trained together with the student."""
         return self._learns_from_teacher and isinstance(self.teacher, Unpruned)
 
+    @property
+    def _teacher_trains(self) -> bool:
+        """Whether the call under way is a training step of it."""
+        return self._teacher_learns and bool(getattr(self._thread, "training", False))
+
     def call(self, inputs, training=None):
         inputs, _ = split_batch(inputs)
         self._thread.training = training
@@ -126,7 +131,7 @@ class DistillationStep:
         if soft is not None:
             self.distillation_tracker.update_state(keras.mean_of_replica(soft))
             terms.append((1 - weight) * soft)
-        if self.teacher_tracker is not None and self._thread.training:
+        if taught is not None and self._teacher_trains:
             terms.append(self._loss_of_teacher(weight, y, taught[0], y_pred, sample_weight))
         return tf.add_n(terms)
 
@@ -161,19 +166,12 @@ class DistillationStep:
 
         Of the distillation losses those count that compare the models' outputs.
         """
-        student = tf.nest.map_structure(tf.stop_gradient, y_pred), {}
-        total = tf.add_n(
-            [
-                tf.zeros(()),
-                *(
-                    self._at_step(term.weight)
-                    * self._share(term, student, (outputs, {}), sample_weight)
-                    for term in self._terms
-                    if _student_layer(term.loss) is None
-                ),
-            ]
-        )
-        total *= 1 - weight
+        shown = tf.nest.map_structure(tf.stop_gradient, y_pred)
+        total = tf.zeros(())
+        for term in self._terms:
+            if _student_layer(term.loss) is None:
+                loss = self._share(term, (shown, {}), (outputs, {}), sample_weight)
+                total += (1 - weight) * self._at_step(term.weight) * loss
         hard = self._hard(y, outputs, sample_weight)
         if hard is not None:
             total += weight * hard
@@ -195,7 +193,7 @@ class DistillationStep:
         teacher = self.teacher
         if self._teacher_reader is not None:
             teacher = functools.partial(self._teacher_reader, teacher)
-        if self.teacher_tracker is not None and self._thread.training:
+        if self._teacher_trains:
             outputs = teacher(inputs, training=True)
         else:
             outputs = self._version.training.inference(teacher, inputs)

@@ -130,9 +130,10 @@ def unpruned(student: keras.Model) -> keras.Model:
 
     >>> import tensorflow as tf
     >>> data = tf.ones((32, 8)), tf.ones((32, 4))
-    >>> quantized.compile("sgd", "mse")
-    >>> _ = quantized.fit(*data, callbacks=[tfqd.callbacks.Prune(0.5)], verbose=0)
-    >>> distiller = tfqd.Distiller(tfqd.unpruned(quantized), quantized)
+    >>> sparse = tfqd.quantize_model(model, tfqd.LearnedStep(bits=4))
+    >>> sparse.compile("sgd", "mse")
+    >>> _ = sparse.fit(*data, callbacks=[tfqd.callbacks.Prune(0.5)], verbose=0)
+    >>> distiller = tfqd.Distiller(tfqd.unpruned(sparse), sparse)
     >>> distiller.compile("sgd", "mse")
     """
     version = version_of(student)

@@ -21,6 +21,8 @@ class Unpruned:
     """
 
     network: Any
+    name: str  # The model's, as the losses.
+    losses: list
 
     def _share(self, pairs: Sequence[tuple[Any, QuantizedVariable]]) -> None:
         """Ties the network's variables to the student's.

@@ -1,0 +1,185 @@
+"""Pruning against fewer bits: a ResNet of 4 and of 2 bits with 0, 50, 80 and 90 % zeros.
+
+    python examples/prune_resnet8.py --data_dir=DATA --epochs=3
+
+A trained float network is quantized (`tfqd.LearnedStep`) and trained twice for EPOCHS on
+labels: first while the smallest weights go to zero (`tfqd.callbacks.Prune`), then with its
+zeros as they are. The runs ``mutual`` differ in the second training alone: the pruned
+network and the whole one around it teach each other (`tfqd.unpruned`, in the manner of PQK),
+the first fifth of it on labels only. Both take as many steps of the student.
+
+Every row has the bytes of the `.tfqd` file and what `tfqd.evaluate` says of the model beside
+the float one. A row that is in the results is not made again, so that a run that was
+interrupted goes on; several processes may share the results, each with --runs of its own.
+
+DATA is as for cifar10_resnet8.py; `--network=resnet20` takes ``models/resnet20_cifar10.keras``
+in it. Without --data_dir the program runs on scikit-learn's digits, to try it out, and
+`--smoke` makes the shortest of all trials: three steps of an untrained network.
+"""
+
+import os
+import pathlib
+import sys
+import time
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import keras
+import numpy as np
+import tensorflow as tf
+from absl import app, flags
+from cifar_data import Images, batches, digits
+from resnet8_data import BATCH, better_teacher, better_teacher_file, load, resnet8
+from results_file import ResultsFile
+from rich.console import Console
+from rich.table import Table
+
+import tfqd
+from tfqd.callbacks import Prune, reestimate_batch_norm
+from tfqd.distillation import LogitsDistillation
+
+_DATA = flags.DEFINE_string("data_dir", None, "folder with CIFAR-10 and the float networks")
+_OUTPUT = flags.DEFINE_string("output", "prune_resnet8", "folder for the models")
+_RESULTS = flags.DEFINE_string("results", None, "results file; default OUTPUT/results.json")
+_NETWORK = flags.DEFINE_enum("network", "resnet8", ["resnet8", "resnet20"], "what is pruned")
+_RUNS = flags.DEFINE_list("runs", None, "runs to make, such as mutual_80_2bit; default all")
+_EPOCHS = flags.DEFINE_integer("epochs", 3, "epochs of each of the two trainings", lower_bound=1)
+_SEED = flags.DEFINE_integer("seed", 0, "seed of the trainings", lower_bound=0)
+_SMOKE = flags.DEFINE_bool("smoke", False, "the shortest trial: three steps a training")
+
+SPARSITIES, BITS = (0, 80, 90, 50), (2, 4)
+RATE, SHIFT, NORM_BATCHES, WARM_UP = 1e-3, 2, 100, 0.2
+LOSS = "sparse_categorical_crossentropy"
+# What the rows keep of an evaluation.
+MEASURES = ("accuracy", "calibration_error", "agreement")
+RUNS = {
+    f"{kind}_{sparsity}_{bits}bit": (kind, sparsity, bits)
+    for sparsity in SPARSITIES
+    for bits in BITS
+    for kind in ("labels", "mutual")
+    if sparsity or kind == "labels"
+}
+
+
+def main(argv) -> None:
+    del argv
+    console = Console()
+    output = pathlib.Path(_OUTPUT.value)
+    try:
+        runs = _chosen()
+        images, model, source = _float_model()
+        file = pathlib.Path(_RESULTS.value or output / "results.json")
+        command = f"python examples/prune_resnet8.py --data_dir=DATA --epochs={_EPOCHS.value}"
+        results = ResultsFile(file, {"command": command, "data": source})
+    except (ValueError, OSError) as error:
+        sys.exit(f"prune_resnet8: {error}")
+    console.print(f"Data: {source}")
+    for name in runs:
+        key = {"network": _NETWORK.value, "run": name, "seed": _SEED.value, "epochs": _epochs()}
+        if results.find(key) is None:
+            kind, sparsity, bits = RUNS[name]
+            start = time.perf_counter()
+            student = _trained(model, kind, sparsity / 100, bits, images)
+            seconds = round(time.perf_counter() - start)
+            row = {**_measured(name, model, student, images, output), "seconds": seconds}
+            results.add({**key, "sparsity": sparsity, "bits": bits, "training": kind, **row})
+            console.print(f"{name}: {100 * row['accuracy']:.2f} % in {row['bytes']:,} bytes")
+    console.print(_table(results.rows))
+
+
+def _chosen() -> list[str]:
+    runs = _RUNS.value or (["mutual_80_2bit"] if _SMOKE.value else [*RUNS])
+    unknown = [name for name in runs if name not in RUNS]
+    if unknown:
+        raise ValueError(f"--runs: no run called {unknown[0]!r}; there are {', '.join(RUNS)}")
+    return runs
+
+
+def _float_model() -> tuple[Images, keras.Model, str]:
+    """The images, the float model, and a word on where they come from."""
+    if _SMOKE.value:
+        return digits(), resnet8(), "a few of the digits, and an untrained network"
+    images, model, source = load(_DATA.value)
+    if _NETWORK.value == "resnet8":
+        return images, model, source
+    file = better_teacher_file(_DATA.value)
+    if file is None:
+        raise ValueError("--network=resnet20 needs models/resnet20_cifar10.keras in --data_dir")
+    return images, better_teacher(file), source
+
+
+def _epochs() -> int:
+    return 1 if _SMOKE.value else _EPOCHS.value
+
+
+def _trained(
+    model: keras.Model, kind: str, sparsity: float, bits: int, images: Images
+) -> keras.Model:
+    """The float model quantized, pruned and trained on."""
+    keras.utils.set_random_seed(_SEED.value)
+    student = tfqd.quantize_model(model, tfqd.LearnedStep(bits=bits))
+    prune = [Prune(sparsity, end=1.0)] if sparsity else []
+    steps = 3 if _SMOKE.value else _epochs() * (len(images.x_train) // BATCH)
+    _fit(student, images, 0, steps, prune)
+    if kind == "mutual":
+        labels_only = keras.optimizers.schedules.PiecewiseConstantDecay
+        distiller = tfqd.Distiller(
+            tfqd.unpruned(student),
+            student,
+            LogitsDistillation(2.0, from_logits=False),
+            student_loss_weight=labels_only([int(WARM_UP * steps)], [1.0, 0.5]),
+        )
+        _fit(distiller, images, steps, steps, [])
+    else:
+        _fit(student, images, steps, steps, prune)
+    statistics = batches(images, _SEED.value, 0, min(steps, NORM_BATCHES), SHIFT)
+    reestimate_batch_norm(student, statistics)
+    return student
+
+
+def _fit(model: keras.Model, images: Images, start: int, steps: int, callbacks: list) -> None:
+    """Trains for some steps, by a learning rate that falls to 0 along half a cosine."""
+    rate = keras.optimizers.schedules.CosineDecay(RATE, steps)
+    model.compile(keras.optimizers.Adam(rate), LOSS, jit_compile=False)
+    data = batches(images, _SEED.value, start, start + steps, SHIFT)
+    epochs = _epochs()
+    model.fit(data, epochs=epochs, steps_per_epoch=steps // epochs, callbacks=callbacks, verbose=2)
+
+
+def _measured(
+    name: str, model: keras.Model, student: keras.Model, images: Images, output: pathlib.Path
+) -> dict[str, float]:
+    """The row of a trained student, whose archive goes to the folder."""
+    count = 50 if _SMOKE.value else len(images.x_test)
+    data = images.x_test[:count].astype("float32"), images.y_test[:count]
+    found = tfqd.evaluate({"float": model, "student": student}, data, efficiency=False)
+    file = output / f"{_NETWORK.value}_{name}_{_epochs()}epochs_seed{_SEED.value}.tfqd"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    tfqd.save(student, file)
+    kernels = tfqd.compress(student).quantized.values()
+    zeros = sum(int(np.sum(kernel.dequantize() == 0)) for kernel in kernels)
+    values = {key: found.values["student"][key] for key in MEASURES}
+    rounded = {key: round(float(value), 4) for key, value in values.items()}
+    weights = sum(tf.size(kernel.codes).numpy() for kernel in kernels)
+    return {**rounded, "bytes": file.stat().st_size, "zeros": round(zeros / int(weights), 4)}
+
+
+def _table(rows: list[dict]) -> Table:
+    table = Table(title="Pruned and quantized", caption="bytes: the .tfqd file")
+    for heading in ("network", "bits", "zeros", "training", "epochs", "accuracy", "bytes"):
+        table.add_column(heading, justify="right")
+    for row in sorted(rows, key=lambda row: (row["network"], -row["bits"], row["sparsity"])):
+        table.add_row(
+            row["network"],
+            str(row["bits"]),
+            f"{row['sparsity']} %",
+            row["training"],
+            f"2 x {row['epochs']}",
+            f"{100 * row['accuracy']:.2f} %",
+            f"{row['bytes']:,}",
+        )
+    return table
+
+
+if __name__ == "__main__":
+    app.run(main)
