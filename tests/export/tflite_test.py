@@ -1,5 +1,6 @@
 """`tfqd.export.tflite` writes files that both runtimes run, and only right ones."""
 
+import gc
 import gzip
 import os
 
@@ -212,6 +213,20 @@ def test_bad_arguments_are_refused(options, message, small, tmp_path):
 def test_another_suffix_is_refused(small, tmp_path):
     with pytest.raises(ValueError, match=r"path must end in \.tflite; got '.*model\.lite'"):
         tfqd.export.tflite(small[0], tmp_path / "model.lite")
+
+
+@pytest.mark.parametrize("frozen", [True, False])
+def test_the_garbage_collector_is_left_as_it_was(frozen, small, tmp_path):
+    quantized, *_ = small
+    gc.freeze()
+    try:
+        if not frozen:
+            gc.unfreeze()
+        before = gc.get_freeze_count()
+        tfqd.export.tflite(quantized, tmp_path / "m.tflite")
+        assert (gc.get_freeze_count() > 0) == (before > 0) == frozen
+    finally:
+        gc.freeze()
 
 
 def test_without_litert_the_file_is_run_on_tensorflow_lite(small, monkeypatch):

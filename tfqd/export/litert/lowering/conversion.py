@@ -1,5 +1,7 @@
 """The model through TensorFlow's own converter, in floats and in integers."""
 
+import contextlib
+import gc
 import itertools
 import tempfile
 import warnings
@@ -154,10 +156,27 @@ def _sized(examples: Examples, batch_size: int | None) -> Iterator[Mapping[str, 
             yield {name: array[places] for name, array in batch.items()}
 
 
+@contextlib.contextmanager
+def _collecting_its_own() -> Iterator[None]:
+    """Spares the garbage collector what was there before.
+
+    TensorFlow's converter collects garbage every time, which by itself looks through all of
+    TensorFlow's and the caller's objects.
+    """
+    if gc.get_freeze_count():  # The caller has frozen objects, which unfreeze() would free.
+        yield
+        return
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
+
+
 def _convert(converter: tf.lite.TFLiteConverter, origin: Origin, batch_size: int | None) -> bytes:
     printed: list[str] = []
     try:
-        with warnings.catch_warnings(), printing_kept() as printed:
+        with warnings.catch_warnings(), _collecting_its_own(), printing_kept() as printed:
             # That tf.lite.Interpreter will go; the converter calibrates by it.
             warnings.simplefilter("ignore", UserWarning)
             return converter.convert()
