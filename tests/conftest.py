@@ -1,5 +1,6 @@
 """Settings of every test run."""
 
+import gc
 import os
 
 import hypothesis
@@ -7,6 +8,9 @@ import pytest
 from slow_files import SLOW
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+# Small networks cost more in handing work to threads than in working.
+os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
+os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
 
 # The same examples in every run. To look for new ones: pytest --hypothesis-profile=search
 hypothesis.settings.register_profile("same", deadline=None, max_examples=60, derandomize=True)
@@ -18,3 +22,9 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if item.path.stem in SLOW:
             item.add_marker(pytest.mark.slow)
+
+
+def pytest_collection_finish():
+    """Spares the garbage collector what was imported, which is there to stay."""
+    gc.collect()
+    gc.freeze()
