@@ -30,7 +30,7 @@ PROGRAMS = [*EXAMPLES[2:], *EXAMPLES_IN_GUIDES, *IN_ONE]
 def test_there_are_examples():
     assert len(EXAMPLES) == 3
     assert "distiller.fit" in EXAMPLES[0]
-    assert len(EXAMPLES_IN_GUIDES) == 6
+    assert len(EXAMPLES_IN_GUIDES) == 7
     assert len(ALLOCATION) == 3
     assert len(DISTILLATION) == 5
 

@@ -26,6 +26,8 @@ from tfqd.export.archive_file import save as save
 from tfqd.page import html_report as html_report
 from tfqd.quantizers import Quantizer as Quantizer
 from tfqd.quantizers import register as register
+from tfqd.shrinking import Shrunk as Shrunk
+from tfqd.shrinking import shrink as shrink
 from tfqd.sizing import size_report as size_report
 from tfqd.spec import Activations as Activations
 from tfqd.spec import Codebook as Codebook

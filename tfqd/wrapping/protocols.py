@@ -18,6 +18,7 @@ from tfqd.spec import Activations
 from tfqd.spec.selection import Selection, SpecLike
 from tfqd.wrapping.features import FeatureReader
 from tfqd.wrapping.shadow import Shadow
+from tfqd.wrapping.shrunk import LayerChannels
 
 
 class Building(Protocol):
@@ -40,6 +41,9 @@ class Building(Protocol):
 
     def unpruned(self, student: Any) -> Any:
         """See `tfqd.unpruned`; of a student whose pruned weights are not known, they are 0."""
+
+    def shrunk(self, model: Any) -> tuple[Any, list[LayerChannels]]:
+        """See `tfqd.shrink`; the model is not verified."""
 
     def compress(self, model: Any) -> CompressedModel:
         """See `tfqd.compress`."""

@@ -15,6 +15,7 @@ from tfqd.wrapping.keras3.model import QuantizedModel
 from tfqd.wrapping.keras3.model import quantize_model as quantize_model
 from tfqd.wrapping.keras3.rebuilding import plain_from as plain_from
 from tfqd.wrapping.keras3.rebuilding import quantized_from as quantized_from
+from tfqd.wrapping.keras3.shrinking import shrunk as shrunk
 from tfqd.wrapping.keras3.stripping import float_copy as float_copy
 from tfqd.wrapping.keras3.stripping import strip_quantization as strip_quantization
 from tfqd.wrapping.keras3.unpruned import unpruned as unpruned

@@ -35,7 +35,7 @@ class UnprunedModel(Unpruned, KeepsSeeds, keras.Model):
 
     def call(self, inputs, training=None):
         with AutocastScope(None):
-            values = [(each, tf.cast(value, each._dtype)) for each, value in self._values()]
+            values = [(each, tf.cast(value, each.dtype)) for each, value in self._values()]
         scope = SubstitutionScope(values)
         with scope:
             outputs = self.network(inputs, training=training)

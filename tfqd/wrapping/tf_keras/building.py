@@ -39,3 +39,14 @@ def quantized_from_shadow(shadow: Shadow, selection: Selection) -> tf_keras.Mode
 def feature_reader(model: tf_keras.Model, names: Sequence[str]) -> TfKerasFeatureReader:
     """What reads the outputs of layers by name while the model runs."""
     return TfKerasFeatureReader(model, names)
+
+
+def shrunk(model: tf_keras.Model):
+    """See `tfqd.shrink`, which leaves tf_keras models alone.
+
+    Raises:
+        ValueError: always.
+    """
+    raise ValueError(
+        f"shrink takes Keras 3 models; {model.name!r} is a tf_keras {type(model).__name__}"
+    )

@@ -1,0 +1,222 @@
+"""Channels that are constant are taken out of a model, and its answers stay."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+import tf_keras
+
+import tfqd
+from tfqd.callbacks import Prune
+
+layers = keras.layers
+RNG = np.random.default_rng(0)
+
+
+def randomized(model, seed=0):
+    """The model with biases and statistics that matter."""
+    rng = np.random.default_rng(seed)
+    for variable in model.weights:
+        noise = rng.normal(size=variable.shape) * 0.3
+        variable.assign(variable + (np.abs(noise) if "variance" in variable.path else noise))
+    return model
+
+
+def emptied(layer, channels, bias=None):
+    """Puts the kernels of some output channels to zero, and their biases where told."""
+    kernel = np.array(layer.kernel)
+    kernel[..., channels] = 0
+    layer.kernel.assign(kernel)
+    if bias is not None:
+        values = np.array(layer.bias)
+        values[channels] = bias
+        layer.bias.assign(values)
+
+
+def after(found):
+    return {each.name: each.after for each in found.layers}
+
+
+def assert_alike(model, smaller, shape, rtol=1e-4):
+    x = RNG.normal(size=(5, *shape)).astype("float32")
+    expected = np.asarray(model(x))
+    scale = np.abs(expected).max()
+    np.testing.assert_allclose(smaller(x), expected, rtol=rtol, atol=rtol * scale)
+
+
+def chain(padding):
+    """Convolution, normalization and ReLU, twice, a depthwise one between, and Dense."""
+    return randomized(
+        keras.Sequential(
+            [
+                keras.Input((8, 8, 3)),
+                layers.Conv2D(6, 3, padding="same", name="first"),
+                layers.BatchNormalization(name="norm"),
+                layers.ReLU(),
+                layers.DepthwiseConv2D(3, padding=padding, name="depthwise"),
+                layers.Activation("relu"),
+                layers.MaxPooling2D(2),
+                layers.Conv2D(5, 3, padding=padding, use_bias=False, name="second"),
+                layers.Dropout(0.5),
+                layers.Flatten(),
+                layers.Dense(4, activation="tanh", name="hidden"),
+                layers.Dense(3, name="out"),
+            ]
+        )
+    )
+
+
+@pytest.mark.parametrize("padding", ["same", "valid"])
+def test_a_chain_is_shrunk_as_far_as_padding_allows(padding):
+    model = chain(padding)
+    emptied(model.get_layer("first"), [0, 2, 3])
+    emptied(model.get_layer("second"), [1, 4])
+    emptied(model.get_layer("hidden"), [0])
+    # Behind the normalization two of three are negative, and 0 behind the ReLU.
+    norm = model.get_layer("norm")
+    bias, mean = np.array(model.get_layer("first").bias), np.array(norm.moving_mean)
+    scaled = (bias - mean) * np.array(norm.gamma) / np.sqrt(norm.moving_variance + norm.epsilon)
+    beta = np.array(norm.beta)
+    beta[[0, 2, 3]] = -scaled[[0, 2, 3]] + [-1, -0.5, 2]
+    norm.beta.assign(beta)
+    depthwise = model.get_layer("depthwise")
+    depthwise.bias.assign(np.array([-1, -1, 0.5, 0.1, 0.1, 0.1]))
+    found = tfqd.shrink(model)
+    assert_alike(model, found.model, (8, 8, 3))
+    assert isinstance(found.model, keras.Sequential)
+    if padding == "valid":
+        assert after(found) == {"first": 3, "depthwise": 3, "second": 3, "hidden": 3, "out": 3}
+        assert found.model.get_layer("second").use_bias  # what constants add
+        assert not any(each.reason for each in found.layers[:-2])
+    else:
+        # -1 behind the depthwise ReLU is 0; the others are constant but for the border.
+        assert after(found) == {"first": 5, "depthwise": 5, "second": 3, "hidden": 3, "out": 3}
+        assert not found.model.get_layer("second").use_bias
+        assert "depends on the input" in str(found) or "pads with zeros" in str(found)
+
+
+def test_branches_that_are_added_lose_the_channels_that_all_lose():
+    inputs = keras.Input((6, 6, 4))
+    x = layers.Conv2D(8, 3, padding="same", name="trunk")(inputs)
+    x = layers.ReLU()(x)
+    y = layers.Conv2D(8, 3, padding="same", activation="relu", name="branch")(x)
+    added = layers.Add()([x, y])
+    z = layers.Conv2D(4, 1, name="side")(added)
+    joined = layers.Concatenate()([added, z])
+    outputs = layers.Dense(2, name="out")(layers.GlobalAveragePooling2D()(joined))
+    model = randomized(keras.Model(inputs, outputs))
+    emptied(model.get_layer("trunk"), [0, 1, 2, 5], bias=-1.0)
+    emptied(model.get_layer("branch"), [1, 2, 3, 5], bias=[-1.0, -1.0, -1.0, 0.25])
+    emptied(model.get_layer("side"), [3], bias=0.7)
+    found = tfqd.shrink(model)
+    # 1, 2 and 5 alone are constant in both; 0 and 3 in one.
+    assert after(found) == {"trunk": 5, "branch": 5, "side": 3, "out": 2}
+    assert found.model.get_layer("trunk").bias.shape == (5,)
+    assert_alike(model, found.model, (6, 6, 4))
+    assert found.model.count_params() < model.count_params()
+
+
+def test_layers_that_are_not_known_keep_their_channels_and_say_so():
+    inputs = keras.Input((6, 4))
+    x = layers.Dense(8, name="before")(inputs)
+    x = layers.LayerNormalization(name="unknown")(x)
+    x = layers.Dense(6, activation="softmax", name="mixing")(x)
+    shared = layers.Dense(6, name="shared")
+    model = randomized(keras.Model(inputs, layers.Dense(2, name="out")(shared(shared(x)))))
+    for name in ("before", "mixing", "shared"):
+        emptied(model.get_layer(name), [0, 1])
+    found = tfqd.shrink(model)
+    assert after(found) == {"before": 8, "out": 2}
+    assert found.layers[0].reason == "LayerNormalization 'unknown' takes them as they are"
+    assert "LayerNormalization 'unknown'" in str(found)
+    assert_alike(model, found.model, (6, 4))
+
+
+def test_one_channel_of_every_layer_stays():
+    model = keras.Sequential([keras.Input((5,)), layers.Dense(4, "relu"), layers.Dense(2)])
+    emptied(model.layers[0], [0, 1, 2, 3], bias=[0.5, 1.0, -1.0, 0.0])
+    found = tfqd.shrink(model)
+    assert found.layers[0].after == 1
+    assert_alike(model, found.model, (5,))
+
+
+SPECS = {
+    "learned step": tfqd.LearnedStep(bits=4),
+    "step a channel": tfqd.LearnedStep(bits=4, layout="channel", bucket_size=None),
+    "uniform": tfqd.Uniform(bits=4, scaling="symmetric", bucket_size=None),
+    "points": tfqd.Codebook(bits=3, bucket_size=None, scaling="symmetric", preserve_zeros=True),
+    "priced": tfqd.EntropyConstrained(average_bits=3),
+}
+
+
+def pruned(spec):
+    """A small quantized network half of whose channels have gone."""
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input((8, 8, 3))
+    x = layers.ReLU()(layers.Conv2D(32, 3, padding="same", name="first")(inputs))
+    x = layers.MaxPooling2D(2)(layers.ReLU()(layers.Conv2D(64, 3, name="second")(x)))
+    x = layers.Dense(32, "relu", name="hidden")(layers.Flatten()(x))
+    model = keras.Model(inputs, layers.Dense(4, name="out")(x))
+    student = tfqd.quantize_model(model, spec, first_last="same")
+    x = RNG.normal(size=(64, 8, 8, 3)).astype("float32")
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    student.compile(keras.optimizers.Adam(0.01), loss, jit_compile=False)
+    prune = Prune(0.5, structure="channels", every=1)
+    student.fit(x, np.arange(64) % 4, epochs=2, verbose=0, callbacks=[prune])
+    return student
+
+
+@pytest.mark.parametrize("spec", SPECS.values(), ids=SPECS)
+def test_a_pruned_quantized_model_keeps_its_codes_in_smaller_files(spec, tmp_path):
+    student = pruned(spec)
+    found = tfqd.shrink(student)
+    assert found.layers[0].after < 32
+    assert found.layers[1].after < 40
+    assert_alike(student, found.model, (8, 8, 3))
+    sizes = {}
+    for name, model in (("whole", student), ("smaller", found.model)):
+        tfqd.save(model, tmp_path / f"{name}.tfqd")
+        tfqd.export.tflite(model, tmp_path / f"{name}.tflite")
+        sizes[name] = [(tmp_path / f"{name}.{end}").stat().st_size for end in ("tfqd", "tflite")]
+    assert sizes["smaller"][0] < sizes["whole"][0]
+    assert sizes["smaller"][1] < 0.8 * sizes["whole"][1]
+    loaded = tfqd.load(tmp_path / "smaller.tfqd")
+    assert_alike(student, loaded, (8, 8, 3))
+    found.model.compile("sgd", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    found.model.fit(np.zeros((8, 8, 8, 3)), np.zeros(8), verbose=0)  # it trains on
+
+
+def test_what_cannot_be_shrunk_is_refused():
+    student = pruned(tfqd.Uniform(bits=4, scaling="symmetric", bucket_size=256))
+    with pytest.raises(ValueError, match=r"kernel has several scales in a channel, or .*bucket"):
+        tfqd.shrink(student)
+    with pytest.raises(TypeError, match="model must be a Keras model"):
+        tfqd.shrink("model")
+    small = tf_keras.Sequential([tf_keras.layers.Input((3,)), tf_keras.layers.Dense(2)])
+    with pytest.raises(ValueError, match="shrink takes Keras 3 models"):
+        tfqd.shrink(small)
+
+    class Own(keras.Model):
+        def build(self, shape):
+            self.dense = layers.Dense(2)
+            self.dense.build(shape)
+            self.built = True
+
+        def call(self, x):
+            return self.dense(x)
+
+    own = Own()
+    own(tf.zeros((1, 3)))
+    with pytest.raises(ValueError, match="shrink needs a Sequential or Functional model"):
+        tfqd.shrink(own)
+
+
+def test_a_model_that_would_answer_otherwise_is_not_given():
+    # Without its zeros the kernel's range begins at 1, and its levels lie elsewhere.
+    model = keras.Sequential([keras.Input((4,)), layers.Dense(8, "relu"), layers.Dense(2)])
+    kernel = RNG.uniform(1, 2, size=(4, 8))
+    kernel[:, :4] = 0
+    model.layers[0].kernel.assign(kernel)
+    quantized = tfqd.quantize_model(model, tfqd.Uniform(bits=3, bucket_size=None))
+    with pytest.raises(tfqd.export.VerificationError, match="without its constant channels"):
+        tfqd.shrink(quantized)

@@ -1,0 +1,100 @@
+"""Channels that say nothing are taken out of a model."""
+
+import dataclasses
+import io
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+from rich.console import Console
+from rich.table import Table
+
+from tfqd.export import VerificationError
+from tfqd.export.comparison import hold_against
+from tfqd.export.origin import origin_of
+from tfqd.export.precision import tolerance_of
+from tfqd.export.probes import answers
+from tfqd.spec.checks import checked_optional_positive
+from tfqd.wrapping.shrunk import LayerChannels
+from tfqd.wrapping.version import version_of
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Shrunk:
+    """What `tfqd.shrink` gives. Printing it gives a table.
+
+    model: the smaller model.
+    layers: the output channels of its layers, before and after.
+    """
+
+    model: keras.Model
+    layers: Sequence[LayerChannels]
+
+    def __str__(self) -> str:
+        console = Console(file=io.StringIO(), width=100)
+        console.print(self.__rich__())
+        return console.file.getvalue().rstrip()  # type: ignore[attr-defined]  # a StringIO
+
+    def __rich__(self) -> Table:
+        table = Table(title="Channels")
+        for heading in ("layer", "before", "after", "constant, but kept"):
+            table.add_column(heading, justify="left" if "a" in heading[:2] else "right")
+        for each in self.layers:
+            table.add_row(each.name, str(each.before), str(each.after), each.reason or "")
+        return table
+
+
+def shrink(model: keras.Model, *, probes: Any = None, tolerance: float | None = None) -> Shrunk:
+    """The same model without the channels that are the same whatever comes in.
+
+    A channel that ``Prune(structure="channels")`` has put to zero still takes its place in
+    the model: its bias, normalized and activated, is a constant. Where all layers that read
+    it allow, the channel is taken out, and what the constant adds goes into their biases. It
+    is not where a convolution or ``ZeroPadding2D`` pads it with zeros and the constant is
+    none, where it is added to a channel that stays, and where a layer reads it that is not
+    known here; the table says so. The model is computed before and after on probes.
+
+    Known are Dense, convolutions of one group, depthwise ones, BatchNormalization (as in
+    inference), activations that treat every number alike, pooling, Flatten, Dropout,
+    zero padding, cropping, Add and Concatenate, with channels last. One channel of every
+    layer stays.
+
+    Args:
+        model: a built Keras 3 model, Sequential or Functional, float or from
+            `quantize_model`. It is not changed. Shrink a quantized student before it is
+            saved: it stays quantized, with its own codes, and can be trained on.
+        probes: inputs to compute both on, as the model takes them; random ones when None.
+        tolerance: the largest difference to let pass, relative to the largest output; None
+            for 1e-5, or 1e-2 and 5e-2 where layers compute in float16 and bfloat16.
+
+    Raises:
+        TypeError: when `model` is no Keras model.
+        ValueError: for tf_keras models and subclassed ones, and where a kernel that would
+            lose channels has buckets that lie across them.
+        VerificationError: a ValueError, when the smaller model answers otherwise.
+
+    Example:
+
+    >>> kernel = model.layers[0].kernel
+    >>> _ = kernel.assign(kernel * ([0.0] * 12 + [1.0] * 4))
+    >>> shrunk = tfqd.shrink(model)
+    >>> [tuple(layer.kernel.shape) for layer in shrunk.model.layers]
+    [(8, 4), (4, 4)]
+    """
+    checked_optional_positive("tolerance", tolerance)
+    smaller, layers = version_of(model).building.shrunk(model)
+    origin = origin_of(model, probes)
+    tolerance = tolerance or tolerance_of(origin.compressed.architecture)
+    try:
+        hold_against(
+            origin.probes,
+            "shrunk",
+            tolerance,
+            lambda inputs: answers(smaller, origin.signature, inputs),
+        )
+    except VerificationError as error:
+        raise VerificationError(
+            f"model {model.name!r} answers otherwise without its constant channels, so it is not "
+            f"shrunk: {error}"
+        ) from error
+    return Shrunk(smaller, layers)

@@ -1,0 +1,268 @@
+"""How channels pass through the layers of Keras 3.
+
+A model's graph is run on `Channels` in place of tensors. Every rule says which channels a
+layer gives, of which it takes, and what is known of them in inference.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tfqd.wrapping.channels import Channels, Ties
+from tfqd.wrapping.keras3.insides import graph_of, run_graph
+
+_layers = keras.layers
+Value = Callable[[keras.Variable], np.ndarray]
+
+
+class Visit(NamedTuple):
+    """A layer of the graph, which is called once, and what it takes and gives."""
+
+    layer: keras.layers.Layer
+    inputs: list[Channels]
+    outputs: Channels
+
+
+class Walk:
+    """The channels of a model's graph.
+
+    Args:
+        model: a built Sequential or Functional model.
+        value: what a variable counts as.
+        sets_scale: which weights of a variable its scales are made of.
+
+    Attributes:
+        visits: the layers that channels can be taken from, in the order of their calls.
+        ties: of the channels.
+    """
+
+    def __init__(self, model: keras.Model, value: Value, sets_scale: Value):
+        self.ties, self.value, self.sets_scale = Ties(), value, sets_scale
+        self.visits: list[Visit] = []
+        graph = graph_of(model)
+        calls: list[int] = []
+        run_graph(graph, graph.inputs, lambda layer, *_, **__: self._count(layer, calls))
+        self._shared = {each for each in calls if calls.count(each) > 1}
+        taken = [self._opaque(tensor, "an input of the model") for tensor in graph.inputs]
+        given = run_graph(graph, taken, self._call)
+        for channels in keras.tree.flatten(given):
+            self.ties.keep(channels.ids, "an output of the model")
+        self._leave_one_each()
+
+    def _count(self, layer, calls: list[int]):
+        calls.append(id(layer))
+        return layer.output
+
+    def _call(self, layer, *args, **kwargs):
+        inputs = [x for x in keras.tree.flatten([args, kwargs]) if isinstance(x, Channels)]
+        rule = None if id(layer) in self._shared else RULES.get(type(layer))
+        outputs = None
+        if rule is not None and getattr(layer, "data_format", "channels_last") == "channels_last":
+            outputs = rule(self, layer, inputs)
+        if outputs is None:
+            reason = f"{type(layer).__name__} {layer.name!r} takes them as they are"
+            for each in inputs:
+                self.ties.keep(each.ids, reason)
+            return keras.tree.map_structure(lambda x: self._opaque(x, reason), layer.output)
+        self.visits.append(Visit(layer, inputs, outputs))
+        return outputs
+
+    def _opaque(self, tensor, reason: str) -> Channels:
+        """Channels of which nothing is known but that they stay."""
+        count = tensor.shape[-1] if len(tensor.shape) > 1 and tensor.shape[-1] else 0
+        channels = self.ties.fresh(np.full(count, np.nan, np.float32), places_of(tensor))
+        self.ties.keep(channels.ids, reason)
+        return channels
+
+    def _leave_one_each(self) -> None:
+        """Has one channel of every layer stay."""
+        for _, _, outputs in self.visits:
+            if not any(self.ties.kept(outputs.ids)):
+                self.ties.keep(outputs.ids[:1], "the last one of its layer")
+
+
+def places_of(tensor) -> int | None:
+    """How many places have each of a tensor's channels; None where that varies."""
+    between = tensor.shape[1:-1]
+    return None if None in between else int(np.prod(between, dtype=np.int64))
+
+
+def _activated(layer, constants: np.ndarray) -> np.ndarray | None:
+    """What a layer's activation makes of constants; None for one that mixes channels."""
+    name = keras.activations.serialize(layer.activation)
+    known = isinstance(name, str) and name in _BY_ITSELF
+    return _run(layer.activation, constants) if known else None
+
+
+def _run(function: Callable, constants: np.ndarray) -> np.ndarray:
+    """What a function of each channel by itself makes of those that are constant."""
+    known = ~np.isnan(constants)
+    found = np.full_like(constants, np.nan)
+    found[known] = np.asarray(function(tf.constant(np.where(known, constants, 0.0)[None])))[0][
+        known
+    ]
+    return found
+
+
+def _multiplied(walk: Walk, layer, inputs: Sequence[Channels]) -> Channels | None:
+    """Dense and convolutions: each output is a sum over all inputs."""
+    (taken,) = inputs
+    if getattr(layer, "groups", 1) != 1 or getattr(layer, "quantization_mode", None):
+        return None
+    kernel = walk.value(layer.kernel)
+    by_pair = kernel.reshape(-1, *kernel.shape[-2:])
+    reads = np.any(by_pair != 0, axis=0)
+    padded = getattr(layer, "padding", "valid") != "valid"
+    foldable = taken.constants == 0 if padded else ~np.isnan(taken.constants)
+    read = reads.any(axis=1) & ~foldable
+    varying = np.isnan(taken.constants)
+    name = f"{type(layer).__name__} {layer.name!r}"
+    walk.ties.keep(taken.ids[read & varying], f"{name} reads what depends on the input")
+    walk.ties.keep(
+        taken.ids[read & ~varying], f"{name} pads with zeros what is constant, but not zero"
+    )
+    sums = folded(taken.constants, foldable, by_pair)
+    scaling = walk.sets_scale(layer.kernel).reshape(by_pair.shape).any(axis=0)
+    walk.ties.keep(
+        taken.ids[(scaling & reads.any(axis=0)).any(axis=1)],
+        f"{name} has its largest weights there, of which its scales are made",
+    )
+    bias = walk.value(layer.bias) if layer.use_bias else np.float32(0)
+    constants = np.where((reads & ~foldable[:, None]).any(axis=0), np.nan, sums + bias)
+    activated = _activated(layer, constants.astype(np.float32))
+    if activated is None:
+        return None
+    return walk.ties.fresh(activated, places_of(layer.output))
+
+
+def folded(constants: np.ndarray, which: np.ndarray, by_pair: np.ndarray) -> np.ndarray:
+    """What some of the input channels, all constant, add to each output channel.
+
+    Args:
+        constants: [inputs].
+        which: bool [inputs].
+        by_pair: the kernel, [places, inputs, outputs].
+    """
+    return np.where(which, constants, 0.0) @ by_pair.sum(axis=0)
+
+
+def _depthwise(walk: Walk, layer, inputs: Sequence[Channels]) -> Channels | None:
+    (taken,) = inputs
+    if layer.depth_multiplier != 1 or getattr(layer, "quantization_mode", None):
+        return None
+    kernel = walk.value(layer.kernel)[..., 0].reshape(-1, len(taken))
+    unpadded = (
+        np.zeros(len(taken), bool) if layer.padding != "valid" else ~np.isnan(taken.constants)
+    )
+    known = unpadded | (taken.constants == 0)
+    sums = np.where(known, taken.constants, 0.0) * kernel.sum(axis=0)
+    bias = walk.value(layer.bias) if layer.use_bias else np.float32(0)
+    constants = np.where(known | ~kernel.any(axis=0), sums + bias, np.nan)
+    activated = _activated(layer, constants.astype(np.float32))
+    if activated is None:
+        return None
+    return Channels(taken.ids, activated, places_of(layer.output))
+
+
+def _normalized(walk: Walk, layer, inputs: Sequence[Channels]) -> Channels | None:
+    (taken,) = inputs
+    if layer.axis not in (-1, len(layer.output.shape) - 1):
+        return None
+    # What inference computes; a training normalizes a constant by the batch, to its offset.
+    scale = 1 / np.sqrt(walk.value(layer.moving_variance) + layer.epsilon)
+    scale = scale * walk.value(layer.gamma) if layer.scale else scale
+    constants = (taken.constants - walk.value(layer.moving_mean)) * scale
+    constants = constants + walk.value(layer.beta) if layer.center else constants
+    return Channels(taken.ids, constants.astype(np.float32), taken.places)
+
+
+def _by_itself(walk: Walk, layer, inputs: Sequence[Channels]) -> Channels | None:
+    """Layers that do the same to every number."""
+    (taken,) = inputs
+    return Channels(taken.ids, _run(layer, taken.constants), taken.places)
+
+
+def _activation(walk: Walk, layer, inputs: Sequence[Channels]) -> Channels | None:
+    (taken,) = inputs
+    constants = _activated(layer, taken.constants)
+    return None if constants is None else Channels(taken.ids, constants, taken.places)
+
+
+def _scaled(walk: Walk, layer, inputs: Sequence[Channels]) -> Channels | None:
+    alike = np.ndim(layer.scale) == np.ndim(layer.offset) == 0
+    return _by_itself(walk, layer, inputs) if alike else None
+
+
+def _moved(walk: Walk, layer, inputs: Sequence[Channels]) -> Channels:
+    """Pooling, and layers that do nothing in inference: a constant stays what it is."""
+    (taken,) = inputs
+    return Channels(taken.ids, taken.constants, places_of(layer.output))
+
+
+def _padded(walk: Walk, layer, inputs: Sequence[Channels]) -> Channels:
+    (taken,) = inputs
+    constants = np.where(taken.constants == 0, np.float32(0), np.float32(np.nan))
+    return Channels(taken.ids, constants, places_of(layer.output))
+
+
+def _flattened(walk: Walk, layer, inputs: Sequence[Channels]) -> Channels | None:
+    (taken,) = inputs
+    if taken.places is None or taken.places * len(taken) != layer.output.shape[-1]:
+        return None
+    return Channels(np.tile(taken.ids, taken.places), np.tile(taken.constants, taken.places), 1)
+
+
+def _added(walk: Walk, layer, inputs: Sequence[Channels]) -> Channels | None:
+    first = inputs[0]
+    if any(len(each) != len(first) or each.places != first.places for each in inputs):
+        return None
+    for each in inputs[1:]:
+        walk.ties.tie(each.ids, first.ids)
+    constants = np.sum([each.constants for each in inputs], axis=0)
+    return Channels(first.ids, constants, first.places)
+
+
+def _concatenated(walk: Walk, layer, inputs: Sequence[Channels]) -> Channels | None:
+    if layer.axis not in (-1, len(layer.output.shape) - 1):
+        return None
+    ids = np.concatenate([each.ids for each in inputs])
+    constants = np.concatenate([each.constants for each in inputs])
+    return Channels(ids, constants, places_of(layer.output))
+
+
+_BY_ITSELF = {
+    *("linear", "relu", "relu6", "leaky_relu", "elu", "selu", "gelu", "silu", "swish", "mish"),
+    *("sigmoid", "hard_sigmoid", "hard_silu", "hard_swish", "tanh", "softplus", "softsign"),
+    "exponential",
+}
+
+MULTIPLIED = (_layers.Dense, _layers.Conv1D, _layers.Conv2D, _layers.Conv3D)
+DEPTHWISE = (_layers.DepthwiseConv1D, _layers.DepthwiseConv2D)
+
+RULES: dict[type, Callable[[Walk, Any, Sequence[Channels]], Channels | None]] = {
+    **dict.fromkeys(MULTIPLIED, _multiplied),
+    **dict.fromkeys(DEPTHWISE, _depthwise),
+    _layers.BatchNormalization: _normalized,
+    _layers.Activation: _activation,
+    **dict.fromkeys((_layers.ReLU, _layers.LeakyReLU, _layers.ELU), _by_itself),
+    _layers.Rescaling: _scaled,
+    **dict.fromkeys(
+        (
+            *(_layers.Dropout, _layers.SpatialDropout1D, _layers.SpatialDropout2D),
+            *(_layers.GaussianNoise, _layers.GaussianDropout, _layers.Identity),
+            *(_layers.MaxPooling1D, _layers.MaxPooling2D, _layers.AveragePooling1D),
+            *(_layers.AveragePooling2D, _layers.GlobalAveragePooling1D),
+            *(_layers.GlobalAveragePooling2D, _layers.GlobalMaxPooling1D),
+            *(_layers.GlobalMaxPooling2D, _layers.Cropping2D),
+        ),
+        _moved,
+    ),
+    _layers.ZeroPadding1D: _padded,
+    _layers.ZeroPadding2D: _padded,
+    _layers.Flatten: _flattened,
+    _layers.Add: _added,
+    _layers.Concatenate: _concatenated,
+}
