@@ -1,10 +1,12 @@
 """The Python of a page of docs/, run as a reader would paste it."""
 
+import contextlib
+import io
 import os
 import re
-import subprocess
-import sys
 
+import keras
+import tf_keras
 from source_tree import ROOT
 
 EXAMPLE = re.compile(r"(<!-- not run: .+? -->\n)?```python\n(.*?)```", re.DOTALL)
@@ -19,15 +21,28 @@ def examples_of(page: str, count: int) -> str:
 
 
 def run_examples(page: str, count: int, folder) -> str:
-    """Runs the page's examples, one after the other in one fresh process; gives what it printed.
+    """Runs the page's examples, one after the other; gives what they printed.
 
     Args:
         page: its path below the repository's root.
         count: how many examples it has, beside those that are marked as not run.
         folder: where to run them.
     """
-    command = [sys.executable, "-c", examples_of(page, count)]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    run = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
-    assert run.returncode == 0, run.stderr
-    return run.stdout
+    return run_pasted(examples_of(page, count), folder)
+
+
+def run_pasted(code: str, folder) -> str:
+    """Runs code in a folder, with no names but its own; gives what it printed.
+
+    Keras names layers as in a fresh process.
+    """
+    keras.backend.clear_session()
+    tf_keras.backend.clear_session()
+    before, printed = os.getcwd(), io.StringIO()
+    os.chdir(folder)
+    try:
+        with contextlib.redirect_stdout(printed):
+            exec(compile(code, "<pasted>", "exec"), {"__name__": "__main__"})
+    finally:
+        os.chdir(before)
+    return printed.getvalue()

@@ -1,20 +1,19 @@
 """The examples of the README and the guides run as pasted, in a folder of their own."""
 
 import os
-import pathlib
 import re
 import subprocess
 import sys
 
 import pytest
+from page_examples import EXAMPLE, run_pasted
+from source_tree import ROOT
 
-ROOT = pathlib.Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
-BLOCK = re.compile(r"(<!-- not run: .+? -->\n)?```python\n(.*?)```", re.DOTALL)
 
 
 def examples_in(text):
-    return [code for skipped, code in BLOCK.findall(text) if not skipped]
+    return [code for skipped, code in EXAMPLE.findall(text) if not skipped]
 
 
 EXAMPLES = examples_in(README)
@@ -35,17 +34,11 @@ def test_there_are_examples():
     assert len(DISTILLATION) == 5
 
 
-def run_as_pasted(code, folder):
-    if "import tfqd" not in code:
-        code = f"import tfqd\n{code}"
-    command = [sys.executable, "-c", code]
+def test_the_first_example_ends_in_small_files_in_a_fresh_process(tmp_path):
+    command = [sys.executable, "-c", EXAMPLES[0]]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    result = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+    result = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
     assert result.returncode == 0, result.stderr
-
-
-def test_the_first_example_ends_in_small_files(tmp_path):
-    run_as_pasted(EXAMPLES[0], tmp_path)
     sizes = {path.name: path.stat().st_size for path in tmp_path.glob("digits.tf*")}
     assert 12_000 < sizes["digits.tfqd"] < 20_000
     assert 20_000 < sizes["digits.tflite"] < 24_000
@@ -53,7 +46,9 @@ def test_the_first_example_ends_in_small_files(tmp_path):
 
 @pytest.mark.parametrize("code", PROGRAMS, ids=range(len(PROGRAMS)))
 def test_an_example_runs_as_pasted(code, tmp_path):
-    run_as_pasted(code, tmp_path)
+    if "import tfqd" not in code:
+        code = f"import tfqd\n{code}"
+    run_pasted(code, tmp_path)
 
 
 def test_every_make_target_in_the_readme_exists():

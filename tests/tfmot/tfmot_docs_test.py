@@ -1,4 +1,4 @@
-"""The examples of docs/tfmot.md run, one after the other, in a fresh process."""
+"""The examples of docs/tfmot.md run, one after the other."""
 
 from page_examples import run_examples
 
