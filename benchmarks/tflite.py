@@ -18,10 +18,8 @@ called after its run: ``OUTPUT/.../model.tfqd`` of that example, or what --train
 import gzip
 import json
 import pathlib
-import platform
 import re
 import tempfile
-import time
 
 import keras
 import numpy as np
@@ -29,7 +27,7 @@ import tensorflow as tf
 import tflite_models
 import tflite_rivals
 from absl import app, flags
-from ai_edge_litert.interpreter import Interpreter
+from tflite_latency import Runner, latencies, processor
 
 import tfqd
 
@@ -60,6 +58,8 @@ def exports(
         ("tfqd 8 bit, integer activations", 8, calibrated),
         ("tfqd 4 bit, speed", 4, {"prefer": "speed"}),
         ("tfqd 4 bit, speed, integer activations", 4, {"prefer": "speed", **calibrated}),
+        ("tfqd 4 bit, slowdown 1.5", 4, {"slowdown": 1.5}),
+        ("tfqd 4 bit, slowdown 2", 4, {"slowdown": 2}),
         ("tfqd 4 bit, size", 4, {"prefer": "size"}),
         ("tfqd 2 bit as INT2", 2, {"int2": True}),
     ):
@@ -98,55 +98,6 @@ def resnet8_files(folder: pathlib.Path) -> tuple[dict[str, pathlib.Path], object
     return files | tflite_rivals.files(model, folder, examples), images
 
 
-class Runner:
-    """A file in LiteRT, on one thread, for one batch size."""
-
-    def __init__(self, path: pathlib.Path, batch: int):
-        self._interpreter = Interpreter(str(path), num_threads=1)
-        (self._input,) = self._interpreter.get_input_details()
-        shape = [batch, *self._input["shape"][1:]]
-        self._interpreter.resize_tensor_input(self._input["index"], shape)
-        self.shape = list(self._input["shape"][1:])
-        self._interpreter.allocate_tensors()
-        (self._output,) = self._interpreter.get_output_details()
-
-    def feed(self, x: np.ndarray) -> None:
-        """Sets the input, quantized where the file takes integers."""
-        scale, zero = self._input["quantization"]
-        if scale:
-            info = np.iinfo(self._input["dtype"])
-            x = np.clip(np.rint(x / scale + zero), info.min, info.max)
-        self._interpreter.set_tensor(self._input["index"], x.astype(self._input["dtype"]))
-
-    def call(self) -> float:
-        """Seconds of this thread that a call takes."""
-        start = time.thread_time()
-        self._interpreter.invoke()
-        return time.thread_time() - start
-
-    def answer(self) -> np.ndarray:
-        return self._interpreter.get_tensor(self._output["index"])
-
-
-def latencies(files: dict[str, pathlib.Path], batch: int) -> dict[str, float]:
-    """Median over rounds of each file's time over the float file's."""
-    runners = {name: Runner(path, batch) for name, path in files.items()}
-    shape = runners["float"].shape
-    x = np.random.default_rng(0).uniform(0, 1, [batch, *shape]).astype(np.float32)
-    for runner in runners.values():
-        runner.feed(x)
-    ratios = {name: [] for name in runners}
-    for number in range(_ROUNDS.value + 2):
-        seconds = {}
-        for name, runner in runners.items():
-            runner.call()  # finds another model's weights in the cache
-            seconds[name] = runner.call()
-        for name in ratios:
-            if number >= 2:
-                ratios[name].append(seconds[name] / seconds["float"])
-    return {name: round(float(np.median(each)), 3) for name, each in ratios.items()}
-
-
 def accuracy(path: pathlib.Path, images) -> float:
     """Percent of the test images that a ResNet-8 file classifies right."""
     order = np.random.default_rng(0).permutation(len(images.x_test))[: _IMAGES.value]
@@ -158,17 +109,6 @@ def accuracy(path: pathlib.Path, images) -> float:
         runner.call()
         right += int((runner.answer().argmax(-1) == y[start : start + size]).sum())
     return round(100 * right / len(x), 2)
-
-
-def processor() -> str:
-    """The instructions for integers that the kernels may choose from."""
-    try:
-        text = pathlib.Path("/proc/cpuinfo").read_text()
-    except OSError:
-        return platform.machine()
-    flags_ = next((line for line in text.splitlines() if line.startswith("flags")), "").split()
-    known = [flag for flag in ("avx2", "avx_vnni", "avx512_vnni", "amx_int8") if flag in flags_]
-    return f"{platform.machine()} with {', '.join(known) or 'none of avx2 and newer'}"
 
 
 def measure(name: str, folder: pathlib.Path) -> list[dict]:
@@ -187,7 +127,7 @@ def measure(name: str, folder: pathlib.Path) -> list[dict]:
         for file, path in files.items()
         if file == "float" or re.search(_ONLY.value, file)
     }
-    times = {batch: latencies(files, batch) for batch in BATCHES if _ROUNDS.value}
+    times = {batch: latencies(files, batch, _ROUNDS.value) for batch in BATCHES if _ROUNDS.value}
     rows = []
     for file, path in files.items():
         data = path.read_bytes()

@@ -51,7 +51,9 @@ def write_tflite(
     path: str | os.PathLike,
     *,
     prefer: str = "speed",
+    slowdown: float | None = None,
     int2: bool = False,
+    expected_batch: int | None = None,
     representative_dataset: Any = None,
     io_dtype: str = "float32",
     batch_size: int | None = None,
@@ -78,8 +80,15 @@ def write_tflite(
         prefer: where two forms are exact, the faster (``"speed"``: convolutions
             in INT8 kernels, which compress to the bits that they have) or the
             smaller (``"size"``: convolutions as patches and INT4 products).
-        int2: whether fully connected weights of 2 bits are stored as INT2. LiteRT
-            runs them faster than INT4, TensorFlow Lite about as fast as float.
+        slowdown: what bytes may cost between the two: convolutions take the forms that
+            save most bytes while the file is expected to take at most so many times the
+            time of ``"speed"``, 1 or more. Expected is what forms took on one processor
+            (`docs/tflite.md`); None leaves the choice to `prefer`.
+        int2: whether fully connected weights of 2 bits are stored as INT2, which LiteRT
+            runs as fast as INT4 or in twice the time, TensorFlow Lite in that of floats
+            or more. With ``prefer="speed"`` those that meet a batch of several examples
+            are INT4.
+        expected_batch: examples of a call; None for `batch_size`, or 1 where that is free.
         representative_dataset: some hundred inputs such as the model will see, to
             choose the ranges of activations by: arrays, a ``tf.data.Dataset`` or
             another iterable of batches, or a function that yields ``[array]`` and
@@ -129,6 +138,8 @@ def write_tflite(
     path = pathlib.Path(path)
     check_choice("prefer", prefer, PREFERENCES)
     names = checked_readers(readers)
+    _check_slowdown(slowdown, prefer)
+    checked_optional_count("expected_batch", expected_batch)
     check_choice("io_dtype", io_dtype, IO_DTYPES)
     check_choice("strict", strict, (False, True))
     checked_optional_count("batch_size", batch_size)
@@ -150,7 +161,8 @@ def write_tflite(
             f"io_dtype={io_dtype!r} needs activations of 8 bits: pass representative_dataset="
         )
     tolerance = tolerance or max(_ROUNDED, rounding)
-    preferences = Preferences(prefer == "size", int2, names)
+    batch = expected_batch or batch_size or 1
+    preferences = Preferences(prefer == "size", int2, names, slowdown, batch)
     file, constants = File(floats), None
     exact: float | None = rounding
     kept = origin.probes
@@ -194,6 +206,20 @@ def write_tflite(
         activation_error=verification.largest_difference,
     )
     return TfliteExport("tflite", verification.largest_difference, tolerance, report)
+
+
+def _check_slowdown(slowdown: float | None, prefer: str) -> None:
+    checked_optional_positive("slowdown", slowdown)
+    if slowdown is None:
+        return
+    if slowdown < 1:
+        raise ValueError(
+            f"slowdown must be at least 1, the time of the fastest forms; got {slowdown}"
+        )
+    if prefer != "speed":
+        raise ValueError(
+            f"slowdown={slowdown} bounds the time; prefer={prefer!r} does not: pass one"
+        )
 
 
 def _remedy(named: bytes, origin: Origin, tolerance: float) -> str:

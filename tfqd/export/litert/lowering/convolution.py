@@ -1,11 +1,11 @@
 """Convolutions with integer weights, and as products of patches.
 
-The kernels that convolve with INT4 are slow. So weights of 4 bits lie in INT8
-(``prefer="speed"``: they take the room of 8 bits and compress to that of 4), or the
-convolution becomes a FULLY_CONNECTED operator over patches of the image
-(``prefer="size"``). The patches take operators, some kilobyte: small convolutions
-rather stay, with INT4. A 1x1 convolution is a FULLY_CONNECTED operator as it is, and
-one with strides, unless it is tiny, after the pixels that it looks at are taken apart.
+The kernels that convolve with INT4 are slow. So weights of 4 bits lie in INT8 (they take
+the room of 8 bits and compress to that of 4), or the convolution becomes a
+FULLY_CONNECTED operator over patches of the image. The patches take operators, some
+kilobyte: small convolutions rather stay, with INT4. A 1x1 convolution is a
+FULLY_CONNECTED operator as it is, and one with strides after the pixels that it looks at
+are taken apart. `convolution_forms` says which is preferred, and `forms` chooses.
 """
 
 import numpy as np
@@ -14,44 +14,32 @@ from tfqd.export.litert.file.flatbuffer import Op, operator
 from tfqd.export.litert.file.operators import INTEGER_KERNELS
 from tfqd.export.litert.file.schema import schema
 from tfqd.export.litert.lowering.editing import INTEGER_TYPES, Site
+from tfqd.export.litert.lowering.forms import Form
 from tfqd.export.litert.lowering.fully_connected import fully_connected, scale_of
 from tfqd.export.litert.lowering.weights import IntegerWeight, NoIntegerForm
 
 _SAME = schema.Padding.SAME
-# Weights for which the operators of patches are a few percent of the bytes.
-_WORTH_PATCHES = 40_000
-# Weights for which the operator that takes pixels apart is too, and takes no more time
-# than the faster product saves.
-_WORTH_PIXELS = 8_000
 
 
-def convolution(site: Site, weight: IntegerWeight, size: bool) -> tuple[str, str]:
+def convolution(site: Site, weight: IntegerWeight, form: Form) -> tuple[str, str]:
     """Rewrites a CONV_2D; see `fully_connected` for what comes back.
 
     Args:
         site: the operator.
         weight: its weights, [O, kh * kw * I].
-        size: whether bytes count more than time.
+        form: of weights of one scale a channel; those of several are products.
     """
     options = site.options
     x, bias = int(site.operator.inputs[0]), _bias(site)
-    kernel, channels = site.shape(int(site.operator.inputs[1])), site.shape(x)[-1]
-    stride = (options.strideH, options.strideW)
-    pointwise = kernel[1:3] == [1, 1]
-    ungrouped = kernel[3] == channels
-    narrow = ungrouped and weight.bits <= 4
-    large = weight.integers.size >= _worth(pointwise, stride)
+    kernel, stride = site.shape(int(site.operator.inputs[1])), (options.strideH, options.strideW)
     if weight.blocks == 1 and weight.offset is None:
-        # A reader may run INT4 in convolutions alone.
-        steps = weight.step[:, 0]
-        product = narrow and site.obstacle(Op.FULLY_CONNECTED, x, 4, steps) is None
-        if not narrow or not (size or (pointwise and large and product)):
+        if form is Form.INT8:
             return in_place(site, weight, 8, "a convolution, which has no fast kernel below 8 bits")
-        if not large or not product:
-            return in_place(site, weight, 4, "a convolution too small to be worth patches")
-    if not ungrouped:
+        if form is Form.INT4:
+            return in_place(site, weight, 4, "a convolution not worth patches")
+    if kernel[3] != site.shape(x)[-1]:
         raise NoIntegerForm("it is a grouped convolution with several buckets a channel")
-    if pointwise:
+    if kernel[1:3] == [1, 1]:
         x = pixels(site, x, stride)
         note = "a 1x1 convolution as FULLY_CONNECTED"
     else:
@@ -61,13 +49,6 @@ def convolution(site: Site, weight: IntegerWeight, size: bool) -> tuple[str, str
     activation = options.fusedActivationFunction
     type, reason = fully_connected(site, weight, x, bias, y, activation, int2=False)
     return type, f"{note}; {reason}"
-
-
-def _worth(pointwise: bool, stride: tuple[int, int]) -> int:
-    """How many weights make the operators worth it that turn a convolution into a product."""
-    if not pointwise:
-        return _WORTH_PATCHES
-    return 0 if stride == (1, 1) else _WORTH_PIXELS
 
 
 def in_place(

@@ -1,24 +1,27 @@
 """The trained integers put into a converted file, operator by operator."""
 
+import math
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import numpy as np
 
 from tfqd.compressed import QuantizedTensor
-from tfqd.export.litert.file.flatbuffer import File, Op, Type, op_name
+from tfqd.export.litert.file.flatbuffer import File, Op, op_name
 from tfqd.export.litert.file.layouts import wrong_in_integers
 from tfqd.export.litert.file.operators import WEIGHT_OPERATORS
 from tfqd.export.litert.file.readers import LITERT, MICRO
 from tfqd.export.litert.lowering.codebook import unpacked_at_load
 from tfqd.export.litert.lowering.convolution import convolution, in_place
+from tfqd.export.litert.lowering.convolution_forms import preferred_form
 from tfqd.export.litert.lowering.editing import Site
 from tfqd.export.litert.lowering.embedding import embedding
 from tfqd.export.litert.lowering.float_constants import FloatConstants
 from tfqd.export.litert.lowering.fully_connected import fully_connected
 from tfqd.export.litert.lowering.integer_activations import check_scales, in_floats, rescale_bias
-from tfqd.export.litert.lowering.matching import Match, Matcher
+from tfqd.export.litert.lowering.matching import Matcher
 from tfqd.export.litert.lowering.pointwise import in_convolutions_alone, pointwise_product
+from tfqd.export.litert.lowering.readings import Reading, reading_of, with_forms
 from tfqd.export.litert.lowering.round_trips import drop_round_trips
 from tfqd.export.litert.lowering.weights import IntegerWeight, NoIntegerForm, integer_weight
 
@@ -29,11 +32,16 @@ class Preferences(NamedTuple):
     size: whether bytes count more than time.
     int2: whether FULLY_CONNECTED weights of 2 bits are stored as INT2.
     readers: that are to run the file.
+    slowdown: the most that bytes may cost: time over that of the fastest forms; None where `size`
+        decides alone.
+    batch: examples of a call, where the file leaves it free.
     """
 
     size: bool
     int2: bool
     readers: tuple[str, ...] = (LITERT,)
+    slowdown: float | None = None
+    batch: int = 1
 
 
 class Row(NamedTuple):
@@ -81,13 +89,19 @@ def lower(
     """
     lacking = set() if constants is None else constants.lacking(file)
     matcher = Matcher(tensors)
-    rows: list[Row] = []
+    readings: list[Reading] = []
     for graph in file.graphs:
         for operator in list(graph.operators):
             site = Site(file, graph, operator, preferences.readers)
-            row = _lowered(site, matcher, preferences, constants)
-            if row is not None and row not in rows:  # a shared weight is read more than once
-                rows.append(row)
+            if site.code in (Op.CONV_2D, *_REWRITTEN_BY):
+                readings += reading_of(site, matcher, constants)
+            elif constants is not None:
+                _put_in_floats(site, matcher, constants)
+    rows: list[Row] = []
+    for reading in with_forms(readings, preferences.slowdown):
+        row = _rewritten(reading, preferences)
+        if row not in rows:  # a shared weight is read more than once
+            rows.append(row)
     if constants is not None:
         drop_round_trips(file)
     found = {row.path for row in rows}
@@ -106,34 +120,13 @@ def lower(
     return sorted(rows, key=lambda row: order.index(row.path))
 
 
-def _lowered(
-    site: Site, matcher: Matcher, preferences: Preferences, constants: FloatConstants | None
-) -> Row | None:
-    """Rewrites an operator that reads a quantized weight; None for another."""
-    if site.code not in _REWRITTEN_BY:
-        if constants is not None:
-            _put_in_floats(site, matcher, constants)
-        return None
-    place, axis = WEIGHT_OPERATORS[site.code].weight, WEIGHT_OPERATORS[site.code].axis
-    tensor = site.tensor(site.operator.inputs[place])
-    rounded_from = constants if tensor.type == Type.INT8 else None
-    if rounded_from is None:
-        weight = _float_weight(site, tensor)
+def _rewritten(reading: Reading, preferences: Preferences) -> Row:
+    if reading.original is None:
+        type, reason = _of_float_activations(reading, preferences)
     else:
-        weight = rounded_from.of(site.file, site.graph, tensor)
-    match = None if weight is None else matcher.match(weight, axis)
-    if weight is None or match is None:
-        return None
-    if rounded_from is not None:
-        type, reason = _of_integer_activations(site, match, weight, preferences)
-    else:
-        type, reason = _of_float_activations(site, match, preferences)
-    return Row(match.path, match.tensor.spec, op_name(site.code), type, reason)
-
-
-def _float_weight(site: Site, tensor) -> np.ndarray | None:
-    constant = site.file.constant(tensor) if tensor.type == Type.FLOAT32 else None
-    return constant if constant is not None and constant.ndim > 1 else None
+        type, reason = _of_integer_activations(reading, reading.original, preferences)
+    match = reading.match
+    return Row(match.path, match.tensor.spec, op_name(reading.site.code), type, reason)
 
 
 def _put_in_floats(site: Site, matcher: Matcher, constants: FloatConstants) -> None:
@@ -153,10 +146,11 @@ def _put_in_floats(site: Site, matcher: Matcher, constants: FloatConstants) -> N
         in_floats(site, weights)
 
 
-def _of_float_activations(site: Site, match: Match, preferences: Preferences) -> tuple[str, str]:
+def _of_float_activations(reading: Reading, preferences: Preferences) -> tuple[str, str]:
+    site, match = reading.site, reading.match
     if not _knows_shapes(site):
         return "float32", "the converter does not know the shape of what the operator takes"
-    forms = [lambda: _REWRITTEN_BY[site.code](site, integer_weight(match), preferences)]
+    forms = [lambda: _in_integers(reading, integer_weight(match), preferences)]
     unpacks = MICRO not in preferences.readers  # it would do so at each run
     if preferences.size and unpacks and match.tensor.points is not None:
         forms.append(lambda: unpacked_at_load(site, match))
@@ -181,23 +175,34 @@ def _knows_shapes(site: Site) -> bool:
 
 
 def _of_integer_activations(
-    site: Site, match: Match, original: np.ndarray, preferences: Preferences
+    reading: Reading, original: np.ndarray, preferences: Preferences
 ) -> tuple[str, str]:
     """Rewrites an operator whose weight the converter has rounded from `original`."""
+    site = reading.site
     try:
         if site.code == Op.GATHER:
             raise NoIntegerForm("EMBEDDING_LOOKUP answers in floats")
-        weight = integer_weight(match)
+        weight = integer_weight(reading.match)
         check_scales(weight)
-        result = _REWRITTEN_BY[site.code](site, weight, preferences)
+        result = _in_integers(reading, weight, preferences)
         rescale_bias(site)
     except NoIntegerForm as error:
         site.operators.clear()
         floats = in_floats(site, {WEIGHT_OPERATORS[site.code].weight: original})
-        type, reason = _of_float_activations(floats, match, preferences)
+        type, reason = _of_float_activations(reading._replace(site=floats), preferences)
         return type, f"{reason}; between floats, since {error}"
     site.finish()
     return result
+
+
+def _in_integers(
+    reading: Reading, weight: IntegerWeight, preferences: Preferences
+) -> tuple[str, str]:
+    site = reading.site
+    if site.code == Op.CONV_2D:
+        form = reading.form or preferred_form(site, weight, preferences.size)
+        return convolution(site, weight, form)
+    return _REWRITTEN_BY[site.code](site, weight, preferences)
 
 
 def _product(site: Site, weight: IntegerWeight, preferences: Preferences) -> tuple[str, str]:
@@ -207,7 +212,14 @@ def _product(site: Site, weight: IntegerWeight, preferences: Preferences) -> tup
     x, y = int(inputs[0]), int(site.operator.outputs[0])
     if in_convolutions_alone(site, weight, x):
         return pointwise_product(site, weight, x, bias, y, activation, preferences.size)
-    return fully_connected(site, weight, x, bias, y, activation, preferences.int2)
+    return fully_connected(site, weight, x, bias, y, activation, _takes_int2(site, preferences))
+
+
+def _takes_int2(site: Site, preferences: Preferences) -> bool:
+    """Whether INT2 is asked for and pays: for several rows its kernels take twice INT4's time."""
+    rows = site.shape(int(site.operator.outputs[0]))[:-1]
+    count = math.prod(preferences.batch if size == -1 else size for size in rows)
+    return preferences.int2 and (preferences.size or count == 1)
 
 
 def _in_place(kind: str) -> Callable[..., tuple[str, str]]:
@@ -223,7 +235,6 @@ def _in_place(kind: str) -> Callable[..., tuple[str, str]]:
 # By the operator that reads a weight in the converter's file, what writes its integers.
 _REWRITTEN_BY = {
     Op.FULLY_CONNECTED: _product,
-    Op.CONV_2D: lambda site, weight, preferences: convolution(site, weight, preferences.size),
     Op.DEPTHWISE_CONV_2D: _in_place("depthwise"),
     Op.TRANSPOSE_CONV: _in_place("transposed"),
     Op.GATHER: lambda site, weight, preferences: embedding(site, weight),
