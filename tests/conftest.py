@@ -11,6 +11,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 # Small networks cost more in handing work to threads than in working.
 os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
 os.environ.setdefault("TF_NUM_INTEROP_THREADS", "1")
+# Tracing makes garbage of many small objects, most of which no collection need look for.
+gc.set_threshold(50_000, 20, 20)
 
 # The same examples in every run. To look for new ones: pytest --hypothesis-profile=search
 hypothesis.settings.register_profile("same", deadline=None, max_examples=60, derandomize=True)
@@ -22,9 +24,3 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if item.path.stem in SLOW:
             item.add_marker(pytest.mark.slow)
-
-
-def pytest_collection_finish():
-    """Spares the garbage collector what was imported, which is there to stay."""
-    gc.collect()
-    gc.freeze()
