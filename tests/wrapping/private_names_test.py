@@ -32,6 +32,7 @@ USED = {
         keras.src.saving.serialization_lib.SafeModeScope
     """,
     "keras3.layer": "_maybe_build",
+    "keras3.own_steps": "_compute_loss_has_training_arg",
     "keras3.substitution": """
         _allow_non_tensor_positional_args _call_context_args _call_signature _direct_assign
         _dtype
@@ -60,7 +61,7 @@ USED = {
     "weight_decay": "_use_weight_decay",
 }
 # tfqd's own, on its own objects, and those of named tuples.
-OWN = {"_bits_by_path", "_first_call", "_inner", "_state_trainable"}
+OWN = {"_bits_by_path", "_first_call", "_inner", "_ran_quantized", "_state_trainable"}
 OWN |= {"_asdict", "_fields", "_make", "_replace"}
 PRIVATE_MODULE = re.compile(
     r"(keras|tf_keras|tensorflow_model_optimization|tensorflow)\.(src|python)\b"

@@ -10,6 +10,7 @@ from tfqd.distillation.checks import (
     check_models,
     check_probabilities,
     check_roles,
+    check_steps,
 )
 from tfqd.distillation.defaults import default_student_loss_weight
 from tfqd.distillation.losses import LogitsDistillation
@@ -48,6 +49,7 @@ class BaseDistiller(DistillationStep):
         if teacher is None and isinstance(student, self._version.Model):
             teacher = self._version.building.float_copy(student)
         check_models(teacher, student, losses, self._version)
+        check_steps(student)
         super().__init__(name=name, **kwargs)  # type: ignore[call-arg]  # the model's
         self.teacher = teacher
         self.student = student

@@ -12,6 +12,7 @@ from tfqd.distillation.classification import shapes_by_name
 from tfqd.distillation.losses import LogitsDistillation, looks_like_probabilities
 from tfqd.distillation.step import Weight
 from tfqd.spec.checks import is_number
+from tfqd.wrapping.own_steps import own_steps
 from tfqd.wrapping.protocols import KerasVersion
 from tfqd.wrapping.quantized import is_quantized
 from tfqd.wrapping.state import from_rest
@@ -88,6 +89,20 @@ def check_models(teacher, student, losses, version: KerasVersion) -> None:
             )
     if any(getattr(loss, "student_layer_name", None) is None for loss in losses):
         _check_outputs(teacher, student)
+
+
+def check_steps(student) -> None:
+    """Warns where the student's class has a training of its own, which a Distiller has too."""
+    own = [
+        name for name in own_steps(student) if name in ("train_step", "test_step", "compute_loss")
+    ]
+    if own:
+        warnings.warn(
+            f"student {student.name!r} is trained by the Distiller's own steps, not by its class's "
+            f"{', '.join(own)}; what is to be learned beside labels and teacher belongs into "
+            "add_loss or a tfqd.distillation.DistillationLoss",
+            stacklevel=3,
+        )
 
 
 def check_roles(teacher, student) -> None:

@@ -28,14 +28,17 @@ def quantize_model(
     later; ``quantized.model.trainable = False`` freezes all float weights and
     leaves the points to train alone.
 
-    `fit` is that of ``keras.Model``: a `train_step` of the model's own is not
-    taken over. Put `tfqd.layers.QuantizeWrapper` around its layers to keep it.
+    A class of your own keeps its `train_step`, `test_step`, `compute_loss`, `metrics`,
+    `compile` and their like: their ``self`` is then the quantized model. Layers that
+    such a step calls by themselves, not by ``self(x)``, compute with float weights, of
+    which it warns, as of a `fit` of your own, which is not kept.
 
     A tf_keras (Keras 2) model comes back as a tf_keras model whose quantized
     layers are wrapped, as by tfmot (`tfqd.tfmot.QuantizeWrapper`); there
     ``wrapper.layer.trainable = False`` leaves the points to train alone, and a
     variable's path is its layer's name and the attributes that lead to it, as in
-    ``lstm/cell/recurrent_kernel``.
+    ``lstm/cell/recurrent_kernel``. It and what `strip_quantization` makes of it are of
+    your own class; a file holds the graph alone, and `tfqd.load` gives tf_keras' class.
 
     Args:
         model: a built Keras 3 model: Sequential, Functional or subclassed; or a

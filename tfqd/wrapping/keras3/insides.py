@@ -27,7 +27,13 @@ with insides_of(keras):
 _OF_LAYERS = (
     *("_allow_non_tensor_positional_args", "_call_context_args", "_call_has_mask_arg"),
     *("_call_has_training_arg", "_call_signature", "_flatten_layers", "_layers", "_lock_state"),
-    *("_maybe_build", "_non_trainable_variables", "_open_name_scope", "_seed_generators"),
+    *(
+        "_maybe_build",
+        "_metrics",
+        "_non_trainable_variables",
+        "_open_name_scope",
+        "_seed_generators",
+    ),
     *("_track_trackable", "_trainable", "_trainable_variables"),
 )
 _OF_MODELS = ("_aggregate_additional_loss", "_default_save_signature")

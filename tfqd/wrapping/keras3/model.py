@@ -20,6 +20,7 @@ from tfqd.wrapping.keras3.candidates import choose_quantizers, owned_variables
 from tfqd.wrapping.keras3.cloning import copy_model
 from tfqd.wrapping.keras3.ends import with_ends
 from tfqd.wrapping.keras3.insides import set_own_trainable, set_path
+from tfqd.wrapping.keras3.own_steps import KeepsOwnSteps, warn_of_lost
 from tfqd.wrapping.keras3.placing import with_quantized_activations
 from tfqd.wrapping.keras3.seeds import KeepsSeeds
 from tfqd.wrapping.keras3.signature import input_specs
@@ -28,7 +29,7 @@ from tfqd.wrapping.layers import all_layers
 
 
 @keras.saving.register_keras_serializable(package="tfqd")
-class QuantizedModel(KeepsSeeds, SubstitutedCall, keras.Model):
+class QuantizedModel(KeepsSeeds, KeepsOwnSteps, SubstitutedCall, keras.Model):
     """Runs `model` with the quantized values of some of its variables.
 
     Made by `tfqd.quantize_model`. The float variables stay in `model` and are
@@ -51,6 +52,7 @@ class QuantizedModel(KeepsSeeds, SubstitutedCall, keras.Model):
         weights = model.weights
         self._wrap(model)
         self._quantize([(weights[i], quantizers[i]) for i in sorted(quantizers)])
+        self._keep_steps()
         self.built = True
 
     @property
@@ -228,6 +230,7 @@ def quantize_model(
             f"model {model.name!r} is already quantized; tfqd.strip_quantization(model) gives "
             "back a plain model"
         )
+    warn_of_lost(model)
     copy = copy_model(model)
     chosen = with_ends(copy, choose_quantizers(copy, spec), first_last)
     if rounding is not None:

@@ -1,6 +1,7 @@
 """Copies of tf_keras models, weights and vocabularies included."""
 
 import tempfile
+import warnings
 from collections.abc import Callable
 from typing import TypeAlias
 
@@ -8,6 +9,7 @@ import tensorflow as tf
 import tf_keras
 
 from tfqd.wrapping.layers import all_layers
+from tfqd.wrapping.own_steps import is_own, is_users, overridden
 from tfqd.wrapping.tf_keras.insides import own_weights
 from tfqd.wrapping.tf_keras.toolkit import tfmot
 
@@ -18,7 +20,7 @@ class Copy:
     """An independent copy of a built Sequential or Functional model.
 
     It is made from the configurations of the layers, nested models included, and
-    has their weights and states. It is not compiled.
+    has their weights and states, and is of tf_keras' class; see `of_class`. It is not compiled.
 
     Args:
         source: the model.
@@ -100,6 +102,37 @@ class Copy:
                 new.load_assets(folder)
         for old_variable, new_variable in zip(_own(old), _own(new), strict=True):
             self._origins[id(new_variable)] = old_variable
+
+
+def of_class(model: tf_keras.Model, kind: type[tf_keras.Model]) -> tf_keras.Model:
+    """A Sequential or Functional model as one of a user's class, whose training is its own.
+
+    Args:
+        model: of tf_keras' or tfqd's class; not to be used any more.
+        kind: the class; the model stays what it is if that is none of the user's, or, with a
+            warning, if its constructor does not take the model's graph.
+    """
+    if not is_users(kind):
+        return model
+    if not is_own(kind, "__init__"):
+        model.__class__ = kind
+        return model
+    parts = {"inputs": model.input, "outputs": model.output}
+    if isinstance(model, tf_keras.Sequential):
+        parts = {"layers": model.layers}
+    try:
+        made = kind(**parts, name=model.name)
+    except (TypeError, ValueError) as error:
+        lost = ", ".join(overridden(kind)) or "class"
+        warnings.warn(
+            f"{kind.__name__}'s own {lost} is not kept: its constructor does not take "
+            f"{', '.join(parts)} and name ({error}); let it take *args and **kwargs, and hand "
+            "them to its base class",
+            stacklevel=2,
+        )
+        return model
+    made._trainable = model._trainable
+    return made
 
 
 def _own(layer: Layer) -> list[tf.Variable]:

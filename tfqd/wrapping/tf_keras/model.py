@@ -8,7 +8,7 @@ from tfqd.spec.selection import Selection, SpecLike, checked_selection
 from tfqd.wrapping.quantized import find_quantized
 from tfqd.wrapping.tf_keras.candidates import layers_of
 from tfqd.wrapping.tf_keras.choosing import Chosen, choose, configs_of
-from tfqd.wrapping.tf_keras.cloning import Copy
+from tfqd.wrapping.tf_keras.cloning import Copy, of_class
 from tfqd.wrapping.tf_keras.insides import Functional
 from tfqd.wrapping.tf_keras.scheme import QuantizeScheme, check_activations
 from tfqd.wrapping.tf_keras.toolkit import QuantizeAnnotate, QuantizeLayer, tfmot
@@ -93,7 +93,7 @@ def with_quantizers(model: tf_keras.Model, chosen: Chosen) -> tf_keras.Model:
         config = configs.get(id(layer))
         return clone(layer) if config is None else QuantizeWrapper(clone(layer), config)
 
-    return _finished(Copy(model, wrap).model)
+    return _finished(of_class(Copy(model, wrap).model, type(model)))
 
 
 def _with_activations(model: tf_keras.Model, scheme: QuantizeScheme) -> tf_keras.Model:
@@ -108,7 +108,7 @@ def _with_activations(model: tf_keras.Model, scheme: QuantizeScheme) -> tf_keras
     with tfmot.quantization.keras.quantize_scope():
         annotated = tf_keras.models.clone_model(Copy(model).model, clone_function=QuantizeAnnotate)
         applied = tfmot.quantization.keras.quantize_apply(annotated, scheme)
-        return _finished(Copy(applied, _repaired).model)
+        return _finished(of_class(Copy(applied, _repaired).model, type(model)))
 
 
 def _repaired(layer, clone):

@@ -7,7 +7,7 @@ from tfqd.wrapping.layers import all_layers
 from tfqd.wrapping.plain_values import how_to_quantize
 from tfqd.wrapping.quantized import find_quantized
 from tfqd.wrapping.tf_keras.candidates import layers_of
-from tfqd.wrapping.tf_keras.cloning import Copy
+from tfqd.wrapping.tf_keras.cloning import Copy, of_class
 from tfqd.wrapping.tf_keras.config import QuantizeConfig
 from tfqd.wrapping.tf_keras.insides import Functional, own_weights
 from tfqd.wrapping.tf_keras.model import QuantizedFunctional, QuantizedSequential
@@ -30,7 +30,7 @@ def strip_quantization(model: tf_keras.Model) -> tf_keras.Model:
         entry = quantized.get(id(plain.origin(variable)))
         if entry is not None:
             variable.assign(tf.cast(entry.quantize(False), variable.dtype))
-    return plain.model
+    return of_class(plain.model, type(model))
 
 
 def float_copy(model: tf_keras.Model) -> tf_keras.Model:
