@@ -52,6 +52,22 @@ def own_parts(cls):
     ]
 
 
+def test_what_is_not_for_users_is_not_listed():
+    listed = dir(tfqd)
+    rooms = {name for name in listed if isinstance(getattr(tfqd, name), types.ModuleType)}
+    public = {module.__name__.rsplit(".", maxsplit=1)[-1] for module in PUBLIC}
+    assert rooms == public - {"tfqd"} | {"tfmot"}
+    assert {name for name in listed if name.startswith("_")} == {"__version__"}
+    assert {*tfqd.__all__} == {*listed} - {"__version__", "tfmot"}
+
+
+def test_what_is_not_listed_is_there_all_the_same():
+    assert tfqd.wrapping.quantize_model is tfqd.quantize_model
+    from_star = {}
+    exec("from tfqd import *", from_star)
+    assert {*tfqd.__all__} <= {*from_star}
+
+
 def test_public_names_have_docstrings():
     docstrings = {name: inspect.getdoc(value) for name, value in public_objects()}
     undocumented = [

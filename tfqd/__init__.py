@@ -8,6 +8,7 @@ import importlib as _importlib
 
 from tfqd import allocation as allocation
 from tfqd import callbacks as callbacks
+from tfqd import distillation as distillation
 from tfqd import export as export
 from tfqd import layers as layers
 from tfqd import plot as plot
@@ -42,6 +43,48 @@ from tfqd.wrapping import quantize_model as quantize_model
 from tfqd.wrapping import strip_quantization as strip_quantization
 from tfqd.wrapping import unpruned as unpruned
 from tfqd.wrapping.bridge import to_tf_keras as to_tf_keras
+
+__all__ = [
+    "Activations",
+    "ArchiveError",
+    "Codebook",
+    "CompressedModel",
+    "Distiller",
+    "EntropyConstrained",
+    "Evaluation",
+    "LearnedStep",
+    "QuantizedTensor",
+    "Quantizer",
+    "Spec",
+    "Uniform",
+    "allocate_bits",
+    "allocate_points",
+    "allocation",
+    "calibrate",
+    "callbacks",
+    "compress",
+    "distillation",
+    "evaluate",
+    "export",
+    "html_report",
+    "layers",
+    "load",
+    "plot",
+    "presets",
+    "quantize_model",
+    "register",
+    "save",
+    "sensitive_points",
+    "size_report",
+    "strip_quantization",
+    "to_tf_keras",
+    "unpruned",
+]
+
+
+def __dir__() -> list[str]:
+    """What users may call; importing it has brought in other modules, which are not for them."""
+    return [*__all__, "__version__", "tfmot"]
 
 
 def __getattr__(name: str):
