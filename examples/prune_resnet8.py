@@ -1,8 +1,8 @@
 """Pruning against fewer bits: a ResNet of 4 and of 2 bits with 0, 50, 80 and 90 % zeros.
 
-    python examples/prune_resnet8.py --data_dir=DATA --epochs=3
+    python examples/prune_resnet8.py --data_dir=DATA --steps=1170
 
-A trained float network is quantized (`tfqd.LearnedStep`) and trained twice for EPOCHS on
+A trained float network is quantized (`tfqd.LearnedStep`) and trained twice for STEPS on
 labels: first while the smallest weights go to zero (`tfqd.callbacks.Prune`), then with its
 zeros as they are. The runs ``mutual`` differ in the second training alone: the pruned
 network and the whole one around it teach each other (`tfqd.unpruned`, in the manner of PQK),
@@ -29,7 +29,7 @@ import numpy as np
 import tensorflow as tf
 from absl import app, flags
 from cifar_data import Images, batches, digits
-from resnet8_data import BATCH, better_teacher, better_teacher_file, load, resnet8
+from resnet8_data import better_teacher, better_teacher_file, load, resnet8
 from results_file import ResultsFile
 from rich.console import Console
 from rich.table import Table
@@ -43,7 +43,7 @@ _OUTPUT = flags.DEFINE_string("output", "prune_resnet8", "folder for the models"
 _RESULTS = flags.DEFINE_string("results", None, "results file; default OUTPUT/results.json")
 _NETWORK = flags.DEFINE_enum("network", "resnet8", ["resnet8", "resnet20"], "what is pruned")
 _RUNS = flags.DEFINE_list("runs", None, "runs to make, such as mutual_80_2bit; default all")
-_EPOCHS = flags.DEFINE_integer("epochs", 3, "epochs of each of the two trainings", lower_bound=1)
+_STEPS = flags.DEFINE_integer("steps", 1170, "steps of each of the two trainings", lower_bound=1)
 _SEED = flags.DEFINE_integer("seed", 0, "seed of the trainings", lower_bound=0)
 _SMOKE = flags.DEFINE_bool("smoke", False, "the shortest trial: three steps a training")
 
@@ -69,13 +69,13 @@ def main(argv) -> None:
         runs = _chosen()
         images, model, source = _float_model()
         file = pathlib.Path(_RESULTS.value or output / "results.json")
-        command = f"python examples/prune_resnet8.py --data_dir=DATA --epochs={_EPOCHS.value}"
+        command = f"python examples/prune_resnet8.py --data_dir=DATA --steps={_STEPS.value}"
         results = ResultsFile(file, {"command": command, "data": source})
     except (ValueError, OSError) as error:
         sys.exit(f"prune_resnet8: {error}")
     console.print(f"Data: {source}")
     for name in runs:
-        key = {"network": _NETWORK.value, "run": name, "seed": _SEED.value, "epochs": _epochs()}
+        key = {"network": _NETWORK.value, "run": name, "seed": _SEED.value, "steps": _steps()}
         if results.find(key) is None:
             kind, sparsity, bits = RUNS[name]
             start = time.perf_counter()
@@ -108,8 +108,8 @@ def _float_model() -> tuple[Images, keras.Model, str]:
     return images, better_teacher(file), source
 
 
-def _epochs() -> int:
-    return 1 if _SMOKE.value else _EPOCHS.value
+def _steps() -> int:
+    return 3 if _SMOKE.value else _STEPS.value
 
 
 def _trained(
@@ -119,8 +119,8 @@ def _trained(
     keras.utils.set_random_seed(_SEED.value)
     student = tfqd.quantize_model(model, tfqd.LearnedStep(bits=bits))
     prune = [Prune(sparsity, end=1.0)] if sparsity else []
-    steps = 3 if _SMOKE.value else _epochs() * (len(images.x_train) // BATCH)
-    _fit(student, images, 0, steps, prune)
+    steps = _steps()
+    _fit(student, images, 0, prune)
     if kind == "mutual":
         labels_only = keras.optimizers.schedules.PiecewiseConstantDecay
         distiller = tfqd.Distiller(
@@ -129,21 +129,20 @@ def _trained(
             LogitsDistillation(2.0, from_logits=False),
             student_loss_weight=labels_only([int(WARM_UP * steps)], [1.0, 0.5]),
         )
-        _fit(distiller, images, steps, steps, [])
+        _fit(distiller, images, steps, [])
     else:
-        _fit(student, images, steps, steps, prune)
+        _fit(student, images, steps, prune)
     statistics = batches(images, _SEED.value, 0, min(steps, NORM_BATCHES), SHIFT)
     reestimate_batch_norm(student, statistics)
     return student
 
 
-def _fit(model: keras.Model, images: Images, start: int, steps: int, callbacks: list) -> None:
+def _fit(model: keras.Model, images: Images, start: int, callbacks: list) -> None:
     """Trains for some steps, by a learning rate that falls to 0 along half a cosine."""
-    rate = keras.optimizers.schedules.CosineDecay(RATE, steps)
+    rate = keras.optimizers.schedules.CosineDecay(RATE, _steps())
     model.compile(keras.optimizers.Adam(rate), LOSS, jit_compile=False)
-    data = batches(images, _SEED.value, start, start + steps, SHIFT)
-    epochs = _epochs()
-    model.fit(data, epochs=epochs, steps_per_epoch=steps // epochs, callbacks=callbacks, verbose=2)
+    data = batches(images, _SEED.value, start, start + _steps(), SHIFT)
+    model.fit(data, callbacks=callbacks, verbose=2)
 
 
 def _measured(
@@ -153,7 +152,7 @@ def _measured(
     count = 50 if _SMOKE.value else len(images.x_test)
     data = images.x_test[:count].astype("float32"), images.y_test[:count]
     found = tfqd.evaluate({"float": model, "student": student}, data, efficiency=False)
-    file = output / f"{_NETWORK.value}_{name}_{_epochs()}epochs_seed{_SEED.value}.tfqd"
+    file = output / f"{_NETWORK.value}_{name}_{_steps()}steps_seed{_SEED.value}.tfqd"
     file.parent.mkdir(parents=True, exist_ok=True)
     tfqd.save(student, file)
     kernels = tfqd.compress(student).quantized.values()
@@ -166,7 +165,7 @@ def _measured(
 
 def _table(rows: list[dict]) -> Table:
     table = Table(title="Pruned and quantized", caption="bytes: the .tfqd file")
-    for heading in ("network", "bits", "zeros", "training", "epochs", "accuracy", "bytes"):
+    for heading in ("network", "bits", "zeros", "training", "steps", "accuracy", "bytes"):
         table.add_column(heading, justify="right")
     for row in sorted(rows, key=lambda row: (row["network"], -row["bits"], row["sparsity"])):
         table.add_row(
@@ -174,7 +173,7 @@ def _table(rows: list[dict]) -> Table:
             str(row["bits"]),
             f"{row['sparsity']} %",
             row["training"],
-            f"2 x {row['epochs']}",
+            f"2 x {row['steps']}",
             f"{100 * row['accuracy']:.2f} %",
             f"{row['bytes']:,}",
         )

@@ -96,11 +96,27 @@ def test_zeros_are_kept_in_files_and_make_archives_smaller(tmp_path):
     assert sizes[0.9] < sizes[0.01] - 800
 
 
-def test_points_that_preserve_zeros_are_taken():
-    spec = tfqd.Codebook(bits=3, scaling="symmetric", preserve_zeros=True)
+@pytest.mark.parametrize(
+    "spec",
+    [
+        tfqd.Uniform(bits=2, scaling="symmetric"),
+        tfqd.Uniform(bits=4, scaling="symmetric", bucket_size=8, rounding="stochastic"),
+        tfqd.Uniform(bits=3, scaling="symmetric", layout="tile", bucket_size=(4, 4)),
+        tfqd.LearnedStep(bits=2, layout="channel"),
+        tfqd.EntropyConstrained(average_bits=1),
+        tfqd.Codebook(bits=3, scaling="symmetric", preserve_zeros=True),
+        tfqd.Codebook(points=5, scaling="symmetric", preserve_zeros=True, bucket_size=None),
+    ],
+    ids=repr,
+)
+def test_weights_at_zero_are_exactly_zero_whatever_quantizes_them(spec):
     model = tfqd.quantize_model(network(keras), spec)
-    fit(model, Prune(0.5, end=0.5, every=4), epochs=4)
-    assert min(shares(model)) >= 0.5
+    fit(model, Prune(0.5, end=0.5, every=4), epochs=2)
+    tensors = tfqd.compress(model).quantized.values()
+    for place, tensor in enumerate(tensors):
+        zeros = kernel(model, place) == 0
+        assert np.mean(zeros) == pytest.approx(0.5, abs=0.01)
+        assert np.all(tensor.dequantize()[zeros] == 0)
 
 
 def test_a_resumed_run_keeps_its_zeros():
@@ -139,9 +155,19 @@ def test_arguments_are_checked(arguments, message):
 def test_what_cannot_be_pruned_is_refused():
     with pytest.raises(ValueError, match="no quantized variables to prune"):
         fit(network(keras), Prune(0.5))
-    for spec in (tfqd.Uniform(bits=4), tfqd.Codebook(bits=2), tfqd.LearnedStep(bits=1)):
+    without = [
+        tfqd.Uniform(bits=4),
+        tfqd.LearnedStep(bits=1),
+        tfqd.Uniform(bits=1, scaling="symmetric"),
+    ]
+    without += [tfqd.Codebook(bits=2), tfqd.Codebook(bits=2, scaling="symmetric")]
+    without += [tfqd.LearnedStep(bits=4, scaling="affine")]
+    for spec in without:
         with pytest.raises(ValueError, match=r"pruning needs 0 .* of .*hidden/kernel"):
             fit(tfqd.quantize_model(network(keras), spec), Prune(0.5))
+    frozen = tfqd.LearnedStep(bits=4, freeze_above=0.1)
+    with pytest.raises(ValueError, match="freeze_above has frozen keeps its code"):
+        fit(tfqd.quantize_model(network(keras), frozen), Prune(0.5))
     held = tfqd.Uniform(bits=4, scaling="symmetric", preserve_zeros=True)
     with pytest.raises(ValueError, match="gradient='revive' needs gradients at zeros"):
         fit(tfqd.quantize_model(network(keras), held), Prune(0.5, gradient="revive"))

@@ -43,8 +43,8 @@ class Prune(Callback):
 
     Raises:
         ValueError: for other arguments; in `fit`, when nothing is quantized or a spec has
-            levels without 0, a tensor cannot have the structure, ``gradient="revive"``
-            meets ``preserve_zeros=True``, which stops gradients, or
+            levels without 0 or `freeze_above`, a tensor cannot have the structure,
+            ``gradient="revive"`` meets ``preserve_zeros=True``, which stops gradients, or
             ``steps_per_execution`` is above 1.
 
     Example:
@@ -136,6 +136,11 @@ class Prune(Callback):
             raise ValueError(
                 f"pruning needs 0 among the levels of {entry.path}: a symmetric grid, or "
                 f"preserve_zeros=True; got {spec}"
+            )
+        if spec.freeze_above is not None:
+            raise ValueError(
+                f"a weight that freeze_above has frozen keeps its code, and pruning is to put it "
+                f"to zero; {entry.path} has {spec}"
             )
         if self.gradient == "revive" and spec.preserve_zeros:
             raise ValueError(
