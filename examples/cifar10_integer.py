@@ -6,8 +6,8 @@
 A trained float ResNet-8 gets ranges for its activations (`tfqd.calibrate`), trains on with
 weights and activations as integers, on labels alone, and has its BatchNormalization statistics
 measured anew. The file of integers is then run on all test images, beside the model that it was
-made from. DATA is what `cifar10_resnet8.py` takes; without --data_dir the program runs on
-scikit-learn's digits, and --smoke takes a few steps of them.
+made from and the float one (`tfqd.evaluate`). DATA is what `cifar10_resnet8.py` takes; without
+--data_dir the program runs on scikit-learn's digits, and --smoke takes a few steps of them.
 """
 
 import json
@@ -21,7 +21,6 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import keras
 import numpy as np
 from absl import app, flags
-from ai_edge_litert.interpreter import Interpreter
 from resnet8_data import BATCH, Images, batches, load
 
 import tfqd
@@ -59,19 +58,22 @@ def main(argv) -> None:
     file = output / f"{name}.tflite"
     probes = images.x_test[:32].astype(np.float32)
     result = tfqd.export.tflite(integer, file, io_dtype="int8", probes=probes)
+    data = images.x_test.astype(np.float32), images.y_test
+    forms = {"float": model, "model": integer, "file": file}
+    found = tfqd.evaluate(forms, data, efficiency=False)
+    print(found)
     row = {
         "weight_bits": _WEIGHTS.value,
         "activation_bits": _ACTIVATIONS.value,
         "epochs": _EPOCHS.value,
         "seed": _SEED.value,
-        "float": accuracy(model.predict(images.x_test, 500, verbose=0), images),
-        "model": accuracy(integer.predict(images.x_test, 500, verbose=0), images),
-        "file": accuracy(answers_of_file(file, images.x_test), images),
+        **{form: round(100 * found.values[form]["accuracy"], 2) for form in forms},
         "bytes": result.report.bytes,
         "bytes after gzip": result.report.gzip_bytes,
         "seconds": round(time.perf_counter() - start),
     }
     print(json.dumps(row))
+    row["evaluation"] = found.to_dict()
     (output / f"{name}.json").write_text(json.dumps(row, indent=1) + "\n")
 
 
@@ -101,28 +103,6 @@ def train(integer: keras.Model, images: Images) -> None:
     stream = batches(images, _SEED.value, 0, epochs * steps, SHIFT)
     integer.fit(stream, epochs=epochs, steps_per_epoch=steps, verbose=2)
     reestimate_batch_norm(integer, batches(images, _SEED.value, 0, min(NORM_BATCHES, steps), SHIFT))
-
-
-def answers_of_file(file: pathlib.Path, images: np.ndarray, batch: int = 500) -> np.ndarray:
-    """What LiteRT answers, integers in and out: int8 [n, 10]."""
-    interpreter = Interpreter(str(file))
-    (given,), (asked,) = interpreter.get_input_details(), interpreter.get_output_details()
-    scale, zero = given["quantization"]
-    answers = []
-    for start in range(0, len(images), batch):
-        floats = images[start : start + batch].astype(np.float32)
-        integers = np.clip(np.rint(floats / scale) + zero, -128, 127).astype(np.int8)
-        interpreter.resize_tensor_input(given["index"], integers.shape)
-        interpreter.allocate_tensors()
-        interpreter.set_tensor(given["index"], integers)
-        interpreter.invoke()
-        answers.append(interpreter.get_tensor(asked["index"]))
-    return np.concatenate(answers)
-
-
-def accuracy(answers: np.ndarray, images: Images) -> float:
-    """Per cent of the test images whose largest answer is the label's."""
-    return round(100.0 * float(np.mean(answers.argmax(-1) == images.y_test)), 2)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,8 @@ is behind the end. For every seed:
 * float_control: the float student trained on for as many epochs with the
   teacher, the honest upper line.
 
-Finished pairs of seed and run are kept in the results file and not made again.
+OUTPUT/seedN/evaluation.json has what `tfqd.evaluate` says of the compressed models beside the
+float student. Finished pairs of seed and run are kept in the results file and not made again.
 What a run gives depends on its seed alone: the teacher and the float student of
 a missing run are trained anew, to the same weights. `--validate` holds out a
 third of the training series and measures on them instead of the test series: to
@@ -105,10 +106,13 @@ def main(argv) -> None:
         parts = japanese_vowels.held_out(train, seed) if _VALIDATE.value else (train, test)
         with Progress(console=console, disable=not console.is_terminal) as progress:
             models = Models(seed, japanese_vowels.batches(*parts), progress)
-            for run in results.missing(seed):
+            missing = results.missing(seed)
+            for run in missing:
                 row = models.row(run, output / f"seed{seed}")
                 results.add(row)
                 progress.console.print(f"seed {seed}, {run}: {row['accuracy']:.2f} %")
+            if missing:
+                models.evaluate(output / f"seed{seed}")
     console.print(results.table())
 
 
@@ -137,6 +141,15 @@ class Models:
             "accuracy": self._accuracy(model),
             "bytes": size,
         }
+
+    def evaluate(self, output: pathlib.Path) -> None:
+        """Writes what the compressed models of the folder have kept of the float student."""
+        files = {name: output / f"{name}.tfqd" for name, run in RUNS.items() if run.bits}
+        models = {"float_student": self._student, **files}
+        test = self._data.x_test, self._data.y_test
+        found = tfqd.evaluate(models, test, efficiency=False)
+        text = json.dumps(found.to_dict(), indent=1) + "\n"
+        (output / "evaluation.json").write_text(text, encoding="utf-8")
 
     def _model(self, name: str) -> keras.Model:
         if name == "teacher":

@@ -18,3 +18,6 @@ def test_it_trains_exports_and_measures_the_file(data, tmp_path):
     assert (row["weight_bits"], row["activation_bits"]) == (8, 4)
     assert abs(row["file"] - row["model"]) < 5
     assert row["bytes"] == (tmp_path / "w8a4_1epochs_seed0.tflite").stat().st_size
+    values = row["evaluation"]["values"]
+    assert [*values] == ["float", "model", "file"]
+    assert round(100 * values["file"]["accuracy"], 2) == row["file"]

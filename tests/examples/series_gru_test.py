@@ -111,6 +111,16 @@ def test_every_run_has_a_row_and_a_summary(example):
         assert re.search(rf"{row['run']} .* {row['accuracy']:.2f} %", done.stdout)
 
 
+def test_the_compressed_models_are_held_against_the_float_student(example):
+    _, output, _ = example
+    found = json.loads((output / "seed0" / "evaluation.json").read_text())
+    rows = {row["run"]: row for row in results(output)["rows"]}
+    assert found["reference"] == "float_student"
+    assert len(found["values"]) == 7
+    for name, values in found["values"].items():
+        assert 100 * values["accuracy"] == pytest.approx(rows[name]["accuracy"])
+
+
 def test_the_files_hold_the_measured_models_with_all_kernels_quantized(example, vowels, data_dir):
     _, output, _ = example
     data = vowels.batches(*vowels.load(data_dir))
