@@ -24,10 +24,12 @@ epochs, with its float self as the teacher. The runs:
   the honest upper line.
 
 After each training BatchNormalization statistics are measured anew with the final
-weights; every model's size is that of its `.tfqd` file. DATA holds ``cifar10/train_*.webp``
-or Python's ``cifar-10-batches-py``, ``models/resnet8_cifar10.h5``, and perhaps
-``models/resnet20_cifar10.keras``. Without --data_dir the program runs on scikit-learn's
-digits, to try it out.
+weights; every model's size is that of its `.tfqd` file. OUTPUT/evaluation.json holds the
+quantized models that were made against the float one (`tfqd.evaluate`).
+
+DATA holds ``cifar10/train_*.webp`` or Python's ``cifar-10-batches-py``,
+``models/resnet8_cifar10.h5``, and perhaps ``models/resnet20_cifar10.keras``. Without
+--data_dir the program runs on scikit-learn's digits, to try it out.
 
 The teacher's answers to the images as they were moved are kept in OUTPUT, for the
 runs that see the same. A run that is interrupted goes on from its last whole epoch;
@@ -36,6 +38,7 @@ each with --runs of its own. `--validate` holds out 5,000 training images and
 measures on them instead of the test images: to choose settings by.
 """
 
+import json
 import os
 import pathlib
 import sys
@@ -88,6 +91,7 @@ def main(argv) -> None:
     console.print(
         f"Data: {source}; {len(images.x_train)} to train, {len(images.x_test)} to measure on"
     )
+    files = {}
     for seed in seeds:
         for name in runs:
             key = {"run": name, "seed": seed}
@@ -97,7 +101,15 @@ def main(argv) -> None:
                 row = _make(name, seed, model, images, output)
                 results.add({**key, **row})
                 console.print(f"{name}, seed {seed}: {row['accuracy']:.2f} %")
+                if RUNS[name].spec is not None:
+                    files[f"{name}, seed {seed}"] = _folder(output, name, seed) / "model.tfqd"
     console.print(_table(results.rows))
+    if files:
+        data = images.x_test.astype(np.float32), images.y_test
+        found = tfqd.evaluate({"float": model, **files}, data, efficiency=False)
+        console.print(found)
+        text = json.dumps(found.to_dict(), indent=1) + "\n"
+        (output / "evaluation.json").write_text(text, encoding="utf-8")
 
 
 def _chosen() -> tuple[list[str], list[int]]:
@@ -131,13 +143,18 @@ def _table(rows: list[dict]) -> Table:
     return table
 
 
+def _folder(output: pathlib.Path, name: str, seed: int) -> pathlib.Path:
+    """Of a run."""
+    return output / f"{name}_{_EPOCHS.value}epochs_seed{seed}"
+
+
 def _make(name: str, seed: int, model, images: Images, output: pathlib.Path) -> dict:
     """Makes a run and gives its row."""
     run, start = RUNS[name], time.perf_counter()
     keras.utils.set_random_seed(seed)
     spec = _allocated(run.spec, model, images) if run.allocated else run.spec
     student = model if spec is None else tfqd.quantize_model(model, spec)
-    folder = output / f"{name}_{_EPOCHS.value}epochs_seed{seed}"
+    folder = _folder(output, name, seed)
     if run.trained:
         better = run.teacher == "resnet20"
         teacher = better_teacher(better_teacher_file(_DATA.value)) if better else model

@@ -49,6 +49,9 @@ def test_a_run_that_is_killed_is_taken_up_and_finished_runs_are_kept(data, tmp_p
     assert archive.stat().st_size == distilled["bytes"] < 0.7 * post_training["bytes"]
     assert archive.stat().st_mtime > start
     assert 0 <= distilled["accuracy"] <= 100
+    found = json.loads((tmp_path / "out" / "evaluation.json").read_text())["values"]
+    assert [*found] == ["float", "uniform_2bit, seed 0"]
+    assert round(100 * found["uniform_2bit, seed 0"]["accuracy"], 2) == distilled["accuracy"]
 
 
 @pytest.mark.parametrize(
