@@ -39,6 +39,8 @@ def check(values: flags.FlagValues) -> None:
         raise UsageError("--file says whose bytes --budget counts, and needs it")
     if values.file != "archive" and FILES[values.file] not in map(kind_of, values.to):
         raise UsageError(f"--file={values.file} counts a file that --to does not name")
+    if values.slowdown is not None and FILES[values.file] == "tflite":
+        raise UsageError(f"--file={values.file} counts bytes with --prefer, not with --slowdown")
 
 
 def check_text(budget: str | None) -> None:
@@ -52,11 +54,16 @@ def check_text(budget: str | None) -> None:
             raise UsageError(f"--budget: {error}") from error
 
 
-def allocated(model: Any, data: Data, task: Task, spec: Any, budget: str, file: str) -> Any:
-    """Bits by tensor such that the file keeps to its budget.
+def allotted(
+    model: Any, data: Data, task: Task, spec: Any, values: flags.FlagValues
+) -> tuple[Any, str]:
+    """Bits by tensor such that --file keeps to --budget, and what a TFLite file is to prefer.
+
+    Where --prefer does not say it, that is speed as far as the budget allows.
 
     Raises:
-        ValueError: without labels, or when no bits keep to it.
+        OverBudget: a ValueError, when no bits keep to the budget.
+        ValueError: without labels.
     """
     import tfqd
 
@@ -66,8 +73,25 @@ def allocated(model: Any, data: Data, task: Task, spec: Any, budget: str, file: 
             "--method=distill does without for --file=archive"
         )
     loss = task.loss(keras_of(model).losses)
-    examples = data.x, data.y
-    return tfqd.allocate_bits(model, examples, budget=budget, file=file, spec=spec, loss=loss)
+
+    def bits(prefer: str) -> Any:
+        return tfqd.allocate_bits(
+            model,
+            (data.x, data.y),
+            budget=values.budget,
+            file=values.file,
+            prefer=prefer,
+            spec=spec,
+            loss=loss,
+        )
+
+    try:
+        return bits(values.prefer or "speed"), values.prefer or "speed"
+    except tfqd.allocation.OverBudget:
+        if values.prefer is not None or FILES[values.file] != "tflite":
+            raise
+    warn(f"{values.budget} need --prefer=size, with which convolutions may be slower")
+    return bits("size"), "size"
 
 
 def warn_beyond(budget: str | None, file: str, written: Sequence[Written]) -> None:

@@ -2,7 +2,10 @@
 
 import os
 import pathlib
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
+
+from absl import flags
 
 from tfqd_command.command import UsageError
 from tfqd_command.models import load_model
@@ -60,8 +63,41 @@ def check_writable(target: str) -> None:
         raise OSError(f"{target!r} is {'a folder' if path.is_dir() else 'no folder'}")
 
 
-def write(model: Any, target: str) -> Written:
+def define_flags(values: flags.FlagValues) -> None:
+    """--prefer and --slowdown."""
+    flags.DEFINE_enum(
+        "prefer", None, ["speed", "size"], "what counts in .tflite files", flag_values=values
+    )
+    flags.DEFINE_float(
+        "slowdown",
+        None,
+        "small .tflite files of at most so many times the time of --prefer=speed",
+        1.0,
+        flag_values=values,
+    )
+
+
+def check_flags(values: flags.FlagValues, targets: Sequence[str]) -> None:
+    """Raises UsageError for --prefer and --slowdown that contradict, or concern no target."""
+    given = [name for name in ("prefer", "slowdown") if values[name].value is not None]
+    if len(given) > 1:
+        raise UsageError("give either --prefer or --slowdown")
+    if given and "tflite" not in map(kind_of, targets):
+        raise UsageError(f"--{given[0]} is about .tflite files, and none is to be written")
+
+
+def tflite_options(values: flags.FlagValues) -> dict[str, Any]:
+    """What the flags say to `tfqd.export.tflite`."""
+    return {"prefer": values.prefer or "speed", "slowdown": values.slowdown}
+
+
+def write(model: Any, target: str, tflite: Mapping[str, Any]) -> Written:
     """Writes a quantized model, or a `tfqd.CompressedModel`, and runs what was written.
+
+    Args:
+        model: what is written.
+        target: where to.
+        tflite: further arguments of `tfqd.export.tflite`.
 
     Raises:
         TypeError, ValueError, OSError: as the writers of `tfqd.export` and `tfqd.save`.
@@ -78,7 +114,8 @@ def write(model: Any, target: str) -> Written:
     elif kind == "tfqd":
         found = tfqd.save(model, target)
     else:
-        found = getattr(tfqd.export, kind)(model, target)
+        options = tflite if kind == "tflite" else {}
+        found = getattr(tfqd.export, kind)(model, target, **options)
     difference = 0.0 if found is None else found.largest_difference
     return Written(target, kind, bytes_on_disk(pathlib.Path(target)), difference)
 

@@ -63,6 +63,12 @@ def test_what_takes_8_bits_anyway_is_given_them(tmp_path):
     assert bits["convolution/kernel"] > 7
     assert bits["dense/kernel"] < 4
     assert written(tfqd.quantize_model(model, allocation), "tflite", tmp_path) <= 9000
+    options = {"budget": "7.5 kB", "file": "tflite", "loss": "mse"}
+    with pytest.raises(tfqd.allocation.OverBudget, match="more than the budget of 7500"):
+        tfqd.allocate_bits(model, data, **options)
+    small = tfqd.quantize_model(model, tfqd.allocate_bits(model, data, prefer="size", **options))
+    path = tmp_path / "small.tflite"
+    assert tfqd.export.tflite(small, path, prefer="size").report.bytes <= 7500
 
 
 @pytest.mark.parametrize("file", ["tflite", "tflite_gzip"])
@@ -74,6 +80,8 @@ def test_what_a_tflite_file_cannot_hold_in_bits_is_refused(file, model):
 def test_bad_files_and_budgets_are_refused(model):
     with pytest.raises(ValueError, match=r"file must be one of 'archive', .*; got 'onnx'"):
         tfqd.allocate_bits(model, (X, Y), budget="60 kB", file="onnx")
+    with pytest.raises(ValueError, match="prefer='size' is about TFLite files; got file='archive'"):
+        tfqd.allocate_bits(model, (X, Y), budget="60 kB", prefer="size")
     with pytest.raises(ValueError, match="file='tflite' needs budget"):
         tfqd.allocate_bits(model, (X, Y), average_bits=3, file="tflite")
     with pytest.raises(ValueError, match="the smallest TFLite file that these choices give takes"):

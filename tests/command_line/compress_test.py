@@ -37,6 +37,12 @@ def network(version, units, norm=False):
     )
 
 
+def convolution(version):
+    layers = version.layers
+    image = [layers.Input((8,)), layers.Reshape((2, 4, 1)), layers.Conv2D(640, 2)]
+    return version.Sequential([*image, layers.Flatten(), layers.Dense(3)])
+
+
 def only_for_tf_keras():
     """A model that Keras 3 cannot read: its DepthwiseConv2D has no groups."""
     layers = tf_keras.layers
@@ -68,6 +74,7 @@ def folder(tmp_path_factory):
         model.compile(keras.optimizers.Adam(0.02), loss)
         model.fit(parts["x"], parts["y"], epochs=8, verbose=0)
         model.save(path / f"{name}.keras")
+    convolution(keras).save(path / "convolution.keras")
     pair = [keras.Input((8,)), keras.Input((8,))]
     keras.Model(pair, keras.layers.Add()(pair)).save(path / "pair.keras")
     old = only_for_tf_keras()
@@ -186,6 +193,31 @@ def test_a_budget_may_be_that_of_a_tflite_file(capsys):
     assert found["files"][0]["score"] > 0.8
 
 
+def test_a_budget_that_fast_convolutions_exceed_is_kept_by_slow_ones(capfd):
+    typed = "convolution.keras --data=d.npz --file=tflite --epochs=1"
+    assert main(["compress", "--to=fast.tflite", "--bits=4", *typed.split()[:2]]) == 0
+    fast = pathlib.Path("fast.tflite").stat().st_size
+    capfd.readouterr()
+    budget = f"--budget={fast - 500}B"
+    assert main(["compress", "--to=slow.tflite", budget, *typed.split()]) == 0
+    assert "need --prefer=size, with which convolutions may be slower" in capfd.readouterr().err
+    assert pathlib.Path("slow.tflite").stat().st_size <= fast - 500
+    typed = f"{typed} --to=none.tflite --prefer=speed"
+    assert main(["compress", budget, *typed.split()]) == 1
+    assert "more than the budget of" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("flag", ["--prefer=size", "--slowdown=100"])
+def test_tflite_files_are_as_small_as_flags_say(flag, capfd):
+    assert main(["compress", "convolution.keras", "--to=fast.tflite,c.tfqd"]) == 0
+    assert main(["convert", "c.tfqd", "small.tflite", flag]) == 0
+    assert main(["compress", "convolution.keras", "--to=small2.tflite", flag]) == 0
+    fast, *small = (
+        pathlib.Path(f"{name}.tflite").stat().st_size for name in ("fast", "small", "small2")
+    )
+    assert max(small) < fast - 1000
+
+
 @pytest.mark.parametrize("share", [0.5, 3.0])
 def test_a_budget_beyond_four_bits_is_used_by_more_levels(share, capsys):
     model = keras.saving.load_model("teacher.keras")
@@ -241,6 +273,14 @@ WRONG = [
         "m.keras --to=a.tfqd --file=tflite --budget=9kB --data=d.npz",
         2,
         "--file=tflite counts a file that --to does not name",
+    ),
+    ("m.keras --to=a.tfqd --prefer=size", 2, "--prefer is about .tflite files"),
+    ("m.keras --to=a.tflite --prefer=size --slowdown=2", 2, "either --prefer or --slowdown"),
+    ("m.keras --to=a.tflite --slowdown=0.5", 2, "flag --slowdown=0.5"),
+    (
+        "m.keras --to=a.tflite --slowdown=2 --budget=9kB --file=tflite --data=d.npz",
+        2,
+        "--file=tflite counts bytes with --prefer, not with --slowdown",
     ),
     ("m.keras --to=a.tfqd --report=no/such/report.html", 1, "there is no folder "),
     ("pair.keras --to=a.tfqd --data=d.npz", 1, "pair.keras must have one of its inputs to train"),

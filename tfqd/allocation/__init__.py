@@ -8,6 +8,7 @@ cost least.
 
 from tfqd.allocation.allocation import Allocation as Allocation
 from tfqd.allocation.allocation import Share as Share
+from tfqd.allocation.bits import OverBudget as OverBudget
 from tfqd.allocation.bits import allocate_bits as allocate_bits
 from tfqd.allocation.points import allocate_points as allocate_points
 from tfqd.allocation.points import redistribute_points as redistribute_points

@@ -20,6 +20,10 @@ from tfqd.wrapping.gradients import loss_function
 from tfqd.wrapping.quantized import find_quantized
 
 
+class OverBudget(ValueError):
+    """That the smallest of all choices takes more than the budget."""
+
+
 def allocate_bits(
     model: keras.Model,
     data: Any,
@@ -27,6 +31,7 @@ def allocate_bits(
     budget: int | str | None = None,
     average_bits: float | None = None,
     file: str = "archive",
+    prefer: str = "speed",
     spec: Selection | None = None,
     loss: Any = None,
     bits: Sequence[int] = range(1, 9),
@@ -55,11 +60,13 @@ def allocate_bits(
         budget: bytes of the file: a number, or a text such as ``"120 kB"``.
         average_bits: or bits per weight, on average over the quantized weights;
             then only `bits` differ between tensors.
-        file: whose bytes the budget counts, each as its writer makes it by default:
+        file: whose bytes the budget counts, each as its writer makes it:
             ``"archive"`` (`tfqd.save`), ``"tflite"`` (`tfqd.export.tflite`),
             ``"tflite_gzip"``, the same after gzip, or ``"saved_model"``
             (`tfqd.export.saved_model`, all files of the folder). TFLite files have
             integers of 4 and 8 bits; after gzip each bit counts.
+        prefer: ``"size"`` for TFLite files written with ``prefer="size"``, in which
+            convolutions take 4 bits too; export the model in the same way.
         spec: the method, a spec or a mapping as for `tfqd.quantize_model`; its
             bits do not count. None for `tfqd.Uniform` with buckets of 256, or for
             TFLite files `tfqd.presets.deployable`.
@@ -101,11 +108,14 @@ def allocate_bits(
     check_choice("file", file, tuple(FILES))
     if average_bits is not None and file != "archive":
         raise ValueError(f"file={file!r} needs budget; average_bits counts bits of no file")
+    check_choice("prefer", prefer, ("speed", "size"))
+    if prefer == "size" and not FILES[file].takes_size:
+        raise ValueError(f"prefer='size' is about TFLite files; got file={file!r}")
     capacity = _checked_average(average_bits) if budget is None else parse_bytes(budget)
     copy = quantize_model(model, FILES[file].default if spec is None else spec)
     entries = find_quantized(copy)
     specs = {entry.path: entry.quantizer.spec for entry in entries}
-    kind = FILES[file].of(specs, lambda selection: quantize_model(model, selection))
+    kind = FILES[file].of(specs, lambda selection: quantize_model(model, selection), prefer)
     costs = mean_squared_gradients(
         copy, entries, data, loss_function(model, loss), batches, batch_size
     )
@@ -125,7 +135,7 @@ def allocate_bits(
     menu.add(lambda weights, template: variants(template, weights, widths, sizes_for(template)))
     least = smallest(menu, bytes_of)
     if least.size > capacity:
-        raise ValueError(
+        raise OverBudget(
             f"the smallest {kind.name} that these choices give takes {least.size} bytes, more "
             f"than the budget of {capacity}"
         )

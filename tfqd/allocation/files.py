@@ -33,20 +33,25 @@ class File(abc.ABC):
     default: the spec of which tensors are given bits where the user gives none.
     any_buckets: whether the file holds buckets of all sizes in bits.
     close: the share of a budget that is near enough: each look at a file costs.
+    takes_size: whether its writer takes ``prefer="size"``.
     """
 
     name: str
     default: Selection = Uniform()
     any_buckets = True
     close = 0.98
+    takes_size = False
 
     @classmethod
-    def of(cls, specs: Mapping[str, Spec], quantized: Callable[[Selection], Any]) -> "File":
+    def of(
+        cls, specs: Mapping[str, Spec], quantized: Callable[[Selection], Any], prefer: str
+    ) -> "File":
         """The file of a model, once it is known what becomes of the model in it.
 
         Args:
             specs: of the quantized variables by path.
             quantized: makes the model quantized as a selection says.
+            prefer: ``"speed"``, or ``"size"`` where it takes that.
 
         Raises:
             ValueError: when the file cannot hold the tensors in bits.
@@ -90,26 +95,30 @@ class SavedModel(File):
 
 
 class Tflite(File):
-    """A TFLite file as `tfqd.export.tflite` writes it by default.
+    """A TFLite file as `tfqd.export.tflite` writes it.
 
     Its integers are of 4 and 8 bits, and of 8 alone where an operator has no others.
 
     Args:
+        prefer: as its writer takes it.
         wide: paths of the tensors of such operators.
     """
 
     name = "TFLite file"
     default = presets.deployable(4)
     any_buckets = False
+    takes_size = True
 
-    def __init__(self, wide: frozenset[str]):
-        self._wide = wide
+    def __init__(self, prefer: str, wide: frozenset[str]):
+        self._prefer, self._wide = prefer, wide
 
     @classmethod
-    def of(cls, specs: Mapping[str, Spec], quantized: Callable[[Selection], Any]) -> "File":
+    def of(
+        cls, specs: Mapping[str, Spec], quantized: Callable[[Selection], Any], prefer: str
+    ) -> "File":
         short = {f"^{re.escape(path)}$": spec.with_bits(4) for path, spec in specs.items()}
-        rows = _tflite(quantized(short)).weights
-        return cls(frozenset(row.path for row in rows if row.type == "int8"))
+        rows = _tflite(quantized(short), prefer).weights
+        return cls(prefer, frozenset(row.path for row in rows if row.type == "int8"))
 
     def payload(self, path: str, tensor: QuantizedTensor) -> int:
         bits = 8 if path in self._wide or tensor.levels > _INT4_LEVELS else 4
@@ -117,7 +126,7 @@ class Tflite(File):
         return fixed_length_bytes(tensor.bucketing, bits, numbers, 0)
 
     def size(self, model) -> int:
-        return _tflite(model).bytes
+        return _tflite(model, self._prefer).bytes
 
 
 class TfliteGzip(Tflite):
@@ -129,7 +138,7 @@ class TfliteGzip(Tflite):
         return payload_bytes(tensor)
 
     def size(self, model) -> int:
-        return _tflite(model).gzip_bytes
+        return _tflite(model, self._prefer).gzip_bytes
 
 
 FILES: dict[str, type[File]] = {
@@ -140,11 +149,11 @@ FILES: dict[str, type[File]] = {
 }
 
 
-def _tflite(model):
+def _tflite(model, prefer: str):
     """The report of a model's TFLite file, all of whose quantized weights lie in bits."""
     # Its schema is in a package that is optional.
     from tfqd.export.litert.writer import write_tflite
 
     with tempfile.TemporaryDirectory() as folder:
         path = pathlib.Path(folder, "model.tflite")
-        return write_tflite(model, path, strict=True, tolerance=_TOLERANCE).report
+        return write_tflite(model, path, prefer=prefer, strict=True, tolerance=_TOLERANCE).report

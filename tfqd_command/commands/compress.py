@@ -15,7 +15,7 @@ from typing import Any
 
 from absl import flags
 
-from tfqd_command import budgets
+from tfqd_command import budgets, outputs
 from tfqd_command.command import Result, UsageError
 from tfqd_command.data import Data, check_source, load_data
 from tfqd_command.judging import Judge, Measured
@@ -38,6 +38,7 @@ def define_flags(values: flags.FlagValues) -> None:
     flags.DEFINE_list("to", [], "files to write, separated by commas", **own)
     flags.DEFINE_integer("bits", None, f"bits per weight, 1 to 8; default {_BITS}", 1, 8, **own)
     budgets.define_flags(values)
+    outputs.define_flags(values)
     flags.DEFINE_enum(
         "method",
         None,
@@ -68,6 +69,7 @@ def check(arguments: list[str], values: flags.FlagValues) -> None:
     if values.bits is not None and values.budget is not None:
         raise UsageError("give either --bits or --budget")
     budgets.check(values)
+    outputs.check_flags(values, targets)
     if values.data is not None:
         check_source(values.data)
     for name in ("budget", "teacher"):
@@ -102,7 +104,8 @@ def run(arguments: list[str], values: flags.FlagValues) -> Result:
             "a ResNet-8 of 87.2 % fell to 49.9 % at 4 bits (docs/benchmarks.md)"
         )
         student = tfqd.quantize_model(model, _spec(method, values))
-        written = [write(student, target) for target in values.to]
+        options = outputs.tflite_options(values)
+        written = [write(student, target, options) for target in values.to]
         if values.report is not None:
             page_of_compression(values.report, path, model, student, written)
         return _result(path, model, method, written)
@@ -115,7 +118,7 @@ def _with_data(values, path: str, model, method: str, data: Data) -> Result:
     teacher = model if values.teacher is None else load_teacher(values.teacher)
     task = task_of(answers(model, data.x[:BATCH]), data)
     judge = Judge(task, teacher, data)
-    spec, callbacks = _chosen(values, model, method, data, task)
+    spec, callbacks, options = _chosen(values, model, method, data, task)
     student = tfqd.quantize_model(model, spec)
     scores = {"float": judge.score(model), "untrained": judge.score(student)}
     kept, record = [], None
@@ -130,7 +133,7 @@ def _with_data(values, path: str, model, method: str, data: Data) -> Result:
             callbacks.append(record)
         student = train(student, teacher, data, task, schedule, state, callbacks)
     scores["quantized"] = judge.score(student)
-    written = [write(student, target) for target in values.to]
+    written = [write(student, target, options) for target in values.to]
     budgets.warn_beyond(values.budget, values.file, written)
     measured = Measured(judge, scores, [judge.of_file(each, scores) for each in written])
     if values.report is not None:
@@ -140,18 +143,21 @@ def _with_data(values, path: str, model, method: str, data: Data) -> Result:
     return _result(path, model, method, written, measured)
 
 
-def _chosen(values, model, method: str, data: Data, task: Task) -> tuple[Any, list[Any]]:
-    """What to quantize to, and the callbacks that the training needs for it."""
+def _chosen(
+    values, model, method: str, data: Data, task: Task
+) -> tuple[Any, list[Any], dict[str, Any]]:
+    """What to quantize to, the callbacks for its training, and the options of TFLite files."""
     import tfqd
 
-    spec = _spec(method, values)
+    spec, options = _spec(method, values), outputs.tflite_options(values)
     if values.budget is None:
-        return spec, []
+        return spec, [], options
     if (method, values.file) == ("distill", "archive"):
-        return tfqd.callbacks.within_bytes(model, values.budget, verbose=0)
+        return *tfqd.callbacks.within_bytes(model, values.budget, verbose=0), options
     if (method, values.file) == ("distill", "tflite_gzip"):
         spec = tfqd.presets.deployable(_BITS)  # trained steps grow finer, and codes longer
-    return budgets.allocated(model, data, task, spec, values.budget, values.file), []
+    allotted, prefer = budgets.allotted(model, data, task, spec, values)
+    return allotted, [], {**options, "prefer": prefer}
 
 
 def _spec(method: str, values: flags.FlagValues):

@@ -8,6 +8,7 @@ no model, and holds the very weights of A.
 
 from absl import flags
 
+from tfqd_command import outputs
 from tfqd_command.command import Result
 from tfqd_command.models import load_for_export
 from tfqd_command.outputs import Written, check_writable, kind_of, write
@@ -16,18 +17,18 @@ ARGUMENTS = ("A", "B")
 
 
 def define_flags(values: flags.FlagValues) -> None:
-    """It has none."""
+    outputs.define_flags(values)
 
 
 def check(arguments: list[str], values: flags.FlagValues) -> None:
     kind_of(arguments[1])
+    outputs.check_flags(values, arguments[1:])
 
 
 def run(arguments: list[str], values: flags.FlagValues) -> Result:
-
     source, target = arguments
     check_writable(target)
-    written = write(load_for_export(source), target)
+    written = write(load_for_export(source), target, outputs.tflite_options(values))
     return Result(
         {"source": source, **written._asdict()},
         f"{written.path}: {written.bytes:,} bytes; {_comparison(written, source)}",
