@@ -1,19 +1,13 @@
 """The example of integer training, on a few random images of CIFAR-10's format."""
 
 import json
-import os
-import pathlib
-import subprocess
-import sys
 
-ROOT = pathlib.Path(__file__).parents[2]
+from example_modules import run_here
 
 
 def test_it_trains_exports_and_measures_the_file(data, tmp_path):
-    command = [sys.executable, ROOT / "examples" / "cifar10_integer.py"]
     options = [f"--data_dir={data}", f"--output={tmp_path}", "--epochs=1", "--activation_bits=4"]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    subprocess.run([*command, *options], env=environment, capture_output=True, check=True)
+    assert run_here("cifar10_integer.py", *options).end is None
     row = json.loads((tmp_path / "w8a4_1epochs_seed0.json").read_text())
     assert (row["weight_bits"], row["activation_bits"]) == (8, 4)
     assert abs(row["file"] - row["model"]) < 5

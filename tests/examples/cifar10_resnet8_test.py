@@ -9,6 +9,7 @@ import sys
 import time
 
 import pytest
+from example_modules import run_here
 
 ROOT = pathlib.Path(__file__).parents[2]
 EXAMPLE = ROOT / "examples" / "cifar10_resnet8.py"
@@ -63,10 +64,7 @@ def test_a_run_that_is_killed_is_taken_up_and_finished_runs_are_kept(data, tmp_p
     ],
 )
 def test_bad_arguments_end_with_one_line(arguments, message, tmp_path):
-    process = run(tmp_path, *arguments)
-    _, errors = process.communicate(timeout=120)
-    assert process.returncode != 0
-    lines = [line for line in errors.splitlines() if line.startswith("cifar10_resnet8: ")]
-    assert len(lines) == 1
-    assert message in lines[0]
-    assert "Traceback" not in errors
+    end = run_here("cifar10_resnet8.py", f"--output={tmp_path}", *arguments).end
+    assert end.startswith("cifar10_resnet8: ")
+    assert message in end
+    assert "\n" not in end

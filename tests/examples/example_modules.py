@@ -1,9 +1,16 @@
 """The examples' modules for tests, and their programs."""
 
+import contextlib
+import io
 import os
 import pathlib
+import runpy
 import subprocess
 import sys
+from typing import NamedTuple
+from unittest import mock
+
+from absl.testing import flagsaver
 
 EXAMPLES = pathlib.Path(__file__).parents[2] / "examples"
 sys.path.insert(0, str(EXAMPLES))
@@ -14,3 +21,22 @@ def run(program: str, *arguments: str) -> subprocess.CompletedProcess:
     environment = {**os.environ, "PYTHONPATH": str(EXAMPLES.parent)}
     command = [sys.executable, EXAMPLES / program, *arguments]
     return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
+
+
+class Run(NamedTuple):
+    """What an example printed, and how it ended: None, or its words to the user."""
+
+    stdout: str
+    end: str | int | None
+
+
+def run_here(program: str, *arguments: str) -> Run:
+    """Runs an example in this process, which saves the start of another."""
+    printed = io.StringIO()
+    typed = mock.patch.object(sys, "argv", [program, *arguments])
+    with flagsaver.flagsaver(), typed, contextlib.redirect_stdout(printed):
+        try:
+            runpy.run_path(str(EXAMPLES / program), run_name="__main__")
+        except SystemExit as end:
+            return Run(printed.getvalue(), end.code)
+    raise AssertionError("absl ends programs by SystemExit")

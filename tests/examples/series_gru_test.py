@@ -1,25 +1,18 @@
 """The recurrent example, run as a user runs it, on a few made-up series."""
 
 import json
-import os
-import pathlib
 import re
-import subprocess
 import sys
 
 import numpy as np
 import pytest
+from example_modules import run, run_here
+from japanese_vowels import Part, batches, held_out, load, read
 
 import tfqd
 
-ROOT = pathlib.Path(__file__).parents[2]
-EXAMPLES = ROOT / "examples"
 CHANNELS, CLASSES, LONGEST = 3, ("1", "2"), 9
 TRAINED = ("distilled", "control")
-WITHOUT_AEON = (
-    "import runpy, sys; sys.modules['aeon'] = None; sys.argv = sys.argv[1:]; "
-    "runpy.run_path(sys.argv[0], run_name='__main__')"
-)
 RUNS = [
     "teacher",
     "float_student",
@@ -28,22 +21,11 @@ RUNS = [
 ]
 
 
-def run_example(*arguments, launcher=()):
-    """The program in a process of its own, started by ``python <launcher> script``."""
-    return subprocess.run(
-        [sys.executable, *launcher, EXAMPLES / "series_gru.py", *arguments],
-        env={**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{EXAMPLES}"},
-        capture_output=True,
-        text=True,
-    )
-
-
-def error_line(done):
-    """What a failed program said for itself: TensorFlow may have written before it."""
-    assert done.returncode == 1
-    assert "Traceback" not in done.stderr
-    line = done.stderr.splitlines()[-1]
+def error_line(*arguments):
+    """What the program says for itself when it fails."""
+    line = run_here("series_gru.py", *arguments).end
     assert line.startswith("series_gru: ")
+    assert "\n" not in line
     return line
 
 
@@ -79,17 +61,9 @@ def example(data_dir, tmp_path_factory):
     output = tmp_path_factory.mktemp("series_gru")
     epochs = [f"--{stage}epochs=1" for stage in ("teacher_", "student_", "")]
     arguments = [f"--data_dir={data_dir}", f"--output={output}", "--seeds=1", *epochs]
-    done = run_example(*arguments)
+    done = run("series_gru.py", *arguments)
     assert done.returncode == 0, done.stderr
     return arguments, output, done
-
-
-@pytest.fixture
-def vowels(monkeypatch):
-    monkeypatch.syspath_prepend(EXAMPLES)
-    import japanese_vowels
-
-    return japanese_vowels
 
 
 def results(output):
@@ -121,9 +95,9 @@ def test_the_compressed_models_are_held_against_the_float_student(example):
         assert 100 * values["accuracy"] == pytest.approx(rows[name]["accuracy"])
 
 
-def test_the_files_hold_the_measured_models_with_all_kernels_quantized(example, vowels, data_dir):
+def test_the_files_hold_the_measured_models_with_all_kernels_quantized(example, data_dir):
     _, output, _ = example
-    data = vowels.batches(*vowels.load(data_dir))
+    data = batches(*load(data_dir))
     for row in results(output)["rows"]:
         if row["bits"] == 32:
             continue
@@ -136,10 +110,10 @@ def test_the_files_hold_the_measured_models_with_all_kernels_quantized(example, 
         assert 100 * np.mean(logits.argmax(-1) == data.y_test) == row["accuracy"]
 
 
-def test_steps_behind_the_end_of_a_series_change_nothing(example, vowels, data_dir):
+def test_steps_behind_the_end_of_a_series_change_nothing(example, data_dir):
     _, output, _ = example
     model = tfqd.load(output / "seed0" / "distilled_4bit.tfqd")
-    x = vowels.batches(*vowels.load(data_dir)).x_test
+    x = batches(*load(data_dir)).x_test
     longer = np.pad(x, ((0, 0), (0, 5), (0, 0)))
     np.testing.assert_allclose(model(longer), model(x), rtol=1e-6)
 
@@ -149,7 +123,7 @@ def test_finished_runs_are_kept_and_missing_ones_come_out_the_same(example):
     whole = results(output)
     kept = [row for row in whole["rows"] if row["run"] != "distilled_2bit"]
     (output / "results.json").write_text(json.dumps({**whole, "rows": kept}))
-    again = run_example(*arguments)
+    again = run("series_gru.py", *arguments)
     assert again.returncode == 0, again.stderr
     assert re.findall(r"seed 0, (\w+):", again.stdout) == ["distilled_2bit"]
     assert results(output) == whole
@@ -158,44 +132,43 @@ def test_finished_runs_are_kept_and_missing_ones_come_out_the_same(example):
 def test_results_of_other_settings_are_not_mixed(example):
     arguments, output, _ = example
     before = (output / "results.json").read_text()
-    other = run_example(*arguments, "--epochs=2")
-    assert "holds results with epochs" in error_line(other)
+    assert "holds results with epochs" in error_line(*arguments, "--epochs=2")
     assert (output / "results.json").read_text() == before
 
 
 @pytest.mark.parametrize(
-    ("arguments", "launcher", "told"),
+    ("arguments", "told"),
     [
-        ([], ["-c", WITHOUT_AEON], "pip install aeon"),
-        (["--data_dir=nowhere"], [], "JapaneseVowels_TRAIN.ts is not in nowhere"),
+        ([], "pip install aeon"),
+        (["--data_dir=nowhere"], "JapaneseVowels_TRAIN.ts is not in nowhere"),
     ],
     ids=["no aeon", "no files"],
 )
-def test_without_data_it_ends_with_one_line(tmp_path, arguments, launcher, told):
-    done = run_example(*arguments, f"--output={tmp_path}", launcher=launcher)
-    assert told in error_line(done)
+def test_without_data_it_ends_with_one_line(tmp_path, monkeypatch, arguments, told):
+    monkeypatch.setitem(sys.modules, "aeon", None)
+    assert told in error_line(*arguments, f"--output={tmp_path}")
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_malformed_line_is_named(vowels, tmp_path):
+def test_a_malformed_line_is_named(tmp_path):
     path = tmp_path / "bad.ts"
     path.write_text("@classLabel true a b\n@data\n1,2:3,4:a\n1,2:3:b\n")
     with pytest.raises(ValueError, match=r"bad\.ts, line 4: "):
-        vowels.read(path)
+        read(path)
 
 
-def test_series_are_padded_with_zeros_and_scaled_by_their_own_steps(vowels):
-    train = vowels.Part([np.array([[1.0], [3.0]]), np.array([[5.0]])], np.array([0, 1]))
-    test = vowels.Part([np.array([[3.0], [3.0], [5.0]])], np.array([0]))
-    data = vowels.batches(train, test)
+def test_series_are_padded_with_zeros_and_scaled_by_their_own_steps():
+    train = Part([np.array([[1.0], [3.0]]), np.array([[5.0]])], np.array([0, 1]))
+    test = Part([np.array([[3.0], [3.0], [5.0]])], np.array([0]))
+    data = batches(train, test)
     scale = np.sqrt(8 / 3)
     np.testing.assert_allclose(data.x_train[..., 0] * scale, [[-2, 0, 0], [2, 0, 0]], atol=1e-6)
     np.testing.assert_allclose(data.x_test[..., 0] * scale, [[0, 0, 2]], atol=1e-6)
 
 
-def test_a_third_of_each_class_is_held_out(vowels):
-    train = vowels.Part([np.full((1, 1), i) for i in range(18)], np.repeat([0, 1], 9))
-    rest, second = vowels.held_out(train, seed=0)
+def test_a_third_of_each_class_is_held_out():
+    train = Part([np.full((1, 1), i) for i in range(18)], np.repeat([0, 1], 9))
+    rest, second = held_out(train, seed=0)
     assert np.bincount(rest.labels).tolist() == [6, 6]
     assert np.bincount(second.labels).tolist() == [3, 3]
     assert sorted(int(s[0, 0]) for s in rest.series + second.series) == list(range(18))
