@@ -132,6 +132,16 @@ def test_layers_that_are_not_known_keep_their_channels_and_say_so():
     assert_alike(model, found.model, (6, 4))
 
 
+def test_a_kernel_of_one_place_pads_nothing():
+    inputs = keras.Input((4, 4, 3))
+    x = layers.Conv2D(4, 1, activation="sigmoid", name="first")(inputs)
+    model = randomized(keras.Model(inputs, layers.Conv2D(2, 1, padding="same", name="out")(x)))
+    emptied(model.get_layer("first"), [1, 3])
+    found = tfqd.shrink(model)
+    assert after(found) == {"first": 2, "out": 2}
+    assert_alike(model, found.model, (4, 4, 3))
+
+
 def test_one_channel_of_every_layer_stays():
     model = keras.Sequential([keras.Input((5,)), layers.Dense(4, "relu"), layers.Dense(2)])
     emptied(model.layers[0], [0, 1, 2, 3], bias=[0.5, 1.0, -1.0, 0.0])
@@ -214,9 +224,10 @@ def test_what_cannot_be_shrunk_is_refused():
 def test_a_model_that_would_answer_otherwise_is_not_given():
     # Without its zeros the kernel's range begins at 1, and its levels lie elsewhere.
     model = keras.Sequential([keras.Input((4,)), layers.Dense(8, "relu"), layers.Dense(2)])
-    kernel = RNG.uniform(1, 2, size=(4, 8))
+    kernel = np.random.default_rng(0).uniform(1, 2, size=(4, 8))
     kernel[:, :4] = 0
     model.layers[0].kernel.assign(kernel)
+    model.layers[1].kernel.assign(np.linspace(-0.5, 1, 8)[:, None] * [[1, -1]])
     quantized = tfqd.quantize_model(model, tfqd.Uniform(bits=3, bucket_size=None))
     with pytest.raises(tfqd.export.VerificationError, match="without its constant channels"):
         tfqd.shrink(quantized)

@@ -23,7 +23,7 @@ from tfqd.wrapping.version import version_of
 class Shrunk:
     """What `tfqd.shrink` gives. Printing it gives a table.
 
-    model: the smaller model.
+    model: the smaller model, not compiled.
     layers: the output channels of its layers, before and after.
     """
 

@@ -4,6 +4,7 @@ A model's graph is run on `Channels` in place of tensors. Every rule says which 
 layer gives, of which it takes, and what is known of them in inference.
 """
 
+import collections
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -43,22 +44,21 @@ class Walk:
         self.ties, self.value, self.sets_scale = Ties(), value, sets_scale
         self.visits: list[Visit] = []
         graph = graph_of(model)
-        calls: list[int] = []
-        run_graph(graph, graph.inputs, lambda layer, *_, **__: self._count(layer, calls))
-        self._shared = {each for each in calls if calls.count(each) > 1}
+        self._calls: collections.Counter[int] = collections.Counter()
+        run_graph(graph, graph.inputs, self._count)
         taken = [self._opaque(tensor, "an input of the model") for tensor in graph.inputs]
         given = run_graph(graph, taken, self._call)
         for channels in keras.tree.flatten(given):
             self.ties.keep(channels.ids, "an output of the model")
         self._leave_one_each()
 
-    def _count(self, layer, calls: list[int]):
-        calls.append(id(layer))
+    def _count(self, layer, *args, **kwargs):
+        self._calls[id(layer)] += 1
         return layer.output
 
     def _call(self, layer, *args, **kwargs):
         inputs = [x for x in keras.tree.flatten([args, kwargs]) if isinstance(x, Channels)]
-        rule = None if id(layer) in self._shared else RULES.get(type(layer))
+        rule = RULES.get(type(layer)) if self._calls[id(layer)] == 1 else None
         outputs = None
         if rule is not None and getattr(layer, "data_format", "channels_last") == "channels_last":
             outputs = rule(self, layer, inputs)
@@ -100,42 +100,48 @@ def _activated(layer, constants: np.ndarray) -> np.ndarray | None:
 def _run(function: Callable, constants: np.ndarray) -> np.ndarray:
     """What a function of each channel by itself makes of those that are constant."""
     known = ~np.isnan(constants)
-    found = np.full_like(constants, np.nan)
-    found[known] = np.asarray(function(tf.constant(np.where(known, constants, 0.0)[None])))[0][
-        known
-    ]
-    return found
+    given = tf.constant(np.where(known, constants, 0.0)[None])
+    return np.where(known, np.asarray(function(given))[0], np.nan).astype(np.float32)
 
 
 def _multiplied(walk: Walk, layer, inputs: Sequence[Channels]) -> Channels | None:
     """Dense and convolutions: each output is a sum over all inputs."""
     (taken,) = inputs
-    if getattr(layer, "groups", 1) != 1 or getattr(layer, "quantization_mode", None):
-        return None
     kernel = walk.value(layer.kernel)
+    alone = getattr(layer, "groups", 1) == 1 and not layer.quantization_mode
+    if not alone or kernel.shape[-2] != len(taken):
+        return None
     by_pair = kernel.reshape(-1, *kernel.shape[-2:])
     reads = np.any(by_pair != 0, axis=0)
-    padded = getattr(layer, "padding", "valid") != "valid"
-    foldable = taken.constants == 0 if padded else ~np.isnan(taken.constants)
-    read = reads.any(axis=1) & ~foldable
     varying = np.isnan(taken.constants)
+    foldable = taken.constants == 0 if _pads(layer) else ~varying
+    read = reads.any(axis=1) & ~foldable
     name = f"{type(layer).__name__} {layer.name!r}"
     walk.ties.keep(taken.ids[read & varying], f"{name} reads what depends on the input")
     walk.ties.keep(
         taken.ids[read & ~varying], f"{name} pads with zeros what is constant, but not zero"
     )
-    sums = folded(taken.constants, foldable, by_pair)
     scaling = walk.sets_scale(layer.kernel).reshape(by_pair.shape).any(axis=0)
     walk.ties.keep(
         taken.ids[(scaling & reads.any(axis=0)).any(axis=1)],
         f"{name} has its largest weights there, of which its scales are made",
     )
-    bias = walk.value(layer.bias) if layer.use_bias else np.float32(0)
-    constants = np.where((reads & ~foldable[:, None]).any(axis=0), np.nan, sums + bias)
+    sums = folded(taken.constants, foldable, by_pair) + _bias(walk, layer)
+    constants = np.where((reads & ~foldable[:, None]).any(axis=0), np.nan, sums)
     activated = _activated(layer, constants.astype(np.float32))
     if activated is None:
         return None
     return walk.ties.fresh(activated, places_of(layer.output))
+
+
+def _pads(layer) -> bool:
+    """Whether a layer sees zeros at the border."""
+    padding, size = getattr(layer, "padding", "valid"), getattr(layer, "kernel_size", ())
+    return padding != "valid" and any(each > 1 for each in size)
+
+
+def _bias(walk: Walk, layer) -> np.ndarray:
+    return walk.value(layer.bias) if layer.use_bias else np.zeros((), np.float32)
 
 
 def folded(constants: np.ndarray, which: np.ndarray, by_pair: np.ndarray) -> np.ndarray:
@@ -151,16 +157,12 @@ def folded(constants: np.ndarray, which: np.ndarray, by_pair: np.ndarray) -> np.
 
 def _depthwise(walk: Walk, layer, inputs: Sequence[Channels]) -> Channels | None:
     (taken,) = inputs
-    if layer.depth_multiplier != 1 or getattr(layer, "quantization_mode", None):
+    if layer.depth_multiplier != 1 or layer.quantization_mode:
         return None
     kernel = walk.value(layer.kernel)[..., 0].reshape(-1, len(taken))
-    unpadded = (
-        np.zeros(len(taken), bool) if layer.padding != "valid" else ~np.isnan(taken.constants)
-    )
-    known = unpadded | (taken.constants == 0)
-    sums = np.where(known, taken.constants, 0.0) * kernel.sum(axis=0)
-    bias = walk.value(layer.bias) if layer.use_bias else np.float32(0)
-    constants = np.where(known | ~kernel.any(axis=0), sums + bias, np.nan)
+    known = (taken.constants == 0) | (~np.isnan(taken.constants) & (not _pads(layer)))
+    sums = np.where(known, taken.constants, 0.0) * kernel.sum(axis=0) + _bias(walk, layer)
+    constants = np.where(known | ~kernel.any(axis=0), sums, np.nan)
     activated = _activated(layer, constants.astype(np.float32))
     if activated is None:
         return None
