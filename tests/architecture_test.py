@@ -41,7 +41,7 @@ RULES = {
         "batches compressed wrapping spec version",
         "numpy tensorflow keras ai_edge_litert flatbuffers ml_dtypes safetensors",
     ),
-    "shrinking": rule("export spec wrapping", "keras rich"),
+    "shrinking": rule("export report spec wrapping", "keras rich"),
     "callbacks": rule(
         "batches wrapping export compressed ops spec", "numpy tensorflow keras tensorboard"
     ),

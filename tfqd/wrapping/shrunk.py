@@ -59,12 +59,12 @@ def check_buckets(entry: QuantizedVariable, cut: Cut) -> None:
 
 
 def sets_scale(entry: QuantizedVariable) -> np.ndarray:
-    """Which weights of a tensor its scales and offsets are made of: bool, its shape."""
+    """Which weights of a kernel make a scale or offset of other inputs too: bool, its shape."""
     weights = np.asarray(entry.value())
     quantizer = entry.quantizer
-    if not quantizer.follows_weights:
-        return np.zeros(weights.shape, bool)
     channels = quantizer.bucketing(weights.shape).channel_axes
+    if not quantizer.follows_weights or weights.ndim - 2 in channels:
+        return np.zeros(weights.shape, bool)
     within = tuple(axis for axis in range(weights.ndim) if axis not in channels)
     if quantizer.spec.scaling == "symmetric":
         weights = np.abs(weights)

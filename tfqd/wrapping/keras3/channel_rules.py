@@ -33,7 +33,7 @@ class Walk:
     Args:
         model: a built Sequential or Functional model.
         value: what a variable counts as.
-        sets_scale: which weights of a variable its scales are made of.
+        sets_scale: which weights of a kernel make a scale of other inputs too.
 
     Attributes:
         visits: the layers that channels can be taken from, in the order of their calls.
@@ -121,17 +121,26 @@ def _multiplied(walk: Walk, layer, inputs: Sequence[Channels]) -> Channels | Non
     walk.ties.keep(
         taken.ids[read & ~varying], f"{name} pads with zeros what is constant, but not zero"
     )
-    scaling = walk.sets_scale(layer.kernel).reshape(by_pair.shape).any(axis=0)
-    walk.ties.keep(
-        taken.ids[(scaling & reads.any(axis=0)).any(axis=1)],
-        f"{name} has its largest weights there, of which its scales are made",
-    )
+    _keep_scales(walk, layer, taken, reads)
     sums = folded(taken.constants, foldable, by_pair) + _bias(walk, layer)
     constants = np.where((reads & ~foldable[:, None]).any(axis=0), np.nan, sums)
     activated = _activated(layer, constants.astype(np.float32))
     if activated is None:
         return None
     return walk.ties.fresh(activated, places_of(layer.output))
+
+
+def _keep_scales(walk: Walk, layer, taken: Channels, reads: np.ndarray) -> None:
+    """Has the inputs stay whose weights make scales, but for those of empty outputs.
+
+    Args:
+        reads: which weights are not 0 anywhere, [inputs, outputs].
+    """
+    scaling = walk.sets_scale(layer.kernel).reshape(-1, *reads.shape).any(axis=0)
+    walk.ties.keep(
+        taken.ids[(scaling & reads.any(axis=0)).any(axis=1)],
+        f"{type(layer).__name__} {layer.name!r} makes its scales of weights there",
+    )
 
 
 def _pads(layer) -> bool:
@@ -160,6 +169,7 @@ def _depthwise(walk: Walk, layer, inputs: Sequence[Channels]) -> Channels | None
     if layer.depth_multiplier != 1 or layer.quantization_mode:
         return None
     kernel = walk.value(layer.kernel)[..., 0].reshape(-1, len(taken))
+    _keep_scales(walk, layer, taken, kernel.any(axis=0)[:, None])
     known = (taken.constants == 0) | (~np.isnan(taken.constants) & (not _pads(layer)))
     sums = np.where(known, taken.constants, 0.0) * kernel.sum(axis=0) + _bias(walk, layer)
     constants = np.where(known | ~kernel.any(axis=0), sums, np.nan)
