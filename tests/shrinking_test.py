@@ -196,6 +196,18 @@ def test_a_pruned_quantized_model_keeps_its_codes_in_smaller_files(spec, tmp_pat
     found.model.fit(np.zeros((8, 8, 8, 3)), np.zeros(8), verbose=0)  # it trains on
 
 
+def test_inputs_of_which_a_kernel_makes_its_scale_stay():
+    model = chain("valid")
+    emptied(model.get_layer("first"), [0, 2, 3])
+    depthwise = np.array(model.get_layer("depthwise").kernel)
+    depthwise[0, 0, 2] = 3  # the largest, at a channel that is constant
+    model.get_layer("depthwise").kernel.assign(depthwise)
+    spec = tfqd.Uniform(bits=8, scaling="symmetric", bucket_size=None)
+    found = tfqd.shrink(tfqd.quantize_model(model, spec))
+    assert 3 < after(found)["first"] < 6
+    assert "makes its scales of weights there" in str(found)
+
+
 def test_what_cannot_be_shrunk_is_refused():
     student = pruned(tfqd.Uniform(bits=4, scaling="symmetric", bucket_size=256))
     with pytest.raises(ValueError, match=r"kernel has several scales in a channel, or .*bucket"):
