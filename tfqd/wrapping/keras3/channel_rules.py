@@ -112,10 +112,10 @@ def _multiplied(walk: Walk, layer, inputs: Sequence[Channels]) -> Channels | Non
     if not alone or kernel.shape[-2] != len(taken):
         return None
     by_pair = kernel.reshape(-1, *kernel.shape[-2:])
-    reads = np.any(by_pair != 0, axis=0)
+    reads: np.ndarray = np.any(by_pair != 0, axis=0)
     varying = np.isnan(taken.constants)
     foldable = taken.constants == 0 if _pads(layer) else ~varying
-    read = reads.any(axis=1) & ~foldable
+    read = np.any(reads, axis=1) & ~foldable
     name = f"{type(layer).__name__} {layer.name!r}"
     walk.ties.keep(taken.ids[read & varying], f"{name} reads what depends on the input")
     walk.ties.keep(
@@ -123,7 +123,7 @@ def _multiplied(walk: Walk, layer, inputs: Sequence[Channels]) -> Channels | Non
     )
     _keep_scales(walk, layer, taken, reads)
     sums = folded(taken.constants, foldable, by_pair) + _bias(walk, layer)
-    constants = np.where((reads & ~foldable[:, None]).any(axis=0), np.nan, sums)
+    constants = np.where(np.any(reads & ~foldable[:, np.newaxis], axis=0), np.nan, sums)
     activated = _activated(layer, constants.astype(np.float32))
     if activated is None:
         return None
@@ -138,7 +138,7 @@ def _keep_scales(walk: Walk, layer, taken: Channels, reads: np.ndarray) -> None:
     """
     scaling = walk.sets_scale(layer.kernel).reshape(-1, *reads.shape).any(axis=0)
     walk.ties.keep(
-        taken.ids[(scaling & reads.any(axis=0)).any(axis=1)],
+        taken.ids[np.any(scaling & np.any(reads, axis=0), axis=1)],
         f"{type(layer).__name__} {layer.name!r} makes its scales of weights there",
     )
 
@@ -169,7 +169,7 @@ def _depthwise(walk: Walk, layer, inputs: Sequence[Channels]) -> Channels | None
     if layer.depth_multiplier != 1 or layer.quantization_mode:
         return None
     kernel = walk.value(layer.kernel)[..., 0].reshape(-1, len(taken))
-    _keep_scales(walk, layer, taken, kernel.any(axis=0)[:, None])
+    _keep_scales(walk, layer, taken, np.any(kernel != 0, axis=0)[:, np.newaxis])
     known = (taken.constants == 0) | (~np.isnan(taken.constants) & (not _pads(layer)))
     sums = np.where(known, taken.constants, 0.0) * kernel.sum(axis=0) + _bias(walk, layer)
     constants = np.where(known | ~kernel.any(axis=0), sums, np.nan)
