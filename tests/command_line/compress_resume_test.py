@@ -13,7 +13,7 @@ import pytest
 import tfqd
 from tfqd_command.main import main
 
-EPOCHS = 200
+EPOCHS = 100
 TYPED = ["compress", "m.keras", "--to=small.tfqd", "--data=d.npz", "--bits=2"]
 TYPED += [f"--epochs={EPOCHS}"]
 
