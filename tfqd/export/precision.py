@@ -9,10 +9,7 @@ COMPUTE_TYPES = ("float32", "bfloat16", "float16")
 # call and an optimized graph; the short types lose 2^-11 and 2^-8 at each step.
 TOLERANCES = {"float32": 1e-5, "float16": 1e-2, "bfloat16": 5e-2}
 
-
-# Of Keras 3 and of tf_keras, of which the latter writes plain types as strings.
-_POLICIES = ("DTypePolicy", "Policy")
-# Those of layers that look up indices are int64, and stay so.
+# Names of policies, and types. Those of layers that look up indices are int64, and stay so.
 _FLOATS = ("float64", "float32", "float16", "bfloat16", "mixed_float16", "mixed_bfloat16")
 
 
@@ -44,15 +41,24 @@ def with_compute_type(
             return [rewritten(part) for part in value]
         if not isinstance(value, dict):
             return value
-        if value.get("class_name") in _POLICIES and value["config"]["name"] in _FLOATS:
+        if _policy(value) in _FLOATS:
             return {**value, "config": {**value["config"], "name": name}}
+        # tf_keras writes some policies by their names alone.
         if keras_version == "tf_keras" and _plain_type(value):
-            value = {**value, "config": {**value["config"], "dtype": _policy_of_tf_keras(name)}}
+            value = {**value, "config": {**value["config"], "dtype": name}}
         if _is_input(value) and dtype == "float32" and value["config"].get("dtype") in _FLOATS:
             value = {**value, "config": {**value["config"], "dtype": dtype}}
         return {key: rewritten(part) for key, part in value.items()}
 
     return rewritten(architecture)
+
+
+def _policy(value: dict) -> str | None:
+    """The name of a serialized policy; None of what is none."""
+    kind, config = value.get("class_name"), value.get("config")
+    if isinstance(kind, str) and kind.endswith("Policy") and isinstance(config, dict):
+        return config.get("name")
+    return None
 
 
 def _plain_type(value: dict) -> str | None:
@@ -64,15 +70,6 @@ def _plain_type(value: dict) -> str | None:
 
 def _is_input(value: dict) -> bool:
     return value.get("class_name") == "InputLayer" and isinstance(value.get("config"), dict)
-
-
-def _policy_of_tf_keras(name: str) -> dict[str, Any]:
-    return {
-        "module": "keras.mixed_precision",
-        "class_name": "Policy",
-        "config": {"name": name},
-        "registered_name": None,
-    }
 
 
 def computes_in_float32(architecture: dict[str, Any]) -> bool:
@@ -97,8 +94,9 @@ def tolerance_of(architecture: dict[str, Any] | None) -> float:
 def _policies(value) -> Iterator[str]:
     """The names of all dtype policies, and the types of inputs, in a Keras serialization."""
     if isinstance(value, dict):
-        if value.get("class_name") in _POLICIES:
-            yield value["config"]["name"]
+        policy = _policy(value)
+        if policy is not None:
+            yield policy
         config = value.get("config")
         if isinstance(config, dict) and config.get("dtype") in _FLOATS:
             yield config["dtype"]
