@@ -29,7 +29,8 @@ class Distiller(BaseDistiller, keras3.KeepsSeeds, keras.Model, metaclass=abc.ABC
             never changed; a `CachedTeacher`, whose outputs come with the data;
             None for a float copy of the student as it is now; or `tfqd.unpruned` of
             the student, which learns with it: from the labels and the student's
-            outputs, by the same losses and weights. Log ``teacher_loss`` is its own.
+            outputs, by the same losses and weights. Log ``teacher_loss`` is its own; what
+            Keras logs of each of several outputs is then the mean of both models'.
         student: the Keras model to train, of the teacher's Keras version; it
             runs once a step. For a tf_keras student the Distiller is a tf_keras
             model.
