@@ -50,6 +50,7 @@ SLOW = frozenset(
         "readme_test",
         "refused_layers_test",
         "resume_test",
+        "rounded_activations_of_tf_keras_test",
         "rounded_activations_test",
         "saved_model_test",
         "saving_test",

@@ -52,11 +52,11 @@ def quantize_model(
         first_last: ``"same"`` treats the first and last weighted layers like the
             others; None leaves them float; a spec is used for the kernels of
             theirs that `spec` quantizes.
-        activations: None leaves activations float. A `tfqd.Activations` has a Keras 3
-            model, Sequential or Functional, round them too, where a file of integers
+        activations: None leaves activations float. A `tfqd.Activations` has a
+            Sequential or Functional model round them too, where a file of integers
             does; `calibrate` is to be called before the model is used. For tf_keras
             models ``"tfmot"`` puts in the activation quantizers of tfmot's default
-            8-bit scheme.
+            8-bit scheme instead.
 
     Returns:
         A Keras model of the same Keras version, not compiled.

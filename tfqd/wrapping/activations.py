@@ -1,10 +1,11 @@
 """Layers that round activations, in any Keras version, and what a model of them must be."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
 
 from tfqd.quantizers import ActivationQuantizer
 from tfqd.spec import Activations, Spec
@@ -14,20 +15,55 @@ from tfqd.wrapping.layers import all_layers
 class RoundsActivations:
     """Mixin: a Keras layer that rounds what flows through it to a range of integers.
 
+    Args:
+        spec: bits, and where the ends come from; a `tfqd.Activations`, or its fields.
+        positive: whether a ReLU comes before.
+        fixed: None, or the ends that a kernel knows no others than.
+        layers: the names of the layers whose answers have the range.
+        reason: why it is there.
+        active: whether it rounds; else what comes goes through, as in a copy of a model that is
+            to compute in floats.
+
     Attributes:
         quantizer: has the range's bits and kind.
         state: the quantizer's variables by role.
-        covered: the names of the layers whose answers have the range.
-        reason: why it is there.
-        active: whether it rounds: not in a copy of a model that is to compute in floats.
+        covered: `layers`.
+        reason, active: the arguments.
     """
 
     name: str
-    quantizer: ActivationQuantizer
-    state: dict[str, Any]
-    covered: tuple[str, ...]
-    reason: str
-    active: bool
+
+    def __init__(
+        self,
+        spec: Activations | Mapping[str, Any],
+        positive: bool = False,
+        fixed: Sequence[float] | None = None,
+        layers: Sequence[str] = (),
+        reason: str = "",
+        active: bool = True,
+        **kwargs: Any,
+    ):
+        options = {"autocast": False, "dtype": "float32", **kwargs}
+        super().__init__(**options)  # the layer's
+        spec = spec if isinstance(spec, Activations) else Activations(**spec)
+        ends = None if fixed is None else (fixed[0], fixed[1])
+        self.quantizer = ActivationQuantizer(spec, positive, ends)
+        self.covered, self.reason = tuple(layers), reason
+        self.active = active
+        self.state = self.quantizer.build(self)
+        self.supports_masking = True
+        self.built = True
+
+    def rounded(self, inputs: tf.Tensor, training: Any) -> tf.Tensor:
+        """The inputs on the grid, in their dtype."""
+        result = self.quantizer(tf.cast(inputs, tf.float32), training, self.state)
+        return tf.cast(result, inputs.dtype)
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments, and the layer's own."""
+        told = {"layers": list(self.covered), "reason": self.reason, "active": self.active}
+        own = super().get_config()  # type: ignore[misc]  # the layer's
+        return {**own, **self.quantizer.get_config(), **told}
 
     @property
     def is_calibrated(self) -> bool:
@@ -109,5 +145,6 @@ def checked_activations(activations: Any) -> Activations | None:
     if activations is None or isinstance(activations, Activations):
         return activations
     raise TypeError(
-        f"activations must be None or a tfqd.Activations, of Keras 3 models; got {activations!r}"
+        "activations must be None, a tfqd.Activations or, of tf_keras models, 'tfmot'; got "
+        f"{activations!r}"
     )

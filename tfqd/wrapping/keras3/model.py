@@ -16,16 +16,17 @@ from tfqd.wrapping.activations import (
     checked_activations,
     quantized_activations,
 )
+from tfqd.wrapping.keras3 import graphs
 from tfqd.wrapping.keras3.candidates import choose_quantizers, owned_variables
 from tfqd.wrapping.keras3.cloning import copy_model
 from tfqd.wrapping.keras3.ends import with_ends
 from tfqd.wrapping.keras3.insides import set_own_trainable, set_path
 from tfqd.wrapping.keras3.own_steps import KeepsOwnSteps, warn_of_lost
-from tfqd.wrapping.keras3.placing import with_quantized_activations
 from tfqd.wrapping.keras3.seeds import KeepsSeeds
 from tfqd.wrapping.keras3.signature import input_specs
 from tfqd.wrapping.keras3.substitution import SubstitutedCall, find_quantized
 from tfqd.wrapping.layers import all_layers
+from tfqd.wrapping.placing import with_quantized_activations
 
 
 @keras.saving.register_keras_serializable(package="tfqd")
@@ -236,7 +237,7 @@ def quantize_model(
     if rounding is not None:
         specs = {id(variable): quantizer.spec for variable, quantizer in chosen}
         kernels = [each.variable for each in owned_variables(copy) if each.is_kernel]
-        copy = with_quantized_activations(copy, rounding)
+        copy = with_quantized_activations(copy, rounding, graphs)
         check_weights({kernel.path: specs.get(id(kernel)) for kernel in kernels})
     index = {id(variable): i for i, variable in enumerate(copy.weights)}
     return QuantizedModel(copy, {index[id(variable)]: q for variable, q in chosen})

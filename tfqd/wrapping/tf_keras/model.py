@@ -2,15 +2,23 @@
 
 import tf_keras
 
-from tfqd.report import variables_table
+from tfqd.report import activations_table, variables_table
 from tfqd.spec import Activations
 from tfqd.spec.selection import Selection, SpecLike, checked_selection
+from tfqd.wrapping.activations import (
+    RoundsActivations,
+    check_weights,
+    checked_activations,
+    quantized_activations,
+)
+from tfqd.wrapping.placing import with_quantized_activations
 from tfqd.wrapping.quantized import find_quantized
-from tfqd.wrapping.tf_keras.candidates import layers_of
+from tfqd.wrapping.tf_keras import graphs
+from tfqd.wrapping.tf_keras.candidates import layers_of, owned_variables
 from tfqd.wrapping.tf_keras.choosing import Chosen, choose, configs_of
 from tfqd.wrapping.tf_keras.cloning import Copy, of_class
 from tfqd.wrapping.tf_keras.insides import Functional
-from tfqd.wrapping.tf_keras.scheme import QuantizeScheme, check_activations
+from tfqd.wrapping.tf_keras.scheme import QuantizeScheme
 from tfqd.wrapping.tf_keras.toolkit import QuantizeAnnotate, QuantizeLayer, tfmot
 from tfqd.wrapping.tf_keras.variable import AttributeVariable
 from tfqd.wrapping.tf_keras.wrapper import QuantizeWrapper
@@ -26,12 +34,19 @@ class _Summary:
     """Adds the quantized variables to a model's summary."""
 
     def summary(self, line_length=None, positions=None, print_fn=None, **kwargs) -> None:
-        """Prints tf_keras' summary, then bits and bytes per quantized variable.
+        """Prints tf_keras' summary, then bits and bytes per quantized variable, and the ranges.
 
         The arguments are those of ``tf_keras.Model.summary``.
         """
         super().summary(line_length, positions, print_fn, **kwargs)  # type: ignore[misc]  # the model's
         (print_fn or print)(variables_table(self.quantized_variables))
+        if self.quantized_activations:
+            (print_fn or print)(activations_table(self.quantized_activations))
+
+    @property
+    def quantized_activations(self) -> list[RoundsActivations]:
+        """The layers that round activations, of a model that was given a `tfqd.Activations`."""
+        return quantized_activations(self)
 
     @property
     def quantized_variables(self) -> list[AttributeVariable]:
@@ -73,16 +88,14 @@ def quantize_model(
 ) -> tf_keras.Model:
     """See `tfqd.quantize_model`."""
     spec = checked_selection(spec)
-    if isinstance(activations, Activations):
-        raise ValueError(
-            "activations=tfqd.Activations() is for Keras 3 models; tf_keras models take "
-            f"activations='tfmot'. Got {type(model).__name__} {model.name!r}"
-        )
-    check_activations(activations)
+    if activations == "tfmot":
+        _check(model)
+        return _with_activations(model, QuantizeScheme(spec, "tfmot", first_last))
+    rounding = checked_activations(activations)
     _check(model)
-    if activations is None:
-        return with_quantizers(model, choose(model, spec, first_last))
-    return _with_activations(model, QuantizeScheme(spec, activations, first_last))
+    if rounding is not None:
+        return _with_ranges(Copy(model).model, spec, first_last, rounding)
+    return with_quantizers(model, choose(model, spec, first_last))
 
 
 def with_quantizers(model: tf_keras.Model, chosen: Chosen) -> tf_keras.Model:
@@ -94,6 +107,22 @@ def with_quantizers(model: tf_keras.Model, chosen: Chosen) -> tf_keras.Model:
         return clone(layer) if config is None else QuantizeWrapper(clone(layer), config)
 
     return _finished(of_class(Copy(model, wrap).model, type(model)))
+
+
+def _with_ranges(
+    copy: tf_keras.Model, spec: Selection, first_last: SpecLike | None, rounding: Activations
+) -> tf_keras.Model:
+    """A copy that is put together again with the ranges of a `tfqd.Activations`."""
+    chosen = choose(copy, spec, first_last)
+    specs = {id(entry.variable): each for entry, each in chosen}
+    check_weights(
+        {
+            each.path: specs.get(id(each.variable))
+            for each in owned_variables(copy)
+            if each.is_kernel
+        }
+    )
+    return with_quantizers(with_quantized_activations(copy, rounding, graphs), chosen)
 
 
 def _with_activations(model: tf_keras.Model, scheme: QuantizeScheme) -> tf_keras.Model:

@@ -5,6 +5,7 @@ from typing import Any
 import tf_keras
 
 from tfqd.quantizers import registered_quantizers
+from tfqd.wrapping.tf_keras.activations import QuantizedActivation
 from tfqd.wrapping.tf_keras.config import QuantizeConfig
 from tfqd.wrapping.tf_keras.model import QuantizedFunctional, QuantizedSequential, QuantizeInput
 from tfqd.wrapping.tf_keras.toolkit import tfmot
@@ -12,6 +13,7 @@ from tfqd.wrapping.tf_keras.wrapper import QuantizeWrapper
 
 _CLASSES = (
     QuantizeConfig,
+    QuantizedActivation,
     QuantizedFunctional,
     QuantizedSequential,
     QuantizeInput,

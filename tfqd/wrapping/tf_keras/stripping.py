@@ -3,6 +3,7 @@
 import tensorflow as tf
 import tf_keras
 
+from tfqd.wrapping.activations import quantized_activations
 from tfqd.wrapping.layers import all_layers
 from tfqd.wrapping.plain_values import how_to_quantize
 from tfqd.wrapping.quantized import find_quantized
@@ -34,8 +35,14 @@ def strip_quantization(model: tf_keras.Model) -> tf_keras.Model:
 
 
 def float_copy(model: tf_keras.Model) -> tf_keras.Model:
-    """A copy of a quantized or plain model that computes with the float weights."""
-    return plain_copy(model).model
+    """A copy of a quantized or plain model that computes with floats.
+
+    tfmot's quantizers of activations stay, which it has none without.
+    """
+    copy = plain_copy(model).model
+    for layer in quantized_activations(copy):
+        layer.active = False
+    return copy
 
 
 def not_quantized(model: tf_keras.Model) -> ValueError:

@@ -1,0 +1,191 @@
+"""A model's graph, taken apart and put together again with rounded activations.
+
+The steps are the same for both Keras versions; how each takes a graph apart is a `Graphs`.
+"""
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from tfqd.spec import Activations
+from tfqd.wrapping.activations import quantized_activations
+from tfqd.wrapping.placement import INPUT, Placement, Step, placed, role_of, separate_activation
+
+# Before the name of a layer whose answers were an output before they were rounded.
+_UNROUNDED = "unrounded_"
+
+
+class Graphs(Protocol):
+    """The graphs of a version of Keras."""
+
+    Model: type[Any]
+    Functional: type[Any]
+    QuantizedActivation: type[Any]
+    layers: Any
+    activations: Any
+
+    def graph_of(self, model: Any) -> Any:
+        """The Functional model that a Sequential one runs, once it is built; else the model."""
+
+    def run_graph(self, graph: Any, inputs: list, call: Callable[..., Any]) -> Any:
+        """What a graph gives for other inputs, with `call` in place of its calls."""
+
+    def tensors_in(self, structure: Any) -> list:
+        """The tensors of a graph that are in a structure, such as the arguments of a call."""
+
+    def packed(self, structure: Any, tensors: list) -> Any:
+        """Tensors in the structure in which others are."""
+
+    def role_in_graph(self, operation: Any) -> tuple[str, dict[str, Any]]:
+        """The class of layers that computes what an operation does, and its configuration."""
+
+    def rename(self, operation: Any, name: str) -> None:
+        """Gives an operation another name."""
+
+
+def with_quantized_activations(model: Any, spec: Activations, graphs: Graphs) -> Any:
+    """The same layers in a new graph, with ranges where a file of integers has them.
+
+    Outputs keep their names: layers that gave them are renamed.
+
+    Args:
+        model: a built Sequential or Functional model; its layers are changed.
+        spec: of the activations.
+        graphs: those of the model's Keras version.
+
+    Raises:
+        ValueError: for another model, one that rounds activations already, and for layers
+            that no kernel of integers computes.
+    """
+    if quantized_activations(model):
+        raise ValueError(
+            f"model {model.name!r} rounds activations already; leave activations None to keep "
+            "its ranges"
+        )
+    flat = _flattened(model, graphs)
+    recorder = _Recorder(graphs)
+    for tensor in flat.inputs:
+        recorder.note(tensor.name, INPUT, [], tensor)
+    outputs = graphs.run_graph(flat, flat.inputs, recorder.call)
+    tensors = [recorder.number(tensor) for tensor in graphs.tensors_in(outputs)]
+    placement = placed(recorder.steps, tensors)
+    inserter = _Inserter(placement, recorder.steps, _layers(placement, spec, graphs))
+    inputs = [inserter.rounded(each) for each in flat.inputs]
+    outputs = graphs.run_graph(flat, inputs, inserter.call)
+    names = graphs.graph_of(model).output_names
+    for operation in recorder.operations:
+        if operation.name in names:
+            graphs.rename(operation, _UNROUNDED + operation.name)
+    named = _named(graphs.tensors_in(outputs), names, graphs)
+    return graphs.Functional(flat.input, graphs.packed(outputs, named), name=model.name)
+
+
+def _flattened(model: Any, graphs: Graphs) -> Any:
+    """The model without models in it, and with activations that no kernel ends in as layers."""
+    graph = graphs.graph_of(model)
+    if not isinstance(graph, graphs.Functional):
+        raise ValueError(
+            "activations= needs a Sequential or Functional model, whose graph tells what a file "
+            f"of integers computes; {model.name!r} is a {type(model).__name__}"
+        )
+    taken: dict[str, Any] = {}
+    separated: dict[int, Any] = {}
+
+    def call_in(owner):
+        def call(operation, *args, **kwargs):
+            inner = graphs.graph_of(operation) if isinstance(operation, graphs.Model) else operation
+            if isinstance(inner, graphs.Functional):
+                return graphs.run_graph(inner, graphs.tensors_in(args), call_in(operation))
+            if taken.setdefault(operation.name, operation) is not operation:
+                graphs.rename(operation, f"{owner.name}_{operation.name}")
+                taken[operation.name] = operation
+            outputs = operation(*args, **kwargs)
+            activation = _separated(operation, separated, graphs)
+            return outputs if activation is None else activation(outputs)
+
+        return call
+
+    outputs = graphs.run_graph(graph, graph.inputs, call_in(model))
+    return graphs.Functional(graph.input, outputs, name=model.name)
+
+
+def _separated(operation: Any, separated: dict[int, Any], graphs: Graphs) -> Any:
+    """The layer that computes a layer's activation in its stead; None for one that keeps its."""
+    if id(operation) not in separated:
+        activation = separate_activation(*graphs.role_in_graph(operation))
+        if activation is not None:
+            operation.activation = graphs.activations.linear
+            name = f"{operation.name}_{activation}"
+            separated[id(operation)] = graphs.layers.Activation(activation, name=name)
+    return separated.get(id(operation))
+
+
+class _Recorder:
+    """Notes what a graph calls, while it runs.
+
+    Attributes:
+        steps: the calls, in their order.
+        operations: what was called, each once.
+    """
+
+    def __init__(self, graphs: Graphs):
+        self.steps: list[Step] = []
+        self.operations: list[Any] = []
+        self._graphs = graphs
+        self._tensors: list[Any] = []
+
+    def call(self, operation, *args, **kwargs):
+        """Calls an operation of the graph."""
+        inputs = self._graphs.tensors_in([args, kwargs])
+        kind, config = self._graphs.role_in_graph(operation)
+        role = role_of(operation.name, kind, config, len(inputs))
+        outputs = operation(*args, **kwargs)
+        self.note(operation.name, role, inputs, outputs)
+        if not any(operation is known for known in self.operations):
+            self.operations.append(operation)
+        return outputs
+
+    def note(self, name: str, role, inputs, output) -> None:
+        """Adds a step."""
+        numbers = tuple(map(self.number, inputs))
+        self.steps.append(Step(name, role, numbers, self.number(output)))
+
+    def number(self, tensor) -> int:
+        """The number of a tensor, a new one for a new tensor."""
+        for number, known in enumerate(self._tensors):
+            if known is tensor:
+                return number
+        self._tensors.append(tensor)
+        return len(self._tensors) - 1
+
+
+class _Inserter:
+    """Rounds what a graph's calls give, in the order in which they were recorded."""
+
+    def __init__(self, placement: Placement, steps: list[Step], layers: list):
+        self._outputs = iter([step.output for step in steps])
+        self._rounded, self._layers = placement.rounded, layers
+
+    def call(self, operation, *args, **kwargs):
+        """Calls an operation of the graph, and rounds what it gives."""
+        return self.rounded(operation(*args, **kwargs))
+
+    def rounded(self, tensor):
+        """The next of the tensors, rounded where that is its place."""
+        place = self._rounded.get(next(self._outputs))
+        return tensor if place is None else self._layers[place](tensor)
+
+
+def _layers(placement: Placement, spec: Activations, graphs: Graphs) -> list:
+    """The layer of each range."""
+    return [
+        graphs.QuantizedActivation(
+            spec, each.positive, each.fixed, each.layers, each.reason, name=each.name
+        )
+        for each in placement.ranges
+    ]
+
+
+def _named(outputs: list, names: list[str], graphs: Graphs) -> list:
+    """The outputs from layers of these names."""
+    layers = {name: graphs.layers.Identity(name=name) for name in names}
+    return [layers[name](tensor) for name, tensor in zip(names, outputs, strict=True)]
