@@ -43,7 +43,8 @@ RULES = {
     ),
     "shrinking": rule("export report spec wrapping", "keras rich"),
     "callbacks": rule(
-        "batches wrapping export compressed ops spec", "numpy tensorflow keras tensorboard"
+        "allocation batches wrapping export compressed ops spec",
+        "numpy tensorflow keras tensorboard",
     ),
     "allocation": rule(
         "batches wrapping export compressed quantizers report spec",

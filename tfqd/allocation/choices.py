@@ -88,17 +88,17 @@ def variants(
 def finer(spec: Spec, weights: Weights) -> list[Spec]:
     """Variants in small steps about a spec, for what a budget leaves.
 
-    Bucket sizes from a half to twice its own; where it has none and is a
-    method of any number of levels, from half to twice its own of them.
+    Bucket sizes from a half to twice its own; where it has none and is a method of
+    parts of bits, from one bit less than its own to one more.
     """
+    steps = [i / _STEPS for i in range(-_STEPS, _STEPS + 1)]
     if isinstance(spec.bucket_size, int):
-        factors = [2 ** (i / _STEPS) for i in range(-_STEPS, _STEPS + 1)]
-        sizes = _around(spec.bucket_size, factors)
+        sizes = _around(spec.bucket_size, [2**step for step in steps])
         specs = [dataclasses.replace(spec, bucket_size=size) for size in sizes]
         return _different(specs, weights)
-    counts = {round(spec.levels * 2 ** (i / _STEPS)) for i in range(-_STEPS, _STEPS + 1)}
-    found = [spec.with_levels(count) for count in sorted(counts) if 2 <= count <= 256]
-    return [each for each in found if each is not None] or [spec]
+    bits = [spec.nominal_bits + step for step in steps]
+    found = [spec.with_nominal_bits(each) for each in bits]
+    return list(dict.fromkeys(each for each in found if each is not None)) or [spec]
 
 
 def _around(bucket_size: BucketSize, factors: Sequence[float]) -> Sequence[BucketSize]:

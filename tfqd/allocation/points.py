@@ -17,13 +17,12 @@ from tfqd.allocation.allocation import Allocation, Share
 from tfqd.allocation.sensitivity import mean_gradients
 from tfqd.spec import Codebook
 from tfqd.spec.checks import is_integer, is_number
+from tfqd.spec.codebook import MOST_POINTS
 from tfqd.spec.presets import paper
 from tfqd.spec.selection import Selection
 from tfqd.wrapping import quantize_model
 from tfqd.wrapping.gradients import loss_function
 from tfqd.wrapping.quantized import find_quantized
-
-MOST_POINTS = 256
 
 
 def redistribute_points(norms: Sequence[float], points: int | Sequence[int]) -> list[int]:

@@ -18,12 +18,11 @@ from tfqd import ops
 from tfqd.callbacks.callback import Callback
 from tfqd.spec import Codebook, Uniform
 from tfqd.spec.checks import checked_positive, is_number
+from tfqd.spec.codebook import MOST_POINTS
 from tfqd.spec.selection import Selection
 from tfqd.wrapping.fitting import handed_over, learning_rate, steps_per_execution
 from tfqd.wrapping.quantized import find_quantized
 from tfqd.wrapping.version import version_of
-
-_MOST_POINTS = 256
 
 
 @dataclasses.dataclass(frozen=True)
@@ -169,9 +168,9 @@ class CoupleWeights(Callback):
                 f"the weights of {path} have gathered at one value; train with less strength or "
                 f"reach than {self.strength:g} and {self.reach:g}, or leave it out of select"
             )
-        if count > _MOST_POINTS:
+        if count > MOST_POINTS:
             raise ValueError(
-                f"the weights of {path} lie in {count} clusters, more than the {_MOST_POINTS} "
+                f"the weights of {path} lie in {count} clusters, more than the {MOST_POINTS} "
                 "points of a codebook; train longer, or with more strength or reach than "
                 f"{self.strength:g} and {self.reach:g}"
             )

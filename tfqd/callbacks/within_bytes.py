@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from tfqd.allocation import OverBudget, allocate_bits
 from tfqd.callbacks.byte_budget import ByteBudget
 from tfqd.compressed.sizes import model_size
 from tfqd.export.archive_file import archive_size
@@ -12,7 +13,7 @@ from tfqd.wrapping import compress, quantize_model
 
 
 def within_bytes(
-    model: Any, budget: int | str, verbose: int = 1
+    model: Any, budget: int | str, verbose: int = 1, *, data: Any = None, loss: Any = None
 ) -> tuple[Selection, list[ByteBudget]]:
     """What to quantize a model to, and the callbacks that keep its archive to a budget.
 
@@ -20,16 +21,22 @@ def within_bytes(
     under `ByteBudget`. Where 8 bits a weight take no more than the budget whatever
     training makes of them, it is `tfqd.LearnedStep(bits=8)`, which needs no callback.
 
+    With `data` training starts with the bits that `tfqd.allocate_bits` gives each tensor;
+    without, all start with as many.
+
     Args:
         model: a float model of Keras 3 or tf_keras; not changed.
         budget: bytes of the file that `tfqd.save` writes, without facts, or a text such
             as ``"26 kB"``.
         verbose: 1 for a line after each epoch, 0 for none.
+        data: some hundred examples with their targets, as `tfqd.allocate_bits` takes them.
+        loss: of the model, for `data`; None for the one that it was compiled with.
 
     Returns:
         The spec, for `tfqd.quantize_model`, and the callbacks, for `fit`.
 
     Raises:
+        TypeError, ValueError: for `data` and `loss`, as `tfqd.allocate_bits`.
         ValueError: when `budget` is no size. One that no file can keep to is refused by
             `fit`, with the least that is possible.
 
@@ -39,12 +46,22 @@ def within_bytes(
     >>> quantized = tfqd.quantize_model(model, spec)
     """
     wanted = parse_bytes(budget)
+    callbacks = [ByteBudget(wanted, verbose)]
     if wanted < archive_size(compress(quantize_model(model, LearnedStep(bits=4)))):
-        return EntropyConstrained(bits=4), [ByteBudget(wanted, verbose)]
+        return _allotted(model, wanted, EntropyConstrained(bits=4), data, loss), callbacks
     compressed = compress(quantize_model(model, LearnedStep(bits=8)))
     # In training codes may come to be all equally frequent.
     unused = 8 - model_size(compressed).entropy
     weights = sum(tensor.size for tensor in compressed.quantized.values())
     if wanted < archive_size(compressed) + weights * unused / 8:
-        return EntropyConstrained(bits=8), [ByteBudget(wanted, verbose)]
+        return _allotted(model, wanted, EntropyConstrained(bits=8), data, loss), callbacks
     return LearnedStep(bits=8), []
+
+
+def _allotted(model, wanted: int, spec: EntropyConstrained, data, loss) -> Selection:
+    if data is None:
+        return spec
+    try:
+        return allocate_bits(model, data, budget=wanted, spec=spec, loss=loss)
+    except OverBudget:  # of whole bits; the callback goes below one
+        return spec

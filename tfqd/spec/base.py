@@ -141,8 +141,8 @@ class Spec:
         """The same method with all levels of `bits`."""
         return dataclasses.replace(self, bits=bits)
 
-    def with_levels(self, count: int) -> "Spec | None":
-        """The same method with `count` levels; None where any number of them will not do."""
+    def with_nominal_bits(self, bits: float) -> "Spec | None":
+        """The same method with about so many nominal bits; None where whole ones alone will do."""
         return None
 
     def to_dict(self) -> dict[str, Any]:

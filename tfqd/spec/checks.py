@@ -7,6 +7,9 @@ import math
 import numbers
 from typing import Any, TypeGuard
 
+# Of a code.
+MOST_BITS = 8
+
 
 def is_integer(value: Any, least: float = -math.inf, most: float = math.inf) -> TypeGuard[int]:
     """Whether `value` is a Python or numpy integer from `least` to `most`."""
@@ -27,7 +30,7 @@ def is_positive(value: Any) -> TypeGuard[float]:
 
 def is_bits(value: Any) -> TypeGuard[int]:
     """Whether `value` is a number of bits that a code may have."""
-    return is_integer(value, 1, 8)
+    return is_integer(value, 1, MOST_BITS)
 
 
 def checked_bits(bits: Any) -> int:

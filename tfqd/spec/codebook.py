@@ -6,12 +6,13 @@ from typing import ClassVar
 
 from tfqd.spec.base import GRADIENT_SCALES, Spec
 from tfqd.spec.bucketing import Bucketing
-from tfqd.spec.checks import check_choice, checked_positive, is_integer
+from tfqd.spec.checks import MOST_BITS, check_choice, checked_positive, is_integer
 from tfqd.spec.grid import GRID_SIZE, LARGEST_INTEGER, LARGEST_POINT, POINT_BYTES
 
 TRAINED = ("both", "points", "weights")
 INITS = ("quantile", "uniform", "kmeans", "normal")
 GRIDS = (None, *LARGEST_POINT)
+MOST_POINTS = 2**MOST_BITS
 SCALES = ("range", "fixed", "learned", None)
 
 
@@ -133,6 +134,10 @@ class Codebook(Spec):
 
     def with_bits(self, bits: int) -> "Codebook":
         return dataclasses.replace(self, bits=bits, points=None)
+
+    def with_nominal_bits(self, bits: float) -> "Codebook | None":
+        count = round(2**bits)
+        return self.with_levels(count) if 2 <= count <= MOST_POINTS else None
 
     def with_levels(self, count: int) -> "Codebook":
         """The same codebook with `count` points, and as many bits as these need."""

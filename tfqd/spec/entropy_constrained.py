@@ -1,9 +1,10 @@
 """A uniform grid whose codes are chosen with their length in view."""
 
 import dataclasses
+import math
 from typing import ClassVar
 
-from tfqd.spec.checks import checked_not_negative, is_positive
+from tfqd.spec.checks import MOST_BITS, checked_not_negative, is_positive
 from tfqd.spec.learned_step import LearnedStep
 
 
@@ -61,4 +62,11 @@ class EntropyConstrained(LearnedStep):
 
     def with_bits(self, bits: int) -> "EntropyConstrained":
         """The same method with `bits` a weight after entropy coding."""
-        return dataclasses.replace(self, average_bits=bits, bits=min(8, max(self.bits, bits + 2)))
+        return self._with_average(bits)
+
+    def with_nominal_bits(self, bits: float) -> "EntropyConstrained | None":
+        return self._with_average(bits) if 0 < bits <= MOST_BITS else None
+
+    def _with_average(self, bits: float) -> "EntropyConstrained":
+        width = min(MOST_BITS, max(self.bits, math.ceil(bits) + 2))
+        return dataclasses.replace(self, average_bits=bits, bits=width)

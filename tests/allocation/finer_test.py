@@ -1,0 +1,31 @@
+"""Small steps about a spec, by which a budget is used up."""
+
+import pytest
+import tensorflow as tf
+
+import tfqd
+from tfqd.allocation.choices import Weights, finer
+
+WEIGHTS = Weights(tf.ones((64, 64)), (1,), tf.ones((64, 64)))
+
+
+def test_codebooks_are_tried_with_numbers_of_points_about_their_own():
+    specs = finer(tfqd.Codebook(bits=3, bucket_size=None), WEIGHTS)
+    assert [spec.levels for spec in specs] == [4, 5, 6, 7, 8, 9, 10, 11, 13, 14, 16]
+
+
+@pytest.mark.parametrize(
+    ("average", "least", "most", "widest"), [(2.0, 1.0, 3.0, 5), (0.5, 1 / 6, 1.5, 4), (8, 7, 8, 8)]
+)
+def test_code_lengths_are_tried_in_sixths_of_a_bit(average, least, most, widest):
+    template = tfqd.EntropyConstrained(average_bits=average, bits=8 if average == 8 else 4)
+    bits = [spec.average_bits for spec in finer(template, WEIGHTS)]
+    assert min(bits) == pytest.approx(least)
+    assert max(bits) == pytest.approx(most)
+    assert sorted(bits) == bits
+    assert max(spec.bits for spec in finer(template, WEIGHTS)) == widest
+
+
+def test_what_has_whole_bits_alone_stays():
+    spec = tfqd.LearnedStep(bits=3)
+    assert finer(spec, WEIGHTS) == [spec]
