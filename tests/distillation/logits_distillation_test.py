@@ -199,7 +199,7 @@ def test_a_picked_output_may_be_the_only_common_one():
         ({"a": TEACHER}, {"a": STUDENT[:, :3]}, {}, r"outputs\['a'\] of the same shape"),
         ({"a": TEACHER}, {"b": STUDENT}, {}, r"\['a'\] \(6, 5\), the student \['b'\] \(6, 5\)"),
         ([TEACHER], STUDENT, {}, r"teacher gives \[0\] \(6, 5\), the student \(6, 5\)"),
-        (TEACHER[:, 0], STUDENT[:, 0], {}, r"\[batch, positions..., classes\]; got \(6,\)"),
+        (TEACHER[:, 0], STUDENT[:, 0], {}, r"\[batch, positions..., units\]; got \(6,\)"),
         (TEACHER, STUDENT, {"sample_weight": np.ones(5)}, r"shape of the batch .* got \(5,\)"),
         (TEACHER, STUDENT, {"sample_weight": np.ones((6, 3))}, r"\(6,\), .* got \(6, 3\)"),
         (TEACHER, STUDENT, {"sample_weight": np.float32(1)}, r"sample_weight must .* got \(\)"),
@@ -276,3 +276,48 @@ def test_without_a_temperature_it_has_that_of_float_students():
 )
 def test_tells_probabilities_from_logits(array, expected):
     assert looks_like_probabilities(array) is expected
+
+
+@pytest.mark.parametrize(
+    "loss", ["categorical_crossentropy", keras.losses.CategoricalCrossentropy()]
+)
+def test_the_cross_entropy_is_of_the_softened_probabilities(loss):
+    value = LogitsDistillation(2.0, loss).compute_loss(TEACHER, STUDENT)
+    entropies = -(softmax(TEACHER / 2) * np.log(softmax(STUDENT / 2))).sum(-1)
+    assert float(value) == pytest.approx(4 * entropies.mean(), rel=1e-5)
+
+
+@pytest.mark.parametrize("loss", ["kl_divergence", "kld", keras.losses.KLDivergence()])
+def test_the_divergence_may_be_named_as_in_keras(loss):
+    expected = LogitsDistillation(3.0).compute_loss(TEACHER, STUDENT)
+    assert float(LogitsDistillation(3.0, loss).compute_loss(TEACHER, STUDENT)) == float(expected)
+
+
+@pytest.mark.parametrize("loss", ["mse", keras.losses.MeanSquaredError()])
+def test_other_losses_are_given_what_keras_gives_them(loss):
+    theirs = keras.distillation.LogitsDistillation(2.0, loss).compute_loss(TEACHER, STUDENT)
+    ours = LogitsDistillation(2.0, loss)
+    again = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(ours))
+    for each in (ours, again):
+        value = each.compute_loss(TEACHER, STUDENT)
+        assert float(value) == pytest.approx(float(theirs), rel=1e-5)
+
+
+def test_an_output_without_a_loss_is_not_compared():
+    outputs = {"a": TEACHER, "b": TEACHER}, {"a": STUDENT, "b": STUDENT}
+    one = LogitsDistillation(2.0, {"a": "kl_divergence", "b": None}).compute_loss(*outputs)
+    assert float(one) == float(LogitsDistillation(2.0, output="a").compute_loss(*outputs))
+
+
+@pytest.mark.parametrize(
+    ("loss", "message"),
+    [
+        ("entropy", "entropy"),
+        (None, "must compare an output at least; got None"),
+        ([None, None], "must compare an output at least"),
+        (3, "loss must be the name of a loss of Keras or one itself; got 3"),
+    ],
+)
+def test_what_is_no_loss_is_refused(loss, message):
+    with pytest.raises(ValueError, match=message):
+        LogitsDistillation(loss=loss)

@@ -13,6 +13,7 @@ from tfqd.distillation import (
     DistillationLoss,
     FeatureDistillation,
     LogitsDistillation,
+    RegressionDistillation,
     RelationalDistillation,
     SequenceDistillation,
     SimilarityPreserving,
@@ -21,6 +22,9 @@ from tfqd.distillation import (
 LOSSES = [
     LogitsDistillation(1.5, from_logits=False, output="a", name="soft"),
     LogitsDistillation(),
+    LogitsDistillation(2.0, "categorical_crossentropy"),
+    LogitsDistillation(loss={"a": "mean_squared_error", "b": None}),
+    RegressionDistillation("mae", "a"),
     SequenceDistillation(2.0),
     SequenceDistillation(None, False, 1, "words"),
     FeatureDistillation("conv5", "conv3", projection=False, loss="cosine", name="hint"),
@@ -32,6 +36,7 @@ LOSSES = [
 ]
 DEFAULTS = [
     LogitsDistillation(),
+    RegressionDistillation(),
     SequenceDistillation(),
     FeatureDistillation(),
     AttentionTransfer(),
@@ -80,7 +85,7 @@ def test_refuses_a_name_that_is_none(loss, name):
         type(loss)(name=name)
 
 
-@pytest.mark.parametrize("loss", DEFAULTS[2:], **TYPES)
+@pytest.mark.parametrize("loss", DEFAULTS[3:], **TYPES)
 @pytest.mark.parametrize("role", ["teacher_layer_name", "student_layer_name"])
 def test_refuses_a_layer_name_that_is_none(loss, role):
     for name in ("", 3, ["conv"]):

@@ -18,14 +18,14 @@ def test_the_default_loss_refuses_a_regression(version, loss):
     distiller = tfqd.Distiller(model(version), model(version))
     known = {"Huber": version.losses.Huber(), "function": version.losses.mean_squared_error}
     distiller.compile("sgd", known.get(loss, loss))
-    with pytest.raises(ValueError, match="FeatureDistillation"):
+    with pytest.raises(ValueError, match="RegressionDistillation"):
         distiller.fit(np.ones((8, 4)), np.ones((8, 1)), verbose=0)
 
 
 def test_the_remedy_teaches_the_teachers_numbers():
     keras.utils.set_random_seed(0)
     teacher, student = model(), model()
-    losses = tfqd.distillation.FeatureDistillation()
+    losses = tfqd.distillation.RegressionDistillation()
     distiller = tfqd.Distiller(teacher, student, losses, student_loss_weight=0.0)
     distiller.compile(keras.optimizers.SGD(0.3), "mse")
     x = np.random.default_rng(0).normal(size=(256, 4)).astype(np.float32)
@@ -47,3 +47,25 @@ def test_a_control_run_without_the_teacher_may_be_a_regression():
     distiller = tfqd.Distiller(model(), model(), student_loss_weight=1)
     distiller.compile("sgd", "mse")
     distiller.fit(np.ones((8, 4)), np.ones((8, 1)), verbose=0)
+
+
+@pytest.mark.parametrize(("loss", "expected"), [("mse", (1 + 4 + 0 + 9) / 4), ("mae", 6 / 4)])
+def test_numbers_are_compared_as_they_are(loss, expected):
+    teacher, student = np.float32([[1, 2], [3, 4]]), np.float32([[2, 0], [3, 1]])
+    value = tfqd.distillation.RegressionDistillation(loss).compute_loss(teacher, student)
+    assert float(value) == pytest.approx(expected)
+
+
+def test_outputs_weights_and_positions_count():
+    teacher = {"a": np.zeros((2, 3, 1), np.float32), "b": np.zeros((2, 1), np.float32)}
+    student = {"a": np.full((2, 3, 1), 2.0, np.float32), "b": np.ones((2, 1), np.float32)}
+    both = tfqd.distillation.RegressionDistillation()
+    assert float(both.compute_loss(teacher, student)) == pytest.approx(5.0)
+    one = tfqd.distillation.RegressionDistillation(output="a")
+    weights = np.float32([1, 0])
+    assert float(one.compute_loss(teacher, student, sample_weight=weights)) == pytest.approx(2.0)
+
+
+def test_an_unknown_distance_is_refused():
+    with pytest.raises(ValueError, match="loss must be one of mse, mae; got 'kl'"):
+        tfqd.distillation.RegressionDistillation("kl")

@@ -100,9 +100,9 @@ def test_a_teacher_of_none_is_a_float_copy():
 
 def test_teacher_and_student_of_different_versions_are_refused():
     one, other = twins()
-    with pytest.raises(TypeError, match="teacher must be a tf_keras model"):
+    with pytest.raises(ValueError, match="teacher must be a tf_keras model"):
         tfqd.Distiller(one, other)
-    with pytest.raises(TypeError, match="teacher must be a Keras 3 model"):
+    with pytest.raises(ValueError, match="teacher must be a Keras 3 model"):
         tfqd.Distiller(other, one)
 
 

@@ -7,6 +7,7 @@ from tfqd.distillation.losses import AttentionTransfer as AttentionTransfer
 from tfqd.distillation.losses import DistillationLoss as DistillationLoss
 from tfqd.distillation.losses import FeatureDistillation as FeatureDistillation
 from tfqd.distillation.losses import LogitsDistillation as LogitsDistillation
+from tfqd.distillation.losses import RegressionDistillation as RegressionDistillation
 from tfqd.distillation.losses import RelationalDistillation as RelationalDistillation
 from tfqd.distillation.losses import SequenceDistillation as SequenceDistillation
 from tfqd.distillation.losses import SimilarityPreserving as SimilarityPreserving

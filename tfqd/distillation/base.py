@@ -8,9 +8,11 @@ from tfqd.distillation.cached_teacher import CachedTeacher
 from tfqd.distillation.checks import (
     check_losses,
     check_models,
+    check_outputs,
     check_probabilities,
     check_roles,
     check_steps,
+    freeze,
 )
 from tfqd.distillation.defaults import default_student_loss_weight
 from tfqd.distillation.losses import LogitsDistillation
@@ -46,7 +48,7 @@ class BaseDistiller(DistillationStep):
             student_loss_weight,
         )
         losses = [loss.for_bits(bits) if hasattr(loss, "for_bits") else loss for loss in losses]
-        if teacher is None and isinstance(student, self._version.Model):
+        if teacher is None and isinstance(student, self._version.Model) and student.built:
             teacher = self._version.building.float_copy(student)
         check_models(teacher, student, losses, self._version)
         check_steps(student)
@@ -57,10 +59,34 @@ class BaseDistiller(DistillationStep):
         self.distillation_loss_weights = weights
         self.student_loss_weight = student_loss_weight
         self.log_gradient_cosine = log_gradient_cosine
-        if self._learns_from_teacher and not isinstance(teacher, CachedTeacher):
-            check_roles(teacher, student)
-            check_probabilities(teacher, losses, self._version.serving.zero_inputs(teacher))
-        self._prepare(losses, weights)
+        self._add_trackers()
+        if not isinstance(teacher, CachedTeacher):
+            freeze(teacher, student)
+        if all(model.built for model in self._models):
+            if self._learns_from_teacher and not isinstance(teacher, CachedTeacher):
+                check_roles(teacher, student)
+                check_probabilities(teacher, losses, self._version.serving.zero_inputs(teacher))
+            self._prepare()
+            self.built = True
+
+    @property
+    def _models(self) -> list:
+        """The student, and the teacher where it is a model."""
+        cached = isinstance(self.teacher, CachedTeacher)
+        return [self.student] if cached else [self.teacher, self.student]
+
+    def build(self, input_shape) -> None:
+        """Builds the models that are not built yet, and readies the losses.
+
+        Keras calls it on the first batch.
+        """
+        if self._terms:
+            return
+        for model in self._models:
+            if not model.built:
+                model.build(input_shape)
+        check_outputs(self.teacher, self.student, self.distillation_losses)
+        self._prepare()
         self.built = True
 
     def _fewest_bits(self, student) -> int | None:

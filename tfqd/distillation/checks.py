@@ -12,6 +12,7 @@ from tfqd.distillation.classification import shapes_by_name
 from tfqd.distillation.losses import LogitsDistillation, looks_like_probabilities
 from tfqd.distillation.step import Weight
 from tfqd.spec.checks import is_number
+from tfqd.wrapping.layers import all_layers
 from tfqd.wrapping.own_steps import own_steps
 from tfqd.wrapping.protocols import KerasVersion
 from tfqd.wrapping.quantized import is_quantized
@@ -62,19 +63,20 @@ def check_losses(losses, loss_weights, student_loss_weight) -> tuple[list[Any], 
 
 
 def check_models(teacher, student, losses, version: KerasVersion) -> None:
-    """Raises TypeError or ValueError when the models cannot be trained together.
+    """Raises ValueError when the models cannot be trained together.
 
     Args:
         version: the student's Keras version.
     """
+    unbuilt = isinstance(student, version.Model) and not student.built
+    if unbuilt and isinstance(teacher, CachedTeacher | None):
+        raise ValueError(f"student {student.name!r} is not built; call it on data first")
     models: dict[str, Any] = {"student": student}
     if not isinstance(teacher, CachedTeacher):
         models["teacher"] = teacher
     for role, model in models.items():
         if not isinstance(model, version.Model):
-            raise TypeError(f"{role} must be a {version.title} model; got {type(model).__name__}")
-        if not model.built:
-            raise ValueError(f"{role} {model.name!r} is not built; call it on data first")
+            raise ValueError(f"{role} must be a {version.title} model; got {type(model).__name__}")
     if isinstance(teacher, Unpruned) and not teacher.is_whole_of(student):
         raise ValueError(
             f"teacher {teacher.name!r} is the whole network of another model than student "
@@ -87,8 +89,42 @@ def check_models(teacher, student, losses, version: KerasVersion) -> None:
                 f"{type(loss).__name__} reads the teacher's layer {loss.teacher_layer_name!r}; "
                 "a CachedTeacher holds final outputs only"
             )
-    if any(getattr(loss, "student_layer_name", None) is None for loss in losses):
-        _check_outputs(teacher, student)
+    check_outputs(teacher, student, losses)
+
+
+def check_outputs(teacher, student, losses) -> None:
+    """Raises ValueError for outputs of different shapes, where those are known and compared."""
+    if all(getattr(loss, "student_layer_name", None) is not None for loss in losses):
+        return
+    teacher_shape, student_shape = _output_shape(teacher), _output_shape(student)
+    if teacher_shape is None or student_shape is None:
+        return
+    ours, theirs = shapes_by_name(student_shape), shapes_by_name(teacher_shape)
+    fitting = ours.keys() == theirs.keys() and all(_fit(ours[k], theirs[k]) for k in ours)
+    if not fitting:
+        raise ValueError(
+            f"teacher and student must have the same output shape; teacher {teacher.name!r} "
+            f"gives {teacher_shape}, student {student.name!r} gives {student_shape}"
+        )
+
+
+def _output_shape(model):
+    return getattr(model, "output_shape", None) if getattr(model, "built", True) else None
+
+
+def freeze(teacher, student) -> None:
+    """Sets the teacher's `trainable` to False, as Keras' Distiller does.
+
+    Not one that learns itself, or shares layers or variables with the student, which would
+    be frozen too.
+    """
+    if not isinstance(teacher, Unpruned) and _parts(teacher).isdisjoint(_parts(student)):
+        teacher.trainable = False
+
+
+def _parts(model) -> set[int]:
+    variables = model.variables if model.built else []
+    return {id(part) for part in [*all_layers(model), *variables]}
 
 
 def check_steps(student) -> None:
@@ -118,20 +154,6 @@ def check_roles(teacher, student) -> None:
             f"the teacher, {teacher.name!r}, is quantized and the student, {student.name!r}, is "
             "not: are they swapped? It is Distiller(teacher, student)",
             stacklevel=3,
-        )
-
-
-def _check_outputs(teacher, student) -> None:
-    teacher_shape = getattr(teacher, "output_shape", None)
-    student_shape = getattr(student, "output_shape", None)
-    if teacher_shape is None or student_shape is None:
-        return
-    ours, theirs = shapes_by_name(student_shape), shapes_by_name(teacher_shape)
-    fitting = ours.keys() == theirs.keys() and all(_fit(ours[k], theirs[k]) for k in ours)
-    if not fitting:
-        raise ValueError(
-            f"teacher and student must have the same output shape; teacher {teacher.name!r} "
-            f"gives {teacher_shape}, student {student.name!r} gives {student_shape}"
         )
 
 

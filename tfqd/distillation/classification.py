@@ -45,7 +45,7 @@ def check_classification(student, loss, distillation_losses) -> None:
                 f"the student learns an output of one unit by {name}, a regression, and "
                 f"{type(judging[0]).__name__} would take it for the logit of a class; construct "
                 "the Distiller with distillation_losses=tfqd.distillation."
-                "FeatureDistillation(), which compares the outputs as they are"
+                "RegressionDistillation(), which compares the outputs as they are"
             )
 
 

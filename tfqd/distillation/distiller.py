@@ -22,11 +22,13 @@ class Distiller(BaseDistiller, keras3.KeepsSeeds, keras.Model, metaclass=abc.ABC
 
     The constructor is that of ``keras.distillation.Distiller``, whose loss
     objects work here too. The logs hold the compiled metrics, ``student_loss``,
-    ``distillation_loss`` and, of several distillation losses, each by its name.
+    ``distillation_loss``, ``total_loss``, which is Keras' name for ``loss``, and, of several
+    distillation losses, each by its name. Models that are not built are when the first
+    batch comes.
 
     Args:
         teacher: a Keras model, which runs once a step in inference mode and is
-            never changed; a `CachedTeacher`, whose outputs come with the data;
+            frozen, its `trainable` False; a `CachedTeacher`, whose outputs come with the data;
             None for a float copy of the student as it is now; or `tfqd.unpruned` of
             the student, which learns with it: from the labels and the student's
             outputs, by the same losses and weights. Log ``teacher_loss`` is its own; what
@@ -46,10 +48,10 @@ class Distiller(BaseDistiller, keras3.KeepsSeeds, keras.Model, metaclass=abc.ABC
             pull against each other. Costs a second and third backward pass.
 
     Raises:
-        TypeError: when teacher and student are no Keras models of the same version,
-            or a loss no loss.
-        ValueError: for weights that are no weights, outputs that do not fit
-            together, or a feature layer that does not exist.
+        TypeError: when a loss is no loss.
+        ValueError: when teacher and student are no Keras models of the same version, or one
+            that must be built is not; for weights that are no weights, outputs that do not
+            fit together, or a feature layer that does not exist.
 
     Example:
 

@@ -7,13 +7,14 @@ logic, a subclass of it and of that version's ``Model`` is the model.
 import functools
 import inspect
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import tensorflow as tf
 
 from tfqd.distillation.cached_teacher import CachedTeacher, split_batch
 from tfqd.distillation.classification import check_classification
+from tfqd.distillation.gradient_cosine import gradient_cosine
 from tfqd.wrapping.protocols import KerasVersion
 from tfqd.wrapping.unpruned import Unpruned
 
@@ -40,42 +41,57 @@ class Term(NamedTuple):
 class DistillationStep:
     """Mixin: the loss of a student that learns from labels and from a teacher.
 
-    The subclass names its Keras version in `_version` and calls
-    `_prepare` in its constructor.
+    The subclass names its Keras version in `_version`, calls `_add_trackers` in its
+    constructor and `_prepare` once teacher and student are built.
     """
 
     _version: KerasVersion
+    _student_reader = _teacher_reader = None
+    _terms: Sequence[Term] = ()
     teacher: Any
     student: Any
     distillation_losses: list[Any]
+    distillation_loss_weights: list[Weight]
     student_loss_weight: Weight
     log_gradient_cosine: bool
     # The model's, of either Keras version.
     loss: Any
     get_metrics_result: Callable[[], dict[str, Any]]
 
-    def _prepare(self, losses, weights) -> None:
-        """Readies the losses: what they read of the models, and their variables."""
+    def _add_trackers(self) -> None:
+        """Adds the metrics that are logged."""
         self._thread = threading.local()
-        self._student_reader = self._reader(self.student, filter(None, map(_student_layer, losses)))
-        self._teacher_reader = self._reader(self.teacher, filter(None, map(_teacher_layer, losses)))
-        shapes = self._shapes(losses)
         add_tracker = self._version.training.mean_metric
         self.student_tracker = add_tracker("student_loss")
         self.distillation_tracker = add_tracker("distillation_loss")
+        self.total_tracker = add_tracker("total_loss")
+        losses = self.distillation_losses
         names = _unique([getattr(loss, "name", _default_name(loss)) for loss in losses])
+        self.loss_trackers = [add_tracker(name) for name in names] if len(losses) > 1 else []
+        self.teacher_tracker: Any = add_tracker("teacher_loss") if self._teacher_learns else None
+        self.cosine_tracker = add_tracker("gradient_cosine") if self.log_gradient_cosine else None
+
+    def _prepare(self) -> None:
+        """Readies the losses for built models: what they read of them, and their variables."""
+        losses = self.distillation_losses
+        self._student_reader = self._reader(self.student, filter(None, map(_student_layer, losses)))
+        self._teacher_reader = self._reader(self.teacher, filter(None, map(_teacher_layer, losses)))
         self._terms = [
             Term(
                 loss,
                 weight,
                 loss.build(*shape, self) if hasattr(loss, "build") and None not in shape else {},
-                add_tracker(name) if len(losses) > 1 else None,
+                tracker,
                 _options(loss),
             )
-            for loss, weight, shape, name in zip(losses, weights, shapes, names, strict=True)
+            for loss, weight, shape, tracker in zip(
+                losses,
+                self.distillation_loss_weights,
+                self._shapes(losses),
+                self.loss_trackers or [None] * len(losses),
+                strict=True,
+            )
         ]
-        self.teacher_tracker: Any = add_tracker("teacher_loss") if self._teacher_learns else None
-        self.cosine_tracker = add_tracker("gradient_cosine") if self.log_gradient_cosine else None
 
     def _reader(self, model, names):
         names = list(names)
@@ -133,7 +149,9 @@ class DistillationStep:
             terms.append((1 - weight) * soft)
         if taught is not None and self._teacher_trains:
             terms.append(self._loss_of_teacher(weight, y, taught[0], y_pred, sample_weight))
-        return tf.add_n(terms)
+        total = tf.add_n(terms)
+        self.total_tracker.update_state(keras.mean_of_replica(total))
+        return total
 
     def _hard(self, y, y_pred, sample_weight) -> tf.Tensor | None:
         """The compiled loss on the labels; None where they are not to be learned."""
@@ -214,7 +232,7 @@ class DistillationStep:
         hard, soft = self._thread.losses
         if hard is not None and soft is not None:
             weights = self._version.training.values(self.student.trainable_variables)
-            self.cosine_tracker.update_state(_cosine(tape, hard, soft, weights))
+            self.cosine_tracker.update_state(gradient_cosine(tape, hard, soft, weights))
         return self.get_metrics_result()
 
 
@@ -270,19 +288,3 @@ def _unique(names: list[str]) -> list[str]:
         name if name not in names[:i] else f"{name}_{names[:i].count(name)}"
         for i, name in enumerate(names)
     ]
-
-
-def _cosine(tape: tf.GradientTape, hard, soft, weights) -> tf.Tensor:
-    """The cosine between two losses' gradients to all weights together."""
-    zeros = tf.UnconnectedGradients.ZERO
-    one, other = (
-        tape.gradient(loss, weights, unconnected_gradients=zeros) for loss in (hard, soft)
-    )
-    one, other = map(_flat, (one, other))
-    product = tf.reduce_sum(one * other)
-    return tf.math.divide_no_nan(product, tf.norm(one) * tf.norm(other))
-
-
-def _flat(gradients) -> tf.Tensor:
-    dense = [tf.cast(tf.convert_to_tensor(gradient), tf.float32) for gradient in gradients]
-    return tf.concat([tf.reshape(gradient, [-1]) for gradient in dense], axis=0)

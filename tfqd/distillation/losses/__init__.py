@@ -5,6 +5,7 @@ loss                           compares                              sizes may d
 =============================  ====================================  ===================
 `LogitsDistillation`           class probabilities, a sample's mean  no
 `SequenceDistillation`         class probabilities, token by token   no
+`RegressionDistillation`       numbers, as they are                  no
 `FeatureDistillation`          features, through a projection        widths, multiples
 `AttentionTransfer`            where features are strong             widths, multiples
 `SimilarityPreserving`         similarities of a batch's samples     yes
@@ -12,7 +13,8 @@ loss                           compares                              sizes may d
 =============================  ====================================  ===================
 
 Start with `LogitsDistillation`; it is the paper's (arXiv 1802.05668, after
-Hinton et al. 2015). Add one on features where the student starts from scratch.
+Hinton et al. 2015); for a regression take `RegressionDistillation`. Add one on features
+where the student starts from scratch.
 
 Each is a `DistillationLoss`, and so a ``keras.distillation.DistillationLoss``:
 ``compute_loss(teacher_outputs, student_outputs)`` gives the mean over the batch,
@@ -27,6 +29,7 @@ from tfqd.distillation.losses.logits import LogitsDistillation as LogitsDistilla
 from tfqd.distillation.losses.probabilities import (
     looks_like_probabilities as looks_like_probabilities,
 )
+from tfqd.distillation.losses.regression import RegressionDistillation as RegressionDistillation
 from tfqd.distillation.losses.relational import RelationalDistillation as RelationalDistillation
 from tfqd.distillation.losses.sequence import SequenceDistillation as SequenceDistillation
 from tfqd.distillation.losses.similarity import SimilarityPreserving as SimilarityPreserving

@@ -1,24 +1,26 @@
 """The classic soft loss, on the models' outputs."""
 
+import copy
+import functools
 from typing import Any
 
 import keras
 import tensorflow as tf
 
-from tfqd.distillation.losses.averaging import batch_mean
-from tfqd.distillation.losses.base import DistillationLoss
-from tfqd.distillation.losses.outputs import (
-    by_place,
-    describe,
-    option_by_place,
-    select,
-)
+from tfqd.distillation.losses.output_loss import OutputLoss
+from tfqd.distillation.losses.outputs import by_place, option_by_place
 from tfqd.distillation.losses.probabilities import log_probabilities
 from tfqd.distillation.losses.temperature import check_temperature, default_temperature
 
+_KINDS = {
+    "kld": "kl_divergence",
+    "kldivergence": "kl_divergence",
+    "categoricalcrossentropy": "categorical_crossentropy",
+}
+
 
 @keras.saving.register_keras_serializable(package="tfqd")
-class LogitsDistillation(DistillationLoss):
+class LogitsDistillation(OutputLoss):
     """The soft loss of Hinton et al., T^2 KL(softmax(t / T) || softmax(s / T)).
 
     Summed over the classes and averaged over the batch (arXiv 1503.02531). T^2
@@ -31,14 +33,20 @@ class LogitsDistillation(DistillationLoss):
     Args:
         temperature: T, above 0; None for `default_temperature`, by the bits of
             the student that `tfqd.Distiller` is given.
+        loss: ``"kl_divergence"``; ``"categorical_crossentropy"``, of the same
+            probabilities, also times T^2, with the same gradient; or another loss of
+            Keras, which is given t / T and s / T, as by
+            ``keras.distillation.LogitsDistillation``: each by its name or as an object. For
+            several outputs a structure of them, with None for an output that is not
+            compared.
         from_logits: whether both models give logits; False for probabilities.
         output: the name or index of the output to compare, for models with
             several; None for the sum over all of them.
         name: what the loss is logged as.
 
     Raises:
-        ValueError: for a temperature that is not a positive finite number, or
-            an output that is no name or index.
+        ValueError: for a temperature that is not a positive finite number, an
+            unknown loss or none at all, or an output that is no name or index.
 
     Example:
 
@@ -52,16 +60,19 @@ class LogitsDistillation(DistillationLoss):
     def __init__(
         self,
         temperature: float | None = None,
+        loss: Any = "kl_divergence",
         from_logits: bool = True,
         output: str | int | None = None,
         name: str = "logits_distillation",
     ):
-        super().__init__(name)
-        if not isinstance(output, str | int | None) or isinstance(output, bool):
-            raise ValueError(f"output must be None, a name or an index; got {output!r}")
+        super().__init__(output, name)
         self.temperature = check_temperature(temperature)
+        for each in by_place(loss).values():
+            _check_loss(each)
+        if all(each is None for each in by_place(loss).values()):
+            raise ValueError(f"loss must compare an output at least; got {loss!r}")
+        self.loss = loss
         self.from_logits = bool(from_logits)
-        self.output = output
 
     def for_bits(self, bits: int | None) -> "LogitsDistillation":
         """This loss for a student of so many bits.
@@ -74,88 +85,65 @@ class LogitsDistillation(DistillationLoss):
         """
         if self.temperature is not None:
             return self
-        return type(self).from_config(
-            {**self.get_config(), "temperature": default_temperature(bits)}
-        )
+        other = copy.copy(self)
+        other.temperature = default_temperature(bits)
+        return other
 
-    def compute_loss(
-        self,
-        teacher_outputs: Any,
-        student_outputs: Any,
-        *,
-        sample_weight: Any = None,
-        mask: Any = None,
-        state: dict[str, Any] | None = None,
-    ) -> tf.Tensor:
-        """The loss of a batch.
+    def _comparisons(self, places) -> dict[str, Any]:
+        losses = option_by_place("loss", self.loss, self.output, places)
+        return {
+            place: functools.partial(self._compare, loss)
+            for place, loss in losses.items()
+            if loss is not None
+        }
 
-        Args:
-            teacher_outputs: float [batch, positions..., classes], or a structure
-                of such tensors.
-            student_outputs: the same of the student.
-            sample_weight: None, or numbers [batch] or [batch, positions...], for
-                all outputs or in their structure.
-            mask: None, or bool [batch, positions...], for all outputs or in
-                their structure; where False, the position is left out.
-            state: not used.
-
-        Returns:
-            A float32 scalar.
-
-        Raises:
-            ValueError: when the shapes or structures do not fit together.
-        """
-        self.validate_outputs(teacher_outputs, student_outputs)
-        teachers = by_place(select(teacher_outputs, self.output))
-        students = by_place(select(student_outputs, self.output))
-        weights = option_by_place("sample_weight", sample_weight, self.output, teachers)
-        masks = option_by_place("mask", mask, self.output, teachers)
-        return tf.add_n(
-            [
-                self._average(
-                    self._divergence(place, teachers[place], students[place]),
-                    weights[place],
-                    masks[place],
-                )
-                for place in teachers
-            ]
-        )
-
-    _average = staticmethod(batch_mean)
-
-    def validate_outputs(self, teacher_outputs: Any, student_outputs: Any) -> None:
-        """Raises ValueError when the compared outputs have different structures."""
-        super().validate_outputs(
-            select(teacher_outputs, self.output), select(student_outputs, self.output)
-        )
-
-    def _divergence(self, place: str, teacher, student) -> tf.Tensor:
-        """T^2 KL(teacher || student): float32 [batch, positions...]."""
-        teacher, student = tf.convert_to_tensor(teacher), tf.convert_to_tensor(student)
-        self._check_shapes(place, teacher, student)
+    def _compare(self, loss, teacher: tf.Tensor, student: tf.Tensor) -> tf.Tensor:
+        """The loss of every position: float32 [batch, positions...]."""
         temperature = self.temperature or default_temperature(None)
-        teacher = log_probabilities(tf.stop_gradient(teacher), self.from_logits, temperature)
+        kind = _kind_of(loss)
+        if kind is None:
+            function = keras.losses.get(loss)
+            values = getattr(function, "call", function)(
+                self._softened(teacher, temperature), self._softened(student, temperature)
+            )
+            return tf.cast(values, tf.float32)
+        teacher = log_probabilities(teacher, self.from_logits, temperature)
         student = log_probabilities(student, self.from_logits, temperature)
         # No NaN where both rule a class out with a logit of minus infinity.
-        terms = tf.math.multiply_no_nan(teacher - student, tf.exp(teacher))
+        against = teacher - student if kind == "kl_divergence" else -student
+        terms = tf.math.multiply_no_nan(against, tf.exp(teacher))
         return temperature**2 * tf.reduce_sum(terms, axis=-1)
 
-    def _check_shapes(self, place: str, teacher: tf.Tensor, student: tf.Tensor) -> None:
-        if not teacher.shape.is_compatible_with(student.shape):
-            raise ValueError(
-                f"teacher and student must give outputs{place} of the same shape; the teacher "
-                f"gives {describe(teacher)}, the student {describe(student)}"
-            )
-        if student.shape.rank < 2:
-            raise ValueError(
-                f"{type(self).__name__} compares outputs [batch, positions..., classes]; "
-                f"got {describe(student)}"
-            )
+    def _softened(self, outputs: tf.Tensor, temperature: float) -> tf.Tensor:
+        """z / T of logits z; of probabilities, those at the temperature T."""
+        if self.from_logits:
+            return tf.cast(outputs, tf.float32) / temperature
+        return tf.exp(log_probabilities(outputs, False, temperature))
 
     def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
             "temperature": self.temperature,
+            "loss": keras.saving.serialize_keras_object(self.loss),
             "from_logits": self.from_logits,
-            "output": self.output,
         }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> "LogitsDistillation":
+        config = dict(config)
+        if "loss" in config:
+            config["loss"] = keras.saving.deserialize_keras_object(config["loss"])
+        return cls(**config)
+
+
+def _check_loss(loss) -> None:
+    if isinstance(loss, str):
+        keras.losses.get(loss)
+    elif loss is not None and not callable(loss):
+        raise ValueError(f"loss must be the name of a loss of Keras or one itself; got {loss!r}")
+
+
+def _kind_of(loss) -> str | None:
+    """``"kl_divergence"`` or ``"categorical_crossentropy"``, however it is said; else None."""
+    name = loss if isinstance(loss, str) else getattr(loss, "__name__", type(loss).__name__)
+    return _KINDS.get(name.replace("_", "").lower())

@@ -1,5 +1,7 @@
 """The soft loss of sequences, token by token."""
 
+from typing import Any
+
 import keras
 import tensorflow as tf
 
@@ -45,9 +47,14 @@ class SequenceDistillation(LogitsDistillation):
         output: str | int | None = None,
         name: str = "sequence_distillation",
     ):
-        super().__init__(temperature, from_logits, output, name)
+        super().__init__(temperature, "kl_divergence", from_logits, output, name)
 
     _average = staticmethod(position_mean)
+
+    def get_config(self) -> dict[str, Any]:
+        config = super().get_config()
+        del config["loss"]
+        return config
 
     def _check_shapes(self, place: str, teacher: tf.Tensor, student: tf.Tensor) -> None:
         super()._check_shapes(place, teacher, student)
