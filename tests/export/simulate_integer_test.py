@@ -35,6 +35,8 @@ def of_two(operation):
     return keras.Model(image, layers.ReLU()(operation()(pair)))
 
 
+# What LiteRT runs by each way of computing.
+RESOLVERS = {"reference": OpResolverType.BUILTIN_REF, "xnnpack": OpResolverType.BUILTIN}
 OF_TWO = {each.__name__: each for each in (layers.Add, layers.Subtract, layers.Multiply)}
 OF_TWO["Concatenate"] = layers.Concatenate
 
@@ -46,9 +48,9 @@ def model_of(name):
     return keras.Sequential([keras.Input((8, 8, 3), name="image"), *parts])
 
 
-def integers_of(path, resolver=OpResolverType.BUILTIN_REF):
+def integers_of(path, kernels="reference"):
     """What LiteRT answers to the images, integers in and out."""
-    interpreter = Interpreter(str(path), experimental_op_resolver_type=resolver)
+    interpreter = Interpreter(str(path), experimental_op_resolver_type=RESOLVERS[kernels])
     (given_,), (asked,) = interpreter.get_input_details(), interpreter.get_output_details()
     interpreter.resize_tensor_input(given_["index"], IMAGES.shape)
     interpreter.allocate_tensors()
@@ -60,23 +62,26 @@ def integers_of(path, resolver=OpResolverType.BUILTIN_REF):
 
 
 @pytest.mark.parametrize("name", [*LAYERS, *OF_TWO])
-def test_it_is_the_reference_kernels_to_the_integer(name, tmp_path):
+def test_it_is_the_kernels_to_the_integer(name, tmp_path):
     path = tmp_path / "m.tflite"
     tfqd.export.tflite(quantized(model_of(name)), path, io_dtype="int8", probes=IMAGES[:4])
-    (simulated,) = tfqd.export.simulate_integer(path, IMAGES).values()
-    assert simulated.dtype == np.int8
-    assert len(np.unique(simulated)) > 50
-    np.testing.assert_array_equal(simulated, integers_of(path))
+    for kernels in RESOLVERS:
+        (simulated,) = tfqd.export.simulate_integer(path, IMAGES, kernels).values()
+        assert simulated.dtype == np.int8
+        assert len(np.unique(simulated)) > 50
+        np.testing.assert_array_equal(simulated, integers_of(path, kernels), err_msg=kernels)
 
 
 @pytest.mark.parametrize("bits", [8, 4])
-def test_a_whole_model_is_the_kernels_but_for_their_softmax(bits, tmp_path):
+def test_a_whole_model_is_the_kernels_but_for_the_softmax_of_reference_ones(bits, tmp_path):
     path = tmp_path / "m.tflite"
     tfqd.export.tflite(quantized(bits=bits), path, io_dtype="int8", probes=IMAGES[:4])
     (simulated,) = tfqd.export.simulate_integer(path, {"image": IMAGES}).values()
     apart = np.abs(simulated.astype(int) - integers_of(path))
     assert apart.max() <= 1
     assert (apart == 0).mean() >= 0.99
+    (simulated,) = tfqd.export.simulate_integer(path, IMAGES, kernels="xnnpack").values()
+    np.testing.assert_array_equal(simulated, integers_of(path, "xnnpack"))
 
 
 def test_files_that_take_and_give_floats_have_the_same_integers(tmp_path):
@@ -113,6 +118,8 @@ def test_other_files_and_inputs_are_refused(tmp_path):
     tfqd.export.tflite(model, path)
     with pytest.raises(ValueError, match="inputs must be arrays for image; got"):
         tfqd.export.simulate_integer(path, {"picture": IMAGES})
+    with pytest.raises(ValueError, match="kernels must be one of 'reference', 'xnnpack'; got 'r'"):
+        tfqd.export.simulate_integer(path, IMAGES, kernels="r")
     tfqd.export.tflite(tfqd.quantize_model(model_of("dense"), 8), path)
     with pytest.raises(ValueError, match="floats"):
         tfqd.export.simulate_integer(path, IMAGES)

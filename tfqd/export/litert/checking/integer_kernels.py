@@ -71,6 +71,15 @@ def result(
 
 def _product(code: int, options, inputs, grid: Grid) -> np.ndarray:
     kernel = INTEGER_KERNELS[code]
+    total = sums_of_products(code, options, inputs)
+    factor = inputs[kernel.data].grid.scale[0] * inputs[kernel.weight].grid.scale / grid.scale[0]
+    rescale = multiplied_once if code == Op.FULLY_CONNECTED else multiplied
+    return clipped(rescale(total, factor) + grid.zero, options, grid)
+
+
+def sums_of_products(code: int, options: Any, inputs: Sequence[Any]) -> np.ndarray:
+    """What an operator with weights adds up, its bias too, before it is rounded: int64."""
+    kernel = INTEGER_KERNELS[code]
     x, weight = inputs[kernel.data], inputs[kernel.weight]
     data = (x.values - x.grid.zero).astype(np.float64)
     if code == Op.FULLY_CONNECTED:
@@ -80,11 +89,7 @@ def _product(code: int, options, inputs, grid: Grid) -> np.ndarray:
     # Sums of products of 8 bits are exact in float64.
     total = answer(code, options, weight.values.astype(np.float64), data).astype(np.int64)
     bias = None if kernel.bias is None or len(inputs) <= kernel.bias else inputs[kernel.bias]
-    if bias is not None:
-        total = total + bias.values
-    factor = x.grid.scale[0] * weight.grid.scale / grid.scale[0]
-    rescale = multiplied_once if code == Op.FULLY_CONNECTED else multiplied
-    return _clipped(rescale(total, factor) + grid.zero, options, grid)
+    return total if bias is None else total + bias.values
 
 
 def _sum(sign: int) -> Callable[..., np.ndarray]:
@@ -96,7 +101,7 @@ def _sum(sign: int) -> Callable[..., np.ndarray]:
             for each, scale in zip(inputs, scales, strict=True)
         ]
         total = multiplied(terms[0] + sign * terms[1], unit / (2**_HEADROOM * grid.scale[0]))
-        return _clipped(total + grid.zero, options, grid)
+        return clipped(total + grid.zero, options, grid)
 
     return compute
 
@@ -105,19 +110,24 @@ def _times(options, inputs, grid: Grid) -> np.ndarray:
     x, y = inputs
     product = (x.values - x.grid.zero) * (y.values - y.grid.zero)
     factor = x.grid.scale[0] * y.grid.scale[0] / grid.scale[0]
-    return _clipped(multiplied(product, factor) + grid.zero, options, grid)
+    return clipped(multiplied(product, factor) + grid.zero, options, grid)
 
 
 def _mean(options, inputs, grid: Grid) -> np.ndarray:
+    total, count = mean_sums(options, inputs)
+    mantissa, shift = mantissa_and_shift(inputs[0].grid.scale[0] / grid.scale[0])
+    # The division by the count goes into the mantissa, as far as its bits reach.
+    spare = min(count.bit_length() - 1, 32, 31 + int(shift))
+    product = shifted_product(total, (mantissa << spare) // count, shift - spare)
+    return np.clip(product + grid.zero, _LOW, _HIGH)
+
+
+def mean_sums(options: Any, inputs: Sequence[Any]) -> tuple[np.ndarray, int]:
+    """What a MEAN adds up, int64, and of how many each sum is."""
     x, axes = inputs
     axis = tuple(int(each) for each in np.ravel(axes.values))
     count = int(np.prod([x.values.shape[each] for each in axis]))
-    total = (x.values - x.grid.zero).sum(axis, keepdims=bool(options.keepDims))
-    mantissa, shift = mantissa_and_shift(x.grid.scale[0] / grid.scale[0])
-    # The division by the count goes into the mantissa, as far as its bits reach.
-    spare = min(int(count).bit_length() - 1, 32, 31 + int(shift))
-    product = shifted_product(total, (mantissa << spare) // count, shift - spare)
-    return np.clip(product + grid.zero, _LOW, _HIGH)
+    return (x.values - x.grid.zero).sum(axis, keepdims=bool(options.keepDims)), count
 
 
 def _rescaled(options, inputs, grid: Grid) -> np.ndarray:
@@ -193,7 +203,7 @@ def _padded(options, inputs, shape) -> np.ndarray:
     return np.pad(x.values, amounts.values.tolist(), constant_values=x.grid.zero)
 
 
-def _clipped(values: np.ndarray, options, grid: Grid) -> np.ndarray:
+def clipped(values: np.ndarray, options: Any, grid: Grid) -> np.ndarray:
     """Integers clipped by their type and by a fused activation."""
     kinds = schema.ActivationFunctionType
     fused = options.fusedActivationFunction

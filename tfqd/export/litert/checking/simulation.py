@@ -7,38 +7,46 @@ from typing import Any
 
 import numpy as np
 
+from tfqd.export.litert.checking import integer_kernels, xnnpack_kernels
 from tfqd.export.litert.checking.fixed_point import rounded
-from tfqd.export.litert.checking.integer_kernels import Grid, Integers, NotSimulated, result
+from tfqd.export.litert.checking.integer_kernels import Grid, Integers, NotSimulated
 from tfqd.export.litert.file.flatbuffer import File, Op, Type, is_quantized, op_name
+from tfqd.spec.checks import check_choice
 
 # Inputs and outputs that are floats in the file, between its integers.
 _ENDS = (Op.QUANTIZE, Op.DEQUANTIZE)
+_KERNELS = {"reference": integer_kernels.result, "xnnpack": xnnpack_kernels.result}
 
 
 def simulate_integer(
-    path: str | os.PathLike, inputs: Mapping[str, np.ndarray] | np.ndarray
+    path: str | os.PathLike,
+    inputs: Mapping[str, np.ndarray] | np.ndarray,
+    kernels: str = "reference",
 ) -> dict[str, np.ndarray]:
     """The integers that a TFLite file answers, by the arithmetic of its kernels in numpy.
 
-    Products and sums are integers of 32 bits; what they are multiplied by to come to the
-    next range is a mantissa of 31 bits and a shift, and rounding is that of TensorFlow Lite's
-    own kernels (Jacob et al. 2018, arXiv 1712.05877). Runtimes may replace these by faster
-    ones that round by floats, and are off by a step where a sum lies in the middle.
+    Products and sums are integers of 32 bits. What they are multiplied by to come to the
+    next range is a mantissa of 31 bits and a shift in TensorFlow Lite's own kernels (Jacob et al.
+    2018, arXiv 1712.05877), and a float of 32 bits in those of XNNPACK, which LiteRT takes on
+    processors that it knows; where a sum lies in the middle they are a step apart.
 
     Args:
         path: a file whose activations are integers throughout, such as `tfqd.export.tflite`
             writes of a model that was quantized with ``activations=``.
         inputs: floats by the names of the file's inputs, or one array for its only one;
             examples along the first axis.
+        kernels: ``"reference"``, which microcontrollers compute as well, or ``"xnnpack"``.
 
     Returns:
         By the name of each output its integers: int8, whether the file itself answers
         with them or with floats.
 
     Raises:
-        ValueError: when `path` is no such file, or `inputs` are others than it takes.
+        ValueError: when `path` is no such file, `inputs` are others than it takes, or
+            `kernels` none of these.
         OSError: when it cannot be read.
     """
+    check_choice("kernels", kernels, tuple(_KERNELS))
     file = File(pathlib.Path(path).read_bytes())
     graph, signature = file.graphs[0], file.model.signatureDefs[0]
     entries = {entry.name.decode(): int(entry.tensorIndex) for entry in signature.inputs}
@@ -55,11 +63,10 @@ def simulate_integer(
             known[output] = _integers(file, graph, places[0], known)
             continue
         tensors = [None if each < 0 else _integers(file, graph, each, known) for each in places]
-        shape = _shape(graph.tensors[output], batch)
+        shape, grid = _shape(graph.tensors[output], batch), _grid(graph.tensors[output])
         try:
             known[output] = Integers(
-                result(code, operator.builtinOptions, tensors, _grid(graph.tensors[output]), shape),
-                _grid(graph.tensors[output]),
+                _KERNELS[kernels](code, operator.builtinOptions, tensors, grid, shape), grid
             )
         except NotSimulated as error:
             raise NotSimulated(f"{path}: {op_name(code)} is not simulated") from error

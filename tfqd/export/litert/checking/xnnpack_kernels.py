@@ -1,0 +1,99 @@
+"""What XNNPACK answers, to which LiteRT hands operators of integers over: in numpy.
+
+Its kernels round once, halves to even, after a product of floats of 32 bits; sums of two
+tensors have a fixed point of their own. Operators that are not here run on the runtime's own
+kernels, whose arithmetic is that of `integer_kernels`.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from tfqd.export.litert.checking import integer_kernels
+from tfqd.export.litert.checking.integer_kernels import (
+    Grid,
+    Integers,
+    clipped,
+    mean_sums,
+    sums_of_products,
+)
+from tfqd.export.litert.file.flatbuffer import Op
+
+# Bits of the larger factor of a sum's terms.
+_FACTOR_BITS = 20
+# Those of the factor from one grid to another, behind the point.
+_CONVERSION_BITS = 8
+
+
+def result(
+    code: int, options: Any, inputs: Sequence[Integers | None], grid: Grid | None, shape
+) -> np.ndarray:
+    """The integers that an operator fills its output with; see `integer_kernels.result`."""
+    if grid is not None and code in _PRODUCTS:
+        total = sums_of_products(code, options, inputs)
+        data, weight = inputs[0], inputs[1]
+        return _requantized(total, [data, weight], grid, options)
+    if grid is not None and code in _COMPUTES:
+        return _COMPUTES[code](options, inputs, grid)
+    return integer_kernels.result(code, options, inputs, grid, shape)
+
+
+def _requantized(total: np.ndarray, factors, grid: Grid, options) -> np.ndarray:
+    """Products of two tensors' integers, on the grid."""
+    one, other = (each.grid.scale.astype(np.float32) for each in factors)
+    return clipped(_scaled(total, one * other / _scale(grid)) + grid.zero, options, grid)
+
+
+def _times(options, inputs, grid: Grid) -> np.ndarray:
+    x, y = inputs
+    product = (x.values - x.grid.zero) * (y.values - y.grid.zero)
+    return _requantized(product, inputs, grid, options)
+
+
+def _sum(sign: int) -> Callable[..., np.ndarray]:
+    def compute(options, inputs, grid: Grid) -> np.ndarray:
+        ratios = [_scale(each.grid) / _scale(grid) for each in inputs]
+        _, exponent = np.frexp(max(ratios))
+        shift = _FACTOR_BITS + 1 - int(exponent)
+        x, y = (
+            (each.values - each.grid.zero) * np.rint(np.ldexp(ratio, shift)).astype(np.int64)
+            for each, ratio in zip(inputs, ratios, strict=True)
+        )
+        total = (x + sign * y + (1 << (shift - 1))) >> shift
+        return clipped(total + grid.zero, options, grid)
+
+    return compute
+
+
+def _mean(options, inputs, grid: Grid) -> np.ndarray:
+    total, count = mean_sums(options, inputs)
+    factor = _scale(inputs[0].grid) / _scale(grid) / np.float32(count)
+    return np.clip(_scaled(total, factor) + grid.zero, -128, 127)
+
+
+def _converted(options, inputs, grid: Grid) -> np.ndarray:
+    (x,) = inputs
+    ratio = _scale(x.grid) / _scale(grid)
+    factor = int(np.rint(np.ldexp(ratio, _CONVERSION_BITS)))
+    half = 1 << (_CONVERSION_BITS - 1)
+    moved = ((x.values - x.grid.zero) * factor + half) >> _CONVERSION_BITS
+    return np.clip(moved + grid.zero, -128, 127)
+
+
+def _scaled(x: np.ndarray, factor: np.ndarray | np.float32) -> np.ndarray:
+    return np.rint(x.astype(np.float32) * factor).astype(np.int64)
+
+
+def _scale(grid: Grid) -> np.float32:
+    return np.float32(grid.scale[0])
+
+
+_PRODUCTS = (Op.FULLY_CONNECTED, Op.CONV_2D, Op.DEPTHWISE_CONV_2D)
+_COMPUTES: dict[int, Callable[..., np.ndarray]] = {
+    Op.ADD: _sum(1),
+    Op.SUB: _sum(-1),
+    Op.MUL: _times,
+    Op.MEAN: _mean,
+    Op.QUANTIZE: _converted,
+}
