@@ -1,12 +1,12 @@
 """Packed tensors decode, by TensorFlow's operations, to exactly what they stand for."""
 
 import dataclasses
-import gc
 import itertools
 
 import numpy as np
 import pytest
 import tensorflow as tf
+from garbage import collected
 
 from tfqd.compressed import QuantizedTensor, float8
 from tfqd.export.decoding import DecodedWeights, Storage
@@ -142,10 +142,10 @@ def test_planes_divide_a_byte_and_add_up():
 def test_weights_of_two_storages_do_not_mix():
     generator = np.random.default_rng(0)
     tensors = [random_tensor(generator, 4, (9, 5), (-1,), "flat", True, False) for _ in range(2)]
-    first, second = [DecodedWeights(Storage(pack_tensors([t])), tf.float32) for t in tensors]
-    first.decode()
-    second.decode()
-    np.testing.assert_array_equal(first.read()[0], tensors[0].dequantize())
-    del first
-    gc.collect()
+    with collected():
+        first, second = [DecodedWeights(Storage(pack_tensors([t])), tf.float32) for t in tensors]
+        first.decode()
+        second.decode()
+        np.testing.assert_array_equal(first.read()[0], tensors[0].dequantize())
+        del first
     np.testing.assert_array_equal(second.read()[0], tensors[1].dequantize())

@@ -1,7 +1,6 @@
 """What `tfqd.export.saved_model` writes, how large it is, and what it refuses."""
 
 import dataclasses
-import gc
 import os
 import re
 
@@ -9,6 +8,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from garbage import collected
 from keras import layers
 from served_models import CASES
 
@@ -160,9 +160,9 @@ def test_models_loaded_together_do_not_share_weights(tmp_path):
     for name, model in quantized.items():
         tfqd.export.saved_model(model, tmp_path / name)
     paths = [str(tmp_path / name / "1") for name in quantized for _ in range(2)]
-    first, second, third, fourth = [tf.saved_model.load(path) for path in paths]
-    del first, third
-    gc.collect()
+    with collected():
+        first, second, third, fourth = [tf.saved_model.load(path) for path in paths]
+        del first, third
     for loaded, (name, model) in zip((second, fourth), quantized.items(), strict=True):
         case = CASES[name]
         answer = loaded.serve(features=tf.constant(case.inputs["features"]))["scores"]

@@ -1,7 +1,6 @@
 """Models that look up words and integers in tables are exported with their vocabularies."""
 
 import dataclasses
-import gc
 
 import command
 import keras
@@ -9,6 +8,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tf_keras
+from garbage import collected
 
 import tfqd
 from tfqd.compressed import write_archive
@@ -98,8 +98,8 @@ def test_a_saved_model_looks_up_as_the_model_does(kit, case, quantized, tmp_path
     tfqd.export.saved_model(model, tmp_path, probes=inputs)
     expected = np.asarray(model(tf.constant(inputs)))
     assert len(np.unique(expected, axis=0)) == 3
-    serve = tf.saved_model.load(str(tmp_path / "1")).signatures["serving_default"]
-    gc.collect()
+    with collected():
+        serve = tf.saved_model.load(str(tmp_path / "1")).signatures["serving_default"]
     answer = serve(word=tf.constant(inputs))["y"]
     np.testing.assert_allclose(answer, expected, rtol=1e-5, atol=1e-6)
 

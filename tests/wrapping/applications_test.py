@@ -39,7 +39,6 @@ def test_no_architecture_family_is_missing():
 
 @pytest.mark.parametrize("name", SMALLEST_INPUT)
 def test_every_kernel_of_the_architecture_is_quantized(name):
-    keras.backend.clear_session()
     keras.utils.set_random_seed(0)
     shape = (SMALLEST_INPUT[name], SMALLEST_INPUT[name], 3)
     make = getattr(keras.applications, name)
