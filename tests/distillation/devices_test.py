@@ -8,6 +8,8 @@ import subprocess
 import sys
 
 import numpy as np
+import train_on_devices
+import train_on_workers
 
 HERE = pathlib.Path(__file__).parent
 ROOT = HERE.parents[1]
@@ -25,6 +27,10 @@ def start(script, mode, output, **environment):
 def finished(process, output):
     _, errors = process.communicate(timeout=300)
     assert process.returncode == 0, errors
+    return read(output)
+
+
+def read(output):
     with np.load(output) as arrays:
         return {name: arrays[name] for name in arrays.files}
 
@@ -47,10 +53,10 @@ def free_ports(count):
 
 
 def test_two_mirrored_devices_equal_one(tmp_path):
-    files = {mode: tmp_path / f"{mode}.npz" for mode in ("one", "mirrored")}
-    runs = {mode: start("train_on_devices.py", mode, file) for mode, file in files.items()}
-    results = {mode: finished(run, files[mode]) for mode, run in runs.items()}
-    assert_equal(results["mirrored"], results["one"])
+    one, mirrored = tmp_path / "one.npz", tmp_path / "mirrored.npz"
+    run = start("train_on_devices.py", "mirrored", mirrored)
+    train_on_devices.main("one", one)
+    assert_equal(finished(run, mirrored), read(one))
 
 
 def test_two_processes_of_tf_keras_equal_one(tmp_path):
@@ -67,8 +73,7 @@ def test_two_processes_of_tf_keras_equal_one(tmp_path):
         )
         for index, file in enumerate(files)
     ]
-    results = [finished(worker, file) for worker, file in zip(workers, files, strict=True)]
     one = tmp_path / "one.npz"
-    expected = finished(start("train_on_workers.py", "one", one), one)
-    for each in results:
-        assert_equal(each, expected)
+    train_on_workers.main("one", one)
+    for worker, file in zip(workers, files, strict=True):
+        assert_equal(finished(worker, file), read(one))

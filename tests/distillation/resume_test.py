@@ -14,28 +14,36 @@ ROOT = SCRIPT.parents[2]
 
 
 def start(folder, way, *kill_at):
-    folder.mkdir(exist_ok=True)
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     command = [sys.executable, SCRIPT, folder, way, *map(str, kill_at)]
     return subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
 
 
-def final(folder, process):
-    _, errors = process.communicate(timeout=300)
-    assert process.returncode == 0, errors
+def final(folder):
     with np.load(folder / "final.npz") as arrays:
         return [arrays[name] for name in arrays.files]
 
 
+def finish(process):
+    _, errors = process.communicate(timeout=300)
+    assert process.returncode == 0, errors
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """The folder of both trainings that nothing has interrupted."""
+    folder = tmp_path_factory.mktemp("whole")
+    finish(start(folder, "both"))
+    return folder
+
+
 @pytest.mark.parametrize("way", ["backup", "keras"])
-def test_killed_in_the_middle_of_an_epoch_and_resumed(way, tmp_path):
-    whole = start(tmp_path / "whole", way)
-    killed = start(tmp_path / "resumed", way, 2, 1)
+def test_killed_in_the_middle_of_an_epoch_and_resumed(way, whole, tmp_path):
+    killed = start(tmp_path, way, 2, 1)
     assert killed.wait(300) == -signal.SIGKILL
-    assert not (tmp_path / "resumed" / "final.npz").exists()
-    resumed = start(tmp_path / "resumed", way)
-    expected = final(tmp_path / "whole", whole)
-    arrays = final(tmp_path / "resumed", resumed)
+    assert not (tmp_path / "final.npz").exists()
+    finish(start(tmp_path, way))
+    expected, arrays = final(whole / way), final(tmp_path)
     assert len(arrays) == len(expected) > 20
     for one, other in zip(arrays, expected, strict=True):
         np.testing.assert_array_equal(one, other)

@@ -1,4 +1,4 @@
-"""A distillation on one device or on two: run by devices_test in processes of its own.
+"""A distillation on one device or on two: devices_test runs the latter in a process of its own.
 
 python train_on_devices.py one|mirrored OUTPUT.npz
 """
@@ -24,11 +24,12 @@ def student():
 
 
 def main(devices: str, output: str) -> None:
-    cpu = tf.config.list_physical_devices("CPU")[0]
-    tf.config.set_logical_device_configuration(cpu, 2 * [tf.config.LogicalDeviceConfiguration()])
     keras.utils.set_random_seed(0)
     scope = contextlib.nullcontext()
     if devices == "mirrored":
+        cpu = tf.config.list_physical_devices("CPU")[0]
+        parts = 2 * [tf.config.LogicalDeviceConfiguration()]
+        tf.config.set_logical_device_configuration(cpu, parts)
         strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
         assert strategy.num_replicas_in_sync == 2
         scope = strategy.scope()

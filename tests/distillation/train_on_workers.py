@@ -1,4 +1,4 @@
-"""A tf_keras distillation in one process or in two: run by devices_test.
+"""A tf_keras distillation in one process or in two, which devices_test starts.
 
 python train_on_workers.py one OUTPUT.npz
 TF_CONFIG=... python train_on_workers.py workers OUTPUT.npz

@@ -1,10 +1,10 @@
 """A training that can be killed: run by resume_test in processes of its own.
 
-    python train_resumably.py FOLDER backup|keras [EPOCH BATCH]
+    python train_resumably.py FOLDER backup|keras|both [EPOCH BATCH]
 
 Trains a distiller for four epochs, going on from what it finds in FOLDER, and
-writes its weights and optimizer slots to FOLDER/final.npz. Given an epoch and a
-batch it kills itself after that batch.
+writes its weights and optimizer slots to FOLDER/final.npz; both ways, each in a folder of
+its name in FOLDER, take one process. Given an epoch and a batch it kills itself after that batch.
 """
 
 import os
@@ -64,7 +64,11 @@ def distiller():
     ]
     schedule = tfqd.distillation.WarmUpDecay(steps=16, warm_up_steps=4)
     model = tfqd.Distiller(teacher, student(), losses, [schedule, 0.1])
-    model.compile(keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(0.01, 16)), HARD)
+    model.compile(
+        keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(0.01, 16)),
+        HARD,
+        jit_compile=False,
+    )
     return model
 
 
@@ -89,4 +93,10 @@ def main(folder: pathlib.Path, way: str, kill_at: list[int]) -> None:
 
 
 if __name__ == "__main__":
-    main(pathlib.Path(sys.argv[1]), sys.argv[2], [int(each) for each in sys.argv[3:]])
+    folder, ways = pathlib.Path(sys.argv[1]), sys.argv[2]
+    if ways == "both":
+        for way in ("backup", "keras"):
+            (folder / way).mkdir()
+            main(folder / way, way, [])
+    else:
+        main(folder, ways, [int(each) for each in sys.argv[3:]])
