@@ -2,6 +2,7 @@
 
 import keras
 import pytest
+import tf_keras
 
 import tfqd
 
@@ -16,6 +17,13 @@ def quantized():
 def test_a_quantized_model_tells_what_is_quantized_and_how(quantized):
     specs = "1 variables quantized by Uniform(bits=2)"
     assert repr(quantized) == f"<QuantizedModel 'small': {specs}>"
+
+
+def test_a_quantized_tf_keras_model_tells_the_same():
+    layers = [tf_keras.layers.Dense(4, name="a"), tf_keras.layers.Dense(2, name="b")]
+    model = tf_keras.Sequential([tf_keras.Input((8,)), *layers], name="small")
+    told = repr(tfqd.quantize_model(model, {"a/kernel": 2}))
+    assert told == "<QuantizedSequential 'small': 1 variables quantized by Uniform(bits=2)>"
 
 
 def test_a_compressed_model_counts_its_tensors(quantized):

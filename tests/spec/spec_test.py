@@ -63,6 +63,13 @@ def test_repr_tells_bits_and_what_is_not_as_by_default():
     assert repr(EntropyConstrained()) == "EntropyConstrained(bits=4)"
 
 
+@pytest.mark.parametrize("kind", [Uniform, Codebook, LearnedStep])
+def test_bits_need_no_name(kind):
+    assert kind(3) == kind(bits=3)
+    with pytest.raises(TypeError, match="positional argument"):
+        kind(3, 64)
+
+
 def test_dict_says_everything():
     assert Uniform(bits=2, bucket_size=None, clip=1).to_dict() == {
         "kind": "uniform",

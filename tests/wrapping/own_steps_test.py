@@ -70,7 +70,7 @@ def test_steps_by_hand_train_and_evaluate_the_quantized_model(version, base):
     for path, entry in entries.items():
         assert np.abs(np.array(entry.state["points"]) - points[path]).max() > 0, path
     farthest = quantized.evaluate(X, Y, verbose=0, return_dict=True)["farthest"]
-    assert farthest == pytest.approx(np.abs(np.array(quantized(X)) - Y).max(), rel=1e-5)
+    assert float(farthest) == pytest.approx(np.abs(np.array(quantized(X)) - Y).max(), rel=1e-5)
     assert type(tfqd.strip_quantization(quantized)) is type(model)
 
 

@@ -50,7 +50,7 @@ class Spec:
         ValueError: for a field outside what is allowed.
     """
 
-    bits: int = 4
+    bits: int = dataclasses.field(default=4, kw_only=False)
     bucket_size: BucketSize = 256
     layout: str = "flat"
     scaling: str = "affine"

@@ -2,7 +2,7 @@
 
 import abc
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -150,6 +150,13 @@ class QuantizedVariable(abc.ABC):
     def codes(self) -> np.ndarray | None:
         """The level of each weight (eagerly): uint8; None for float."""
         return None if self.active is None else self.active.codes(self.value(), self.state)
+
+
+def model_repr(model, entries: Sequence[QuantizedVariable]) -> str:
+    """A model as it is shown at the prompt: how many of its variables are quantized, and how."""
+    specs = dict.fromkeys(repr(entry.quantizer.spec) for entry in entries)
+    shown = ", ".join([*specs][:3]) + (", ..." if len(specs) > 3 else "")
+    return f"<{type(model).__name__} {model.name!r}: {len(entries)} variables quantized by {shown}>"
 
 
 def is_quantized(model) -> bool:

@@ -27,6 +27,7 @@ from tfqd.wrapping.keras3.signature import input_specs
 from tfqd.wrapping.keras3.substitution import SubstitutedCall, find_quantized
 from tfqd.wrapping.layers import all_layers
 from tfqd.wrapping.placing import with_quantized_activations
+from tfqd.wrapping.quantized import model_repr
 
 
 @keras.saving.register_keras_serializable(package="tfqd")
@@ -102,12 +103,7 @@ class QuantizedModel(KeepsSeeds, KeepsOwnSteps, SubstitutedCall, keras.Model):
         return quantized_activations(self.model)
 
     def __repr__(self) -> str:
-        specs = dict.fromkeys(repr(entry.quantizer.spec) for entry in self.quantized_variables)
-        shown = ", ".join([*specs][:3]) + (", ..." if len(specs) > 3 else "")
-        return (
-            f"<{type(self).__name__} {self.name!r}: {len(self.quantized_variables)} variables "
-            f"quantized by {shown}>"
-        )
+        return model_repr(self, self.quantized_variables)
 
     def build(self, *args, **kwargs):
         """Does nothing: the inner model was built when it was wrapped."""

@@ -12,7 +12,7 @@ from tfqd.wrapping.activations import (
     quantized_activations,
 )
 from tfqd.wrapping.placing import with_quantized_activations
-from tfqd.wrapping.quantized import find_quantized
+from tfqd.wrapping.quantized import find_quantized, model_repr
 from tfqd.wrapping.tf_keras import graphs
 from tfqd.wrapping.tf_keras.candidates import layers_of, owned_variables
 from tfqd.wrapping.tf_keras.choosing import Chosen, choose, configs_of
@@ -31,7 +31,12 @@ _GRAPHS_ONLY = (
 
 
 class _Summary:
-    """Adds the quantized variables to a model's summary."""
+    """Adds the quantized variables to a model's summary, and tells of them at the prompt."""
+
+    name: str
+
+    def __repr__(self) -> str:
+        return model_repr(self, self.quantized_variables)
 
     def summary(self, line_length=None, positions=None, print_fn=None, **kwargs) -> None:
         """Prints tf_keras' summary, then bits and bytes per quantized variable, and the ranges.
