@@ -15,9 +15,9 @@ epochs, with its float self as the teacher. The runs:
 * codebook: points and weights are trained together;
 * budget: as distilled, with bits allotted to the kernels by `tfqd.allocate_bits`
   within the bytes that equal bits take;
-* cheap, cheap_taught: `tfqd.EntropyConstrained`, codes chosen with their length in view,
-  trained to a number of bytes by `tfqd.callbacks.ByteBudget`, on labels alone or from
-  the ResNet-20;
+* cheap: `tfqd.EntropyConstrained`, codes chosen with their length in view, trained to a
+  number of bytes by `tfqd.callbacks.ByteBudget`, on labels alone; cheap_allotted: started
+  with bits allotted to the kernels; cheap_taught: the same, from the ResNet-20;
 * post_training, post_training_points, post_training_budget: quantized once, to the
   paper's grid, to points at quantiles, to the grid with bits allotted; not trained;
 * float_control: the float model trained on for as many epochs with the teacher,
@@ -152,7 +152,7 @@ def _make(name: str, seed: int, model, images: Images, output: pathlib.Path) -> 
     """Makes a run and gives its row."""
     run, start = RUNS[name], time.perf_counter()
     keras.utils.set_random_seed(seed)
-    spec = _allocated(run.spec, model, images) if run.allocated else run.spec
+    spec = _allocated(run, model, images) if run.allocated else run.spec
     student = model if spec is None else tfqd.quantize_model(model, spec)
     folder = _folder(output, name, seed)
     if run.trained:
@@ -173,12 +173,14 @@ def _make(name: str, seed: int, model, images: Images, output: pathlib.Path) -> 
     return row | run.settings(_EPOCHS.value)
 
 
-def _allocated(spec, model, images: Images) -> tfqd.allocation.Allocation:
-    """Bits for each kernel, within the bytes of the model that is quantized to the spec."""
-    with tempfile.TemporaryDirectory() as folder:
-        equal = pathlib.Path(folder) / "equal_bits.tfqd"
-        tfqd.save(tfqd.quantize_model(model, spec), equal)
-        budget = equal.stat().st_size
+def _allocated(run: Run, model, images: Images) -> tfqd.allocation.Allocation:
+    """Bits for each kernel, within the run's budget or the bytes that equal bits take."""
+    spec, budget = run.spec, run.budget
+    if budget is None:
+        with tempfile.TemporaryDirectory() as folder:
+            equal = pathlib.Path(folder) / "equal_bits.tfqd"
+            tfqd.save(tfqd.quantize_model(model, spec), equal)
+            budget = equal.stat().st_size
     chosen = np.random.default_rng(0).permutation(len(images.x_train))[:ALLOCATION_IMAGES]
     data = images.x_train[chosen].astype(np.float32), images.y_train[chosen]
     loss = "sparse_categorical_crossentropy"

@@ -14,8 +14,8 @@ class Run:
         spec's own from the start.
     budget: bytes of the archive that the training itself keeps to; None for those
         that come of it.
-    allocated: whether bits are allotted to the kernels, within the bytes of the
-        model that is quantized to `spec`.
+    allocated: whether bits are allotted to the kernels, within the budget or the
+        bytes of the model that is quantized to `spec`.
     distil: whether the teacher counts.
     teacher: ``"itself"``, the float ResNet-8, or ``"resnet20"``, a better one.
     trained: whether it is trained at all.
@@ -117,6 +117,8 @@ for _bytes in (20_000, 26_400, 36_900, 45_900):
         learning_rate=2e-3,
     )
     RUNS[f"cheap_{_bytes}bytes"] = _cheap
+    _allotted = dataclasses.replace(_cheap, allocated=True, shift=1 if _bits == 2 else 2)
+    RUNS[f"cheap_allotted_{_bytes}bytes"] = _allotted
     RUNS[f"cheap_taught_{_bytes}bytes"] = dataclasses.replace(
-        _cheap, distil=True, teacher="resnet20"
+        _allotted, distil=True, teacher="resnet20", temperature=4.0
     )
