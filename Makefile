@@ -9,7 +9,7 @@ INSTALL := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check
 
 export TF_CPP_MIN_LOG_LEVEL ?= 2
 
-.PHONY: demo test test-fast lint format bazel dist docs clean
+.PHONY: demo test test-fast test-lowest lint format bazel dist docs clean
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 
@@ -22,6 +22,10 @@ test: $(VENV)/dev.stamp
 # Without the files of tests/slow_files.py.
 test-fast: $(VENV)/dev.stamp
 	$(VENV)/bin/python -m pytest -n auto --dist loadfile -m "not slow" $(ARGS)
+
+# On the lowest versions that setup.py requires, which come before those of dev.stamp.
+test-lowest: $(VENV)/lowest.stamp
+	PYTHONPATH="$(CURDIR):$(CURDIR)/$(VENV)/lowest" $(VENV)/bin/python -m pytest $(ARGS)
 
 lint: $(VENV)/dev.stamp
 	$(VENV)/bin/ruff check .
@@ -50,6 +54,12 @@ docs: $(VENV)/dev.stamp
 
 clean:
 	rm -rf $(VENV) build dist site *.egg-info
+
+$(VENV)/lowest.stamp: setup.py | $(VENV)/dev.stamp
+	rm -rf $(VENV)/lowest
+	$(INSTALL) --no-deps --target=$(VENV)/lowest \
+	  $$(sed -n '/^REQUIRED/,/^]/s/ *"\(.*\)>=\(.*\)",/\1==\2/p' setup.py)
+	@touch $@
 
 $(VENV)/%.stamp: setup.py pyproject.toml | $(VENV)/bin/python
 	@echo "Installing TensorFlow and what '$*' needs into $(VENV): a few minutes, once"
