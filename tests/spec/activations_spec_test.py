@@ -22,6 +22,7 @@ def test_numbers_of_numpy_become_pythons():
         ({"start": "max"}, "start must be one of 'mse', 'minmax', 'percentile'"),
         ({"percentile": 50}, "percentile must be a number above 50 and at most 100; got 50"),
         ({"scaling": "none"}, "scaling must be one of"),
+        ({"without_kernel": "int8"}, "without_kernel must be one of 'refused', 'float'"),
         ({"bits": 4, "scaling": "symmetric"}, "scaling='symmetric' needs bits=8; got 4"),
     ],
 )

@@ -8,6 +8,7 @@ from tfqd.spec.checks import check_choice, is_integer, is_number
 
 RANGES = ("trained", "moving", "fixed")
 STARTS = ("mse", "minmax", "percentile")
+WITHOUT_KERNEL = ("refused", "float")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -32,6 +33,11 @@ class Activations:
         scaling: ``"affine"``, or ``"symmetric"``: -128 to 127 about a zero point
             of 0, for accelerators that know no other; 8 bits alone.
 
+        without_kernel: what becomes of layers that have no kernel of integers,
+            such as LayerNormalization, LSTM or attention: ``"refused"`` when the
+            model is quantized, or ``"float"``, inside, between inputs and
+            outputs that are rounded.
+
     Numbers may be numpy's; they are kept as Python's.
 
     Raises:
@@ -39,8 +45,9 @@ class Activations:
 
     Example:
 
-    >>> tfqd.Activations(bits=4)
-    Activations(bits=4, ranges='trained', start='mse', percentile=99.99, scaling='affine')
+    >>> spec = tfqd.Activations(bits=4)
+    >>> spec.ranges, spec.without_kernel
+    ('trained', 'refused')
     """
 
     bits: int = 8
@@ -48,6 +55,7 @@ class Activations:
     start: str = "mse"
     percentile: float = 99.99
     scaling: str = "affine"
+    without_kernel: str = "refused"
 
     def __post_init__(self):
         if not is_integer(self.bits, 2, 8):
@@ -61,6 +69,7 @@ class Activations:
             )
         object.__setattr__(self, "percentile", float(self.percentile))
         check_choice("scaling", self.scaling, SCALINGS)
+        check_choice("without_kernel", self.without_kernel, WITHOUT_KERNEL)
         if self.scaling == "symmetric" and self.bits < 8:
             raise ValueError(f"scaling='symmetric' needs bits=8; got {self.bits}")
 

@@ -6,9 +6,21 @@ The steps are the same for both Keras versions; how each takes a graph apart is 
 from collections.abc import Callable
 from typing import Any, Protocol
 
+import tensorflow as tf
+
 from tfqd.spec import Activations
 from tfqd.wrapping.activations import quantized_activations
-from tfqd.wrapping.placement import INPUT, Placement, Step, placed, role_of, separate_activation
+from tfqd.wrapping.placement import (
+    INPUT,
+    UNROUNDED,
+    NoIntegerKernel,
+    Placement,
+    Step,
+    placed,
+    role_as_float,
+    role_of,
+    separate_activation,
+)
 
 # Before the name of a layer whose answers were an output before they were rounded.
 _UNROUNDED = "unrounded_"
@@ -62,9 +74,9 @@ def with_quantized_activations(model: Any, spec: Activations, graphs: Graphs) ->
             "its ranges"
         )
     flat = _flattened(model, graphs)
-    recorder = _Recorder(graphs)
+    recorder = _Recorder(graphs, spec.without_kernel == "float")
     for tensor in flat.inputs:
-        recorder.note(tensor.name, INPUT, [], tensor)
+        recorder.note(tensor.name, INPUT if _is_of_floats(tensor) else UNROUNDED, [], tensor)
     outputs = graphs.run_graph(flat, flat.inputs, recorder.call)
     tensors = [recorder.number(tensor) for tensor in graphs.tensors_in(outputs)]
     placement = placed(recorder.steps, tensors)
@@ -122,23 +134,35 @@ def _separated(operation: Any, separated: dict[int, Any], graphs: Graphs) -> Any
 class _Recorder:
     """Notes what a graph calls, while it runs.
 
+    Args:
+        graphs: those of a Keras version.
+        floats: whether layers without a kernel of integers stay float; else they are an error.
+
     Attributes:
         steps: the calls, in their order.
         operations: what was called, each once.
     """
 
-    def __init__(self, graphs: Graphs):
+    def __init__(self, graphs: Graphs, floats: bool):
         self.steps: list[Step] = []
         self.operations: list[Any] = []
-        self._graphs = graphs
+        self._graphs, self._floats = graphs, floats
         self._tensors: list[Any] = []
 
     def call(self, operation, *args, **kwargs):
         """Calls an operation of the graph."""
         inputs = self._graphs.tensors_in([args, kwargs])
         kind, config = self._graphs.role_in_graph(operation)
-        role = role_of(operation.name, kind, config, len(inputs))
         outputs = operation(*args, **kwargs)
+        try:
+            role = role_of(operation.name, kind, config, len(inputs))
+        except NoIntegerKernel as error:
+            if not self._floats:
+                raise
+            _check_one_tensor(operation, outputs, self._graphs, error)
+            role = role_as_float(kind)
+        if not _is_of_floats(outputs):
+            role = UNROUNDED
         self.note(operation.name, role, inputs, outputs)
         if not any(operation is known for known in self.operations):
             self.operations.append(operation)
@@ -173,6 +197,19 @@ class _Inserter:
         """The next of the tensors, rounded where that is its place."""
         place = self._rounded.get(next(self._outputs))
         return tensor if place is None else self._layers[place](tensor)
+
+
+def _is_of_floats(tensor: Any) -> bool:
+    return tf.as_dtype(tensor.dtype).is_floating
+
+
+def _check_one_tensor(operation: Any, outputs: Any, graphs: Graphs, error: ValueError) -> None:
+    """Raises ValueError where a layer that stays float gives several tensors."""
+    if graphs.tensors_in(outputs) != [outputs]:
+        raise ValueError(
+            f"{error}. Without a kernel it may stay float where it gives one tensor; "
+            f"{operation.name!r} gives several"
+        ) from error
 
 
 def _layers(placement: Placement, spec: Activations, graphs: Graphs) -> list:

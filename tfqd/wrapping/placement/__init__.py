@@ -9,8 +9,10 @@ from tfqd.wrapping.placement.ranges import Range as Range
 from tfqd.wrapping.placement.ranges import Step as Step
 from tfqd.wrapping.placement.ranges import placed as placed
 from tfqd.wrapping.placement.roles import INPUT as INPUT
+from tfqd.wrapping.placement.roles import UNROUNDED as UNROUNDED
 from tfqd.wrapping.placement.roles import Kind as Kind
 from tfqd.wrapping.placement.roles import NoIntegerKernel as NoIntegerKernel
 from tfqd.wrapping.placement.roles import Role as Role
+from tfqd.wrapping.placement.roles import role_as_float as role_as_float
 from tfqd.wrapping.placement.roles import role_of as role_of
 from tfqd.wrapping.placement.roles import separate_activation as separate_activation

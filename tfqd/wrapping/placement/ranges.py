@@ -13,6 +13,7 @@ from typing import NamedTuple
 from tfqd.wrapping.placement.roles import Kind, NoIntegerKernel, Role
 
 _KEEP_THE_RANGE = (Kind.MOVES, Kind.AVERAGES, Kind.JOINS)
+_NOT_ROUNDED = (Kind.MOVES, Kind.JOINS, Kind.UNROUNDED)
 
 
 class Step(NamedTuple):
@@ -78,13 +79,14 @@ def placed(steps: Sequence[Step], outputs: Sequence[int]) -> Placement:
     members: dict[int, list[Step]] = {}
     for step in steps:
         members.setdefault(same.of(step.output), []).append(step)
+    members = {of: steps for of, steps in members.items() if steps[0].role.kind != Kind.UNROUNDED}
     places = {of: place for place, of in enumerate(members)}
     taken: set[str] = set()
     ranges = [_range(each, folded, taken) for each in members.values()]
     rounded = {
         step.output: places[same.of(step.output)]
         for step in steps
-        if step.output not in folded and step.role.kind not in (Kind.MOVES, Kind.JOINS)
+        if step.output not in folded and step.role.kind not in _NOT_ROUNDED
     }
     return Placement(ranges, rounded)
 

@@ -20,6 +20,8 @@ class Kind(enum.Enum):
     JOINS = "several tensors side by side, of one range"
     COMPUTES = "after an operator of another range"
     FIXED = "the only range that the kernel knows"
+    FLOAT = "after a layer without a kernel of integers, which stays float inside"
+    UNROUNDED = "as it is: indices, and what a table has for them"
 
 
 class Role(NamedTuple):
@@ -41,7 +43,7 @@ class NoIntegerKernel(ValueError):
     """Why a layer has no kernel that computes with integers what it computes with floats."""
 
 
-INPUT = Role(Kind.INPUT)
+INPUT, FLOAT, UNROUNDED = Role(Kind.INPUT), Role(Kind.FLOAT), Role(Kind.UNROUNDED)
 
 # Into which normalization and ReLU are folded.
 _FOLDING = ("Dense", "Conv1D", "Conv2D", "DepthwiseConv2D")
@@ -110,6 +112,14 @@ def role_of(name: str, kind: str, config: Mapping[str, Any], tensors: int) -> Ro
     raise _no_kernel(name, kind, detail or _detail(function, config))
 
 
+def role_as_float(kind: str) -> Role:
+    """What a layer becomes that has no kernel of integers, and is not refused.
+
+    Tables have rows of integers already, which converters would round anew by a range.
+    """
+    return UNROUNDED if kind == "Embedding" else FLOAT
+
+
 def separate_activation(kind: str, config: Mapping[str, Any]) -> str | None:
     """The activation of a product that is no part of its kernel, but an operator of its own.
 
@@ -144,7 +154,9 @@ def _detail(function: str | None, config: Mapping[str, Any]) -> str:
 
 def _no_kernel(name: str, kind: str, detail: str) -> NoIntegerKernel:
     what = f"{kind} {detail}".strip()
-    remedy = _INSTEAD.get(kind, "leave activations float, activations=None, or replace the layer")
+    remedy = _INSTEAD.get(
+        kind, "keep it float by tfqd.Activations(without_kernel='float'), or replace the layer"
+    )
     return NoIntegerKernel(
         f"layer {name!r} ({what}) cannot compute with integers of activations: {remedy}"
     )

@@ -94,7 +94,8 @@ def _content(file) -> str:
 def _remedy(said: str, batch_size: int | None) -> str:
     if "TensorList" in said and batch_size is None:
         return "pass batch_size=1: recurrent layers need it fixed"
-    if "TensorList" in said:
+    # The second is what loops among trained ranges come to, of tf_keras.
+    if "TensorList" in said or "duplicate values for the stateful op" in said:
         return "give the recurrent layers unroll=True, and the model inputs of fixed length"
     fitting = (remedy for pattern, remedy in _REMEDIES if re.search(pattern, said))
     return next(fitting, _OTHERWISE)
