@@ -24,7 +24,7 @@ test-fast: $(VENV)/dev.stamp
 	$(VENV)/bin/python -m pytest -n auto --dist loadfile -m "not slow" $(ARGS)
 
 # On the lowest versions that setup.py requires, which come before those of dev.stamp.
-test-lowest: $(VENV)/lowest.stamp
+test-lowest: $(VENV)/lowest/stamp
 	PYTHONPATH="$(CURDIR):$(CURDIR)/$(VENV)/lowest" $(VENV)/bin/python -m pytest $(ARGS)
 
 lint: $(VENV)/dev.stamp
@@ -55,7 +55,7 @@ docs: $(VENV)/dev.stamp
 clean:
 	rm -rf $(VENV) build dist site *.egg-info
 
-$(VENV)/lowest.stamp: setup.py | $(VENV)/dev.stamp
+$(VENV)/lowest/stamp: setup.py | $(VENV)/dev.stamp
 	rm -rf $(VENV)/lowest
 	$(INSTALL) --no-deps --target=$(VENV)/lowest \
 	  $$(sed -n '/^REQUIRED/,/^]/s/ *"\(.*\)>=\(.*\)",/\1==\2/p' setup.py)
