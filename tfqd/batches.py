@@ -11,7 +11,7 @@ from tfqd.spec.checks import checked_count
 
 
 def input_batches(data, batch_size: int = 128, steps: int | None = None) -> Iterator[Any]:
-    """Batches of model inputs, in the order of the data.
+    """Batches of model inputs; all of them in the order of the data.
 
     Args:
         data: a ``tf.data.Dataset``, a PyDataset or another iterable of batches,
@@ -19,7 +19,8 @@ def input_batches(data, batch_size: int = 128, steps: int | None = None) -> Iter
             and sample weights, of which the inputs are taken; several inputs
             are a list or dict.
         batch_size: of arrays; other data has its batches.
-        steps: number of batches to stop after; None for all.
+        steps: number of batches to stop after; None for all. Of arrays that have more
+            examples, as many are taken from all over them, as they may be sorted.
 
     Raises:
         TypeError: when `data` is nothing of this.
@@ -30,7 +31,8 @@ def input_batches(data, batch_size: int = 128, steps: int | None = None) -> Iter
     if steps is not None:
         checked_count("steps", steps)
     if _is_arrays(data):
-        return itertools.islice(_slices(_inputs(data), batch_size), steps)
+        inputs = _inputs(data) if steps is None else _spread(_inputs(data), batch_size, steps)
+        return _slices(inputs, batch_size)
     return map(_inputs, itertools.islice(_batches(data, steps, "arrays"), steps))
 
 
@@ -41,7 +43,8 @@ def labelled_batches(data, batches: int | None, batch_size: int) -> Iterator[tup
         data: a tuple of inputs, targets and perhaps sample weights, arrays or
             structures of them; or a ``tf.data.Dataset``, PyDataset or other
             iterable of such tuples.
-        batches: number of batches to stop after; None for all.
+        batches: number of batches to stop after; None for all. Of arrays that have more
+            examples, as many are taken from all over them, as they may be sorted.
         batch_size: of arrays; other data has its batches.
 
     Raises:
@@ -53,9 +56,22 @@ def labelled_batches(data, batches: int | None, batch_size: int) -> Iterator[tup
         checked_count("batches", batches)
     checked_count("batch_size", batch_size)
     if isinstance(data, tuple):
-        return itertools.islice(_slices(_labelled(data), batch_size), batches)
+        parts = data if batches is None else _spread(data, batch_size, batches)
+        return _slices(_labelled(parts), batch_size)
     found = _batches(data, batches, "a tuple of inputs and targets")
     return map(_labelled, itertools.islice(found, batches))
+
+
+def _spread(arrays, batch_size: int, batches: int):
+    """So many batches of examples from the first to the last, each of which has some of all places.
+
+    Arrays of no more examples stay as they are.
+    """
+    size, count = len(tf.nest.flatten(arrays)[0]), batch_size * batches
+    if size <= count:
+        return arrays
+    places = np.linspace(0, size - 1, count).astype(int).reshape(batch_size, batches).T
+    return tf.nest.map_structure(lambda array: np.asarray(array)[places.reshape(-1)], arrays)
 
 
 def _inputs(batch):

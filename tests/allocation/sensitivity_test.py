@@ -68,7 +68,7 @@ def test_sample_weights_count():
     weights[:2] = 4
     expected = by_hand(0, 2)  # 2 of 8 examples, 4 times each
     np.testing.assert_allclose(
-        found(mean_gradients, (X, Y, weights), batches=1), expected, rtol=1e-4
+        found(mean_gradients, (X[:8], Y[:8], weights[:8]), batches=1), expected, rtol=1e-4
     )
 
 
