@@ -29,6 +29,7 @@ from tfqd.quantizers import Quantizer as Quantizer
 from tfqd.quantizers import register as register
 from tfqd.shrinking import Shrunk as Shrunk
 from tfqd.shrinking import shrink as shrink
+from tfqd.sizing import compute_report as compute_report
 from tfqd.sizing import size_report as size_report
 from tfqd.spec import Activations as Activations
 from tfqd.spec import Codebook as Codebook
@@ -63,6 +64,7 @@ __all__ = [
     "calibrate",
     "callbacks",
     "compress",
+    "compute_report",
     "distillation",
     "evaluate",
     "export",

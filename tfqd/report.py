@@ -1,8 +1,8 @@
-"""Sizes as tables for people and dicts for programs."""
+"""Sizes and multiply-adds as tables for people and dicts for programs."""
 
 import dataclasses
 import io
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
@@ -100,6 +100,80 @@ def size_report(
         archive_bytes=archive_bytes,
         bytes_at_bits=bytes_at_bits or {},
     )
+
+
+@dataclasses.dataclass(frozen=True)
+class KernelCompute:
+    """What a call of a layer multiplies by one of its kernels.
+
+    layer: the layer's name; kernel: the kernel's.
+    multiply_adds: of one example.
+    weight_bits, activation_bits: of the kernel's weights, and of what they are multiplied
+        with; 32 for floats.
+    """
+
+    layer: str
+    kernel: str
+    multiply_adds: int
+    weight_bits: int
+    activation_bits: int
+
+
+@dataclasses.dataclass(frozen=True)
+class ModelCompute:
+    """The multiply-adds of a model for one example.
+
+    Printing it gives a table; `to_dict` gives JSON values.
+
+    kernels: a row for each kernel of each call of a layer, in their order.
+    uncounted: the names of the other layers that are called, by class.
+    """
+
+    kernels: Sequence[KernelCompute]
+    uncounted: Mapping[str, Sequence[str]]
+
+    @property
+    def total(self) -> int:
+        """All that were counted."""
+        return sum(each.multiply_adds for each in self.kernels)
+
+    @property
+    def by_bits(self) -> dict[tuple[int, int], int]:
+        """(bits of weights, bits of activations) -> multiply-adds, fewest bits first."""
+        totals: dict[tuple[int, int], int] = {}
+        for each in self.kernels:
+            bits = each.weight_bits, each.activation_bits
+            totals[bits] = totals.get(bits, 0) + each.multiply_adds
+        return dict(sorted(totals.items()))
+
+    def to_dict(self) -> dict[str, Any]:
+        """The report as JSON values; pairs of bits are keys such as ``"4x8"``."""
+        return {
+            "kernels": [dataclasses.asdict(each) for each in self.kernels],
+            "by_bits": {f"{w}x{a}": count for (w, a), count in self.by_bits.items()},
+            "total": self.total,
+            "uncounted": {kind: list(names) for kind, names in self.uncounted.items()},
+        }
+
+    def __str__(self) -> str:
+        return render(self.__rich__())
+
+    def __rich__(self) -> Table:
+        others = [f"{kind} ({', '.join(names)})" for kind, names in self.uncounted.items()]
+        caption = Text("not counted: " + "; ".join(others)) if others else None
+        table = Table(title="Multiply-adds of one example", caption=caption)
+        table.add_column("layer", overflow="fold")
+        table.add_column("kernel")
+        for heading in ("multiply-adds", "weight bits", "activation bits"):
+            table.add_column(heading, justify="right")
+        for each in self.kernels:
+            bits = str(each.weight_bits), str(each.activation_bits)
+            table.add_row(Text(each.layer), each.kernel, f"{each.multiply_adds:,}", *bits)
+        table.add_section()
+        for (weights, activations), count in self.by_bits.items():
+            table.add_row("together", "", f"{count:,}", str(weights), str(activations))
+        table.add_row("total", "", f"{self.total:,}", "", "")
+        return table
 
 
 def variables_table(quantized: Iterable) -> str:

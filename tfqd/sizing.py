@@ -1,4 +1,4 @@
-"""`tfqd.size_report`: from any model to its sizes."""
+"""`tfqd.size_report` and `tfqd.compute_report`: from a model to its bytes and multiply-adds."""
 
 from typing import Any
 
@@ -10,6 +10,7 @@ from tfqd.export.archive_file import archive_size
 from tfqd.wrapping import compress, float_form, quantize_model
 from tfqd.wrapping.plain_values import as_floats
 from tfqd.wrapping.quantized import is_quantized
+from tfqd.wrapping.version import version_of
 
 BITS = (8, 4, 3, 2)
 
@@ -57,3 +58,34 @@ def size_report(model: keras.Model | CompressedModel, *, probes: Any = None) -> 
         found = {bits: archive_size(each, probes=probes) for bits, each in quantized}
         return report.size_report(float_form(model), bytes_at_bits=found)
     return report.size_report(compressed, archive_size(compressed, probes=probes))
+
+
+def compute_report(model: keras.Model) -> report.ModelCompute:
+    """The multiply-adds of a model for one example, by bits of weights and of activations.
+
+    Counted are Dense, EinsumDense, convolutions, also depthwise, separable and transposed
+    ones, and LSTM, GRU and SimpleRNN, at each of their time steps, also in Bidirectional. A
+    convolution counts each weight at each place, where it pads too. Whatever else the model
+    calls is named in ``uncounted``: normalization and pooling, but also attention, and layers
+    whose shapes are not known. Bits of activations are those of the ranges of
+    `tfqd.Activations`, 32 where a layer computes with floats.
+
+    Args:
+        model: a built Sequential or Functional model, float or quantized, of Keras 3 or
+            tf_keras. It is not run.
+
+    Returns:
+        A report that prints as a table; ``kernels`` has the rows, ``by_bits`` and ``total``
+        the sums, and `to_dict()` gives it as JSON values.
+
+    Raises:
+        TypeError: when `model` is no Keras model.
+        ValueError: for a subclassed model, and for activations that tfmot's quantizers round.
+
+    Example:
+
+    >>> report = tfqd.compute_report(tfqd.quantize_model(model, 4))
+    >>> report.by_bits
+    {(4, 32): 192}
+    """
+    return version_of(model).building.compute_of(model)

@@ -105,7 +105,7 @@ def check_ranges(model: Any) -> None:
     for layer in quantized_activations(model):
         layer.check_calibrated()
     for layer in all_layers(model):
-        if not any(kind.__name__ == "QuantizeLayer" for kind in type(layer).__mro__):
+        if not rounds_inputs_by_tfmot(layer):
             continue
         ends = [weight for weight in layer.weights if re.search(r"_(min|max)\b", weight.name)]
         if ends and not np.any(ends):
@@ -113,6 +113,11 @@ def check_ranges(model: Any) -> None:
                 f"the ranges of model {model.name!r} were never trained: that of its input, at "
                 f"{layer.name!r}, is 0 to 0; fit the model on some batches first"
             )
+
+
+def rounds_inputs_by_tfmot(layer: Any) -> bool:
+    """Whether it is the layer by which tfmot's scheme rounds an input of a model."""
+    return any(kind.__name__ == "QuantizeLayer" for kind in type(layer).__mro__)
 
 
 def check_weights(specs: Mapping[str, Spec | None]) -> None:

@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from tfqd.compressed import CompressedModel
 from tfqd.quantizers import Quantizer
+from tfqd.report import ModelCompute
 from tfqd.spec import Activations
 from tfqd.spec.selection import Selection, SpecLike
 from tfqd.wrapping.features import FeatureReader
@@ -47,6 +48,9 @@ class Building(Protocol):
 
     def compress(self, model: Any) -> CompressedModel:
         """See `tfqd.compress`."""
+
+    def compute_of(self, model: Any) -> ModelCompute:
+        """See `tfqd.compute_report`."""
 
     def float_form(self, model: Any) -> CompressedModel:
         """The compressed form of a float model, in which nothing is quantized."""

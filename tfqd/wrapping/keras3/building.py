@@ -5,7 +5,10 @@ from collections.abc import Sequence
 import keras
 
 from tfqd.quantizers import Quantizer
+from tfqd.report import ModelCompute
 from tfqd.spec.selection import Selection
+from tfqd.wrapping import computing
+from tfqd.wrapping.keras3 import graphs
 from tfqd.wrapping.keras3.candidates import choose_quantizers
 from tfqd.wrapping.keras3.cloning import copy_model
 from tfqd.wrapping.keras3.compression import compress as compress
@@ -19,7 +22,14 @@ from tfqd.wrapping.keras3.shrinking import shrunk as shrunk
 from tfqd.wrapping.keras3.stripping import float_copy as float_copy
 from tfqd.wrapping.keras3.stripping import strip_quantization as strip_quantization
 from tfqd.wrapping.keras3.unpruned import unpruned as unpruned
+from tfqd.wrapping.quantized import find_quantized
 from tfqd.wrapping.shadow import Shadow
+
+
+def compute_of(model: keras.Model) -> ModelCompute:
+    """See `tfqd.compute_report`."""
+    plain = model.model if isinstance(model, QuantizedModel) else model
+    return computing.compute_of(plain, find_quantized(model), graphs)
 
 
 def choose_variables(

@@ -6,8 +6,12 @@ import tensorflow as tf
 import tf_keras
 
 from tfqd.quantizers import Quantizer, quantizer_for
+from tfqd.report import ModelCompute
 from tfqd.spec.selection import Selection
+from tfqd.wrapping import computing
+from tfqd.wrapping.quantized import find_quantized
 from tfqd.wrapping.shadow import Shadow
+from tfqd.wrapping.tf_keras import graphs
 from tfqd.wrapping.tf_keras.candidates import choose_specs
 from tfqd.wrapping.tf_keras.compression import compress as compress
 from tfqd.wrapping.tf_keras.compression import float_form as float_form
@@ -19,6 +23,11 @@ from tfqd.wrapping.tf_keras.rebuilding import quantized_from as quantized_from
 from tfqd.wrapping.tf_keras.stripping import float_copy as float_copy
 from tfqd.wrapping.tf_keras.stripping import strip_quantization as strip_quantization
 from tfqd.wrapping.tf_keras.unpruned import unpruned as unpruned
+
+
+def compute_of(model: tf_keras.Model) -> ModelCompute:
+    """See `tfqd.compute_report`."""
+    return computing.compute_of(model, find_quantized(model), graphs)
 
 
 def choose_variables(
