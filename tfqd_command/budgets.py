@@ -54,6 +54,13 @@ def check_text(budget: str | None) -> None:
             raise UsageError(f"--budget: {error}") from error
 
 
+def examples(model: Any, data: Data, task: Task) -> dict[str, Any]:
+    """Labelled data and the loss, by which tfqd tells sensitivities; nothing without labels."""
+    if data.y is None:
+        return {}
+    return {"data": (data.x, data.y), "loss": task.loss(keras_of(model).losses)}
+
+
 def allotted(
     model: Any, data: Data, task: Task, spec: Any, values: flags.FlagValues
 ) -> tuple[Any, str]:
@@ -72,17 +79,15 @@ def allotted(
             "--budget needs labels y in --data, to tell which weights matter; "
             "--method=distill does without for --file=archive"
         )
-    loss = task.loss(keras_of(model).losses)
 
     def bits(prefer: str) -> Any:
         return tfqd.allocate_bits(
             model,
-            (data.x, data.y),
+            **examples(model, data, task),
             budget=values.budget,
             file=values.file,
             prefer=prefer,
             spec=spec,
-            loss=loss,
         )
 
     try:

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 import tf_keras
 
 import tfqd
@@ -113,6 +114,34 @@ def test_says_each_epoch_where_it_is(capsys):
 def test_impossible_budgets_are_refused_with_the_least_that_is_possible():
     with pytest.raises(ValueError, match=r"takes [\d,]+ bytes, more than the budget of 100"):
         fit(dense(), 100)
+
+
+class Swelling(keras.callbacks.Callback):
+    """Makes weights larger, and so their codes longer, and notes these at the end of the epoch."""
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self.entries = tfqd.wrapping.quantized.find_quantized(self.model)
+        self.before = self.bits()
+        for entry in self.entries:
+            entry.variable.assign(tf.convert_to_tensor(entry.variable) * 1.5)
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.after = self.bits()
+
+    def bits(self):
+        return sum(float(entry.coded_bits()) for entry in self.entries)
+
+
+def test_bits_are_kept_where_no_gradient_moves_them_any_more():
+    quantized = tfqd.quantize_model(dense(), tfqd.EntropyConstrained(average_bits=2, bits=5))
+    quantized.compile(keras.optimizers.SGD(0.0), "mse")
+    swelling, budget = Swelling(), ByteBudget(budget_of(dense(), 2.0), verbose=0)
+    quantized.fit(X, Y, batch_size=1, verbose=0, callbacks=[swelling, budget])
+    assert swelling.after == pytest.approx(swelling.before, rel=0.05)
+
+
+def test_what_never_rises_is_not_searched_for_ever():
+    assert bracket(lambda x: 1.0, 2.0, 0.5) is None
 
 
 def test_budgets_that_cannot_be_used_warn():

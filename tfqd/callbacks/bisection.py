@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 
+_FARTHEST = 100  # steps
+
 
 def bracket(
     function: Callable[[float], float], limit: float, step: float
@@ -15,7 +17,7 @@ def bracket(
 
     Returns:
         (low, high) with function(low) > limit >= function(high); None when it stops to
-        rise, going down from 0, before it comes above the limit.
+        rise, going down from 0, or has not risen above the limit after a hundred steps.
 
     Example:
 
@@ -31,7 +33,7 @@ def bracket(
     while value <= limit:
         place -= step
         before, value = value, function(place)
-        if value < before:
+        if value < before or place < -_FARTHEST * step:
             return None
     return place, place + step
 

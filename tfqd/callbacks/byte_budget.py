@@ -27,6 +27,9 @@ _ROUNDS = 4
 # the logarithm of how many times too many bits there are.
 _EVERY = 8
 _PROPORTIONAL, _INTEGRAL = 10.0, 0.5
+# The share of too many bits that is taken away each time, by longer steps: a price alone does
+# nothing once the learning rate has fallen, and what it leaves would come at once at the end.
+_CORRECTED = 0.1
 # What all bits together count in the loss at first.
 _FIRST_PRICE = 0.1
 
@@ -37,9 +40,10 @@ class ByteBudget(Callback):
     The loss gets a term that counts bits, at one price a bit for the whole network: steps
     grow where errors cost least, and a layer takes bits as long as they lower the loss by
     their price. The price is moved every few batches such that all bits are those of the
-    budget (a Lagrange multiplier). Before training, and after every epoch, what is left
-    to do is done by stretching all steps by one factor: the file that `tfqd.save` then
-    writes, without facts, takes at most the budget and about 99 % of it.
+    budget (a Lagrange multiplier), and all steps are stretched a little by one factor.
+    Before training, and after every epoch, what is left to do is done by such a factor
+    alone: the file that `tfqd.save` then writes, without facts, takes at most the budget
+    and about 99 % of it.
 
     ``logs["size_bytes"]`` are the bytes after each epoch, ``logs["bit_price"]`` the price.
     Put the callback before those that write checkpoints: training from one goes on with
@@ -98,15 +102,22 @@ class ByteBudget(Callback):
 
     def on_train_batch_end(self, batch, logs=None):
         # With steps_per_execution not every batch is told of.
-        if batch - self._moved_at >= _EVERY:
-            self._moved_at = batch
-            excess = math.log(max(self._coded_bits(), 1.0) / self._aimed_bits)
-            self._log_price += _INTEGRAL * excess
-            self._set_price(math.exp(self._log_price + _PROPORTIONAL * excess))
+        if batch - self._moved_at < _EVERY or self._is_suspended():
+            return
+        self._moved_at = batch
+        bits = max(self._coded_bits(), 1.0)
+        excess = math.log(bits / self._aimed_bits)
+        self._log_price += _INTEGRAL * excess
+        self._set_price(math.exp(self._log_price + _PROPORTIONAL * excess))
+        if self._is_usable:
+            # A step twice as long spares each weight about a bit.
+            too_many = (bits - self._aimed_bits) / sum(entry.size for entry in self._priced)
+            for entry in self._priced:
+                entry.stretch_steps(2.0 ** (_CORRECTED * too_many), settle=False)
 
     def on_epoch_end(self, epoch, logs=None):
-        if any(entry.active is not entry.quantizer for entry in self._priced):
-            return  # A schedule trains with other bits for now.
+        if self._is_suspended():
+            return
         self._measure()
         self._keep()
         self._set_price(math.exp(self._log_price))
@@ -123,6 +134,10 @@ class ByteBudget(Callback):
         self._take_away()
         trace_again(self.model)
 
+    def _is_suspended(self) -> bool:
+        """Whether a schedule trains with other bits for now."""
+        return any(entry.active is not entry.quantizer for entry in self._priced)
+
     def _check_possible(self) -> None:
         least = self._rest + sum(_least_bytes(entry.encode()) for entry in self._entries)
         if least > self.budget:
@@ -137,9 +152,13 @@ class ByteBudget(Callback):
         self._rest = self._size - self._payload()
 
     def _keep(self) -> None:
-        """Stretches steps until the file is within the budget and fills it."""
+        """Stretches steps until the file is within the budget and, if levels can, fills it."""
+        self._is_usable = True
         for _ in range(_ROUNDS):
-            if _GOOD * self.budget <= self._size <= self.budget or not self._stretch():
+            if _GOOD * self.budget <= self._size <= self.budget:
+                break
+            self._is_usable = self._stretch()
+            if not self._is_usable:
                 break
             self._measure()
         self._aimed_bits = max(self._coded_bits() + 8 * (_AIM * self.budget - self._size), 1.0)

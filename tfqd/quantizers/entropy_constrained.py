@@ -55,8 +55,10 @@ class EntropyConstrainedQuantizer(LearnedStepQuantizer):
         """
         return size * ops.entropy(tf.convert_to_tensor(weights["code_frequency"]))
 
-    def stretch_steps(self, factor: float, inputs: tf.Tensor, weights: dict[str, Any]) -> None:
-        """Makes all steps `factor` times as long, and frequencies those of the new codes.
+    def stretch_steps(
+        self, factor: float, inputs: tf.Tensor, weights: dict[str, Any], settle: bool = True
+    ) -> None:
+        """Makes all steps `factor` times as long.
 
         Offsets move such that the middle code stays where it is.
 
@@ -64,11 +66,14 @@ class EntropyConstrainedQuantizer(LearnedStepQuantizer):
             factor: positive.
             inputs: the tensor's values.
             weights: what `build` returned.
+            settle: whether frequencies become those of the new codes; if not, training
+                moves them there.
         """
         step, offset = self._trained(weights, self.bucketing(inputs.shape))
         stretched = ops.stretched(step.numpy(), offset, factor, self.spec.levels)
         assign(self._kept(*stretched), weights)
-        weights["code_frequency"].assign(self._frequency(inputs, weights))
+        if settle:
+            weights["code_frequency"].assign(self._frequency(inputs, weights))
 
     def restore(self, stored: QuantizedTensor, weights: dict[str, Any]) -> None:
         intervals = zero_code(stored.levels) if stored.offset is None else stored.levels - 1

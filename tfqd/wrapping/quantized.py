@@ -132,9 +132,15 @@ class QuantizedVariable(abc.ABC):
         """Lets a bit of its code count `price` in the loss, where its spec weighs lengths."""
         self.state["bit_price"].assign(price)
 
-    def stretch_steps(self, factor: float) -> None:
-        """Makes its steps `factor` times as long, where its spec weighs code lengths."""
-        self._weighing.stretch_steps(factor, self.value(), self.state)
+    def stretch_steps(self, factor: float, settle: bool = True) -> None:
+        """Makes its steps `factor` times as long, where its spec weighs code lengths.
+
+        Args:
+            factor: positive.
+            settle: whether frequencies become those of the new codes; if not, training moves
+                them there.
+        """
+        self._weighing.stretch_steps(factor, self.value(), self.state, settle)
 
     @property
     def _weighing(self) -> EntropyConstrainedQuantizer:

@@ -153,7 +153,9 @@ def _chosen(
     if values.budget is None:
         return spec, [], options
     if (method, values.file) == ("distill", "archive"):
-        return *tfqd.callbacks.within_bytes(model, values.budget, verbose=0), options
+        examples = budgets.examples(model, data, task)
+        chosen = tfqd.callbacks.within_bytes(model, values.budget, verbose=0, **examples)
+        return *chosen, options
     if (method, values.file) == ("distill", "tflite_gzip"):
         spec = tfqd.presets.deployable(_BITS)  # trained steps grow finer, and codes longer
     allotted, prefer = budgets.allotted(model, data, task, spec, values)
