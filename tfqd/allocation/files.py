@@ -15,8 +15,7 @@ from tfqd.compressed import QuantizedTensor
 from tfqd.compressed.records import payload_bytes
 from tfqd.compressed.sizes import fixed_bytes, fixed_length_bytes
 from tfqd.export.archive_file import archive_size
-from tfqd.export.paths import bytes_on_disk
-from tfqd.export.saved_model_file import write_saved_model
+from tfqd.export.saved_model_file import saved_model_size
 from tfqd.spec import Spec, Uniform, presets
 from tfqd.spec.selection import Selection
 from tfqd.wrapping import compress
@@ -81,7 +80,7 @@ class Archive(File):
 
 
 class SavedModel(File):
-    """A SavedModel's folder, written to a temporary place."""
+    """A SavedModel's folder."""
 
     name = "SavedModel"
 
@@ -89,9 +88,7 @@ class SavedModel(File):
         return fixed_bytes(tensor)
 
     def size(self, model) -> int:
-        with tempfile.TemporaryDirectory() as folder:
-            write_saved_model(model, folder, tolerance=_TOLERANCE)
-            return bytes_on_disk(pathlib.Path(folder))
+        return saved_model_size(model)
 
 
 class Tflite(File):

@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import tempfile
 import warnings
 from typing import Any
 
@@ -12,8 +13,8 @@ from tfqd.compressed import CompressedModel, Probes
 from tfqd.export import probes as probing
 from tfqd.export.comparison import Verification, hold_against
 from tfqd.export.endings import check_ending
-from tfqd.export.origin import computing_in, origin_of
-from tfqd.export.paths import check_path_for_tensorflow
+from tfqd.export.origin import Origin, computing_in, origin_of
+from tfqd.export.paths import bytes_on_disk, check_path_for_tensorflow
 from tfqd.export.precision import check_compute_type, tolerance_of
 from tfqd.export.served_model import ServedModel
 from tfqd.export.staging import new_folder
@@ -95,16 +96,32 @@ def write_saved_model(
     tolerance = tolerance or max(
         tolerance_of(each.compressed.architecture) for each in (origin, computing)
     )
-    served = ServedModel(computing, tf.as_dtype(dtype or "float32"))
     with new_folder(folder) as staged:
-        with from_rest(computing.plain):
-            served.save(staged)
+        _save(staged, computing, dtype, origin.probes, tolerance)
         if requests is not None:
             write_warmup(staged, folder.parent.name, requests)
-        probes_file = staged / PROBES_IN_FOLDER
-        probes_file.parent.mkdir(exist_ok=True)
-        probes_file.write_bytes(probing.to_bytes(origin.probes, tolerance))
         return _run(staged, origin.probes, tolerance)
+
+
+def saved_model_size(model: keras.Model | CompressedModel) -> int:
+    """Bytes of what `write_saved_model` writes, which is not run to count them."""
+    origin = origin_of(model, None)
+    tolerance = tolerance_of(origin.compressed.architecture)
+    with tempfile.TemporaryDirectory() as folder:
+        _save(pathlib.Path(folder), origin, None, origin.probes, tolerance)
+        return bytes_on_disk(pathlib.Path(folder))
+
+
+def _save(
+    folder: pathlib.Path, computing: Origin, dtype: str | None, probes: Probes, tolerance: float
+) -> None:
+    """Writes the SavedModel and the probes that it is to be held against."""
+    served = ServedModel(computing, tf.as_dtype(dtype or "float32"))
+    with from_rest(computing.plain):
+        served.save(folder)
+    probes_file = folder / PROBES_IN_FOLDER
+    probes_file.parent.mkdir(exist_ok=True)
+    probes_file.write_bytes(probing.to_bytes(probes, tolerance))
 
 
 def verify_saved_model(path: pathlib.Path) -> Verification:
