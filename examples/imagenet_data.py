@@ -1,5 +1,6 @@
 """ImageNet from TFRecords, in batches that depend on the seed and the epoch alone."""
 
+import functools
 import pathlib
 from collections.abc import Sequence
 
@@ -40,8 +41,8 @@ class Records:
         """The training batches of these steps, the first of which begins an epoch."""
         if start % self.steps:
             raise ValueError(f"start must be a multiple of {self.steps}; got {start}")
-        data = tf.data.Dataset.range(start // self.steps, -(-stop // self.steps))
-        return data.flat_map(self._epoch).take(stop - start)
+        epochs = map(self._epoch, range(start // self.steps, -(-stop // self.steps)))
+        return functools.reduce(tf.data.Dataset.concatenate, epochs).take(stop - start)
 
     def held_out(self) -> tf.data.Dataset:
         """The validation images, their centres."""
@@ -49,9 +50,9 @@ class Records:
         data = data.map(lambda record: _centre(record, self._side), tf.data.AUTOTUNE)
         return data.batch(self._batch).prefetch(2)
 
-    def _epoch(self, epoch: tf.Tensor) -> tf.data.Dataset:
+    def _epoch(self, epoch: int) -> tf.data.Dataset:
         """The batches of one epoch: files, then images, in an order of its own."""
-        seed = tf.stack([epoch, tf.cast(self._seed, tf.int64)])
+        seed = tf.constant([epoch, self._seed], tf.int64)
         files = tf.random.experimental.stateless_shuffle(tf.constant(self._train), seed)
         data = tf.data.Dataset.from_tensor_slices(files).interleave(
             tf.data.TFRecordDataset,

@@ -55,12 +55,13 @@ def test_outputs_that_do_not_fit_are_refused_then(version):
 
 
 @BOTH
-def test_the_teacher_is_frozen_unless_the_student_is_a_part_of_it(version):
-    teacher, student = network(version, 8), network(version, 8)
-    teacher(X), student(X)
-    tfqd.Distiller(teacher, student)
-    assert not teacher.trainable
-    assert student.trainable
-    with pytest.warns(UserWarning, match="the same model"):
-        tfqd.Distiller(student, student)
-    assert student.trainable
+def test_a_teacher_can_be_quantized_and_trained_afterwards(version):
+    teacher = network(version, 8)
+    teacher.build((None, 5))
+    for _ in range(2):
+        student = tfqd.quantize_model(teacher, 4)
+        before = np.array(student(X))
+        distiller = distiller_of(version, teacher, student)
+        distiller.fit(X, np.eye(3)[Y.argmax(-1)], verbose=0)
+        assert np.abs(np.array(student(X)) - before).max() > 0
+    assert teacher.trainable

@@ -19,6 +19,7 @@ BOTH = pytest.mark.parametrize("version", [keras, tf_keras], ids=["keras", "tf_k
 @pytest.fixture(autouse=True)
 def _seed():
     keras.utils.set_random_seed(0)
+    tf_keras.utils.set_random_seed(0)
 
 
 def graph_of_layers(kind, version):

@@ -12,7 +12,6 @@ from tfqd.distillation.checks import (
     check_probabilities,
     check_roles,
     check_steps,
-    freeze,
 )
 from tfqd.distillation.defaults import default_student_loss_weight
 from tfqd.distillation.losses import LogitsDistillation
@@ -60,8 +59,6 @@ class BaseDistiller(DistillationStep):
         self.student_loss_weight = student_loss_weight
         self.log_gradient_cosine = log_gradient_cosine
         self._add_trackers()
-        if not isinstance(teacher, CachedTeacher):
-            freeze(teacher, student)
         if all(model.built for model in self._models):
             if self._learns_from_teacher and not isinstance(teacher, CachedTeacher):
                 check_roles(teacher, student)

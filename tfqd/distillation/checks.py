@@ -12,7 +12,6 @@ from tfqd.distillation.classification import shapes_by_name
 from tfqd.distillation.losses import LogitsDistillation, looks_like_probabilities
 from tfqd.distillation.step import Weight
 from tfqd.spec.checks import is_number
-from tfqd.wrapping.layers import all_layers
 from tfqd.wrapping.own_steps import own_steps
 from tfqd.wrapping.protocols import KerasVersion
 from tfqd.wrapping.quantized import is_quantized
@@ -110,21 +109,6 @@ def check_outputs(teacher, student, losses) -> None:
 
 def _output_shape(model):
     return getattr(model, "output_shape", None) if getattr(model, "built", True) else None
-
-
-def freeze(teacher, student) -> None:
-    """Sets the teacher's `trainable` to False, as Keras' Distiller does.
-
-    Not one that learns itself, or shares layers or variables with the student, which would
-    be frozen too.
-    """
-    if not isinstance(teacher, Unpruned) and _parts(teacher).isdisjoint(_parts(student)):
-        teacher.trainable = False
-
-
-def _parts(model) -> set[int]:
-    variables = model.variables if model.built else []
-    return {id(part) for part in [*all_layers(model), *variables]}
 
 
 def check_steps(student) -> None:

@@ -27,8 +27,8 @@ class Distiller(BaseDistiller, keras3.KeepsSeeds, keras.Model, metaclass=abc.ABC
     batch comes.
 
     Args:
-        teacher: a Keras model, which runs once a step in inference mode and is
-            frozen, its `trainable` False; a `CachedTeacher`, whose outputs come with the data;
+        teacher: a Keras model, which runs once a step in inference mode, is not trained, and
+            stays as it is; a `CachedTeacher`, whose outputs come with the data;
             None for a float copy of the student as it is now; or `tfqd.unpruned` of
             the student, which learns with it: from the labels and the student's
             outputs, by the same losses and weights. Log ``teacher_loss`` is its own; what
