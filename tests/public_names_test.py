@@ -1,5 +1,6 @@
 """What users may call is described, and typed."""
 
+import ast
 import inspect
 import re
 import types
@@ -59,6 +60,13 @@ def test_what_is_not_for_users_is_not_listed():
     assert rooms == public - {"tfqd"} | {"tfmot"}
     assert {name for name in listed if name.startswith("_")} == {"__version__"}
     assert {*tfqd.__all__} == {*listed} - {"__version__", "tfmot"}
+
+
+def test_all_that_is_imported_for_users_is_listed():
+    parts = ast.walk(ast.parse(inspect.getsource(tfqd)))
+    imported = [name for part in parts if isinstance(part, ast.ImportFrom) for name in part.names]
+    names = {name.asname for name in imported if name.asname == name.name}
+    assert names - {"__version__"} == {*tfqd.__all__}
 
 
 def test_what_is_not_listed_is_there_all_the_same():
