@@ -1,8 +1,9 @@
 """The forms that a convolution can take, and what each costs.
 
 INT8 kernels convolve fastest. Those of INT4 unpack their weights at every run, and products of
-INT4 copy patches of the image. Factors of time were fitted to single layers in LiteRT 2.3 on an
-x86_64 with AVX512 and VNNI (`benchmarks/convolution_forms.py`); other processors have other
+INT4 copy patches of the image. Factors of time were fitted by hand to ResNet-8 in LiteRT 2.3 on
+an x86_64 with AVX512 and VNNI, whose layers took each form in turn;
+`benchmarks/convolution_forms.py` holds them against layers alone. Other processors have other
 numbers and much the same order.
 """
 
