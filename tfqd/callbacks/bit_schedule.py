@@ -1,11 +1,15 @@
 """Bits by epoch: high ones or none at first, a model's own in the end."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from tfqd.callbacks.callback import Callback
-from tfqd.spec.checks import is_bits, is_integer
+from tfqd.spec.checks import is_integer
+from tfqd.wrapping.activations import quantized_activations
 from tfqd.wrapping.fitting import handed_over, trace_again
 from tfqd.wrapping.quantized import QuantizedVariable, find_quantized
+
+Phases = dict[int, int | None]
 
 
 class BitSchedule(Callback):
@@ -14,69 +18,77 @@ class BitSchedule(Callback):
     A variable never has fewer bits than its spec; with more it is rounded to a
     uniform grid in the same buckets. When a codebook's own bits come after a
     phase without them, its points start anew from the weights as they then are.
-    The phase follows from the epoch alone, so that a run resumed with
-    ``initial_epoch`` does what the whole run would have done.
+    Activations (`tfqd.Activations`) never have fewer bits than their spec either,
+    and keep the ends of their ranges. The phase follows from the epoch alone, so
+    that a run resumed with ``initial_epoch`` does what the whole run would have done.
 
     For models of `tfqd.quantize_model`, for a `tfqd.Distiller`, and behind
     `QuantizeWeights` in the list of callbacks for others. Step functions are
     traced again when the bits change.
 
     Args:
-        phases: the epoch in which a phase begins, from 0 on -> its bits, 1 to 8,
-            or None for float weights.
+        phases: of weights: the epoch in which a phase begins, from 0 on -> its bits,
+            1 to 8, or None for float weights. Without it weights have their own bits.
+        activations: of activations: the same with 2 to 8 bits, or None for float
+            activations. Without it they have their own bits.
 
     Raises:
-        TypeError: when `phases` is no mapping.
-        ValueError: when it is empty, does not begin at epoch 0, or epochs or
-            bits are none.
+        TypeError: when `phases` or `activations` is no mapping.
+        ValueError: when neither is given, one is empty or does not begin at epoch 0,
+            or epochs or bits are none.
         ValueError: in `fit`, when nothing is quantized, or the last phase has
-            more bits than one of the model's variables.
+            more bits than one of the model's variables or ranges of activations.
 
     Example:
 
     >>> callback = tfqd.callbacks.BitSchedule({0: 8, 3: 4, 6: 2})
+    >>> both = tfqd.callbacks.BitSchedule({0: 8, 3: 4}, activations={0: 8, 2: 6, 4: 4})
     """
 
-    def __init__(self, phases: Mapping[int, int | None]):
+    def __init__(
+        self,
+        phases: Mapping[int, int | None] | None = None,
+        *,
+        activations: Mapping[int, int | None] | None = None,
+    ):
         super().__init__()
-        if not isinstance(phases, Mapping):
-            raise TypeError(
-                f"phases must be a mapping from epochs to bits, as {{0: 8, 3: 4}}; got {phases!r}"
-            )
-        for epoch, bits in phases.items():
-            if not is_integer(epoch, 0):
-                raise ValueError(f"epochs must be integers of 0 or more; got {epoch!r}")
-            if bits is not None and not is_bits(bits):
-                raise ValueError(f"bits must be integers from 1 to 8, or None; got {bits!r}")
-        if 0 not in phases:
-            raise ValueError(f"the first phase must begin at epoch 0; got {dict(phases)}")
-        self.phases = dict(sorted(phases.items()))
+        if phases is None and activations is None:
+            raise ValueError("give phases of the weights, activations or both")
+        self.phases = _checked("phases", phases, 1)
+        self.activations = _checked("activations", activations, 2)
 
     def on_train_begin(self, logs=None):
-        entries = find_quantized(handed_over(self.model))
-        if not entries:
-            raise ValueError(
-                f"model {self.model.name!r} has no quantized variables to schedule; give it to "
-                "tfqd.quantize_model, or put QuantizeWeights before BitSchedule"
-            )
-        epoch, last = list(self.phases.items())[-1]
-        for entry in entries:
-            own = entry.quantizer.spec.bits
-            if last is None or last > own:
+        model = handed_over(self.model)
+        if self.phases:
+            own = {entry.path: entry.quantizer.spec.bits for entry in find_quantized(model)}
+            if not own:
                 raise ValueError(
-                    f"training would end unfinished: the last phase, from epoch {epoch}, has "
-                    f"{last} bits, and {entry.path} is to end with {own}"
+                    f"model {self.model.name!r} has no quantized variables to schedule; give it "
+                    "to tfqd.quantize_model, or put QuantizeWeights before BitSchedule"
                 )
+            _check_last(self.phases, own)
+        if self.activations:
+            own = {layer.name: layer.quantizer.bits for layer in quantized_activations(model)}
+            if not own:
+                raise ValueError(
+                    f"model {self.model.name!r} rounds no activations to schedule; give "
+                    "tfqd.quantize_model activations=tfqd.Activations(...)"
+                )
+            _check_last(self.activations, own)
 
     def on_epoch_begin(self, epoch, logs=None):
-        begin = max(start for start in self.phases if start <= epoch)
-        entries = find_quantized(handed_over(self.model))
-        before = [entry.bits for entry in entries]
+        model = handed_over(self.model)
+        entries = find_quantized(model) if self.phases else []
+        ranges = quantized_activations(model) if self.activations else []
+        before = [each.bits for each in (*entries, *ranges)]
+        for layer in ranges:
+            layer.set_bits(self.activations[_begin(self.activations, epoch)])
         for entry in entries:
+            begin = _begin(self.phases, epoch)
             entry.set_bits(self.phases[begin])
             if epoch == begin and self._comes_into_its_own(entry, begin):
                 entry.initialize()
-        if [entry.bits for entry in entries] != before:
+        if [each.bits for each in (*entries, *ranges)] != before:
             trace_again(self.model)
 
     def _comes_into_its_own(self, entry: QuantizedVariable, begin: int) -> bool:
@@ -84,5 +96,39 @@ class BitSchedule(Callback):
         if begin == 0:
             return False
         own = entry.quantizer.spec.bits
-        before = self.phases[max(start for start in self.phases if start < begin)]
+        before = self.phases[_begin(self.phases, begin - 1)]
         return entry.active is entry.quantizer and (before is None or before > own)
+
+
+def _begin(phases: Phases, epoch: int) -> int:
+    """The epoch in which the phase began that holds in an epoch."""
+    return max(start for start in phases if start <= epoch)
+
+
+def _checked(name: str, phases: Any, least: int) -> Phases:
+    """An argument's phases in order; none where it is None."""
+    if phases is None:
+        return {}
+    if not isinstance(phases, Mapping):
+        raise TypeError(
+            f"{name} must be a mapping from epochs to bits, as {{0: 8, 3: 4}}; got {phases!r}"
+        )
+    for epoch, bits in phases.items():
+        if not is_integer(epoch, 0):
+            raise ValueError(f"epochs must be integers of 0 or more; got {epoch!r}")
+        if bits is not None and not is_integer(bits, least, 8):
+            raise ValueError(f"bits must be integers from {least} to 8, or None; got {bits!r}")
+    if 0 not in phases:
+        raise ValueError(f"the first phase must begin at epoch 0; got {dict(phases)}")
+    return dict(sorted(phases.items()))
+
+
+def _check_last(phases: Phases, own: Mapping[str, int]) -> None:
+    """Raises ValueError where the last phase has more bits than something's own, by its name."""
+    epoch, last = list(phases.items())[-1]
+    for name, bits in own.items():
+        if last is None or last > bits:
+            raise ValueError(
+                f"training would end unfinished: the last phase, from epoch {epoch}, has "
+                f"{last} bits, and {name} is to end with {bits}"
+            )

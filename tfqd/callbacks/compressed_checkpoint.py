@@ -11,8 +11,7 @@ from tfqd.callbacks.callback import Callback
 from tfqd.compressed import read_manifest
 from tfqd.export.archive_file import save
 from tfqd.export.endings import check_ending
-from tfqd.wrapping.fitting import handed_over
-from tfqd.wrapping.quantized import find_quantized
+from tfqd.wrapping.fitting import handed_over, has_its_own_bits
 from tfqd.wrapping.shadow import quantized_values_in
 
 _SMALLER_IS_BETTER = re.compile(r"loss|error|mse|mae|mape|msle|perplexity|size_bytes|code_flips")
@@ -26,8 +25,8 @@ class CompressedCheckpoint(Callback):
     and only by a file that was read back and answered as the model does. Its
     facts hold the epoch and the monitored value (``facts["checkpoint"]``), from
     which a run that begins at a later epoch, as a resumed one does, knows what
-    to beat. Epochs in which a variable has more bits than its own (`BitSchedule`)
-    are left out: their metrics are not those of the model in the end.
+    to beat. Epochs with other bits than the model's own (`BitSchedule`) are left
+    out: their metrics are not those of the model in the end.
 
     Args:
         path: file to write, ``*.tfqd`` by custom.
@@ -82,13 +81,13 @@ class CompressedCheckpoint(Callback):
         if not self._any_epoch_counts:
             warnings.warn(
                 f"nothing was written to {os.fspath(self._path)!r}: in no epoch of this fit all "
-                "variables had their own bits",
+                "variables and activations had their own bits",
                 stacklevel=2,
             )
 
     def on_epoch_end(self, epoch, logs=None):
         model = handed_over(self.model)
-        if any(entry.active is not entry.quantizer for entry in find_quantized(model)):
+        if not has_its_own_bits(model):
             return
         self._any_epoch_counts = True
         value = self._monitored(logs or {})

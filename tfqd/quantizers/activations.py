@@ -5,6 +5,7 @@ activations were seen to have: an optimizer that moves weights by a thousandth m
 a thousandth of their range, whatever the activations are.
 """
 
+import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
@@ -39,6 +40,11 @@ class ActivationQuantizer:
     def bits(self) -> int:
         """Of the grid: the spec's where a ReLU clips, else 8."""
         return self.spec.bits if self.positive else 8
+
+    def with_bits(self, bits: int) -> "ActivationQuantizer":
+        """The quantizer of the same range and variables with `bits`, but no fewer than its own."""
+        spec = dataclasses.replace(self.spec, bits=max(bits, self.spec.bits))
+        return ActivationQuantizer(spec, self.positive, self.fixed)
 
     @property
     def steps(self) -> int:

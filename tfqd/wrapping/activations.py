@@ -23,9 +23,11 @@ class RoundsActivations:
         reason: why it is there.
         active: whether it rounds; else what comes goes through, as in a copy of a model that is
             to compute in floats.
+        bits: those in force, of a layer that a schedule trains with more than its own (`set_bits`);
+            None for its own.
 
     Attributes:
-        quantizer: has the range's bits and kind.
+        quantizer: has the range's own bits and its kind.
         state: the quantizer's variables by role.
         covered: `layers`.
         reason, active: the arguments.
@@ -41,6 +43,7 @@ class RoundsActivations:
         layers: Sequence[str] = (),
         reason: str = "",
         active: bool = True,
+        bits: int | None = None,
         **kwargs: Any,
     ):
         options = {"autocast": False, "dtype": "float32", **kwargs}
@@ -49,6 +52,7 @@ class RoundsActivations:
         ends = None if fixed is None else (fixed[0], fixed[1])
         self.quantizer = ActivationQuantizer(spec, positive, ends)
         self.covered, self.reason = tuple(layers), reason
+        self.set_bits(bits or self.quantizer.bits)
         self.active = active
         self.state = self.quantizer.build(self)
         self.supports_masking = True
@@ -56,14 +60,29 @@ class RoundsActivations:
 
     def rounded(self, inputs: tf.Tensor, training: Any) -> tf.Tensor:
         """The inputs on the grid, in their dtype."""
-        result = self.quantizer(tf.cast(inputs, tf.float32), training, self.state)
+        result = self._in_force(tf.cast(inputs, tf.float32), training, self.state)
         return tf.cast(result, inputs.dtype)
 
     def get_config(self) -> dict[str, Any]:
         """The arguments, and the layer's own."""
         told = {"layers": list(self.covered), "reason": self.reason, "active": self.active}
+        bits = None if self._in_force is self.quantizer else self._in_force.bits
         own = super().get_config()  # type: ignore[misc]  # the layer's
-        return {**own, **self.quantizer.get_config(), **told}
+        return {**own, **self.quantizer.get_config(), **told, "bits": bits}
+
+    @property
+    def bits(self) -> int | None:
+        """Bits in force; None while what comes goes through."""
+        return self._in_force.bits if self.active else None
+
+    def set_bits(self, bits: int | None) -> None:
+        """Puts `bits`, but no fewer than the range's own, in force; None for floats.
+
+        The ends of the range stay. Graphs that were traced before do not change.
+        """
+        self.active = bits is not None
+        finer = bits is not None and bits > self.quantizer.bits
+        self._in_force = self.quantizer.with_bits(bits) if finer else self.quantizer
 
     @property
     def is_calibrated(self) -> bool:

@@ -76,8 +76,7 @@ class _Counter:
         """Calls an operation of the graph."""
         tensors = [each for each in tf.nest.flatten([args, kwargs]) if tf.is_tensor(each)]
         if isinstance(operation, RoundsActivations):
-            bits = operation.quantizer.bits if operation.active else _FLOAT
-            return self._note(tf.identity(tensors[0]), bits)
+            return self._note(tf.identity(tensors[0]), operation.bits or _FLOAT)
         if isinstance(operation, self._graphs.Model):
             graph = self._graphs.graph_of(operation)
             if isinstance(graph, self._graphs.Functional):

@@ -2,13 +2,22 @@
 
 from collections.abc import Callable
 
+from tfqd.wrapping.activations import quantized_activations
 from tfqd.wrapping.layers import all_layers
+from tfqd.wrapping.quantized import find_quantized
 from tfqd.wrapping.version import version_of
 
 
 def handed_over(model):
     """The model that training is for: a Distiller's student, else the model itself."""
     return getattr(model, "student", model)
+
+
+def has_its_own_bits(model) -> bool:
+    """Whether no schedule trains the weights or activations of a model with others for a while."""
+    return all(entry.active is entry.quantizer for entry in find_quantized(model)) and all(
+        layer.bits == layer.quantizer.bits for layer in quantized_activations(model)
+    )
 
 
 def steps_per_execution(model) -> int | str:
