@@ -71,6 +71,18 @@ def test_few_bits_are_for_what_a_relu_clips():
     assert len(np.unique(rounded)) == 16
 
 
+def test_few_bits_of_both_signs_are_asked_for_by_name():
+    assert ActivationQuantizer(tfqd.Activations(signed_bits=4), positive=True).bits == 8
+    assert ActivationQuantizer(tfqd.Activations(signed_bits=4), fixed=(0.0, 255 / 256)).bits == 8
+    quantizer, state = calibrated(tfqd.Activations(signed_bits=4))
+    low, high = (float(end) for end in quantizer.ends(state))
+    rounded = quantizer(tf.constant(VALUES[:, np.newaxis]), False, state)
+    assert len(np.unique(rounded)) == 16
+    step = (high - low) / 15
+    assert np.asarray(rounded).max() == pytest.approx(high, abs=step / 2)
+    assert np.asarray(rounded).min() == pytest.approx(low, abs=step / 2)
+
+
 def test_activations_of_nothing_but_zeros_get_a_range_all_the_same():
     quantizer, state = calibrated(tfqd.Activations(), np.zeros(9, np.float32))
     assert [float(end) for end in quantizer.ends(state)] == [0, 1]

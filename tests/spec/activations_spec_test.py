@@ -18,12 +18,14 @@ def test_numbers_of_numpy_become_pythons():
         ({"bits": 1}, "bits must be an integer from 2 to 8; got 1"),
         ({"bits": 16}, "bits must be an integer from 2 to 8; got 16"),
         ({"bits": 8.0}, "bits must be"),
+        ({"signed_bits": 1}, "signed_bits must be an integer from 2 to 8; got 1"),
         ({"ranges": "learned"}, "ranges must be one of 'trained', 'moving', 'fixed'"),
         ({"start": "max"}, "start must be one of 'mse', 'minmax', 'percentile'"),
         ({"percentile": 50}, "percentile must be a number above 50 and at most 100; got 50"),
         ({"scaling": "none"}, "scaling must be one of"),
         ({"without_kernel": "int8"}, "without_kernel must be one of 'refused', 'float'"),
-        ({"bits": 4, "scaling": "symmetric"}, "scaling='symmetric' needs bits=8; got 4"),
+        ({"bits": 4, "scaling": "symmetric"}, "scaling='symmetric' needs 8 bits .*; got 4"),
+        ({"signed_bits": 4, "scaling": "symmetric"}, "needs 8 bits throughout; got 4"),
     ],
 )
 def test_bad_fields_are_named(fields, message):

@@ -72,6 +72,13 @@ def test_a_sum_takes_in_its_relu_and_kernels_of_one_range_have_it():
     assert ranges[3].fixed == (0, 255 / 256)
 
 
+def test_ranges_of_inputs_and_outputs_are_marked():
+    ranges, _ = placement("x", "conv x", "dense conv", "add conv dense", "pool add")
+    assert [each.at_an_end for each in ranges] == [True, False, False, True]
+    ranges, _ = placement("x", "conv x", "join x conv", "dense join")
+    assert [each.at_an_end for each in ranges] == [True, True]
+
+
 def test_a_layer_that_is_called_twice_has_two_ranges():
     steps = [Step("x", INPUT, (), 0)]
     role = role_of("dense", "Dense", {}, 1)

@@ -2,8 +2,8 @@
 
 A range [low, high] of n steps s = (high - low) / n lies at the upper end of the 256
 integers of 8 bits: what is larger than `high` is clipped as kernels clip, at 127. With
-n = 255 the lower end is clipped so too. With fewer steps `low` is 0, and what is smaller
-must not come: a ReLU has seen to it.
+n = 255 the lower end is clipped so too. With fewer steps what is smaller than `low` is raised
+to it by an operator of its own, but for what comes out of a ReLU, where `low` is 0.
 
 TensorFlow's own operation rounds, in training as in inference, so that its converter finds
 the ranges in a traced model and puts them into its file.
@@ -19,7 +19,9 @@ _STEPS = 255
 _HALF = 0.501
 
 
-def fake_quantize(x: tf.Tensor, low: tf.Tensor, high: tf.Tensor, steps: int) -> tf.Tensor:
+def fake_quantize(
+    x: tf.Tensor, low: tf.Tensor, high: tf.Tensor, steps: int, clips_below: bool = True
+) -> tf.Tensor:
     """Rounds x to the grid of a range.
 
     Gradients as in LSQ+ (arXiv 2004.09576), written for the ends in place of step and
@@ -31,7 +33,8 @@ def fake_quantize(x: tf.Tensor, low: tf.Tensor, high: tf.Tensor, steps: int) -> 
         x: float32, examples along the first axis.
         low: float32 scalar, at most 0; it is moved until 0 is on the grid.
         high: float32 scalar, above `low` and at least 0.
-        steps: n; 255, or fewer where `low` is 0 and x is not negative.
+        steps: n, at most 255.
+        clips_below: whether x may lie below `low`.
 
     Returns:
         float32 of x's shape.
@@ -41,8 +44,7 @@ def fake_quantize(x: tf.Tensor, low: tf.Tensor, high: tf.Tensor, steps: int) -> 
 
     @tf.custom_gradient
     def rounded(x, low, high):
-        lowest = high - (high - low) * (_STEPS / steps)
-        y = tf.quantization.fake_quant_with_min_max_vars(x, lowest, high, num_bits=8)
+        y = _rounded(x, low, high, steps, clips_below)
 
         def gradients(upstream):
             error, step = y - x, (high - low) / steps
@@ -57,3 +59,15 @@ def fake_quantize(x: tf.Tensor, low: tf.Tensor, high: tf.Tensor, steps: int) -> 
         return y, gradients
 
     return rounded(x, low, high)
+
+
+def _rounded(x, low, high, steps, clips_below) -> tf.Tensor:
+    """Rounded by TensorFlow's operation, which moves the 256 integers until 0 is one of them."""
+    width = (high - low) * (_STEPS / steps)
+    if steps < _STEPS:
+        step = width / _STEPS
+        low = -step * tf.clip_by_value(tf.round(-low / step), 0, steps)
+        high = low + step * steps
+        if clips_below:
+            x = tf.maximum(x, low)
+    return tf.quantization.fake_quant_with_min_max_vars(x, high - width, high, num_bits=8)

@@ -38,12 +38,15 @@ class ActivationQuantizer:
 
     @property
     def bits(self) -> int:
-        """Of the grid: the spec's where a ReLU clips, else 8."""
-        return self.spec.bits if self.positive else 8
+        """Of the grid."""
+        if self.fixed is not None:
+            return 8
+        return self.spec.bits if self.positive else self.spec.signed_bits
 
     def with_bits(self, bits: int) -> "ActivationQuantizer":
         """The quantizer of the same range and variables with `bits`, but no fewer than its own."""
-        spec = dataclasses.replace(self.spec, bits=max(bits, self.spec.bits))
+        bits = max(bits, self.bits)
+        spec = dataclasses.replace(self.spec, bits=bits, signed_bits=bits)
         return ActivationQuantizer(spec, self.positive, self.fixed)
 
     @property
@@ -79,17 +82,21 @@ class ActivationQuantizer:
         state = {role: scalar(role, start, trained) for role, start in ends.items()}
         return {**state, "unit": scalar("unit", 0.0, False)}
 
-    def __call__(self, inputs: tf.Tensor, training: Any, state: Mapping[str, Any]) -> tf.Tensor:
+    def __call__(
+        self, inputs: tf.Tensor, training: Any, state: Mapping[str, Any], inside: bool = False
+    ) -> tf.Tensor:
         """The activations on the grid, with gradients to them and to trained ends.
 
         Args:
             inputs: float32, examples along the first axis.
             training: whether this is a training step (bool or None).
             state: what `build` returned.
+            inside: whether they lie between the ends by themselves.
         """
         if training and self.spec.ranges == "moving" and self.fixed is None:
             self._follow(inputs, state)
-        return ops.fake_quantize(inputs, *self.ends(state), self.steps)
+        clips_below = not (self.positive or inside)
+        return ops.fake_quantize(inputs, *self.ends(state), self.steps, clips_below)
 
     def ends(self, state: Mapping[str, Any]) -> tuple[tf.Tensor, tf.Tensor]:
         """The lower and the upper end: float32 scalars."""

@@ -18,9 +18,11 @@ class Activations:
     Every tensor between two operators of the file has one range. 0 is on its grid.
 
     Args:
-        bits: of what comes out of a ReLU, 2 to 8. Tensors of both signs have 8
-            bits whatever it is: kernels clip at the ends of 8 bits and where a
-            ReLU does, so that fewer bits cost no operator there alone.
+        bits: of what comes out of a ReLU, 2 to 8. Kernels clip at the ends of
+            8 bits and where a ReLU does, so that fewer bits cost no operator there.
+        signed_bits: of tensors that no ReLU clips, 2 to 8, but of inputs and
+            outputs of the model, which have 8. Fewer cost a MAXIMUM operator behind
+            each such tensor, which clips the lower end.
         ranges: ``"trained"`` moves the ends by their gradients (LSQ+, Bhalgat et
             al. 2020, arXiv 2004.09576); ``"moving"`` follows the smallest and
             largest values of the training batches by a moving average;
@@ -32,7 +34,6 @@ class Activations:
             above the lower one, for that start; more than 50, at most 100.
         scaling: ``"affine"``, or ``"symmetric"``: -128 to 127 about a zero point
             of 0, for accelerators that know no other; 8 bits alone.
-
         without_kernel: what becomes of layers that have no kernel of integers,
             such as LayerNormalization, LSTM or attention: ``"refused"`` when the
             model is quantized, or ``"float"``, inside, between inputs and
@@ -51,6 +52,7 @@ class Activations:
     """
 
     bits: int = 8
+    signed_bits: int = 8
     ranges: str = "trained"
     start: str = "mse"
     percentile: float = 99.99
@@ -58,9 +60,11 @@ class Activations:
     without_kernel: str = "refused"
 
     def __post_init__(self):
-        if not is_integer(self.bits, 2, 8):
-            raise ValueError(f"bits must be an integer from 2 to 8; got {self.bits!r}")
-        object.__setattr__(self, "bits", int(self.bits))
+        for name in ("bits", "signed_bits"):
+            bits = getattr(self, name)
+            if not is_integer(bits, 2, 8):
+                raise ValueError(f"{name} must be an integer from 2 to 8; got {bits!r}")
+            object.__setattr__(self, name, int(bits))
         check_choice("ranges", self.ranges, RANGES)
         check_choice("start", self.start, STARTS)
         if not is_number(self.percentile, 50, 100) or self.percentile == 50:
@@ -70,8 +74,9 @@ class Activations:
         object.__setattr__(self, "percentile", float(self.percentile))
         check_choice("scaling", self.scaling, SCALINGS)
         check_choice("without_kernel", self.without_kernel, WITHOUT_KERNEL)
-        if self.scaling == "symmetric" and self.bits < 8:
-            raise ValueError(f"scaling='symmetric' needs bits=8; got {self.bits}")
+        fewest = min(self.bits, self.signed_bits)
+        if self.scaling == "symmetric" and fewest < 8:
+            raise ValueError(f"scaling='symmetric' needs 8 bits throughout; got {fewest}")
 
     def to_dict(self) -> dict[str, Any]:
         """The fields as plain JSON values."""

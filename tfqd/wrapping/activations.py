@@ -58,9 +58,15 @@ class RoundsActivations:
         self.supports_masking = True
         self.built = True
 
-    def rounded(self, inputs: tf.Tensor, training: Any) -> tf.Tensor:
-        """The inputs on the grid, in their dtype."""
-        result = self._in_force(tf.cast(inputs, tf.float32), training, self.state)
+    def rounded(self, inputs: tf.Tensor, training: Any, inside: bool) -> tf.Tensor:
+        """The inputs on the grid, in their dtype.
+
+        Args:
+            inputs: of floats.
+            training: whether this is a training step.
+            inside: whether they lie between the ends of the range by themselves.
+        """
+        result = self._in_force(tf.cast(inputs, tf.float32), training, self.state, inside)
         return tf.cast(result, inputs.dtype)
 
     def get_config(self) -> dict[str, Any]:

@@ -48,7 +48,7 @@ def calibrate(model: Any, batches: Iterable[Any]) -> None:
 def _observer(name: str, seen: list[np.ndarray], generator: np.random.Generator):
     """A layer's call that notes some of its inputs, and leaves them as they are."""
 
-    def observe(inputs, training=None):
+    def observe(inputs, training=None, inside=False):
         values = np.asarray(inputs, np.float32).reshape(-1)
         if not np.isfinite(values).all():
             raise ValueError(f"the activations at {name!r} are NaN or infinite on this data")

@@ -3,6 +3,7 @@
 The steps are the same for both Keras versions; how each takes a graph apart is a `Graphs`.
 """
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -13,6 +14,7 @@ from tfqd.wrapping.activations import quantized_activations
 from tfqd.wrapping.placement import (
     INPUT,
     UNROUNDED,
+    Kind,
     NoIntegerKernel,
     Placement,
     Step,
@@ -186,7 +188,7 @@ class _Inserter:
     """Rounds what a graph's calls give, in the order in which they were recorded."""
 
     def __init__(self, placement: Placement, steps: list[Step], layers: list):
-        self._outputs = iter([step.output for step in steps])
+        self._steps = iter(steps)
         self._rounded, self._layers = placement.rounded, layers
 
     def call(self, operation, *args, **kwargs):
@@ -195,8 +197,13 @@ class _Inserter:
 
     def rounded(self, tensor):
         """The next of the tensors, rounded where that is its place."""
-        place = self._rounded.get(next(self._outputs))
-        return tensor if place is None else self._layers[place](tensor)
+        step = next(self._steps)
+        place = self._rounded.get(step.output)
+        if place is None:
+            return tensor
+        # Averages of numbers of a range lie in it.
+        inside = {"inside": True} if step.role.kind is Kind.AVERAGES else {}
+        return self._layers[place](tensor, **inside)
 
 
 def _is_of_floats(tensor: Any) -> bool:
@@ -214,9 +221,15 @@ def _check_one_tensor(operation: Any, outputs: Any, graphs: Graphs, error: Value
 
 def _layers(placement: Placement, spec: Activations, graphs: Graphs) -> list:
     """The layer of each range."""
+    of_the_model = dataclasses.replace(spec, signed_bits=8)
     return [
         graphs.QuantizedActivation(
-            spec, each.positive, each.fixed, each.layers, each.reason, name=each.name
+            of_the_model if each.at_an_end else spec,
+            each.positive,
+            each.fixed,
+            each.layers,
+            each.reason,
+            name=each.name,
         )
         for each in placement.ranges
     ]

@@ -23,12 +23,12 @@ class QuantizedActivation(RoundsActivations, keras.layers.Layer):
         with tf.init_scope(), keras.StatelessScope():
             return bool(np.asarray(self.state["unit"]) > 0)
 
-    def call(self, inputs, training=None):
+    def call(self, inputs, training=None, inside=False):
         if not self.active:
             return inputs
         self.check_calibrated()
-        return self.rounded(inputs, training)
+        return self.rounded(inputs, training, inside)
 
-    def compute_output_spec(self, inputs, training=None):
+    def compute_output_spec(self, inputs, training=None, inside=False):
         """The inputs': rounding changes neither shapes nor dtypes."""
         return keras.KerasTensor(inputs.shape, inputs.dtype)

@@ -39,6 +39,7 @@ class Range(NamedTuple):
     fixed: the ends, where a kernel knows no others.
     layers: all those whose answers have it, or are inside an operator that it ends.
     reason: why it is there, and why it has those layers.
+    at_an_end: whether it rounds an input or an output of the graph.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Range(NamedTuple):
     fixed: tuple[float, float] | None
     layers: tuple[str, ...]
     reason: str
+    at_an_end: bool
 
 
 class Placement(NamedTuple):
@@ -82,7 +84,8 @@ def placed(steps: Sequence[Step], outputs: Sequence[int]) -> Placement:
     members = {of: steps for of, steps in members.items() if steps[0].role.kind != Kind.UNROUNDED}
     places = {of: place for place, of in enumerate(members)}
     taken: set[str] = set()
-    ranges = [_range(each, folded, taken) for each in members.values()]
+    ends = {*outputs, *(step.output for step in steps if step.role.kind is Kind.INPUT)}
+    ranges = [_range(each, folded, ends, taken) for each in members.values()]
     rounded = {
         step.output: places[same.of(step.output)]
         for step in steps
@@ -114,7 +117,9 @@ def _folded(steps: Sequence[Step], outputs: Sequence[int]) -> set[int]:
     return folded
 
 
-def _range(members: Sequence[Step], folded: Container[int], taken: set[str]) -> Range:
+def _range(
+    members: Sequence[Step], folded: Container[int], ends: Container[int], taken: set[str]
+) -> Range:
     """The one range of all tensors that these steps give, by a name that is not taken."""
     makers = [
         step
@@ -134,7 +139,8 @@ def _range(members: Sequence[Step], folded: Container[int], taken: set[str]) -> 
     calls = (f"{names[0]}_range{number or ''}" for number in itertools.count())
     name = next(name for name in calls if name not in taken)
     taken.add(name)
-    return Range(name, positive, fixed.pop(), layers, _reason(makers, positive))
+    at_an_end = any(step.output in ends for step in members)
+    return Range(name, positive, fixed.pop(), layers, _reason(makers, positive), at_an_end)
 
 
 def _reason(makers: Sequence[Step], positive: bool) -> str:

@@ -23,12 +23,12 @@ class QuantizedActivation(RoundsActivations, tf_keras.layers.Layer):
             return bool(self.state["unit"] > 0)
 
     @tf.autograph.experimental.do_not_convert
-    def call(self, inputs, training=None):
+    def call(self, inputs, training=None, inside=False):
         if not self.active:
             return inputs
         if not is_finding_shapes():
             self.check_calibrated()
-        return self.rounded(inputs, training)
+        return self.rounded(inputs, training, inside)
 
     def compute_output_shape(self, input_shape):
         """The inputs': rounding changes no shapes."""

@@ -256,6 +256,7 @@ _MOVES: dict[int, Callable[..., np.ndarray]] = {
     Op.EXPAND_DIMS: _reshaped,
     Op.SQUEEZE: _reshaped,
     Op.PAD: _padded,
+    Op.MAXIMUM: lambda options, inputs, shape: np.maximum(inputs[0].values, inputs[1].values),
     Op.TRANSPOSE: lambda options, inputs, shape: inputs[0].values.transpose(inputs[1].values),
     Op.CONCATENATION: lambda options, inputs, shape: np.concatenate(
         [each.values for each in inputs], options.axis
