@@ -80,7 +80,8 @@ class BitSchedule(Callback):
         model = handed_over(self.model)
         entries = find_quantized(model) if self.phases else []
         ranges = quantized_activations(model) if self.activations else []
-        before = [each.bits for each in (*entries, *ranges)]
+        scheduled: list[Any] = [*entries, *ranges]
+        before = [each.bits for each in scheduled]
         for layer in ranges:
             layer.set_bits(self.activations[_begin(self.activations, epoch)])
         for entry in entries:
@@ -88,7 +89,7 @@ class BitSchedule(Callback):
             entry.set_bits(self.phases[begin])
             if epoch == begin and self._comes_into_its_own(entry, begin):
                 entry.initialize()
-        if [each.bits for each in (*entries, *ranges)] != before:
+        if [each.bits for each in scheduled] != before:
             trace_again(self.model)
 
     def _comes_into_its_own(self, entry: QuantizedVariable, begin: int) -> bool:

@@ -45,7 +45,8 @@ class ActivationQuantizer:
 
     def with_bits(self, bits: int) -> "ActivationQuantizer":
         """The quantizer of the same range and variables with `bits`, but no fewer than its own."""
-        bits = max(bits, self.bits)
+        if bits <= self.bits:
+            return self
         spec = dataclasses.replace(self.spec, bits=bits, signed_bits=bits)
         return ActivationQuantizer(spec, self.positive, self.fixed)
 

@@ -87,8 +87,7 @@ class RoundsActivations:
         The ends of the range stay. Graphs that were traced before do not change.
         """
         self.active = bits is not None
-        finer = bits is not None and bits > self.quantizer.bits
-        self._in_force = self.quantizer.with_bits(bits) if finer else self.quantizer
+        self._in_force = self.quantizer.with_bits(bits or 0)
 
     @property
     def is_calibrated(self) -> bool:
