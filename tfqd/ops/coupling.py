@@ -27,15 +27,18 @@ def attraction(weights: tf.Tensor, reach: tf.Tensor) -> tf.Tensor:
         float32 of the weights' shape, between -1 and 1.
     """
     values = tf.reshape(weights, [-1])
-    ordered = tf.sort(values)
+    order = tf.argsort(values)
+    ordered = tf.gather(values, order)
 
+    # Bounds in ascending order are found faster.
     def below(bounds: tf.Tensor, side: str) -> tf.Tensor:
         return tf.searchsorted(ordered, bounds, side)
 
-    lower = below(values, "left") - below(values - reach, "right")
-    higher = below(values + reach, "left") - below(values, "right")
+    lower = below(ordered, "left") - below(ordered - reach, "right")
+    higher = below(ordered + reach, "left") - below(ordered, "right")
     share = tf.cast(lower - higher, tf.float32) / tf.cast(tf.size(values), tf.float32)
-    return tf.reshape(share, tf.shape(weights))
+    placed = tf.scatter_nd(order[:, None], share, tf.shape(values))
+    return tf.reshape(placed, tf.shape(weights))
 
 
 def gathered(weights: np.ndarray, gap: float, least: float) -> tuple[np.ndarray, np.ndarray]:
