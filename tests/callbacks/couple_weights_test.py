@@ -120,6 +120,13 @@ def test_a_collapsed_tensor_is_said_and_refused():
     np.testing.assert_array_equal(kernels(model)[0], before[0])
 
 
+def test_weights_that_have_not_parted_yet_are_refused():
+    model, coupling = trained(keras), CoupleWeights(strength=1e-3, reach=1.0)
+    fit(model, keras, coupling, epochs=1)
+    with pytest.raises(ValueError, match="have not parted into clusters yet; train longer"):
+        coupling.settle(least=0.1)
+
+
 def test_too_many_clusters_are_refused():
     model, coupling = network(keras, 200), CoupleWeights(strength=1e-6, reach=1e-5)
     fit(model, keras, coupling, epochs=1)

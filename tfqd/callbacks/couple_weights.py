@@ -120,7 +120,7 @@ class CoupleWeights(Callback):
     def on_train_end(self, logs=None):
         for each in self._coupled:
             _, centers = self._gathered(each, least=0.0)
-            if len(centers) == 1:
+            if len(centers) == 1 and self._is_one_value(each):
                 warnings.warn(
                     f"the weights of {each.path} have gathered at one value: strength "
                     f"{self.strength:g} or reach {self.reach:g} is too great for it",
@@ -142,8 +142,8 @@ class CoupleWeights(Callback):
 
         Raises:
             ValueError: before a `fit`, for `least` outside 0 to 1, and for a tensor whose
-                weights have gathered at one value, or in more than 256 clusters; the model
-                is as it was then.
+                weights have gathered at one value, in no clusters yet or in more than 256;
+                the model is as it was then.
         """
         if not self._coupled:
             raise ValueError("this callback has not been used in a fit yet")
@@ -151,7 +151,7 @@ class CoupleWeights(Callback):
             raise ValueError(f"least must be a number from 0 to below 1; got {least!r}")
         found = [self._gathered(each, least) for each in self._coupled]
         for each, (_, centers) in zip(self._coupled, found, strict=True):
-            self._check_count(each.path, len(centers))
+            self._check_count(each, len(centers))
         selection = {}
         for each, (weights, centers) in zip(self._coupled, found, strict=True):
             each.variable.assign(tf.cast(weights, each.variable.dtype))
@@ -159,25 +159,37 @@ class CoupleWeights(Callback):
         return selection
 
     def _gathered(self, each: _Coupled, least: float) -> tuple[np.ndarray, np.ndarray]:
-        weights = np.asarray(tf.convert_to_tensor(each.variable), np.float32)
-        return ops.gathered(weights, self.reach * each.deviation / 2, least)
+        return ops.gathered(_values(each.variable), self.reach * each.deviation / 2, least)
 
-    def _check_count(self, path: str, count: int) -> None:
+    def _is_one_value(self, each: _Coupled) -> bool:
+        """Whether weights in one cluster are near one another, and not merely without gaps."""
+        return float(np.std(_values(each.variable))) <= self.reach * each.deviation / 2
+
+    def _check_count(self, each: _Coupled, count: int) -> None:
+        settings = f"{self.strength:g} and {self.reach:g}"
+        if count == 1 and self._is_one_value(each):
+            raise ValueError(
+                f"the weights of {each.path} have gathered at one value; train with less strength "
+                f"or reach than {settings}, or leave it out of select"
+            )
         if count == 1:
             raise ValueError(
-                f"the weights of {path} have gathered at one value; train with less strength or "
-                f"reach than {self.strength:g} and {self.reach:g}, or leave it out of select"
+                f"the weights of {each.path} have not parted into clusters yet; train longer, or "
+                f"with more strength or less reach than {settings}"
             )
         if count > MOST_POINTS:
             raise ValueError(
-                f"the weights of {path} lie in {count} clusters, more than the {MOST_POINTS} "
-                "points of a codebook; train longer, or with more strength or reach than "
-                f"{self.strength:g} and {self.reach:g}"
+                f"the weights of {each.path} lie in {count} clusters, more than the {MOST_POINTS} "
+                f"points of a codebook; train longer, or with more strength or reach than {settings}"
             )
 
 
+def _values(variable) -> np.ndarray:
+    return np.asarray(tf.convert_to_tensor(variable), np.float32)
+
+
 def _deviation(variable, path: str) -> float:
-    deviation = float(np.std(np.asarray(tf.convert_to_tensor(variable), np.float32)))
+    deviation = float(np.std(_values(variable)))
     if not deviation:
         raise ValueError(f"the weights of {path} are all the same; leave it out of select")
     return deviation
