@@ -28,8 +28,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 from absl import app, flags
-from cifar_data import Images, batches, digits
-from resnet8_data import better_teacher, better_teacher_file, load, resnet8
+from cifar_data import Images, batches
+from resnet8_data import float_network
 from results_file import ResultsFile
 from rich.console import Console
 from rich.table import Table
@@ -67,7 +67,7 @@ def main(argv) -> None:
     output = pathlib.Path(_OUTPUT.value)
     try:
         runs = _chosen()
-        images, model, source = _float_model()
+        images, model, source = float_network(_DATA.value, _NETWORK.value, _SMOKE.value)
         file = pathlib.Path(_RESULTS.value or output / "results.json")
         command = f"python examples/prune_resnet8.py --data_dir=DATA --steps={_STEPS.value}"
         results = ResultsFile(file, {"command": command, "data": source})
@@ -93,19 +93,6 @@ def _chosen() -> list[str]:
     if unknown:
         raise ValueError(f"--runs: no run called {unknown[0]!r}; there are {', '.join(RUNS)}")
     return runs
-
-
-def _float_model() -> tuple[Images, keras.Model, str]:
-    """The images, the float model, and a word on where they come from."""
-    if _SMOKE.value:
-        return digits(), resnet8(), "a few of the digits, and an untrained network"
-    images, model, source = load(_DATA.value)
-    if _NETWORK.value == "resnet8":
-        return images, model, source
-    file = better_teacher_file(_DATA.value)
-    if file is None:
-        raise ValueError("--network=resnet20 needs models/resnet20_cifar10.keras in --data_dir")
-    return images, better_teacher(file), source
 
 
 def _steps() -> int:

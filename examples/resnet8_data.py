@@ -23,6 +23,25 @@ def load(folder: str | None, announce=print) -> tuple[Images, keras.Model, str]:
     return cifar10(root), model, "CIFAR-10"
 
 
+def float_network(
+    folder: str | None, network: str = "resnet8", smoke: bool = False
+) -> tuple[Images, keras.Model, str]:
+    """As `load`, of the one network or the other; of an untrained one for a smoke test.
+
+    Raises:
+        ValueError: for a ResNet-20 where there is none.
+    """
+    if smoke:
+        return digits(), resnet8(), "a few of the digits, and an untrained network"
+    images, model, source = load(folder)
+    if network == "resnet8":
+        return images, model, source
+    file = better_teacher_file(folder)
+    if file is None:
+        raise ValueError("--network=resnet20 needs models/resnet20_cifar10.keras in --data_dir")
+    return images, better_teacher(file), source
+
+
 def better_teacher_file(folder: str | None) -> pathlib.Path | None:
     """Where a trained ResNet-20 lies; None where there is none."""
     file = pathlib.Path(folder or "") / "models" / "resnet20_cifar10.keras"
