@@ -15,3 +15,13 @@ def test_it_trains_exports_and_measures_the_file(data, tmp_path):
     values = row["evaluation"]["values"]
     assert [*values] == ["float", "model", "file"]
     assert round(100 * values["file"]["accuracy"], 2) == row["file"]
+
+
+def test_tfmots_own_training_is_measured_alike(data, tmp_path):
+    options = [f"--data_dir={data}", f"--output={tmp_path}", "--epochs=1", "--tool=tfmot"]
+    assert run_here("cifar10_integer.py", *options).end is None
+    row = json.loads((tmp_path / "tfmot_1epochs_seed0.json").read_text())
+    assert abs(row["file"] - row["model"]) < 5
+    assert row["bytes"] == (tmp_path / "tfmot_1epochs_seed0.tflite").stat().st_size
+    end = run_here("cifar10_integer.py", *options, "--weight_bits=4").end
+    assert end == "cifar10_integer: --tool=tfmot has 8 bits, of weights and of activations"
