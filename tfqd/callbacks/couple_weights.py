@@ -180,7 +180,8 @@ class CoupleWeights(Callback):
         if count > MOST_POINTS:
             raise ValueError(
                 f"the weights of {each.path} lie in {count} clusters, more than the {MOST_POINTS} "
-                f"points of a codebook; train longer, or with more strength or reach than {settings}"
+                "points of a codebook; train longer, or with more strength or reach than "
+                f"{settings}"
             )
 
 

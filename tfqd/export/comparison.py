@@ -10,6 +10,10 @@ import tensorflow as tf
 from tfqd.compressed import Probes
 from tfqd.export import probes as probing
 
+# How many times as far as typical answers of integers a single one may be off: where an answer lies
+# between two classes, one integer that was rounded otherwise tips it.
+SINGLE = 8
+
 Runner = Callable[[Mapping[str, np.ndarray]], Mapping[str, tf.Tensor]]
 
 
@@ -25,7 +29,8 @@ class Verification:
     largest_difference: of any output value, relative to the largest absolute
         value of its output, of an output of integers to the range that they span; of a
         file of weights alone, of any weight.
-    tolerance: how large it may be.
+    tolerance: how large it may be; of an output of integers, how large the root mean square
+        over the probes may be, and an eighth of the largest difference.
     """
 
     kind: str
@@ -45,7 +50,7 @@ def hold_against(
     Args:
         probes: the inputs, and the model's answers, which may be thinned.
         kind: what the file is, for the result and the error.
-        tolerance: the largest difference to let pass.
+        tolerance: the difference to let pass; see `Verification`.
         run: inputs by name -> outputs by name.
         spans: of outputs by name, what a difference is relative to; None, or for others,
             the largest absolute value.
@@ -63,23 +68,47 @@ def hold_against(
     differences = {
         name: _difference(probes.outputs[name], answers[name], spans.get(name)) for name in answers
     }
-    name = max(answers, key=lambda name: (math.isnan(differences[name]), differences[name]))
-    difference = differences[name]
-    if not difference <= tolerance:
-        unit = "the range of its integers" if name in spans else "the largest output"
+    name = max(
+        answers, key=lambda name: (math.isnan(differences[name].held), differences[name].held)
+    )
+    found = differences[name]
+    if not found.held <= tolerance:
+        of = (
+            f"the range of its integers, the root mean square {found.typical:.3g}"
+            if name in spans
+            else "the largest output"
+        )
         raise VerificationError(
             f"the {kind} file and the model disagree on the probes: the largest difference is "
-            f"{difference:.3g} of {unit}, the tolerance {tolerance:.3g}"
+            f"{found.largest:.3g} of {of}, the tolerance {tolerance:.3g}"
         )
-    return Verification(kind, difference, tolerance)
+    return Verification(kind, found.largest, tolerance)
 
 
-def _difference(expected: np.ndarray, answer: np.ndarray, span: float | None) -> float:
+@dataclasses.dataclass(frozen=True)
+class _Difference:
+    """How far answers are apart, relative to their output's span.
+
+    typical: the root mean square over all values.
+    held: what is held to the tolerance.
+    """
+
+    largest: float
+    typical: float
+    held: float
+
+
+def _difference(expected: np.ndarray, answer: np.ndarray, span: float | None) -> _Difference:
     expected, answer = probing.thinned(expected), probing.thinned(answer)
     if expected.shape != answer.shape:
-        return float("inf")
+        return _Difference(math.inf, math.inf, math.inf)
     if expected.dtype.kind == "O":  # strings, which are the same or not
-        return 0.0 if np.array_equal(expected, answer) else float("inf")
-    apart = np.abs(answer.astype(np.float64) - expected).max(initial=0.0)
-    largest = span or np.abs(expected.astype(np.float64)).max(initial=0.0)
-    return float(apart / largest) if largest else float(apart)
+        apart = 0.0 if np.array_equal(expected, answer) else math.inf
+        return _Difference(apart, apart, apart)
+    unit = span or float(np.abs(expected.astype(np.float64)).max(initial=0.0)) or 1.0
+    relative = np.abs(answer.astype(np.float64) - expected) / unit
+    largest = float(relative.max(initial=0.0))
+    typical = float(np.sqrt(np.mean(np.square(relative)))) if relative.size else 0.0
+    return _Difference(
+        largest, typical, largest if span is None else max(typical, largest / SINGLE)
+    )

@@ -104,9 +104,9 @@ def write_tflite(
             without that random ones that fit its inputs: 32 in the ranges of those,
             where ranges were trained. They are kept in the file for `verify`, of a file
             of integer activations the first alone.
-        tolerance: the largest difference of answers to let pass, relative to the
-            largest output, of integer activations to the range of an output's integers;
-            None for 0.1. It is what 8 bits of activations cost on the probes; weights
+        tolerance: the difference of answers to let pass, relative to the largest
+            output; of outputs of integers the root mean square, relative to the range of
+            their integers, and an eighth of the largest. None for 0.1. It is what 8 bits of activations cost on the probes; weights
             must be exact whatever it is.
         strict: whether weights that were quantized, and would be floats in the file,
             are an error, before anything is written.
