@@ -8,7 +8,8 @@ A trained float ResNet-8 gets ranges for its activations (`tfqd.calibrate`), tra
 weights and activations as integers, on labels alone, and has its BatchNormalization statistics
 measured anew. The file of integers is then run on all test images, beside the model that it was
 made from and the float one (`tfqd.evaluate`). With --tool=tfmot it is tfmot's own 8-bit training of
-the same network in tf_keras, on the same images in the same order, that is measured.
+the same network in tf_keras, on the same images in the same order, that is measured. A model
+that OUTPUT has is not trained again.
 
 DATA is what `cifar10_resnet8.py` takes; without --data_dir the program runs on scikit-learn's
 digits, and --smoke takes a few steps of them.
@@ -87,9 +88,14 @@ def with_tfqd(
 ) -> tuple[keras.Model, pathlib.Path]:
     """The trained model of integers, and its file."""
     name = f"w{_WEIGHTS.value}a{_ACTIVATIONS.value}_{_EPOCHS.value}epochs_seed{_SEED.value}"
-    integer = quantized(model, images)
-    train(integer, images, keras.optimizers)
-    integer.save(output / f"{name}.keras")
+    kept = output / f"{name}.keras"
+    if kept.exists():
+        print(f"{kept} is trained already")
+        integer = keras.models.load_model(kept)
+    else:
+        integer = quantized(model, images)
+        train(integer, images, keras.optimizers)
+        integer.save(kept)
     file = output / f"{name}.tflite"
     probes = images.x_test[:32].astype(np.float32)
     tfqd.export.tflite(integer, file, io_dtype="int8", probes=probes)

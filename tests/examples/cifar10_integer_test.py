@@ -15,6 +15,10 @@ def test_it_trains_exports_and_measures_the_file(data, tmp_path):
     values = row["evaluation"]["values"]
     assert [*values] == ["float", "model", "file"]
     assert round(100 * values["file"]["accuracy"], 2) == row["file"]
+    again = run_here("cifar10_integer.py", *options)
+    assert again.end is None
+    assert "is trained already" in again.stdout
+    assert json.loads((tmp_path / "w8a4_1epochs_seed0.json").read_text())["file"] == row["file"]
 
 
 def test_tfmots_own_training_is_measured_alike(data, tmp_path):
