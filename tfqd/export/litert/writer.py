@@ -106,8 +106,8 @@ def write_tflite(
             of integer activations the first alone.
         tolerance: the difference of answers to let pass, relative to the largest
             output; of outputs of integers the root mean square, relative to the range of
-            their integers, and an eighth of the largest. None for 0.1. It is what 8 bits of activations cost on the probes; weights
-            must be exact whatever it is.
+            their integers, and an eighth of the largest. None for 0.1. It is what 8 bits
+            of activations cost on the probes; weights must be exact whatever it is.
         strict: whether weights that were quantized, and would be floats in the file,
             are an error, before anything is written.
         readers: what is to read the file, of ``"litert"`` (and TensorFlow Lite),
