@@ -178,3 +178,22 @@ def test_a_distiller_tells_that_it_trains_by_its_own_step(version):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         tfqd.Distiller(teacher, tfqd.quantize_model(teacher, 4))
+
+
+@BOTH
+def test_a_class_keeps_its_training_with_rounded_activations(version):
+    model = graph_of_layers(by_hand(version, version.Model), version)
+    quantized = tfqd.quantize_model(
+        model, tfqd.presets.deployable(8), activations=tfqd.Activations()
+    )
+    tfqd.calibrate(quantized, X)
+    quantized.compile(version.optimizers.SGD(0.01))
+    assert [*quantized.fit(X, Y, verbose=0).history] == ["error"]
+    assert [*quantized.evaluate(X, Y, verbose=0, return_dict=True)] == ["farthest"]
+
+
+@BOTH
+def test_a_training_that_is_not_kept_with_rounded_activations_is_said(version):
+    model = graph_of_layers(by_hand(version, version.Sequential), version)
+    with pytest.warns(UserWarning, match="ByHand's own .*train_step.* is not kept"):
+        tfqd.quantize_model(model, tfqd.presets.deployable(8), activations=tfqd.Activations())

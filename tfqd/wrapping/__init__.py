@@ -52,9 +52,10 @@ def quantize_model(
         first_last: ``"same"`` treats the first and last weighted layers like the
             others; None leaves them float; a spec is used for the kernels of
             theirs that `spec` quantizes.
-        activations: None leaves activations float. A `tfqd.Activations` has a
-            Sequential or Functional model round them too, where a file of integers
-            does; `calibrate` is to be called before the model is used. For tf_keras
+        activations: None leaves activations float. A `tfqd.Activations` has the model
+            round them too, where a file of integers does; `calibrate` is to be called
+            before it is used. A subclassed model's call must take symbolic inputs for it
+            (Keras layers and `keras.ops` do), and its class is not kept. For tf_keras
             models ``"tfmot"`` puts in the activation quantizers of tfmot's default
             8-bit scheme instead.
 

@@ -38,7 +38,7 @@ class Graphs(Protocol):
     activations: Any
 
     def graph_of(self, model: Any) -> Any:
-        """The Functional model that a Sequential one runs, once it is built; else the model."""
+        """The Functional model that computes what a model does; else the model."""
 
     def run_graph(self, graph: Any, inputs: list, call: Callable[..., Any]) -> Any:
         """What a graph gives for other inputs, with `call` in place of its calls."""
@@ -75,7 +75,8 @@ def with_quantized_activations(model: Any, spec: Activations, graphs: Graphs) ->
             f"model {model.name!r} rounds activations already; leave activations None to keep "
             "its ranges"
         )
-    flat = _flattened(model, graphs)
+    graph = graphs.graph_of(model)
+    flat = _flattened(model, graph, graphs)
     recorder = _Recorder(graphs, spec.without_kernel == "float")
     for tensor in flat.inputs:
         recorder.note(tensor.name, INPUT if _is_of_floats(tensor) else UNROUNDED, [], tensor)
@@ -85,7 +86,7 @@ def with_quantized_activations(model: Any, spec: Activations, graphs: Graphs) ->
     inserter = _Inserter(placement, recorder.steps, _layers(placement, spec, graphs))
     inputs = [inserter.rounded(each) for each in flat.inputs]
     outputs = graphs.run_graph(flat, inputs, inserter.call)
-    names = graphs.graph_of(model).output_names
+    names = graph.output_names
     for operation in recorder.operations:
         if operation.name in names:
             graphs.rename(operation, _UNROUNDED + operation.name)
@@ -93,9 +94,8 @@ def with_quantized_activations(model: Any, spec: Activations, graphs: Graphs) ->
     return graphs.Functional(flat.input, graphs.packed(outputs, named), name=model.name)
 
 
-def _flattened(model: Any, graphs: Graphs) -> Any:
+def _flattened(model: Any, graph: Any, graphs: Graphs) -> Any:
     """The model without models in it, and with activations that no kernel ends in as layers."""
-    graph = graphs.graph_of(model)
     if not isinstance(graph, graphs.Functional):
         raise ValueError(
             "activations= needs a Sequential or Functional model, whose graph tells what a file "

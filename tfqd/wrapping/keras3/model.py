@@ -21,7 +21,7 @@ from tfqd.wrapping.keras3.candidates import choose_quantizers, owned_variables
 from tfqd.wrapping.keras3.cloning import copy_model
 from tfqd.wrapping.keras3.ends import with_ends
 from tfqd.wrapping.keras3.insides import set_own_trainable, set_path
-from tfqd.wrapping.keras3.own_steps import KeepsOwnSteps, warn_of_lost
+from tfqd.wrapping.keras3.own_steps import KeepsOwnSteps, of_class, warn_of_lost
 from tfqd.wrapping.keras3.seeds import KeepsSeeds
 from tfqd.wrapping.keras3.signature import input_specs
 from tfqd.wrapping.keras3.substitution import SubstitutedCall, find_quantized
@@ -227,13 +227,13 @@ def quantize_model(
             f"model {model.name!r} is already quantized; tfqd.strip_quantization(model) gives "
             "back a plain model"
         )
-    warn_of_lost(model)
     copy = copy_model(model)
     chosen = with_ends(copy, choose_quantizers(copy, spec), first_last)
     if rounding is not None:
         specs = {id(variable): quantizer.spec for variable, quantizer in chosen}
         kernels = [each.variable for each in owned_variables(copy) if each.is_kernel]
-        copy = with_quantized_activations(copy, rounding, graphs)
+        copy = of_class(with_quantized_activations(copy, rounding, graphs), type(model))
         check_weights({kernel.path: specs.get(id(kernel)) for kernel in kernels})
+    warn_of_lost(model, graph_alone=type(copy) is not type(model))
     index = {id(variable): i for i, variable in enumerate(copy.weights)}
     return QuantizedModel(copy, {index[id(variable)]: q for variable, q in chosen})

@@ -15,6 +15,7 @@ from typing import Any
 
 import keras
 
+from tfqd.wrapping.keras3.insides import Functional
 from tfqd.wrapping.own_steps import STEPS, is_own, is_users, overridden
 
 _LOST = (
@@ -25,15 +26,41 @@ _LOST = (
 _OF_THE_PLAIN = {"_metrics", "get_layer", "layers"}
 
 
-def warn_of_lost(model: keras.Model) -> None:
-    """Warns where a model's class overrides what its quantized model does not take over."""
-    lost = overridden(type(model), _LOST)
+def warn_of_lost(model: keras.Model, graph_alone: bool = False) -> None:
+    """Warns where a model's class overrides what its quantized model does not take over.
+
+    Args:
+        graph_alone: whether that is made of the model's graph, and takes over no training.
+    """
+    kind = type(model)
+    lost = overridden(kind, (*_LOST, *STEPS, "metrics") if graph_alone else _LOST)
     if lost:
+        advice = (
+            "with activations= it is made of the model's graph, and of a class alone that is made "
+            "of inputs, outputs and name"
+            if graph_alone
+            else "override train_step, test_step, predict_step or compute_loss, which are"
+        )
         warnings.warn(
-            f"{type(model).__name__}'s own {', '.join(lost)} is not kept by its quantized model; "
-            "override train_step, test_step, predict_step or compute_loss, which are",
+            f"{kind.__name__}'s own {', '.join(lost)} is not kept by its quantized model; {advice}",
             stacklevel=4,
         )
+
+
+def of_class(graph: keras.Model, kind: type[keras.Model]) -> keras.Model:
+    """A Functional model as one of a user's class of such models, whose training is its own.
+
+    Args:
+        graph: the model; not to be used any more.
+        kind: the class; the model stays what it is if that is none of the user's, or not made
+            of inputs and outputs.
+    """
+    if not is_users(kind) or not issubclass(kind, Functional):
+        return graph
+    try:
+        return kind(graph.input, graph.output, name=graph.name)
+    except (TypeError, ValueError):  # its constructor takes something else
+        return graph
 
 
 class KeepsOwnSteps:

@@ -114,11 +114,12 @@ def of_class(model: tf_keras.Model, kind: type[tf_keras.Model]) -> tf_keras.Mode
     """
     if not is_users(kind):
         return model
-    if not is_own(kind, "__init__"):
+    is_sequential = isinstance(model, tf_keras.Sequential)
+    if not is_own(kind, "__init__") and is_sequential == issubclass(kind, tf_keras.Sequential):
         model.__class__ = kind
         return model
     parts = {"inputs": model.input, "outputs": model.output}
-    if isinstance(model, tf_keras.Sequential):
+    if is_sequential:
         parts = {"layers": model.layers}
     try:
         made = kind(**parts, name=model.name)

@@ -99,25 +99,34 @@ def quantize_model(
     rounding = checked_activations(activations)
     _check(model)
     if rounding is not None:
-        return _with_ranges(Copy(model).model, spec, first_last, rounding)
+        return _with_ranges(model, spec, first_last, rounding)
     return with_quantizers(model, choose(model, spec, first_last))
 
 
-def with_quantizers(model: tf_keras.Model, chosen: Chosen) -> tf_keras.Model:
-    """A copy of a model in which the layers of the chosen variables are wrapped."""
+def with_quantizers(
+    model: tf_keras.Model, chosen: Chosen, kind: type[tf_keras.Model] | None = None
+) -> tf_keras.Model:
+    """A copy of a model in which the layers of the chosen variables are wrapped.
+
+    Args:
+        model: Sequential or Functional.
+        chosen: the variables, and by what each is quantized.
+        kind: the class that the copy is to be of; None for the model's.
+    """
     configs = configs_of(chosen)
 
     def wrap(layer, clone):
         config = configs.get(id(layer))
         return clone(layer) if config is None else QuantizeWrapper(clone(layer), config)
 
-    return _finished(of_class(Copy(model, wrap).model, type(model)))
+    return _finished(of_class(Copy(model, wrap).model, kind or type(model)))
 
 
 def _with_ranges(
-    copy: tf_keras.Model, spec: Selection, first_last: SpecLike | None, rounding: Activations
+    model: tf_keras.Model, spec: Selection, first_last: SpecLike | None, rounding: Activations
 ) -> tf_keras.Model:
     """A copy that is put together again with the ranges of a `tfqd.Activations`."""
+    copy = Copy(model).model
     chosen = choose(copy, spec, first_last)
     specs = {id(entry.variable): each for entry, each in chosen}
     check_weights(
@@ -127,7 +136,8 @@ def _with_ranges(
             if each.is_kernel
         }
     )
-    return with_quantizers(with_quantized_activations(copy, rounding, graphs), chosen)
+    rounded = with_quantized_activations(copy, rounding, graphs)
+    return with_quantizers(rounded, chosen, type(model))
 
 
 def _with_activations(model: tf_keras.Model, scheme: QuantizeScheme) -> tf_keras.Model:

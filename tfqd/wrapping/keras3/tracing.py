@@ -1,0 +1,62 @@
+"""The graph of a subclassed model, read off its call."""
+
+import inspect
+
+import keras
+import tensorflow as tf
+
+from tfqd.wrapping.keras3.insides import Functional
+from tfqd.wrapping.keras3.signature import input_specs
+
+_NEEDED = "activations= needs a graph, which tells what a file of integers computes"
+
+
+def traced(model: keras.Model) -> keras.Model:
+    """A Functional model of a subclassed model's layers: its call on symbolic inputs.
+
+    Args:
+        model: built; its call is of Keras layers and `keras.ops`, and takes one argument.
+
+    Raises:
+        ValueError: when the call takes no symbolic inputs, does something else in training, or
+            has weights that are in no layer.
+    """
+    what = f"model {model.name!r} ({type(model).__name__})"
+    specs = input_specs(model)
+    if len(specs) != 1:
+        raise ValueError(f"{_NEEDED}; {what} takes {len(specs)} arguments, give it a list of them")
+    (first, *_) = inspect.signature(model.call).parameters
+    name = first if isinstance(specs[0], tf.TensorSpec) else None
+    inputs = keras.tree.map_structure(
+        lambda spec: keras.Input(spec.shape[1:], dtype=spec.dtype, name=name), specs[0]
+    )
+    graph = _graph(model, inputs, what)
+    if model._call_has_training_arg:
+        other = _graph(model, inputs, what, training=True)
+        if _calls(other)[1:] != _calls(graph)[1:]:
+            raise ValueError(
+                f"{_NEEDED}; {what} calls other layers when training=True: leave it to its layers "
+                "what they do in training"
+            )
+    known = {id(variable) for variable in graph.variables}
+    outside = [variable.path for variable in model.variables if id(variable) not in known]
+    if outside:
+        paths = ", ".join(outside)
+        raise ValueError(f"{_NEEDED}; {what} has weights outside the layers that it calls: {paths}")
+    return graph
+
+
+def _graph(model: keras.Model, inputs, what: str, **options) -> keras.Model:
+    try:
+        return Functional(inputs, model.call(inputs, **options), name=model.name)
+    except Exception as error:  # whatever the user's code does with what is no array
+        raise ValueError(
+            f"{_NEEDED}; {what} cannot be called on symbolic inputs, as a call of Keras layers and "
+            f"keras.ops alone can: {error}"
+        ) from error
+
+
+def _calls(graph: keras.Model) -> list:
+    """What a graph calls, in its order: layers, and the kinds of other operations."""
+    layers = keras.layers.Layer
+    return [each if isinstance(each, layers) else type(each) for each in graph.operations]
