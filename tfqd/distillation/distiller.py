@@ -10,7 +10,9 @@ from tfqd.wrapping.version import KERAS3, find_version
 
 
 @keras.saving.register_keras_serializable(package="tfqd")
-class Distiller(BaseDistiller, keras3.KeepsSeeds, keras.Model, metaclass=abc.ABCMeta):
+class Distiller(
+    BaseDistiller, keras3.KeepsSeeds, keras3.TracesOnce, keras.Model, metaclass=abc.ABCMeta
+):
     """A model whose `fit` trains the student on labels and on the teacher.
 
     The loss is ``w * hard + (1 - w) * soft + penalties``: the compiled loss on

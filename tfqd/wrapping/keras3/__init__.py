@@ -4,10 +4,12 @@
 `substitution` runs an untouched layer with quantized values in place of its
 variables; `model` and `layer` put it into a model and into a wrapper for one
 layer; `cloning` copies models by their `configuration`; `signature` knows their
-inputs; `ends` finds a model's first and last weighted layers; `compression`
-reads the result out, `rebuilding` and `stripping` make plain models of it.
+inputs; `ends` finds a model's first and last weighted layers; `first_step` has
+the first training step traced once; `compression` reads the result out,
+`rebuilding` and `stripping` make plain models of it.
 """
 
+from tfqd.wrapping.keras3.first_step import TracesOnce as TracesOnce
 from tfqd.wrapping.keras3.layer import Quantizer as Quantizer
 from tfqd.wrapping.keras3.layer import QuantizeWrapper as QuantizeWrapper
 from tfqd.wrapping.keras3.model import QuantizedModel as QuantizedModel
