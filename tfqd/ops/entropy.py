@@ -18,7 +18,7 @@ import tensorflow as tf
 _MARGIN = 0.01
 
 
-def borders(frequency: tf.Tensor, size: int, rate_weight: tf.Tensor) -> tf.Tensor:
+def borders(frequency: tf.Tensor, size: int | tf.Tensor, rate_weight: tf.Tensor) -> tf.Tensor:
     """Where the border above each level but the last one lies, from that level on.
 
     Args:
@@ -62,7 +62,8 @@ def shares(codes: tf.Tensor, levels: int) -> tf.Tensor:
     """
     codes = tf.cast(tf.reshape(codes, [-1]), tf.int32)
     counts = tf.math.bincount(codes, minlength=levels, maxlength=levels, dtype=tf.float32)
-    return counts / float(codes.shape[0])
+    counts = tf.ensure_shape(counts, [levels])  # Which a graph does not know.
+    return counts / tf.cast(tf.size(codes), tf.float32)
 
 
 def entropy(frequency: tf.Tensor) -> tf.Tensor:

@@ -1,5 +1,7 @@
 """Where the steps of an entropy-constrained grid start, and how often its codes come."""
 
+import functools
+
 import numpy as np
 import tensorflow as tf
 
@@ -106,8 +108,23 @@ def _entropy_of(place: np.ndarray, levels: int, rate_weight: float) -> float:
 
 
 def _settled(place: np.ndarray, levels: int, rate_weight: float) -> tf.Tensor:
-    frequency = shares(round_between(place, None, levels), levels)
-    for _ in range(_ROUNDS if rate_weight else 0):
-        border = borders(frequency, len(place), rate_weight)
-        frequency = shares(round_between(place, border, levels), levels)
-    return frequency
+    return _settling(levels, rate_weight)(place)
+
+
+@functools.lru_cache(maxsize=64)
+def _settling(levels: int, rate_weight: float):
+    """The function that settles the codes of float32 [N] positions, traced for any N.
+
+    A search calls it for dozens of factors, and its operations are many and short.
+    """
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.float32)], autograph=False)
+    def settle(place):
+        size = tf.cast(tf.size(place), tf.float32)
+        frequency = shares(round_between(place, None, levels), levels)
+        for _ in range(_ROUNDS if rate_weight else 0):
+            border = borders(frequency, size, rate_weight)
+            frequency = shares(round_between(place, border, levels), levels)
+        return frequency
+
+    return settle
