@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tfqd.batches import input_batches, labelled_batches
+from tfqd.batches import even_batch_size, input_batches, labelled_batches
 
 X, Y = np.arange(100, dtype=np.float32)[:, None], np.arange(100) // 10
 
@@ -33,3 +33,11 @@ def test_inputs_and_weights_keep_together():
 def test_what_is_shown_whole_keeps_its_order(batches):
     found = [x for x, _, _ in labelled_batches((X, Y), batches, 20)]
     np.testing.assert_array_equal(np.concatenate(found), X)
+
+
+@pytest.mark.parametrize(
+    ("examples", "most", "size"),
+    [(300, 256, 150), (10_000, 256, 250), (256, 256, 256), (96, 256, 256), (257, 256, 256)],
+)
+def test_batches_are_all_alike_where_a_large_size_divides_the_examples(examples, most, size):
+    assert even_batch_size(examples, most) == size

@@ -62,6 +62,23 @@ def labelled_batches(data, batches: int | None, batch_size: int) -> Iterator[tup
     return map(_labelled, itertools.islice(found, batches))
 
 
+def even_batch_size(examples: int, most: int) -> int:
+    """The size of batches that are all alike, which TensorFlow traces a function for but once.
+
+    Args:
+        examples: how many there are.
+        most: the size that batches are to have at most, and more than half of; where no such
+            size divides the examples, all but the last batch have it.
+
+    Example:
+
+    >>> even_batch_size(300, 256), even_batch_size(10_000, 256), even_batch_size(257, 256)
+    (150, 250, 256)
+    """
+    sizes = range(min(most, examples), most // 2, -1)
+    return next((size for size in sizes if examples % size == 0), most)
+
+
 def _spread(arrays, batch_size: int, batches: int):
     """So many batches of examples from the first to the last, each of which has some of all places.
 

@@ -122,7 +122,9 @@ def write(model: Any, target: str, tflite: Mapping[str, Any]) -> Written:
 
 def answers(model: Any, x: Any) -> Any:
     """What a model answers to all of `x`."""
-    return model.predict(x, batch_size=BATCH, verbose=0)
+    from tfqd.evaluation.contenders import ModelContender
+
+    return ModelContender(model).answers(x, BATCH)
 
 
 def answers_of(path: str, x: Any) -> Any:

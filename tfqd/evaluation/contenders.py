@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfqd import export
+from tfqd.batches import even_batch_size
 from tfqd.compressed import CompressedModel
 from tfqd.export.archive_file import archive_size, load
 from tfqd.export.saved_model_file import is_saved_model, newest_version
@@ -47,7 +48,8 @@ class ModelContender:
 
     def answers(self, inputs, batch_size):
         """See `Contender`."""
-        return self.model.predict(inputs, batch_size=batch_size, verbose=0)
+        size = even_batch_size(len(inputs), batch_size)
+        return self.model.predict(inputs, batch_size=size, verbose=0)
 
     def archive_bytes(self):
         """See `Contender`; a float model's holds its floats."""
