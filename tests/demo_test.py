@@ -6,6 +6,7 @@ import pytest
 
 import tfqd
 from tfqd import demo
+from tfqd_command.main import main
 
 
 @pytest.fixture(scope="module")
@@ -41,11 +42,10 @@ def test_progress_is_shown_and_tensorflow_is_silent(result):
     assert done.stderr == ""
 
 
-def test_its_files_verify(result):
+def test_its_files_verify(result, capsys):
     folder, _ = result
-    verified = command.tfqd("verify", str(folder / "distilled_2bit.tfqd"))
-    assert verified.returncode == 0, verified.stderr
-    assert "agrees with the model" in verified.stdout
+    assert main(["verify", str(folder / "distilled_2bit.tfqd")]) == 0
+    assert "agrees with the model" in capsys.readouterr().out
 
 
 def test_distillation_recovers_what_quantizing_afterwards_loses(rows):

@@ -11,6 +11,7 @@ import pytest
 
 SCRIPT = pathlib.Path(__file__).with_name("train_resumably.py")
 ROOT = SCRIPT.parents[2]
+WAYS = ("backup", "keras")
 
 
 def start(folder, way, *kill_at):
@@ -37,13 +38,22 @@ def whole(tmp_path_factory):
     return folder
 
 
-@pytest.mark.parametrize("way", ["backup", "keras"])
-def test_killed_in_the_middle_of_an_epoch_and_resumed(way, whole, tmp_path):
-    killed = start(tmp_path, way, 2, 1)
-    assert killed.wait(300) == -signal.SIGKILL
-    assert not (tmp_path / "final.npz").exists()
-    finish(start(tmp_path, way))
-    expected, arrays = final(whole / way), final(tmp_path)
+@pytest.fixture(scope="module")
+def resumed(tmp_path_factory):
+    """The folder of both trainings that were killed, and went on in another process."""
+    folder = tmp_path_factory.mktemp("resumed")
+    for way in WAYS:
+        (folder / way).mkdir()
+        killed = start(folder / way, way, 2, 1)
+        assert killed.wait(300) == -signal.SIGKILL
+        assert not (folder / way / "final.npz").exists()
+    finish(start(folder, "both"))
+    return folder
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_killed_in_the_middle_of_an_epoch_and_resumed(way, whole, resumed):
+    expected, arrays = final(whole / way), final(resumed / way)
     assert len(arrays) == len(expected) > 20
     for one, other in zip(arrays, expected, strict=True):
         np.testing.assert_array_equal(one, other)

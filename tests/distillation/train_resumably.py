@@ -96,7 +96,7 @@ if __name__ == "__main__":
     folder, ways = pathlib.Path(sys.argv[1]), sys.argv[2]
     if ways == "both":
         for way in ("backup", "keras"):
-            (folder / way).mkdir()
+            (folder / way).mkdir(exist_ok=True)
             main(folder / way, way, [])
     else:
         main(folder, ways, [int(each) for each in sys.argv[3:]])
