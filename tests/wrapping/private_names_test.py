@@ -18,6 +18,7 @@ from tfqd.wrapping.insides import check_attributes
 USED = {
     "bridge": "_inputs_struct",
     "keras3.features": "_layers",
+    "keras3.first_step": "_compile_metrics",
     "keras3.insides": """
         _functional _non_trainable_variables _path _run_through_graph _seed_generators
         _trainable _trainable_variables keras.src.backend.common.masking.get_keras_mask
