@@ -3,10 +3,10 @@
 `building`, `training` and `serving` keep `tfqd.wrapping.protocols`. Behind them
 `substitution` runs an untouched layer with quantized values in place of its
 variables; `model` and `layer` put it into a model and into a wrapper for one
-layer; `cloning` copies models by their `configuration`; `signature` knows their
-inputs; `ends` finds a model's first and last weighted layers; `first_step` has
-the first training step traced once; `compression` reads the result out,
-`rebuilding` and `stripping` make plain models of it.
+layer; `cloning` copies models by their `configuration`, by `deserialization`;
+`signature` knows their inputs; `ends` finds a model's first and last weighted
+layers; `first_step` has the first training step traced once; `compression` reads
+the result out, `rebuilding` and `stripping` make plain models of it.
 """
 
 from tfqd.wrapping.keras3.first_step import TracesOnce as TracesOnce

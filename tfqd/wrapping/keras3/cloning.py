@@ -6,6 +6,7 @@ from collections.abc import Mapping
 import keras
 
 from tfqd.wrapping.keras3.configuration import Configuration
+from tfqd.wrapping.keras3.deserialization import deserialize
 from tfqd.wrapping.keras3.insides import (
     ObjectSharingScope,
     SafeModeScope,
@@ -39,7 +40,7 @@ def copy_model(model: keras.Model, unwrap: Mapping[type, str] | None = None) -> 
         references = keras.saving.custom_object_scope(configuration.references)
         # The model is the user's own, in memory: its Lambda layers are no threat.
         with references, SafeModeScope(safe_mode=False), ObjectSharingScope():
-            copy = keras.saving.deserialize_keras_object(configuration.config)
+            copy = deserialize(configuration.config)
     except (TypeError, ValueError, NotImplementedError) as error:
         raise _cannot_be_copied(model, _reason(error)) from error
     _copy_state(model, copy, {id(layer) for layer in configuration.unwrapped})

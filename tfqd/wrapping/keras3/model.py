@@ -19,6 +19,7 @@ from tfqd.wrapping.activations import (
 from tfqd.wrapping.keras3 import graphs
 from tfqd.wrapping.keras3.candidates import choose_quantizers, owned_variables
 from tfqd.wrapping.keras3.cloning import copy_model
+from tfqd.wrapping.keras3.deserialization import deserialize
 from tfqd.wrapping.keras3.ends import with_ends
 from tfqd.wrapping.keras3.first_step import TracesOnce
 from tfqd.wrapping.keras3.insides import set_own_trainable, set_path
@@ -142,7 +143,7 @@ class QuantizedModel(KeepsSeeds, KeepsOwnSteps, TracesOnce, SubstitutedCall, ker
     @classmethod
     def from_config(cls, config, custom_objects=None):
         config = dict(config)
-        model = keras.saving.deserialize_keras_object(config.pop("model"), custom_objects)
+        model = deserialize(config.pop("model"), custom_objects)
         for variable, path in zip(model.weights, config.pop("paths"), strict=True):
             set_path(variable, path)  # Keras shortens paths on reload.
         layers = all_layers(model)

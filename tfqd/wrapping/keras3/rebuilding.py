@@ -8,6 +8,7 @@ import numpy as np
 from tfqd.compressed import CompressedModel
 from tfqd.wrapping import rebuilding
 from tfqd.wrapping.architectures import model_of
+from tfqd.wrapping.keras3.deserialization import deserialize
 from tfqd.wrapping.keras3.insides import set_path
 from tfqd.wrapping.keras3.model import QuantizedModel
 from tfqd.wrapping.layers import all_layers
@@ -24,7 +25,7 @@ def quantized_from(compressed: CompressedModel) -> QuantizedModel:
 
 
 def _rebuilt(compressed: CompressedModel, weights: Mapping[str, np.ndarray]) -> keras.Model:
-    model = model_of(compressed, "keras", keras.saving.deserialize_keras_object)
+    model = model_of(compressed, "keras", deserialize)
     for variable, (name, array) in zip(model.weights, weights.items(), strict=True):
         variable.assign(array)
         set_path(variable, name)
