@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 import tensorflow as tf
-from example_modules import run
+from example_modules import run_here
 from text_translator import text_translator
 from translation_data import Subwords, invented
 from translation_networks import network
@@ -23,8 +23,7 @@ TEXTS = [
 def made(tmp_path_factory):
     """The folder and the rows of the shortest trial."""
     folder = tmp_path_factory.mktemp("translate")
-    process = run("translate_lstm.py", "--smoke", f"--output={folder}")
-    assert process.returncode == 0, process.stderr
+    assert run_here("translate_lstm.py", "--smoke", f"--output={folder}").end is None
     rows = json.loads((folder / "results.json").read_text())["rows"]
     return folder, {row["run"]: row for row in rows}
 

@@ -1,7 +1,6 @@
 """Nothing half-written is ever found where a file or folder is expected."""
 
 import os
-import signal
 import subprocess
 import sys
 
@@ -12,11 +11,16 @@ from tfqd.compressed.atomic import new_file
 from tfqd.export.staging import new_folder
 
 KILLED = """
-import importlib, os, pathlib, signal
-module = importlib.import_module("{module}")
-with getattr(module, "{stage}")(pathlib.Path("{path}")) as staged:
-    (staged / "part" if staged.is_dir() else staged).write_bytes(b"half")
-    os.kill(os.getpid(), signal.SIGKILL)
+import os, pathlib, signal, sys
+from tfqd.compressed.atomic import new_file
+from tfqd.export.staging import new_folder
+for stage, path in ((new_folder, sys.argv[1]), (new_file, sys.argv[2])):
+    child = os.fork()
+    if not child:
+        with stage(pathlib.Path(path)) as staged:
+            (staged / "part" if staged.is_dir() else staged).write_bytes(b"half")
+            os.kill(os.getpid(), signal.SIGKILL)
+    assert os.WTERMSIG(os.waitpid(child, 0)[1]) == signal.SIGKILL
 """
 
 
@@ -34,10 +38,14 @@ def fail(stage, path, error=RuntimeError):
         filled_until_an_error()
 
 
-def kill(stage, path):
-    code = KILLED.format(module=stage.__module__, stage=stage.__name__, path=path)
-    run = subprocess.run([sys.executable, "-c", code], cwd=ROOT)
-    assert run.returncode == -signal.SIGKILL
+@pytest.fixture(scope="module")
+def killed(tmp_path_factory):
+    """The folders of a folder and of a file whose writers were killed, the file an older one."""
+    served, models = tmp_path_factory.mktemp("served"), tmp_path_factory.mktemp("models")
+    (models / "model.keras").write_bytes(b"old")
+    command = [sys.executable, "-c", KILLED, served / "1", models / "model.keras"]
+    subprocess.run(command, cwd=ROOT, check=True)
+    return served, models
 
 
 def test_a_folder_appears_with_all_its_files(tmp_path):
@@ -62,9 +70,9 @@ def test_a_failed_folder_leaves_its_neighbours(tmp_path):
     assert os.listdir(tmp_path) == ["1"]
 
 
-def test_a_killed_process_leaves_no_folder_to_serve(tmp_path):
-    kill(new_folder, tmp_path / "1")
-    assert [name for name in os.listdir(tmp_path) if name.isdecimal()] == []
+def test_a_killed_process_leaves_no_folder_to_serve(killed):
+    served, _ = killed
+    assert [name for name in os.listdir(served) if name.isdecimal()] == []
 
 
 def test_a_folder_that_appears_meanwhile_is_kept(tmp_path):
@@ -97,11 +105,9 @@ def test_a_failed_file_leaves_the_old_one(tmp_path, error):
     assert os.listdir(tmp_path) == ["model.keras"]
 
 
-def test_a_killed_process_leaves_the_old_file(tmp_path):
-    path = tmp_path / "model.keras"
-    path.write_bytes(b"old")
-    kill(new_file, path)
-    assert path.read_bytes() == b"old"
+def test_a_killed_process_leaves_the_old_file(killed):
+    _, models = killed
+    assert (models / "model.keras").read_bytes() == b"old"
 
 
 def test_a_missing_folder_is_an_error_of_the_system(tmp_path):
