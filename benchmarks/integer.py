@@ -29,7 +29,7 @@ sys.path.append(str(ROOT / "tests" / "export"))
 import mlperf_tiny  # noqa: E402
 from other_readers import litert_integers, micro_answers, micro_arena  # noqa: E402
 
-BITS = ((8, 8), (4, 8), (4, 4))
+BITS = ((8, 8), (4, 8), (4, 4), (8, 16))
 
 _RESULTS = flags.DEFINE_string("results", None, "JSON file to write", required=True)
 _EXAMPLES = flags.DEFINE_integer("examples", 64, "Inputs to answer.", 1)
@@ -69,11 +69,12 @@ def _measured(network: str, weight_bits: int, activation_bits: int) -> dict:
     with tempfile.TemporaryDirectory() as folder:
         path = pathlib.Path(folder) / "m.tflite"
         # Networks of random weights amplify a step from layer to layer.
-        options = {"readers": ("litert", "tflite-micro"), "io_dtype": "int8", "tolerance": 1.0}
+        dtype = "int16" if activation_bits == 16 else "int8"
+        options = {"readers": ("litert", "tflite-micro"), "io_dtype": dtype, "tolerance": 1.0}
         result = tfqd.export.tflite(quantized, path, probes=x[:1], **options)
-        ((name, simulated),) = tfqd.export.simulate_integer(path, x).items()
-        (by_xnnpack,) = tfqd.export.simulate_integer(path, x, kernels="xnnpack").values()
         integers = _rounded(path, x)
+        ((name, simulated),) = tfqd.export.simulate_integer(path, integers).items()
+        (by_xnnpack,) = tfqd.export.simulate_integer(path, integers, "xnnpack").values()
         answers = {
             "reference kernels": litert_integers(path, integers, reference=True),
             "LiteRT": litert_integers(path, integers, reference=False),
@@ -100,18 +101,18 @@ def _input_name(path: pathlib.Path) -> str:
 
 
 def _rounded(path: pathlib.Path, x: np.ndarray) -> np.ndarray:
-    """The inputs as the file takes them: int8."""
+    """The inputs as the file takes them: int8 or int16."""
     return _to_integers(x, _details(path)[0])
 
 
 def _on_grid(path: pathlib.Path, answers: np.ndarray) -> np.ndarray:
-    """The answers in integers of the file's output: int8."""
+    """The answers in integers of the file's output: int8 or int16."""
     return _to_integers(answers, _details(path)[1])
 
 
 def _to_integers(values: np.ndarray, details: dict) -> np.ndarray:
-    scale, zero = details["quantization"]
-    return np.clip(np.rint(values / scale) + zero, -128, 127).astype(np.int8)
+    (scale, zero), limits = details["quantization"], np.iinfo(details["dtype"])
+    return np.clip(np.rint(values / scale) + zero, limits.min, limits.max).astype(limits.dtype)
 
 
 if __name__ == "__main__":

@@ -41,7 +41,7 @@ _DATA = flags.DEFINE_string("data_dir", None, "folder with CIFAR-10 and the trai
 _OUTPUT = flags.DEFINE_string("output", "cifar10_integer", "folder for the models")
 _EPOCHS = flags.DEFINE_integer("epochs", 4, "epochs of training", lower_bound=1)
 _WEIGHTS = flags.DEFINE_integer("weight_bits", 8, "bits of the weights", 2, 8)
-_ACTIVATIONS = flags.DEFINE_integer("activation_bits", 8, "bits after ReLUs", 2, 8)
+_ACTIVATIONS = flags.DEFINE_integer("activation_bits", 8, "bits after ReLUs; 16 of all", 2, 16)
 _RATE = flags.DEFINE_float("learning_rate", 1e-3, "of Adam, which falls to 0 by a cosine")
 _SEED = flags.DEFINE_integer("seed", 0, "of the order of images and how they are moved")
 _TOOL = flags.DEFINE_enum("tool", "tfqd", ["tfqd", "tfmot"], "whose training and file")
@@ -98,7 +98,8 @@ def with_tfqd(
         integer.save(kept)
     file = output / f"{name}.tflite"
     probes = images.x_test[:32].astype(np.float32)
-    tfqd.export.tflite(integer, file, io_dtype="int8", probes=probes)
+    io_dtype = "int16" if _ACTIVATIONS.value == 16 else "int8"
+    tfqd.export.tflite(integer, file, io_dtype=io_dtype, probes=probes)
     return integer, file
 
 

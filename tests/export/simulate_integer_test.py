@@ -12,7 +12,8 @@ from integer_models import IMAGES, quantized
 from keras import layers
 
 import tfqd
-from tfqd.export.litert.checking.fixed_point import multiplied, multiplied_once
+from tfqd.export.litert.checking.fixed_point import multiplied, multiplied_once, multiplied_wide
+from tfqd.export.litert.file.flatbuffer import File
 
 LAYERS = {
     "convolution": [layers.Conv2D(6, 3, strides=2, padding="same"), layers.ReLU()],
@@ -48,40 +49,71 @@ def model_of(name):
     return keras.Sequential([keras.Input((8, 8, 3), name="image"), *parts])
 
 
-def integers_of(path, kernels="reference"):
-    """What LiteRT answers to the images, integers in and out."""
-    interpreter = Interpreter(str(path), experimental_op_resolver_type=RESOLVERS[kernels])
-    (given_,), (asked,) = interpreter.get_input_details(), interpreter.get_output_details()
+def answers_of(path, resolver):
+    """LiteRT's answers to the images, and these as the file takes them: integers, or floats."""
+    interpreter = Interpreter(str(path), experimental_op_resolver_type=resolver)
+    (given_,) = interpreter.get_input_details()
     interpreter.resize_tensor_input(given_["index"], IMAGES.shape)
     interpreter.allocate_tensors()
-    scale, zero = given_["quantization"]
-    integers = np.clip(np.rint(IMAGES / scale) + zero, -128, 127).astype(np.int8)
-    interpreter.set_tensor(given_["index"], integers)
+    inputs, (scale, zero) = IMAGES, given_["quantization"]
+    if scale:
+        limits = np.iinfo(given_["dtype"])
+        inputs = np.clip(np.rint(IMAGES / scale) + zero, limits.min, limits.max)
+    inputs = inputs.astype(given_["dtype"])
+    interpreter.set_tensor(given_["index"], inputs)
     interpreter.invoke()
-    return interpreter.get_tensor(asked["index"])
+    outputs = interpreter.get_output_details()
+    return {each["name"]: interpreter.get_tensor(each["index"]) for each in outputs}, inputs
+
+
+def assert_is_the_kernels(path, least=50):
+    """The simulation of a file gives what LiteRT gives to integers."""
+    for kernels, resolver in RESOLVERS.items():
+        expected, integers = answers_of(path, resolver)
+        simulated = tfqd.export.simulate_integer(path, integers, kernels)
+        assert simulated.keys() == expected.keys()
+        for name, answer in expected.items():
+            assert simulated[name].dtype == answer.dtype
+            assert len(np.unique(answer)) > least
+            np.testing.assert_array_equal(simulated[name], answer, err_msg=f"{kernels} {name}")
 
 
 @pytest.mark.parametrize("name", [*LAYERS, *OF_TWO])
 def test_it_is_the_kernels_to_the_integer(name, tmp_path):
     path = tmp_path / "m.tflite"
     tfqd.export.tflite(quantized(model_of(name)), path, io_dtype="int8", probes=IMAGES[:4])
-    for kernels in RESOLVERS:
-        (simulated,) = tfqd.export.simulate_integer(path, IMAGES, kernels).values()
-        assert simulated.dtype == np.int8
-        assert len(np.unique(simulated)) > 50
-        np.testing.assert_array_equal(simulated, integers_of(path, kernels), err_msg=kernels)
+    assert_is_the_kernels(path)
 
 
-@pytest.mark.parametrize("bits", [8, 4])
-def test_a_whole_model_is_the_kernels_but_for_the_softmax_of_reference_ones(bits, tmp_path):
+def test_in_16_bits_too(tmp_path):
     path = tmp_path / "m.tflite"
-    tfqd.export.tflite(quantized(bits=bits), path, io_dtype="int8", probes=IMAGES[:4])
-    (simulated,) = tfqd.export.simulate_integer(path, {"image": IMAGES}).values()
-    apart = np.abs(simulated.astype(int) - integers_of(path))
-    assert apart.max() <= 1
-    assert (apart == 0).mean() >= 0.99
-    (simulated,) = tfqd.export.simulate_integer(path, IMAGES, kernels="xnnpack").values()
-    np.testing.assert_array_equal(simulated, integers_of(path, "xnnpack"))
+    image = keras.Input((8, 8, 3), name="image")
+    answers = {name.replace(" ", "_"): model_of(name)(image) for name in [*LAYERS, *OF_TWO]}
+    model = quantized(keras.Model(image, answers), bits=16)
+    tfqd.export.tflite(model, path, io_dtype="int16", probes=IMAGES[:4])
+    assert_is_the_kernels(path)
+
+
+@pytest.mark.parametrize("bits", [16, 8, 4])
+def test_a_whole_model_is_the_kernels(bits, tmp_path):
+    path = tmp_path / "m.tflite"
+    keras.utils.set_random_seed(0)
+    dtype = "int16" if bits == 16 else "int8"
+    tfqd.export.tflite(quantized(bits=bits), path, io_dtype=dtype, probes=IMAGES[:4])
+    assert_is_the_kernels(path, least=2)
+
+
+def test_floats_are_rounded_as_the_kernels_round_them(tmp_path):
+    path = tmp_path / "m.tflite"
+    tfqd.export.tflite(quantized(model_of("dense"), bits=16), path)
+    file = File(path.read_bytes())
+    graph = file.graphs[0]
+    (scale,) = graph.tensors[graph.operators[-1].inputs[0]].quantization.scale
+    for kernels, resolver in RESOLVERS.items():
+        (answer,) = answers_of(path, resolver)[0].values()
+        (simulated,) = tfqd.export.simulate_integer(path, IMAGES, kernels).values()
+        assert simulated.dtype == np.int16
+        np.testing.assert_array_equal(simulated, np.rint(answer / scale), err_msg=kernels)
 
 
 def test_files_that_take_and_give_floats_have_the_same_integers(tmp_path):
@@ -104,6 +136,16 @@ def test_products_are_within_a_unit_of_exact_ones(x, factor):
     assert abs(int(twice) - exact) <= 1
     # The mantissa has 31 bits, x up to 30.
     assert abs(int(once) - exact) <= fractions.Fraction(3, 4)
+
+
+@given(
+    st.integers(-(2**40), 2**40),
+    st.floats(1e-7, 0.999, allow_subnormal=False),
+)
+def test_wide_products_have_15_bits_of_the_factor(x, factor):
+    exact = fractions.Fraction(x) * fractions.Fraction(factor)
+    (product,) = multiplied_wide(np.array([x]), factor)
+    assert abs(int(product) - exact) <= fractions.Fraction(1, 2) + abs(exact) / 2**14
 
 
 def test_products_round_halves_away_from_zero_as_worked_by_hand():

@@ -1,5 +1,6 @@
 """Networks of MLPerf Tiny compute the same integers in tflite-micro as in LiteRT."""
 
+import keras
 import mlperf_tiny
 import numpy as np
 import pytest
@@ -27,3 +28,26 @@ def test_integers_are_equal(network, tmp_path):
     np.testing.assert_array_equal(answers, litert_integers(path, inputs, reference=True))
     # XNNPACK rounds once where the reference kernels round twice.
     assert np.abs(answers - litert_integers(path, inputs, reference=False)).max() <= 5
+
+
+@pytest.mark.parametrize("layout", ["channel", "flat"])
+def test_integers_of_16_bits_are_equal_too(layout, tmp_path):
+    layers = keras.layers
+    x = np.random.default_rng(0).normal(size=(32, 6, 6, 3)).astype(np.float32)
+    parts = [layers.Conv2D(8, 3, activation="relu"), layers.MaxPooling2D(2), layers.Flatten()]
+    classes = layers.Dense(4, activation="softmax")
+    model = keras.Sequential([keras.Input((6, 6, 3), name="x"), *parts, classes])
+    spec = tfqd.LearnedStep(bits=8, layout=layout)
+    quantized = tfqd.quantize_model(model, spec, activations=tfqd.Activations(bits=16))
+    tfqd.calibrate(quantized, x)
+    path = tmp_path / "m.tflite"
+    options = {"readers": ("litert", "tflite-micro"), "io_dtype": "int16", "batch_size": 1}
+    tfqd.export.tflite(quantized, path, probes=x[:8], **options)
+    inputs = np.random.default_rng(1).integers(-(2**15), 2**15, (24, 6, 6, 3)).astype(np.int16)
+    (answers,) = micro_answers(path, {"x": inputs}).values()
+    assert answers.dtype == np.int16
+    assert answers.std() > 1000
+    (simulated,) = tfqd.export.simulate_integer(path, inputs).values()
+    np.testing.assert_array_equal(answers, simulated)
+    for reference in (True, False):
+        np.testing.assert_array_equal(answers, litert_integers(path, inputs, reference))

@@ -23,7 +23,10 @@ def by_hand(x, low, high, steps):
     return (codes - zero) * step, inside, step
 
 
-KINDS = [(8, False), (4, False), (2, False), (8, True), (6, True), (4, True), (2, True)]
+KINDS = [
+    *[(bits, False) for bits in (16, 8, 4, 2)],
+    *[(bits, True) for bits in (8, 6, 4, 2)],
+]
 
 
 @given(seeds, st.sampled_from(KINDS))

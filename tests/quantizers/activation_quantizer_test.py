@@ -83,6 +83,31 @@ def test_few_bits_of_both_signs_are_asked_for_by_name():
     assert np.asarray(rounded).min() == pytest.approx(low, abs=step / 2)
 
 
+@pytest.mark.parametrize(("bits", "least"), [(8, -128), (16, -32768)])
+@pytest.mark.parametrize("positive", [False, True])
+def test_symmetric_ranges_have_their_zero_in_the_middle(bits, least, positive):
+    spec = tfqd.Activations(bits=bits, scaling="symmetric")
+    quantizer, state = calibrated(spec, np.abs(VALUES) if positive else VALUES, positive=positive)
+    low, high = (float(end) for end in quantizer.ends(state))
+    step = (high - low) / quantizer.steps
+    assert quantizer.bits == bits
+    assert low / step == pytest.approx(least)
+    far = tf.constant([[-1e3, 0.0, 1e3]])
+    np.testing.assert_allclose(quantizer(far, False, state), [[low, 0, high]], rtol=1e-6)
+
+
+def test_16_bits_are_shown_to_the_converter_as_256_of_their_steps():
+    quantizer, state = calibrated(tfqd.Activations(bits=16))
+    low, high = (float(end) for end in quantizer.ends(state))
+    step = (high - low) / quantizer.steps
+    shown = np.asarray(quantizer.in_bytes(tf.constant(VALUES[:, np.newaxis]), state)) / step
+    np.testing.assert_allclose([shown.min(), shown.max()], [-128, 127], rtol=1e-5)
+    for low, ends in ((0.0, (0, 255 / 256)), (-1.0, (-1, 127 / 128))):
+        fixed = ActivationQuantizer(tfqd.Activations(bits=16), fixed=(low, 32767 / 32768))
+        shown = fixed.in_bytes(tf.constant([[-9.0, 9.0]]), {})
+        np.testing.assert_array_equal(shown, [ends])
+
+
 def test_activations_of_nothing_but_zeros_get_a_range_all_the_same():
     quantizer, state = calibrated(tfqd.Activations(), np.zeros(9, np.float32))
     assert [float(end) for end in quantizer.ends(state)] == [0, 1]

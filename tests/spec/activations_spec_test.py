@@ -15,9 +15,11 @@ def test_numbers_of_numpy_become_pythons():
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"bits": 1}, "bits must be an integer from 2 to 8; got 1"),
-        ({"bits": 16}, "bits must be an integer from 2 to 8; got 16"),
+        ({"bits": 1}, "bits must be an integer from 2 to 8, or 16; got 1"),
+        ({"bits": 12}, "bits must be an integer from 2 to 8, or 16; got 12"),
         ({"bits": 8.0}, "bits must be"),
+        ({"bits": 16, "signed_bits": 4}, "needs 8 bits throughout; got 4"),
+        ({"signed_bits": 16}, "signed_bits must be an integer from 2 to 8; got 16"),
         ({"signed_bits": 1}, "signed_bits must be an integer from 2 to 8; got 1"),
         ({"ranges": "learned"}, "ranges must be one of 'trained', 'moving', 'fixed'"),
         ({"start": "max"}, "start must be one of 'mse', 'minmax', 'percentile'"),
@@ -31,3 +33,8 @@ def test_numbers_of_numpy_become_pythons():
 def test_bad_fields_are_named(fields, message):
     with pytest.raises(ValueError, match=message):
         tfqd.Activations(**fields)
+
+
+def test_16_bits_are_symmetric():
+    assert tfqd.Activations(bits=16).scaling == "symmetric"
+    assert tfqd.Activations(bits=16) == tfqd.Activations(bits=16, scaling="symmetric")

@@ -7,8 +7,8 @@ from source_tree import ROOT
 
 
 def test_the_examples_run_as_pasted(tmp_path):
-    printed = run_examples("docs/integer.md", 4, tmp_path)
+    printed = run_examples("docs/integer.md", 5, tmp_path)
     text = (ROOT / "docs/integer.md").read_text(encoding="utf-8")
     shown = re.findall(r"^    (\w+_range .*|\{.*\}|int8 .*)$", text, re.MULTILINE)
-    assert len(shown) == 6
+    assert len(shown) == 7
     assert all(line in printed for line in shown)

@@ -70,6 +70,10 @@ def test_a_sum_takes_in_its_relu_and_kernels_of_one_range_have_it():
         "sigmoid_range",
     ]
     assert ranges[3].fixed == (0, 255 / 256)
+    assert role_of("tanh", "Activation", {"activation": "tanh"}, 1).fixed == (-1, 127 / 128)
+    for function, low in (("softmax", 0), ("sigmoid", 0), ("tanh", -1)):
+        role = role_of("l", "Activation", {"activation": function}, 1, bits=16)
+        assert role.fixed == (low, 32767 / 32768)
 
 
 def test_ranges_of_inputs_and_outputs_are_marked():

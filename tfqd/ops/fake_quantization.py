@@ -3,7 +3,8 @@
 A range [low, high] of n steps s = (high - low) / n lies at the upper end of the 256
 integers of 8 bits: what is larger than `high` is clipped as kernels clip, at 127. With
 n = 255 the lower end is clipped so too. With fewer steps what is smaller than `low` is raised
-to it by an operator of its own, but for what comes out of a ReLU, where `low` is 0.
+to it by an operator of its own, but for what comes out of a ReLU, where `low` is 0. Ranges of
+more steps lie in the integers of 16 bits alike.
 
 TensorFlow's own operation rounds, in training as in inference, so that its converter finds
 the ranges in a traced model and puts them into its file.
@@ -13,10 +14,10 @@ import math
 
 import tensorflow as tf
 
-# The steps between the integers of 8 bits.
-_STEPS = 255
-# In steps: what float32 makes of half a step.
-_HALF = 0.501
+# The steps between the integers of 8 and of 16 bits.
+_STEPS = {8: 2**8 - 1, 16: 2**16 - 1}
+# What float32 makes of half a step of such a range, in steps.
+_HALF = {8: 0.501, 16: 0.53}
 
 
 def fake_quantize(
@@ -33,7 +34,7 @@ def fake_quantize(
         x: float32, examples along the first axis.
         low: float32 scalar, at most 0; it is moved until 0 is on the grid.
         high: float32 scalar, above `low` and at least 0.
-        steps: n, at most 255.
+        steps: n, at most 255; or 65,535, or 32,767 where `low` is 0 and x is not negative.
         clips_below: whether x may lie below `low`.
 
     Returns:
@@ -48,7 +49,7 @@ def fake_quantize(
 
         def gradients(upstream):
             error, step = y - x, (high - low) / steps
-            inside = tf.abs(error) <= _HALF * step
+            inside = tf.abs(error) <= _HALF[_bits(steps)] * step
             straight = tf.where(inside, upstream, 0.0)
             beyond = upstream - straight
             of_step = tf.reduce_sum(straight * error) / (high - low)
@@ -62,12 +63,18 @@ def fake_quantize(
 
 
 def _rounded(x, low, high, steps, clips_below) -> tf.Tensor:
-    """Rounded by TensorFlow's operation, which moves the 256 integers until 0 is one of them."""
-    width = (high - low) * (_STEPS / steps)
-    if steps < _STEPS:
-        step = width / _STEPS
+    """Rounded by TensorFlow's operation, which moves the integers until 0 is one of them."""
+    bits = _bits(steps)
+    width = (high - low) * (_STEPS[bits] / steps)
+    if steps < _STEPS[bits]:
+        step = width / _STEPS[bits]
         low = -step * tf.clip_by_value(tf.round(-low / step), 0, steps)
         high = low + step * steps
         if clips_below:
             x = tf.maximum(x, low)
-    return tf.quantization.fake_quant_with_min_max_vars(x, high - width, high, num_bits=8)
+    return tf.quantization.fake_quant_with_min_max_vars(x, high - width, high, num_bits=bits)
+
+
+def _bits(steps: int) -> int:
+    """Of the integers among which a range lies."""
+    return 8 if steps <= _STEPS[8] else 16

@@ -13,12 +13,10 @@ import numpy as np
 import tensorflow as tf
 
 from tfqd import ops
-from tfqd.spec import Activations
+from tfqd.spec import WIDE, Activations
 
 # Of `ranges="moving"`, the share that each batch leaves as it was.
 _MOMENTUM = 0.99
-# The integers of 8 bits on either side of 0.
-_BELOW, _ABOVE = 128, 127
 
 
 class ActivationQuantizer:
@@ -40,7 +38,7 @@ class ActivationQuantizer:
     def bits(self) -> int:
         """Of the grid."""
         if self.fixed is not None:
-            return 8
+            return max(8, self.spec.bits)
         return self.spec.bits if self.positive else self.spec.signed_bits
 
     def with_bits(self, bits: int) -> "ActivationQuantizer":
@@ -53,12 +51,23 @@ class ActivationQuantizer:
     @property
     def steps(self) -> int:
         """Between the ends of the range."""
-        return 2**self.bits - 1
+        one_sign = self.bits == WIDE and self.fixed is not None and self.fixed[0] == 0
+        return self._above if one_sign else 2**self.bits - 1
+
+    @property
+    def _from_zero(self) -> bool:
+        """Whether 0 is the lower end."""
+        return self.positive and self.spec.scaling == "affine"
 
     @property
     def _one_end(self) -> bool:
         """Whether the lower end follows from the upper one."""
-        return self.positive or self.spec.scaling == "symmetric"
+        return self._from_zero or self.spec.scaling == "symmetric"
+
+    @property
+    def _above(self) -> int:
+        """The integers above 0 of a symmetric range; below it there is one more."""
+        return 2 ** (self.bits - 1) - 1
 
     def build(self, layer: Any) -> dict[str, Any]:
         """Creates the variables: float32 scalars by role, of which ``unit`` is 0 until calibrated.
@@ -96,8 +105,25 @@ class ActivationQuantizer:
         """
         if training and self.spec.ranges == "moving" and self.fixed is None:
             self._follow(inputs, state)
-        clips_below = not (self.positive or inside)
+        clips_below = not (self.positive or inside or self.fixed)
         return ops.fake_quantize(inputs, *self.ends(state), self.steps, clips_below)
+
+    def in_bytes(self, inputs: tf.Tensor, state: Mapping[str, Any]) -> tf.Tensor:
+        """The activations of 16 bits on 8, for TensorFlow's converter, which knows these alone.
+
+        They have 256 steps of the grid, but where the ends are fixed, those of kernels of 8 bits.
+
+        Args:
+            inputs: float32.
+            state: what `build` returned.
+        """
+        low, high = self.ends(state)
+        if self.fixed is None:
+            step = (high - low) / self.steps
+            low, high = -128 * step, 127 * step
+        else:
+            high = 1 - (1 - low) / 256
+        return ops.fake_quantize(inputs, low, high, 255)
 
     def ends(self, state: Mapping[str, Any]) -> tuple[tf.Tensor, tf.Tensor]:
         """The lower and the upper end: float32 scalars."""
@@ -107,7 +133,7 @@ class ActivationQuantizer:
         high = tf.abs(values["high"]) * values["unit"]
         if "low" in values:
             return -tf.abs(values["low"]) * values["unit"], high
-        return (tf.zeros(()) if self.positive else high * (-_BELOW / _ABOVE)), high
+        return (tf.zeros(()) if self._from_zero else -high * (1 + 1 / self._above)), high
 
     def start(self, values: np.ndarray) -> tuple[float, float]:
         """The ends that activations such as these start with.
@@ -119,12 +145,12 @@ class ActivationQuantizer:
             low, high = ops.percentile_ends(values, self.spec.percentile)
         elif self.spec.start == "minmax":
             low, high = ops.minmax_ends(values)
-        elif self._one_end and not self.positive:
-            low, high = ops.mse_ends(np.abs(values), _ABOVE)
+        elif self._one_end and not self._from_zero:
+            low, high = ops.mse_ends(np.abs(values), self._above)
         else:
             low, high = ops.mse_ends(values, self.steps)
         if self._one_end:
-            low, high = 0.0, high if self.positive else max(high, -low * _ABOVE / _BELOW)
+            low, high = 0.0, high if self._from_zero else max(high, -low / (1 + 1 / self._above))
         return low, high
 
     def calibrated(self, low: float, high: float) -> dict[str, float]:
@@ -145,8 +171,8 @@ class ActivationQuantizer:
         unit = tf.convert_to_tensor(state["unit"])
         low = tf.minimum(tf.reduce_min(inputs), 0.0) / unit
         high = tf.maximum(tf.reduce_max(inputs), 0.0) / unit
-        if self._one_end and not self.positive:
-            high = tf.maximum(high, -low * (_ABOVE / _BELOW))
+        if self._one_end and not self._from_zero:
+            high = tf.maximum(high, -low / (1 + 1 / self._above))
         for role, end in {"low": low, "high": high}.items():
             if role in state:
                 before = tf.convert_to_tensor(state[role])

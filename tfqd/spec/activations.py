@@ -9,6 +9,8 @@ from tfqd.spec.checks import check_choice, is_integer, is_number
 RANGES = ("trained", "moving", "fixed")
 STARTS = ("mse", "minmax", "percentile")
 WITHOUT_KERNEL = ("refused", "float")
+# The bits of INT16, the only ones above 8 that kernels know.
+WIDE = 16
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -20,9 +22,11 @@ class Activations:
     Args:
         bits: of what comes out of a ReLU, 2 to 8. Kernels clip at the ends of
             8 bits and where a ReLU does, so that fewer bits cost no operator there.
+            Or 16, of all tensors: INT16 activations, which kernels multiply by INT8
+            weights.
         signed_bits: of tensors that no ReLU clips, 2 to 8, but of inputs and
             outputs of the model, which have 8. Fewer cost a MAXIMUM operator behind
-            each such tensor, which clips the lower end.
+            each such tensor, which clips the lower end. With 16 `bits` it is 16.
         ranges: ``"trained"`` moves the ends by their gradients (LSQ+, Bhalgat et
             al. 2020, arXiv 2004.09576); ``"moving"`` follows the smallest and
             largest values of the training batches by a moving average;
@@ -33,7 +37,8 @@ class Activations:
         percentile: per cent of the values that lie below the upper end, and
             above the lower one, for that start; more than 50, at most 100.
         scaling: ``"affine"``, or ``"symmetric"``: -128 to 127 about a zero point
-            of 0, for accelerators that know no other; 8 bits alone.
+            of 0, for accelerators that know no other; 8 bits alone. 16 bits are
+            symmetric whatever it is: kernels of INT16 know no zero point.
         without_kernel: what becomes of layers that have no kernel of integers,
             such as LayerNormalization, LSTM or attention: ``"refused"`` when the
             model is quantized, or ``"float"``, inside, between inputs and
@@ -60,10 +65,11 @@ class Activations:
     without_kernel: str = "refused"
 
     def __post_init__(self):
-        for name in ("bits", "signed_bits"):
+        wide = is_integer(self.bits, WIDE, WIDE)
+        for name, or_wide in (("bits", ", or 16"), ("signed_bits", "")):
             bits = getattr(self, name)
-            if not is_integer(bits, 2, 8):
-                raise ValueError(f"{name} must be an integer from 2 to 8; got {bits!r}")
+            if not is_integer(bits, 2, 8) and not (wide and bits == WIDE):
+                raise ValueError(f"{name} must be an integer from 2 to 8{or_wide}; got {bits!r}")
             object.__setattr__(self, name, int(bits))
         check_choice("ranges", self.ranges, RANGES)
         check_choice("start", self.start, STARTS)
@@ -74,9 +80,13 @@ class Activations:
         object.__setattr__(self, "percentile", float(self.percentile))
         check_choice("scaling", self.scaling, SCALINGS)
         check_choice("without_kernel", self.without_kernel, WITHOUT_KERNEL)
+        if wide:
+            object.__setattr__(self, "scaling", "symmetric")
         fewest = min(self.bits, self.signed_bits)
         if self.scaling == "symmetric" and fewest < 8:
             raise ValueError(f"scaling='symmetric' needs 8 bits throughout; got {fewest}")
+        if wide:
+            object.__setattr__(self, "signed_bits", WIDE)
 
     def to_dict(self) -> dict[str, Any]:
         """The fields as plain JSON values."""

@@ -1,14 +1,16 @@
 """Layers that round activations, in any Keras version, and what a model of them must be."""
 
+import contextlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
 from tfqd.quantizers import ActivationQuantizer
-from tfqd.spec import Activations, Spec
+from tfqd.spec import WIDE, Activations, Spec
+from tfqd.wrapping import calls
 from tfqd.wrapping.layers import all_layers
 
 
@@ -119,6 +121,27 @@ class RoundsActivations:
 def quantized_activations(model: Any) -> list[RoundsActivations]:
     """The layers of a model that round activations, in its order."""
     return [layer for layer in all_layers(model) if isinstance(layer, RoundsActivations)]
+
+
+def wide_activations(model: Any) -> list[RoundsActivations]:
+    """The layers of a model that round activations to 16 bits."""
+    return [layer for layer in quantized_activations(model) if layer.quantizer.bits == WIDE]
+
+
+@contextlib.contextmanager
+def in_bytes(model: Any) -> Iterator[None]:
+    """Inside, layers that round to 16 bits show 8 of them; see `ActivationQuantizer.in_bytes`."""
+    with contextlib.ExitStack() as replacing:
+        for layer in wide_activations(model):
+            replacing.enter_context(calls.replaced(layer, _in_bytes(layer)))
+        yield
+
+
+def _in_bytes(layer: RoundsActivations):
+    def call(inputs, training=None, inside=False):
+        return layer.quantizer.in_bytes(inputs, layer.state) if layer.active else inputs
+
+    return call
 
 
 def check_ranges(model: Any) -> None:

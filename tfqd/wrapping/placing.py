@@ -77,7 +77,7 @@ def with_quantized_activations(model: Any, spec: Activations, graphs: Graphs) ->
         )
     graph = graphs.graph_of(model)
     flat = _flattened(model, graph, graphs)
-    recorder = _Recorder(graphs, spec.without_kernel == "float")
+    recorder = _Recorder(graphs, spec)
     for tensor in flat.inputs:
         recorder.note(tensor.name, INPUT if _is_of_floats(tensor) else UNROUNDED, [], tensor)
     outputs = graphs.run_graph(flat, flat.inputs, recorder.call)
@@ -138,17 +138,17 @@ class _Recorder:
 
     Args:
         graphs: those of a Keras version.
-        floats: whether layers without a kernel of integers stay float; else they are an error.
+        spec: of the activations; says what becomes of layers without a kernel of integers.
 
     Attributes:
         steps: the calls, in their order.
         operations: what was called, each once.
     """
 
-    def __init__(self, graphs: Graphs, floats: bool):
+    def __init__(self, graphs: Graphs, spec: Activations):
         self.steps: list[Step] = []
         self.operations: list[Any] = []
-        self._graphs, self._floats = graphs, floats
+        self._graphs, self._spec = graphs, spec
         self._tensors: list[Any] = []
 
     def call(self, operation, *args, **kwargs):
@@ -157,9 +157,9 @@ class _Recorder:
         kind, config = self._graphs.role_in_graph(operation)
         outputs = operation(*args, **kwargs)
         try:
-            role = role_of(operation.name, kind, config, len(inputs))
+            role = role_of(operation.name, kind, config, len(inputs), self._spec.bits)
         except NoIntegerKernel as error:
-            if not self._floats:
+            if self._spec.without_kernel == "refused":
                 raise
             _check_one_tensor(operation, outputs, self._graphs, error)
             role = role_as_float(kind)

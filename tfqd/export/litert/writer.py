@@ -36,7 +36,7 @@ from tfqd.spec.checks import check_choice, checked_optional_count, checked_optio
 from tfqd.wrapping.plain_values import as_floats
 
 PREFERENCES = ("speed", "size")
-IO_DTYPES = ("float32", "int8")
+IO_DTYPES = ("float32", "int8", "int16")
 
 # Of the answers of the file's float form, whose operators add in another order.
 _EXACT = 1e-4
@@ -95,8 +95,8 @@ def write_tflite(
             the like, as TensorFlow's converter takes it. None leaves activations
             float where their ranges were not trained.
         io_dtype: of the inputs and outputs of a file of integer activations,
-            ``"float32"`` or ``"int8"``; in the latter, the caller converts by the
-            scales that the file names.
+            ``"float32"``, or the activations' own, ``"int8"`` or ``"int16"``; with
+            these, the caller converts by the scales that the file names.
         batch_size: to be fixed in the file, as recurrent layers need it; None
             leaves it free.
         probes: inputs to hold the file against the model by, as the model takes
@@ -156,10 +156,6 @@ def write_tflite(
     origin = in_float32(origin)
     batches = None if examples is None else examples.by_name(origin.signature)
     floats, integers, trained = converted(origin, batch_size, batches, io_dtype)
-    if integers is None and io_dtype != "float32":
-        raise ValueError(
-            f"io_dtype={io_dtype!r} needs activations of 8 bits: pass representative_dataset="
-        )
     tolerance = tolerance or max(_ROUNDED, rounding)
     batch = expected_batch or batch_size or 1
     preferences = Preferences(prefer == "size", int2, names, slowdown, batch)

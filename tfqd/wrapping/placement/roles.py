@@ -7,6 +7,8 @@ import enum
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from tfqd.spec import WIDE
+
 
 class Kind(enum.Enum):
     """How an operator's answers relate to what it takes."""
@@ -56,11 +58,11 @@ _OF_TWO = ("Add", "Subtract", "Multiply")
 _AVERAGES = ("AveragePooling2D",)
 _COMPUTES = ("GlobalAveragePooling1D", "GlobalAveragePooling2D")
 
-# The ends that kernels of INT8 know alone, as the 256 multiples of their scale.
+# The ends that kernels know alone: of INT8, and of INT16, which use one half for what has one sign.
 _FIXED = {
-    "sigmoid": (0.0, 255 / 256),
-    "softmax": (0.0, 255 / 256),
-    "tanh": (-1.0, 127 / 128),
+    "sigmoid": {8: (0.0, 255 / 256), 16: (0.0, 32767 / 32768)},
+    "softmax": {8: (0.0, 255 / 256), 16: (0.0, 32767 / 32768)},
+    "tanh": {8: (-1.0, 127 / 128), 16: (-1.0, 32767 / 32768)},
 }
 # Clipping that the kernels of products and sums do themselves.
 _CLIPS = ("relu", "relu6")
@@ -73,7 +75,7 @@ _INSTEAD = {
 }
 
 
-def role_of(name: str, kind: str, config: Mapping[str, Any], tensors: int) -> Role:
+def role_of(name: str, kind: str, config: Mapping[str, Any], tensors: int, bits: int = 8) -> Role:
     """What a layer becomes.
 
     Args:
@@ -81,6 +83,7 @@ def role_of(name: str, kind: str, config: Mapping[str, Any], tensors: int) -> Ro
         kind: the name of its class.
         config: its configuration; empty for an operation that has none.
         tensors: how many it takes.
+        bits: of its kernel's activations, at most 8 or 16.
 
     Raises:
         NoIntegerKernel: a ValueError, for one that is not here.
@@ -107,7 +110,7 @@ def role_of(name: str, kind: str, config: Mapping[str, Any], tensors: int) -> Ro
     if function in _CLIPS:
         return Role(Kind.RELU)
     if function in _FIXED:
-        return Role(Kind.FIXED, fixed=_FIXED[function])
+        return Role(Kind.FIXED, fixed=_FIXED[function][WIDE if bits == WIDE else 8])
     detail = f"of {tensors} tensors" if kind in _OF_TWO else ""
     raise _no_kernel(name, kind, detail or _detail(function, config))
 

@@ -6,7 +6,7 @@ Written from the arithmetic that TensorFlow Lite's reference kernels are documen
 
 import numpy as np
 
-_MANTISSA = 31
+_MANTISSA, _WIDE_MANTISSA = 31, 15
 
 
 def multiplied(x: np.ndarray, factor: np.ndarray | float) -> np.ndarray:
@@ -27,6 +27,14 @@ def multiplied_once(x: np.ndarray, factor: np.ndarray | float) -> np.ndarray:
     return (x * mantissa + (np.int64(1) << (bits - 1))) >> bits
 
 
+def multiplied_wide(x: np.ndarray, factor: np.ndarray | float) -> np.ndarray:
+    """The same of numbers of 48 bits, by a mantissa of 15 bits: kernels of INT16 do it so."""
+    mantissa, shift = mantissa_and_shift(factor)
+    bits = _WIDE_MANTISSA - shift
+    short = np.minimum((mantissa + (1 << 15)) >> 16, 2**_WIDE_MANTISSA - 1)
+    return (x * short + (np.int64(1) << (bits - 1))) >> bits
+
+
 def mantissa_and_shift(factor: np.ndarray | float) -> tuple[np.ndarray, np.ndarray]:
     """The factor as mantissa * 2^(shift - 31): int64 each, the mantissa of 31 bits."""
     fraction, shift = np.frexp(np.asarray(factor, np.float64))
@@ -40,9 +48,14 @@ def mantissa_and_shift(factor: np.ndarray | float) -> tuple[np.ndarray, np.ndarr
 def shifted_product(x: np.ndarray, mantissa: np.ndarray, shift: np.ndarray) -> np.ndarray:
     """x * mantissa * 2^(shift - 31), rounded after the product and after the shift: int64."""
     left, right = np.maximum(shift, 0), np.maximum(-shift, 0)
-    product = (x << left) * mantissa
+    return divided_by_power(high_product(x << left, mantissa), right)
+
+
+def high_product(x: np.ndarray, y: np.ndarray | int) -> np.ndarray:
+    """x * y / 2^31, rounded to the nearest, halves upwards: int64."""
+    product = x * y
     nudge = np.where(product >= 0, 2 ** (_MANTISSA - 1), 1 - 2 ** (_MANTISSA - 1))
-    return _divided_by_power(toward_zero(product + nudge, 2**_MANTISSA), right)
+    return toward_zero(product + nudge, 2**_MANTISSA)
 
 
 def toward_zero(x: np.ndarray, divisor: np.ndarray | int) -> np.ndarray:
@@ -55,7 +68,7 @@ def rounded(x: np.ndarray) -> np.ndarray:
     return np.sign(x) * np.floor(np.abs(x) + 0.5)
 
 
-def _divided_by_power(x: np.ndarray, exponent: np.ndarray) -> np.ndarray:
+def divided_by_power(x: np.ndarray, exponent: np.ndarray | int) -> np.ndarray:
     """x / 2^exponent, rounded to the nearest, halves away from 0."""
     mask = (np.int64(1) << exponent) - 1
     above = (x & mask) > (mask >> 1) + (x < 0)

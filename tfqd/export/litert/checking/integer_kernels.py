@@ -1,7 +1,7 @@
-"""What operators of 8-bit activations answer, integer for integer, in numpy."""
+"""What operators of activations of 8 or 16 bits answer, integer for integer, in numpy."""
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -9,36 +9,20 @@ from tfqd.export.litert.checking.fixed_point import (
     mantissa_and_shift,
     multiplied,
     multiplied_once,
+    multiplied_wide,
     rounded,
     shifted_product,
     toward_zero,
 )
+from tfqd.export.litert.checking.functions import sigmoid, softmax, tanh
+from tfqd.export.litert.checking.grids import Grid, Integers
 from tfqd.export.litert.checking.reference import answer
 from tfqd.export.litert.file.flatbuffer import Op
 from tfqd.export.litert.file.operators import INTEGER_KERNELS
 from tfqd.export.litert.file.schema import schema
 
-_LOW, _HIGH = -128, 127
 # Bits that sums are made with, beyond those of their terms.
-_HEADROOM = 20
-
-
-class Grid(NamedTuple):
-    """Which numbers a tensor's integers stand for: scale * (integer - zero).
-
-    scale: float64 [1], or one for each output channel of a weight.
-    zero: of integers of activations.
-    """
-
-    scale: np.ndarray
-    zero: int
-
-
-class Integers(NamedTuple):
-    """A tensor: its numbers as int64, and their grid; None for indices, shapes and the like."""
-
-    values: np.ndarray
-    grid: Grid | None
+_HEADROOM = {8: 20, 16: 15}
 
 
 class NotSimulated(ValueError):
@@ -69,12 +53,26 @@ def result(
     raise NotSimulated(f"operator {code} is not simulated")
 
 
+def nearest(x: np.ndarray, scale: np.float32) -> np.ndarray:
+    """The multiples of a scale that QUANTIZE takes floats for, halves away from 0."""
+    return rounded(x / scale)
+
+
 def _product(code: int, options, inputs, grid: Grid) -> np.ndarray:
     kernel = INTEGER_KERNELS[code]
     total = sums_of_products(code, options, inputs)
     factor = inputs[kernel.data].grid.scale[0] * inputs[kernel.weight].grid.scale / grid.scale[0]
-    rescale = multiplied_once if code == Op.FULLY_CONNECTED else multiplied
+    rescale = _RESCALES[grid.bits, code == Op.FULLY_CONNECTED]
     return clipped(rescale(total, factor) + grid.zero, options, grid)
+
+
+# By the bits of activations, and whether it is a FULLY_CONNECTED, which rounds once.
+_RESCALES: dict[tuple[int, bool], Callable[..., np.ndarray]] = {
+    (8, False): multiplied,
+    (8, True): multiplied_once,
+    (16, False): multiplied_wide,
+    (16, True): lambda total, factor: rounded(total * factor).astype(np.int64),
+}
 
 
 def sums_of_products(code: int, options: Any, inputs: Sequence[Any]) -> np.ndarray:
@@ -86,21 +84,23 @@ def sums_of_products(code: int, options: Any, inputs: Sequence[Any]) -> np.ndarr
         data = data.reshape(
             *(data.shape[:-1] if options.keepNumDims else [-1]), weight.values.shape[1]
         )
-    # Sums of products of 8 bits are exact in float64.
+    # Sums of products of 16 bits with 8 are exact in float64.
     total = answer(code, options, weight.values.astype(np.float64), data).astype(np.int64)
     bias = None if kernel.bias is None or len(inputs) <= kernel.bias else inputs[kernel.bias]
     return total if bias is None else total + bias.values
 
 
-def _sum(sign: int) -> Callable[..., np.ndarray]:
+def summed(sign: int, scaled: Callable[..., np.ndarray] = multiplied) -> Callable[..., np.ndarray]:
+    """The kernel of x + sign * y, which brings both to one unit by `scaled`."""
+
     def compute(options, inputs, grid: Grid) -> np.ndarray:
         scales = [each.grid.scale[0] for each in inputs]
-        unit = 2 * max(scales)
+        unit, headroom = 2 * max(scales), _HEADROOM[grid.bits]
         terms = [
-            multiplied((each.values - each.grid.zero) << _HEADROOM, scale / unit)
+            scaled((each.values - each.grid.zero) << headroom, scale / unit)
             for each, scale in zip(inputs, scales, strict=True)
         ]
-        total = multiplied(terms[0] + sign * terms[1], unit / (2**_HEADROOM * grid.scale[0]))
+        total = multiplied(terms[0] + sign * terms[1], unit / (2**headroom * grid.scale[0]))
         return clipped(total + grid.zero, options, grid)
 
     return compute
@@ -109,7 +109,7 @@ def _sum(sign: int) -> Callable[..., np.ndarray]:
 def _times(options, inputs, grid: Grid) -> np.ndarray:
     x, y = inputs
     product = (x.values - x.grid.zero) * (y.values - y.grid.zero)
-    factor = x.grid.scale[0] * y.grid.scale[0] / grid.scale[0]
+    factor = float(_in_float32(x.grid) * _in_float32(y.grid) / _in_float32(grid))
     return clipped(multiplied(product, factor) + grid.zero, options, grid)
 
 
@@ -119,7 +119,7 @@ def _mean(options, inputs, grid: Grid) -> np.ndarray:
     # The division by the count goes into the mantissa, as far as its bits reach.
     spare = min(count.bit_length() - 1, 32, 31 + int(shift))
     product = shifted_product(total, (mantissa << spare) // count, shift - spare)
-    return np.clip(product + grid.zero, _LOW, _HIGH)
+    return np.clip(product + grid.zero, grid.low, grid.high)
 
 
 def mean_sums(options: Any, inputs: Sequence[Any]) -> tuple[np.ndarray, int]:
@@ -133,50 +133,34 @@ def mean_sums(options: Any, inputs: Sequence[Any]) -> tuple[np.ndarray, int]:
 def _rescaled(options, inputs, grid: Grid) -> np.ndarray:
     (x,) = inputs
     factor = x.grid.scale[0] / grid.scale[0]
-    return np.clip(multiplied(x.values - x.grid.zero, factor) + grid.zero, _LOW, _HIGH)
+    return np.clip(multiplied(x.values - x.grid.zero, factor) + grid.zero, grid.low, grid.high)
 
 
 def _relu(largest: float | None) -> Callable[..., np.ndarray]:
     def compute(options, inputs, grid: Grid) -> np.ndarray:
-        top = _HIGH if largest is None else grid.zero + int(rounded(largest / grid.scale[0]))
-        return np.clip(_rescaled(options, inputs, grid), grid.zero, min(_HIGH, top))
-
-    return compute
-
-
-def _of_each(function: Callable[[np.ndarray], np.ndarray]) -> Callable[..., np.ndarray]:
-    """A function that kernels look up for each of the 256 integers."""
-
-    def compute(options, inputs, grid: Grid) -> np.ndarray:
         (x,) = inputs
-        known = np.arange(_LOW, _HIGH + 1)
-        values = np.float32(x.grid.scale[0]) * (known - x.grid.zero).astype(np.float32)
-        table = rounded(function(values) / np.float32(grid.scale[0])) + grid.zero
-        return np.clip(table, _LOW, _HIGH).astype(np.int64)[x.values - _LOW]
+        top = grid.high if largest is None else grid.zero + int(rounded(largest / grid.scale[0]))
+        factor = float(_in_float32(x.grid) / _in_float32(grid))
+        scaled = multiplied(x.values - x.grid.zero, factor) + grid.zero
+        return np.clip(scaled, grid.zero, min(grid.high, top))
 
     return compute
 
 
-def _softmax(options, inputs, grid: Grid) -> np.ndarray:
-    (x,) = inputs
-    scale = np.float32(x.grid.scale[0]) * np.float32(options.beta)
-    below = x.values - x.values.max(-1, keepdims=True)
-    powers = np.exp(scale * below.astype(np.float32)).astype(np.float32)
-    total = powers.sum(-1, keepdims=True, dtype=np.float32) * np.float32(grid.scale[0])
-    shares = powers * (np.float32(1) / total)
-    integers = np.floor(shares + np.float32(0.5)).astype(np.int64)
-    return np.clip(integers + grid.zero, _LOW, _HIGH)
+def _in_float32(grid: Grid) -> np.float32:
+    """The scale as those kernels take it that compute their factor in 32 bits."""
+    return np.float32(grid.scale[0])
 
 
 def _pooled(options, inputs, average: bool) -> np.ndarray:
     (x,) = inputs
     windows, inside = _windows(options, x.values)
     if not average:
-        return np.where(inside, windows, _LOW).max((3, 4))
+        return clipped(np.where(inside, windows, x.grid.low).max((3, 4)), options, x.grid)
     count = inside.sum((3, 4))
     total = np.where(inside, windows, 0).sum((3, 4))
     half = np.where(total > 0, count // 2, -(count // 2))
-    return toward_zero(total + half, count)
+    return clipped(toward_zero(total + half, count), options, x.grid)
 
 
 def _windows(options, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -207,10 +191,10 @@ def clipped(values: np.ndarray, options: Any, grid: Grid) -> np.ndarray:
     """Integers clipped by their type and by a fused activation."""
     kinds = schema.ActivationFunctionType
     fused = options.fusedActivationFunction
-    low = grid.zero if fused in (kinds.RELU, kinds.RELU6) else _LOW
-    high = _HIGH
+    low = grid.zero if fused in (kinds.RELU, kinds.RELU6) else grid.low
+    high = grid.high
     if fused == kinds.RELU6:
-        high = min(_HIGH, grid.zero + int(rounded(6 / grid.scale[0])))
+        high = min(high, grid.zero + int(rounded(6 / grid.scale[0])))
     return np.clip(values, low, high)
 
 
@@ -265,14 +249,14 @@ _MOVES: dict[int, Callable[..., np.ndarray]] = {
     Op.AVERAGE_POOL_2D: lambda options, inputs, shape: _pooled(options, inputs, average=True),
 }
 _COMPUTES: dict[int, Callable[..., np.ndarray]] = {
-    Op.ADD: _sum(1),
-    Op.SUB: _sum(-1),
+    Op.ADD: summed(1),
+    Op.SUB: summed(-1),
     Op.MUL: _times,
     Op.MEAN: _mean,
     Op.QUANTIZE: _rescaled,
     Op.RELU: _relu(None),
     Op.RELU6: _relu(6.0),
-    Op.SOFTMAX: _softmax,
-    Op.LOGISTIC: _of_each(lambda x: 1 / (1 + np.exp(-x))),
-    Op.TANH: _of_each(np.tanh),
+    Op.SOFTMAX: softmax,
+    Op.LOGISTIC: sigmoid,
+    Op.TANH: tanh,
 }

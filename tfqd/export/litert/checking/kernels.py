@@ -40,6 +40,8 @@ TOLERANCE = 1e-6
 _ROWS = 8
 # More of them only a damaged stride or dilation asks for.
 _MOST_INPUTS = 2**26
+# The types of biases by those of activations.
+_BIASES = {Type.FLOAT32: np.float32, Type.INT8: np.int32, Type.INT16: np.int64}
 # Of an operator of integer activations, which shows a weight for each.
 _MOST_SINGLE_ONES = 256
 
@@ -80,11 +82,11 @@ def _error(file: File, graph, operator, values: np.ndarray, runtime: str) -> flo
     code, options = file.code(operator), operator.builtinOptions
     kernel = INTEGER_KERNELS[code]
     data = graph.tensors[operator.inputs[kernel.data]]
-    integers = is_quantized(data)
-    if integers:
+    integers = data.type if is_quantized(data) else None
+    if integers is not None:
         values = file.numbers(graph.tensors[operator.inputs[kernel.weight]])
     x = _inputs(code, options, values, channels=(1, *shape_of(data))[-1])
-    x = _single_ones(x.shape) if integers else x
+    x = x if integers is None else _single_ones(x.shape)
     expected = answer(code, options, values.astype(np.float64), x)
     alone = _alone(file, graph, operator, x, expected.shape, integers)
     (y,) = run(runtime, alone, {"x": x}).values()
@@ -118,25 +120,25 @@ def _single_ones(shape: tuple[int, ...]) -> np.ndarray:
 
 
 def _alone(
-    file: File, graph, operator, x: np.ndarray, shape: tuple[int, ...], integers: bool
+    file: File, graph, operator, x: np.ndarray, shape: tuple[int, ...], integers: int | None
 ) -> bytes:
     """A file of nothing but the operator and its weight, with the signature x -> y.
 
     Args:
         x: what it takes.
         shape: of what it answers.
-        integers: whether its activations are, all scales being 1.
+        integers: the `Type` of its activations, all scales being 1; None for floats.
     """
     code = file.code(operator)
     kernel = INTEGER_KERNELS[code]
     alone = empty_file()
     body = alone.graphs[0]
     weight = copy.deepcopy(graph.tensors[operator.inputs[kernel.weight]])
-    type = Type.INT8 if integers else Type.FLOAT32
+    type = Type.FLOAT32 if integers is None else integers
     body.tensors.append(_computed(x.shape, Type.INT32 if x.dtype == np.int32 else type))
     body.tensors.append(_computed(shape, type))
-    bias = alone.add_constant(body, np.zeros(shape[-1], np.int32 if integers else np.float32))
-    if integers:
+    bias = alone.add_constant(body, np.zeros(shape[-1], _BIASES[type]))
+    if integers is not None:
         weight.quantization.scale = np.ones_like(weight.quantization.scale)
         body.tensors[bias].quantization = per_channel(np.ones_like(weight.quantization.scale), 0)
         for tensor in body.tensors[:2]:

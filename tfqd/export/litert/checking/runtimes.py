@@ -13,6 +13,8 @@ from tfqd.export.litert.file.flatbuffer import File
 Answers = dict[str, np.ndarray]
 
 SIGNATURE = "serving_default"
+# Between the integers of activations.
+_STEPS = {np.int8: 2**8 - 1, np.int16: 2**16 - 1}
 
 
 class RuntimeRefusal(ValueError):
@@ -77,7 +79,7 @@ class Computed(NamedTuple):
 
 
 def computed_tensors(data: bytes, inputs: Mapping[str, np.ndarray]) -> Iterator[Computed]:
-    """The tensors of 8 bits of a file without loops, in the order in which they are computed.
+    """The tensors of 8 or 16 bits of a file without loops, in the order in which they are computed.
 
     Args:
         data: the file, with a signature.
@@ -103,9 +105,10 @@ def computed_tensors(data: bytes, inputs: Mapping[str, np.ndarray]) -> Iterator[
     for operator in file.graphs[0].operators:
         for index in map(int, operator.outputs):
             detail = details[index]
-            if detail["dtype"] == np.int8 and detail["quantization"][0]:
+            steps, scale = _STEPS.get(detail["dtype"]), float(detail["quantization"][0])
+            if steps is not None and scale:
                 values = _dequantized(running.get_tensor(index), detail)
-                yield Computed(detail["name"], values, 255 * float(detail["quantization"][0]))
+                yield Computed(detail["name"], values, steps * scale)
 
 
 def _interpreter(interpreter: Callable, data: bytes, **options):

@@ -2,20 +2,20 @@
 
 import os
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 
 from tfqd.export.litert.checking import integer_kernels, xnnpack_kernels
-from tfqd.export.litert.checking.fixed_point import rounded
-from tfqd.export.litert.checking.integer_kernels import Grid, Integers, NotSimulated
+from tfqd.export.litert.checking.grids import Grid, Integers
+from tfqd.export.litert.checking.integer_kernels import NotSimulated
 from tfqd.export.litert.file.flatbuffer import File, Op, Type, is_quantized, op_name
 from tfqd.spec.checks import check_choice
 
 # Inputs and outputs that are floats in the file, between its integers.
 _ENDS = (Op.QUANTIZE, Op.DEQUANTIZE)
-_KERNELS = {"reference": integer_kernels.result, "xnnpack": xnnpack_kernels.result}
+_KERNELS: dict[str, Any] = {"reference": integer_kernels, "xnnpack": xnnpack_kernels}
 
 
 def simulate_integer(
@@ -34,12 +34,13 @@ def simulate_integer(
         path: a file whose activations are integers throughout, such as `tfqd.export.tflite`
             writes of a model that was quantized with ``activations=``.
         inputs: floats by the names of the file's inputs, or one array for its only one;
-            examples along the first axis.
+            examples along the first axis. Or their integers, as a file takes them that
+            was written with ``io_dtype="int8"`` or ``"int16"``, in that type.
         kernels: ``"reference"``, which microcontrollers compute as well, or ``"xnnpack"``.
 
     Returns:
-        By the name of each output its integers: int8, whether the file itself answers
-        with them or with floats.
+        By the name of each output its integers: int8 or int16, as its activations are,
+        whether the file itself answers with them or with floats.
 
     Raises:
         ValueError: when `path` is no such file, `inputs` are others than it takes, or
@@ -47,6 +48,7 @@ def simulate_integer(
         OSError: when it cannot be read.
     """
     check_choice("kernels", kernels, tuple(_KERNELS))
+    computing = _KERNELS[kernels]
     file = File(pathlib.Path(path).read_bytes())
     graph, signature = file.graphs[0], file.model.signatureDefs[0]
     entries = {entry.name.decode(): int(entry.tensorIndex) for entry in signature.inputs}
@@ -60,20 +62,31 @@ def simulate_integer(
             known[output] = known[places[0]]  # rounded where it is read
             continue
         if code in _ENDS and not is_quantized(graph.tensors[output]):
-            known[output] = _integers(file, graph, places[0], known)
+            known[output] = _integers(file, graph, places[0], known, computing.nearest)
             continue
-        tensors = [None if each < 0 else _integers(file, graph, each, known) for each in places]
+        tensors = [
+            None if each < 0 else _integers(file, graph, each, known, computing.nearest)
+            for each in places
+        ]
         shape, grid = _shape(graph.tensors[output], batch), _grid(graph.tensors[output])
         try:
             known[output] = Integers(
-                _KERNELS[kernels](code, operator.builtinOptions, tensors, grid, shape), grid
+                computing.result(code, operator.builtinOptions, tensors, grid, shape), grid
             )
         except NotSimulated as error:
             raise NotSimulated(f"{path}: {op_name(code)} is not simulated") from error
     return {
-        entry.name.decode(): known[int(entry.tensorIndex)].values.astype(np.int8)
+        entry.name.decode(): _in_its_type(known[int(entry.tensorIndex)])
         for entry in signature.outputs
     }
+
+
+def _in_its_type(tensor: Integers) -> np.ndarray:
+    return tensor.values if tensor.grid is None else tensor.values.astype(_type(tensor.grid))
+
+
+def _type(grid: Grid) -> str:
+    return f"int{grid.bits}"
 
 
 def _by_name(inputs, entries: Mapping[str, int]) -> Mapping[str, np.ndarray]:
@@ -84,7 +97,9 @@ def _by_name(inputs, entries: Mapping[str, int]) -> Mapping[str, np.ndarray]:
     return inputs
 
 
-def _integers(file: File, graph, place: int, known: dict[int, Any]) -> Integers:
+def _integers(
+    file: File, graph, place: int, known: dict[int, Any], nearest: Callable[..., np.ndarray]
+) -> Integers:
     """A tensor: a constant, what an operator gave, or floats that are rounded to its grid."""
     tensor = graph.tensors[place]
     found, grid = known.get(place), _grid(tensor)
@@ -94,8 +109,10 @@ def _integers(file: File, graph, place: int, known: dict[int, Any]) -> Integers:
         return Integers(file.numbers(tensor).astype(np.int64), grid)
     if grid is None:
         raise NotSimulated("it computes with floats")
-    position = rounded(found.astype(np.float32) / np.float32(grid.scale[0])) + grid.zero
-    return Integers(np.clip(position, -128, 127).astype(np.int64), grid)
+    if found.dtype == _type(grid):
+        return Integers(found.astype(np.int64), grid)
+    position = nearest(found.astype(np.float32), np.float32(grid.scale[0])) + grid.zero
+    return Integers(np.clip(position, grid.low, grid.high).astype(np.int64), grid)
 
 
 def _grid(tensor) -> Grid | None:
@@ -103,7 +120,8 @@ def _grid(tensor) -> Grid | None:
         return None
     scale = np.asarray(tensor.quantization.scale, np.float32).astype(np.float64)
     zero = tensor.quantization.zeroPoint
-    return Grid(scale, 0 if zero is None or len(zero) > 1 else int(zero[0]))
+    bits = 16 if tensor.type == Type.INT16 else 8
+    return Grid(scale, 0 if zero is None or len(zero) > 1 else int(zero[0]), bits)
 
 
 def _shape(tensor, batch: int) -> list[int]:

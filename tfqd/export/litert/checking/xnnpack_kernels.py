@@ -11,15 +11,19 @@ from typing import Any
 import numpy as np
 
 from tfqd.export.litert.checking import integer_kernels
+from tfqd.export.litert.checking.fixed_point import multiplied_once
+from tfqd.export.litert.checking.functions import softmax_in_floats
+from tfqd.export.litert.checking.grids import Grid, Integers
 from tfqd.export.litert.checking.integer_kernels import (
-    Grid,
-    Integers,
     clipped,
     mean_sums,
+    summed,
     sums_of_products,
 )
 from tfqd.export.litert.file.flatbuffer import Op
 
+# Of 16 bits, which XNNPACK does not take; LiteRT's own kernel rounds terms once on x86-64.
+_WIDE_SUM = summed(1, multiplied_once)
 # Bits of the larger factor of a sum's terms.
 _FACTOR_BITS = 20
 # Those of the factor from one grid to another, behind the point.
@@ -30,13 +34,22 @@ def result(
     code: int, options: Any, inputs: Sequence[Integers | None], grid: Grid | None, shape
 ) -> np.ndarray:
     """The integers that an operator fills its output with; see `integer_kernels.result`."""
-    if grid is not None and code in _PRODUCTS:
+    if grid is not None and grid.bits == 16 and code == Op.ADD:
+        return _WIDE_SUM(options, inputs, grid)
+    if grid is None or grid.bits == 16:
+        return integer_kernels.result(code, options, inputs, grid, shape)
+    if code in _PRODUCTS:
         total = sums_of_products(code, options, inputs)
         data, weight = inputs[0], inputs[1]
         return _requantized(total, [data, weight], grid, options)
-    if grid is not None and code in _COMPUTES:
+    if code in _COMPUTES:
         return _COMPUTES[code](options, inputs, grid)
     return integer_kernels.result(code, options, inputs, grid, shape)
+
+
+def nearest(x: np.ndarray, scale: np.float32) -> np.ndarray:
+    """The multiples of a scale that QUANTIZE takes floats for, halves to the even one."""
+    return np.rint(x * (np.float32(1) / scale))
 
 
 def _requantized(total: np.ndarray, factors, grid: Grid, options) -> np.ndarray:
@@ -96,4 +109,5 @@ _COMPUTES: dict[int, Callable[..., np.ndarray]] = {
     Op.MUL: _times,
     Op.MEAN: _mean,
     Op.QUANTIZE: _converted,
+    Op.SOFTMAX: softmax_in_floats,
 }

@@ -108,12 +108,13 @@ def _bias_faults(graph, operator, kernel: WeightOperator, weight) -> Iterator[st
     inputs, place = operator.inputs, kernel.bias
     if place is None or len(inputs) <= place or inputs[place] < 0:
         return
-    bias = graph.tensors[inputs[place]]
-    (scale,) = graph.tensors[inputs[kernel.data]].quantization.scale
+    bias, data = graph.tensors[inputs[place]], graph.tensors[inputs[kernel.data]]
+    (scale,) = data.quantization.scale
     unit = np.float64(scale) * np.asarray(weight.quantization.scale, np.float64)
     units = np.asarray(bias.quantization.scale) if is_quantized(bias) else np.zeros(0)
-    if bias.type != Type.INT32:
-        yield f"its bias must be int32; got {type_name(bias.type)}"
+    wanted = Type.INT64 if data.type == Type.INT16 else Type.INT32
+    if bias.type != wanted:
+        yield f"its bias must be {type_name(wanted)}; got {type_name(bias.type)}"
     elif units.shape != unit.shape or not np.allclose(units, unit, 1e-5, 0):
         yield "the unit of its bias is not the product of the scales of inputs and weights"
 

@@ -24,12 +24,14 @@ class Form(NamedTuple):
     type: of the weight, a `Type`.
     scales: ``"tensor"``, ``"channel"`` or ``"block"``: what has a scale of its own.
     integers: whether the operator's data are integers too.
+    wide: whether these have 16 bits.
     """
 
     code: int
     type: int
     scales: str
     integers: bool
+    wide: bool = False
 
 
 def obstacle(readers: tuple[str, ...], form: Form) -> str | None:
@@ -106,8 +108,9 @@ def _micro(form: Form) -> bool:
         # With a scale a row, its table is read by the first of them.
         table = form.code == Op.EMBEDDING_LOOKUP and form.type == Type.INT8
         return table and form.scales == "tensor"
-    if form.code == Op.FULLY_CONNECTED and form.scales != "tensor":
-        # Older kernels read the first scale for all, newer ones round otherwise than LiteRT's.
+    if form.code == Op.FULLY_CONNECTED and (form.wide or form.scales != "tensor"):
+        # Older kernels read the first scale for all, newer ones round otherwise than LiteRT's,
+        # and so do all those of 16 bits.
         return False
     return form.type in (Type.INT8, Type.INT4)
 

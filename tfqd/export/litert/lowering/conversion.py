@@ -18,10 +18,12 @@ from tfqd.export.litert.lowering.complaints import (
     printing_kept,
 )
 from tfqd.export.litert.lowering.examples import ExampleError
+from tfqd.export.litert.lowering.wide_activations import widened
 from tfqd.export.origin import Origin
 from tfqd.export.saved_module import save_module
 from tfqd.export.signature import Signature
 from tfqd.wrapping import serving
+from tfqd.wrapping.activations import in_bytes, wide_activations
 from tfqd.wrapping.state import from_rest, weights_moved
 
 Examples = Iterable[Mapping[str, np.ndarray]]
@@ -33,7 +35,7 @@ class Converted(NamedTuple):
     """What the converter made of a model.
 
     floats: the file with float weights.
-    integers: the file with activations of 8 bits, whose weights the converter has
+    integers: the file with activations of 8 or 16 bits, whose weights the converter has
         rounded too; None for a model whose activations stay float.
     trained: whether the ranges of its activations were trained.
     """
@@ -61,13 +63,14 @@ def converted(
             model's inputs do.
         examples: batches of inputs by name to calibrate activations by; None
             leaves them float, unless the model has trained their ranges.
-        io_dtype: ``"float32"`` or ``"int8"``, of the inputs and outputs of the
-            file of integers.
+        io_dtype: ``"float32"``, or ``"int8"`` or ``"int16"`` as its activations are, of the
+            inputs and outputs of the file of integers.
 
     Raises:
         ConversionError: a ValueError, when the converter refuses the model, or would
             end the process at it.
-        ValueError: for examples of a model that has trained ranges.
+        ValueError: for examples of a model that has trained ranges, and for ends of other
+            bits than its activations have.
     """
     module = tf.Module()
     module.serve = _function(origin, batch_size)
@@ -78,6 +81,8 @@ def converted(
             "representative_dataset is for models without ranges of activations; those of "
             f"{origin.plain.name!r} were trained"
         )
+    wide = bool(wide_activations(origin.plain))
+    _check_ends(io_dtype, 16 if wide else 8 if trained or examples is not None else None)
     with tempfile.TemporaryDirectory() as folder:
         with from_rest(origin.plain):
             save_module(module, folder)
@@ -88,10 +93,12 @@ def converted(
             _check_no_loops(floats)
         converter = tf.lite.TFLiteConverter.from_saved_model(folder)
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
-        converter.inference_input_type = converter.inference_output_type = tf.as_dtype(io_dtype)
+        ends = tf.float32 if io_dtype == "float32" else tf.int8
+        converter.inference_input_type = converter.inference_output_type = ends
         if examples is not None:
             converter.representative_dataset = lambda: _sized(examples, batch_size)
-        return Converted(floats, _convert(converter, origin, batch_size), trained)
+        integers = _convert(converter, origin, batch_size)
+        return Converted(floats, widened(integers) if wide else integers, trained)
 
 
 def input_specs(signature: Signature, batch_size: int | None) -> list[tf.TensorSpec]:
@@ -112,7 +119,7 @@ def _function(origin: Origin, batch_size: int | None) -> tf.types.experimental.C
     @tf.function(autograph=False)
     def serve(**inputs):
         values = [tf.constant(np.asarray(weight)) for weight in weights]
-        with serving.reading(model, values, moved):
+        with serving.reading(model, values, moved), in_bytes(model):
             outputs = signature.call(model, inputs)
         return {name: tf.identity(_widened(output)) for name, output in outputs.items()}
 
@@ -130,6 +137,16 @@ def _has_trained_ranges(function: tf.types.experimental.ConcreteFunction) -> boo
         definition.node, *(inner.node_def for inner in definition.library.function)
     )
     return any(node.op.startswith(_TRAINED_RANGE) for node in nodes)
+
+
+def _check_ends(io_dtype: str, bits: int | None) -> None:
+    """Raises ValueError for ends that activations of so many bits, or of floats, do not have."""
+    if io_dtype in ("float32", f"int{bits}"):
+        return
+    needed = int(io_dtype.removeprefix("int"))
+    remedy = {8: "pass representative_dataset=", 16: "quantize by tfqd.Activations(bits=16)"}
+    advice = remedy[needed] if bits is None else f"this model's have {bits}"
+    raise ValueError(f"io_dtype={io_dtype!r} needs activations of {needed} bits: {advice}")
 
 
 def _check_no_loops(data: bytes) -> None:

@@ -84,9 +84,12 @@ class Site:
         return step
 
     def obstacle(self, code: int, data: int, bits: int, step: np.ndarray) -> str | None:
-        """The first reader that does not run a weight of the scales of `scales`, and why."""
+        """Why a weight of the scales of `scales` is not run, by kernels or the first of readers."""
+        wide = self.tensor(data).type == Type.INT16
+        if wide and bits < 8:
+            return f"kernels of 16-bit activations take int8; got int{bits}"
         scales = "tensor" if len(self.scales(code, data, bits, step)) == 1 else "channel"
-        form = Form(code, INTEGER_TYPES[bits], scales, is_quantized(self.tensor(data)))
+        form = Form(code, INTEGER_TYPES[bits], scales, is_quantized(self.tensor(data)), wide)
         return obstacle(self.readers, form)
 
     def narrowest(self, code: int, data: int, widths: Sequence[int], step: np.ndarray) -> int:

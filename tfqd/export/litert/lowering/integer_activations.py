@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from tfqd.export.litert.file.flatbuffer import Op, is_quantized, operator, per_channel
+from tfqd.export.litert.file.flatbuffer import Op, Type, is_quantized, operator, per_channel
 from tfqd.export.litert.file.float_form import dequantized
 from tfqd.export.litert.file.operators import INTEGER_KERNELS
 from tfqd.export.litert.file.schema import schema
@@ -32,7 +32,9 @@ def check_scales(weight: IntegerWeight) -> None:
 
 
 def rescale_bias(site: Site) -> None:
-    """Gives what was written the bias in the unit of its weights: int32 [O].
+    """Gives what was written the bias in the unit of its weights: int32 [O], or int64 [O].
+
+    With activations of 16 bits kernels add products up in 64, if there is a bias, and of 64.
 
     Args:
         site: an operator of integer activations, of which one was written that reads
@@ -43,19 +45,26 @@ def rescale_bias(site: Site) -> None:
     """
     (written,) = [each for each in site.operators if site.file.code(each) in INTEGER_KERNELS]
     kernel, inputs = INTEGER_KERNELS[site.file.code(written)], written.inputs
-    if kernel.bias is None or len(inputs) <= kernel.bias or inputs[kernel.bias] < 0:
+    if kernel.bias is None:
         return
-    bias = dequantized(site.file, site.graph, site.tensor(inputs[kernel.bias]))
+    data, weight = site.tensor(inputs[kernel.data]), site.tensor(inputs[kernel.weight])
+    wide = data.type == Type.INT16
+    if len(inputs) > kernel.bias and inputs[kernel.bias] >= 0:
+        bias = dequantized(site.file, site.graph, site.tensor(inputs[kernel.bias]))
+    elif wide:
+        bias = np.zeros(weight.shape[kernel.axis])
+    else:
+        return
     if bias is None:
         raise NoIntegerForm("its bias is computed, or of floats")
-    (scale,) = site.tensor(inputs[kernel.data]).quantization.scale
-    weight = site.tensor(inputs[kernel.weight])
+    (scale,) = data.quantization.scale
     unit = np.float64(scale) * np.asarray(weight.quantization.scale)
     integers = np.rint(bias / unit)
-    if np.abs(integers).max() > _LARGEST_BIAS:
+    if not wide and np.abs(integers).max() > _LARGEST_BIAS:
         raise NoIntegerForm("its bias is too large for 32 bits in the unit of its weights")
-    inputs[kernel.bias] = site.file.add_constant(site.graph, integers.astype(np.int32))
-    site.tensor(inputs[kernel.bias]).quantization = per_channel(unit.astype(np.float32), 0)
+    index = site.file.add_constant(site.graph, integers.astype(np.int64 if wide else np.int32))
+    site.tensor(index).quantization = per_channel(unit.astype(np.float32), 0)
+    written.inputs = np.array([*inputs[: kernel.bias], index], np.int32)
 
 
 def in_floats(site: Site, constants: Mapping[int, np.ndarray]) -> Site:
