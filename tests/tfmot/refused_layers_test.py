@@ -35,14 +35,24 @@ REFUSED = [
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory):
-    """The folder with everything saved and loaded elsewhere; losses and models by name."""
+def plain():
+    """The float models by name."""
+    tf_keras.utils.set_random_seed(5)
+    return {name: build() for name, build in MODELS.items()}
+
+
+@pytest.fixture(scope="module")
+def trained(plain, tmp_path_factory):
+    """The folder with everything saved and loaded elsewhere; by name models, losses and starts.
+
+    A start is the value of each quantized variable, and its state by role, before training.
+    """
     folder = tmp_path_factory.mktemp("saved")
-    losses, models = {}, {}
-    for name, build in MODELS.items():
-        tf_keras.utils.set_random_seed(5)
-        model = tfqd.quantize_model(build(), SPECS[name])
+    models, losses, starts = {}, {}, {}
+    for name in MODELS:
+        model = tfqd.quantize_model(plain[name], SPECS[name])
         x, y = learnable_data(model)
+        starts[name] = [values(entry) for entry in model.quantized_variables]
         model.compile(tf_keras.optimizers.Adam(0.02), "mse")
         losses[name] = model.fit(x, y, epochs=3, verbose=0).history["loss"]
         save_all(model, folder / name)
@@ -54,7 +64,12 @@ def trained(tmp_path_factory):
     environment["PYTHONPATH"] = str(TESTS.parents[1])
     command = [sys.executable, TESTS / "load_in_fresh_process.py", folder]
     subprocess.run(command, env=environment, check=True)
-    return folder, losses, models
+    return folder, models, losses, starts
+
+
+def values(entry):
+    state = {role: variable.numpy() for role, variable in entry.state.items()}
+    return entry.value().numpy(), state
 
 
 def save_all(model, stem):
@@ -66,28 +81,28 @@ def save_all(model, stem):
     tfqd.export.saved_model(model, f"{stem}_served")
 
 
-def test_tfmots_default_scheme_refuses_these_layers():
+def test_tfmots_default_scheme_refuses_these_layers(plain):
     registry = tfmot.quantization.keras.default_8bit.Default8BitQuantizeRegistry()
-    used = [layer for build in MODELS.values() for layer in build().layers]
+    used = [layer for model in plain.values() for layer in model.layers]
     refused = {type(layer).__name__ for layer in used if not registry.supports(layer)}
     assert set(REFUSED) <= refused
 
 
 @pytest.mark.parametrize("name", MODELS)
 def test_loss_falls_and_everything_that_is_quantized_moves(trained, name):
-    _, losses, models = trained
+    _, models, losses, starts = trained
     assert losses[name][-1] < losses[name][0]
-    tf_keras.utils.set_random_seed(5)
-    before = tfqd.quantize_model(MODELS[name](), SPECS[name]).quantized_variables
-    for old, new in zip(before, models[name].quantized_variables, strict=True):
-        assert np.any(new.value() != old.value()) == new.quantizer.trains_weights
-        for role, variable in new.state.items():
-            assert np.any(variable.numpy() != old.state[role].numpy())
+    for (old, old_state), entry in zip(starts[name], models[name].quantized_variables, strict=True):
+        new, state = values(entry)
+        assert np.any(new != old) == entry.quantizer.trains_weights
+        assert state.keys() == old_state.keys()
+        for role, array in state.items():
+            assert np.any(array != old_state[role])
 
 
 @pytest.mark.parametrize(("name", "kind"), FORMATS)
 def test_it_answers_the_same_in_a_fresh_process(trained, name, kind):
-    folder, _, _ = trained
+    folder, *_ = trained
     expected = np.load(folder / f"{name}.npz")["outputs"]
     loaded = np.load(folder / f"{name}_loaded.npz")[kind]
     if kind == "served":
@@ -98,7 +113,7 @@ def test_it_answers_the_same_in_a_fresh_process(trained, name, kind):
 
 @pytest.mark.parametrize("name", SOME)
 def test_it_trains_on_there_as_here(trained, name):
-    folder, _, models = trained
+    folder, models, *_ = trained
     loaded = np.load(folder / f"{name}_loaded.npz")
     for i, weight in enumerate(models[name].get_weights()):
         np.testing.assert_allclose(loaded[f"weight_{i}"], weight, rtol=1e-5, atol=1e-6)
