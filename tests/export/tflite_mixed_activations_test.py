@@ -42,7 +42,7 @@ def transformer(kind):
 def test_it_trains_and_its_files_compute_the_same(kind, build, floats, in_float, tmp_path):
     kind.utils.set_random_seed(0)
     plain, x = build(kind)
-    spec = tfqd.Activations(without_kernel="float")
+    spec = tfqd.Activations(without_kernel="float", take_apart=False)
     model = tfqd.quantize_model(plain, tfqd.presets.deployable(8), activations=spec)
     tfqd.calibrate(model, x)
     told = [each for each in model.quantized_activations if each.reason == FLOAT]
@@ -66,11 +66,23 @@ def test_it_trains_and_its_files_compute_the_same(kind, build, floats, in_float,
 
 def test_they_are_refused_by_name_unless_they_are_to_stay_float():
     plain, _ = transformer(keras)
-    message = (
-        r"layer 'attention' \(MultiHeadAttention\) cannot .* keep it float by tfqd.Activations"
-    )
-    with pytest.raises(ValueError, match=message):
-        tfqd.quantize_model(plain, tfqd.presets.deployable(8), activations=tfqd.Activations())
+    for take_apart, name in (
+        (True, r"'norm' \(LayerNormalization\)"),
+        (False, r"'attention' \(MultiHeadAttention\)"),
+    ):
+        spec = tfqd.Activations(take_apart=take_apart)
+        message = rf"layer {name} cannot .* keep it float by tfqd.Activations"
+        with pytest.raises(ValueError, match=message):
+            tfqd.quantize_model(plain, tfqd.presets.deployable(8), activations=spec)
+
+
+def test_what_is_taken_apart_is_of_integers_between_what_stays_float():
+    plain, _ = transformer(keras)
+    spec = tfqd.Activations(without_kernel="float")
+    model = tfqd.quantize_model(plain, tfqd.presets.deployable(8), activations=spec)
+    floats = [each for each in model.quantized_activations if each.reason == FLOAT]
+    assert {name for each in floats for name in each.covered} == {"norm"}
+    assert "attention_softmax_range" in {each.name for each in model.quantized_activations}
 
 
 def test_what_gives_several_tensors_cannot_stay_float():

@@ -25,6 +25,7 @@ def test_numbers_of_numpy_become_pythons():
         ({"start": "max"}, "start must be one of 'mse', 'minmax', 'percentile'"),
         ({"percentile": 50}, "percentile must be a number above 50 and at most 100; got 50"),
         ({"scaling": "none"}, "scaling must be one of"),
+        ({"take_apart": "no"}, "take_apart must be True or False; got 'no'"),
         ({"without_kernel": "int8"}, "without_kernel must be one of 'refused', 'float'"),
         ({"bits": 4, "scaling": "symmetric"}, "scaling='symmetric' needs 8 bits .*; got 4"),
         ({"signed_bits": 4, "scaling": "symmetric"}, "needs 8 bits throughout; got 4"),

@@ -13,6 +13,7 @@ CONFIGS = {
     "average": ("AveragePooling2D", {}),
     "add": ("Add", {}),
     "join": ("Concatenate", {}),
+    "matmul": ("Matmul", {}),
     "sigmoid": ("Activation", {"activation": "sigmoid"}),
 }
 
@@ -81,6 +82,14 @@ def test_ranges_of_inputs_and_outputs_are_marked():
     assert [each.at_an_end for each in ranges] == [True, False, False, True]
     ranges, _ = placement("x", "conv x", "join x conv", "dense join")
     assert [each.at_an_end for each in ranges] == [True, True]
+
+
+def test_the_second_of_two_matrices_has_a_zero_point_of_zero():
+    ranges, _ = placement("x", "conv x", "dense x", "matmul conv dense", "dense2 matmul")
+    assert [each.symmetric for each in ranges] == [False, False, True, False, False]
+    assert not ranges[2].positive
+    with pytest.raises(NoIntegerKernel, match="sigmoid are the second of two tensors"):
+        placement("x", "sigmoid x", "matmul x sigmoid")
 
 
 def test_a_layer_that_is_called_twice_has_two_ranges():

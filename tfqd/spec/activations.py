@@ -39,8 +39,10 @@ class Activations:
         scaling: ``"affine"``, or ``"symmetric"``: -128 to 127 about a zero point
             of 0, for accelerators that know no other; 8 bits alone. 16 bits are
             symmetric whatever it is: kernels of INT16 know no zero point.
+        take_apart: whether attention and unrolled recurrent layers become the products,
+            sums and activations that they are made of, which have kernels of integers.
         without_kernel: what becomes of layers that have no kernel of integers,
-            such as LayerNormalization, LSTM or attention: ``"refused"`` when the
+            such as LayerNormalization: ``"refused"`` when the
             model is quantized, or ``"float"``, inside, between inputs and
             outputs that are rounded.
 
@@ -62,6 +64,7 @@ class Activations:
     start: str = "mse"
     percentile: float = 99.99
     scaling: str = "affine"
+    take_apart: bool = True
     without_kernel: str = "refused"
 
     def __post_init__(self):
@@ -79,6 +82,8 @@ class Activations:
             )
         object.__setattr__(self, "percentile", float(self.percentile))
         check_choice("scaling", self.scaling, SCALINGS)
+        if not isinstance(self.take_apart, bool):
+            raise ValueError(f"take_apart must be True or False; got {self.take_apart!r}")
         check_choice("without_kernel", self.without_kernel, WITHOUT_KERNEL)
         if wide:
             object.__setattr__(self, "scaling", "symmetric")

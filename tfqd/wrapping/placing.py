@@ -17,6 +17,7 @@ from tfqd.wrapping.placement import (
     Kind,
     NoIntegerKernel,
     Placement,
+    Range,
     Step,
     placed,
     role_as_float,
@@ -36,6 +37,7 @@ class Graphs(Protocol):
     QuantizedActivation: type[Any]
     layers: Any
     activations: Any
+    matmul: Callable[..., Any]
 
     def graph_of(self, model: Any) -> Any:
         """The Functional model that computes what a model does; else the model."""
@@ -221,10 +223,9 @@ def _check_one_tensor(operation: Any, outputs: Any, graphs: Graphs, error: Value
 
 def _layers(placement: Placement, spec: Activations, graphs: Graphs) -> list:
     """The layer of each range."""
-    of_the_model = dataclasses.replace(spec, signed_bits=8)
     return [
         graphs.QuantizedActivation(
-            of_the_model if each.at_an_end else spec,
+            _spec_of(each, spec),
             each.positive,
             each.fixed,
             each.layers,
@@ -233,6 +234,14 @@ def _layers(placement: Placement, spec: Activations, graphs: Graphs) -> list:
         )
         for each in placement.ranges
     ]
+
+
+def _spec_of(place: Range, spec: Activations) -> Activations:
+    """The spec, changed to what a range needs."""
+    if place.symmetric:
+        bits = max(8, spec.bits)
+        return dataclasses.replace(spec, scaling="symmetric", bits=bits, signed_bits=bits)
+    return dataclasses.replace(spec, signed_bits=8) if place.at_an_end else spec
 
 
 def _named(outputs: list, names: list[str], graphs: Graphs) -> list:

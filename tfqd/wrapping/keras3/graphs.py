@@ -19,6 +19,7 @@ _OPERATIONS: dict[str, tuple[str, dict[str, Any]]] = {
 }
 
 Model, layers, activations = keras.Model, keras.layers, keras.activations
+matmul = keras.ops.matmul
 
 
 def graph_of(model: keras.Model) -> keras.Model:

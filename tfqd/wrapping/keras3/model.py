@@ -28,6 +28,7 @@ from tfqd.wrapping.keras3.seeds import KeepsSeeds
 from tfqd.wrapping.keras3.signature import input_specs
 from tfqd.wrapping.keras3.substitution import SubstitutedCall, find_quantized
 from tfqd.wrapping.layers import all_layers
+from tfqd.wrapping.parts import in_parts
 from tfqd.wrapping.placing import with_quantized_activations
 from tfqd.wrapping.quantized import model_repr
 
@@ -230,6 +231,8 @@ def quantize_model(
             "back a plain model"
         )
     copy = copy_model(model)
+    if rounding is not None and rounding.take_apart:
+        copy = in_parts(copy, graphs)
     chosen = with_ends(copy, choose_quantizers(copy, spec), first_last)
     if rounding is not None:
         specs = {id(variable): quantizer.spec for variable, quantizer in chosen}

@@ -40,6 +40,7 @@ class Range(NamedTuple):
     layers: all those whose answers have it, or are inside an operator that it ends.
     reason: why it is there, and why it has those layers.
     at_an_end: whether it rounds an input or an output of the graph.
+    symmetric: whether a kernel needs a zero point of 0.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Range(NamedTuple):
     layers: tuple[str, ...]
     reason: str
     at_an_end: bool
+    symmetric: bool
 
 
 class Placement(NamedTuple):
@@ -85,7 +87,8 @@ def placed(steps: Sequence[Step], outputs: Sequence[int]) -> Placement:
     places = {of: place for place, of in enumerate(members)}
     taken: set[str] = set()
     ends = {*outputs, *(step.output for step in steps if step.role.kind is Kind.INPUT)}
-    ranges = [_range(each, folded, ends, taken) for each in members.values()]
+    seconds = {step.inputs[1] for step in steps if step.role.symmetric_second}
+    ranges = [_range(each, folded, ends, seconds, taken) for each in members.values()]
     rounded = {
         step.output: places[same.of(step.output)]
         for step in steps
@@ -118,7 +121,11 @@ def _folded(steps: Sequence[Step], outputs: Sequence[int]) -> set[int]:
 
 
 def _range(
-    members: Sequence[Step], folded: Container[int], ends: Container[int], taken: set[str]
+    members: Sequence[Step],
+    folded: Container[int],
+    ends: Container[int],
+    seconds: Container[int],
+    taken: set[str],
 ) -> Range:
     """The one range of all tensors that these steps give, by a name that is not taken."""
     makers = [
@@ -134,13 +141,21 @@ def _range(
             f"{', '.join(names)} are joined, which needs one range for all of them; the kernel "
             f"of {known.name!r} knows its own alone: leave it out of what is joined"
         )
-    positive = all(step.role.kind is Kind.RELU or step.role.clips for step in makers)
+    symmetric = any(step.output in seconds for step in members)
+    if symmetric and fixed != {None}:
+        raise NoIntegerKernel(
+            f"{', '.join(names)} are the second of two tensors that are multiplied as matrices, "
+            "whose kernel needs a zero point of 0; that of their own kernel is another"
+        )
+    clipped = all(step.role.kind is Kind.RELU or step.role.clips for step in makers)
+    positive = clipped and not symmetric
     layers = tuple(dict.fromkeys(step.name for step in members))
     calls = (f"{names[0]}_range{number or ''}" for number in itertools.count())
     name = next(name for name in calls if name not in taken)
     taken.add(name)
     at_an_end = any(step.output in ends for step in members)
-    return Range(name, positive, fixed.pop(), layers, _reason(makers, positive), at_an_end)
+    reason = _reason(makers, clipped)
+    return Range(name, positive, fixed.pop(), layers, reason, at_an_end, symmetric)
 
 
 def _reason(makers: Sequence[Step], positive: bool) -> str:

@@ -33,12 +33,14 @@ class Role(NamedTuple):
     clips: of a product, whether it ends in a ReLU of its own.
     folds_relu: whether a ReLU that follows becomes a part of it.
     fixed: the ends that its kernel knows, of kind `FIXED`.
+    symmetric_second: whether the second tensor that it takes needs a zero point of 0.
     """
 
     kind: Kind
     clips: bool = False
     folds_relu: bool = False
     fixed: tuple[float, float] | None = None
+    symmetric_second: bool = False
 
 
 class NoIntegerKernel(ValueError):
@@ -53,6 +55,7 @@ _WEIGHTED = (*_FOLDING, "Conv2DTranspose")
 _MOVES = (
     *("Flatten", "Reshape", "Permute", "Identity", "ZeroPadding2D", "Cropping2D"),
     *("MaxPooling2D", "Dropout", "SpatialDropout1D", "SpatialDropout2D", "GaussianNoise"),
+    "GetItem",
 )
 _OF_TWO = ("Add", "Subtract", "Multiply")
 _AVERAGES = ("AveragePooling2D",)
@@ -67,7 +70,13 @@ _FIXED = {
 # Clipping that the kernels of products and sums do themselves.
 _CLIPS = ("relu", "relu6")
 
+_TAKEN_APART = (
+    "give it unroll=True, and no masks, states, dropout or activations of its own, to be taken "
+    "apart, or keep it float by tfqd.Activations(without_kernel='float')"
+)
 _INSTEAD = {
+    "LSTM": _TAKEN_APART,
+    "GRU": _TAKEN_APART,
     "SeparableConv2D": "write it as DepthwiseConv2D and Conv2D of 1x1",
     "Rescaling": "scale the data before the model",
     "Normalization": "normalize the data before the model",
@@ -102,6 +111,8 @@ def role_of(name: str, kind: str, config: Mapping[str, Any], tensors: int, bits:
         return Role(Kind.JOINS)
     if kind in _OF_TWO and tensors == 2:
         return Role(Kind.COMPUTES, folds_relu=True)
+    if kind == "Matmul" and tensors == 2:
+        return Role(Kind.COMPUTES, symmetric_second=True)
     if kind in _COMPUTES:
         return Role(Kind.COMPUTES)
     if kind == "BatchNormalization":
@@ -112,7 +123,7 @@ def role_of(name: str, kind: str, config: Mapping[str, Any], tensors: int, bits:
     if function in _FIXED:
         return Role(Kind.FIXED, fixed=_FIXED[function][WIDE if bits == WIDE else 8])
     detail = f"of {tensors} tensors" if kind in _OF_TWO else ""
-    raise _no_kernel(name, kind, detail or _detail(function, config))
+    raise _no_kernel(name, kind, detail or (f"with activation {function!r}" if function else ""))
 
 
 def role_as_float(kind: str) -> Role:
@@ -149,10 +160,6 @@ def _function_of(kind: str, config: Mapping[str, Any]) -> str | None:
     if kind == "ReLU" and not (config.get("negative_slope") or config.get("threshold")):
         return {None: "relu", 6: "relu6"}.get(config.get("max_value"))
     return None
-
-
-def _detail(function: str | None, config: Mapping[str, Any]) -> str:
-    return f"with activation {function!r}" if "activation" in config else ""
 
 
 def _no_kernel(name: str, kind: str, detail: str) -> NoIntegerKernel:

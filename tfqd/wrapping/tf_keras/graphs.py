@@ -11,11 +11,14 @@ from tfqd.wrapping.tf_keras.insides import rename as rename
 from tfqd.wrapping.tf_keras.insides import run_graph as run_graph
 
 Model, layers, activations = tf_keras.Model, tf_keras.layers, tf_keras.activations
+matmul = tf.linalg.matmul
 
 # What tf_keras makes a layer of when a function of TensorFlow, or an operator of
 # Python, is called on the tensors of a graph.
 _FUNCTIONS = {
     "__operators__.add": "Add",
+    "__operators__.getitem": "GetItem",
+    "linalg.matmul": "Matmul",
     "math.add": "Add",
     "math.subtract": "Subtract",
     "math.multiply": "Multiply",
@@ -42,7 +45,7 @@ def packed(structure: Any, tensors: list) -> Any:
 def role_in_graph(operation: tf_keras.layers.Layer) -> tuple[str, dict[str, Any]]:
     """The class of layers that computes what a layer does, and its configuration."""
     kind, config = type(operation).__name__, operation.get_config()
-    if kind != "TFOpLambda":
+    if kind not in ("TFOpLambda", "SlicingOpLambda"):
         return kind, config
     function = config["function"]
     return _FUNCTIONS.get(function, f"tf.{function}"), {}

@@ -11,6 +11,7 @@ from tfqd.wrapping.activations import (
     checked_activations,
     quantized_activations,
 )
+from tfqd.wrapping.parts import in_parts
 from tfqd.wrapping.placing import with_quantized_activations
 from tfqd.wrapping.quantized import find_quantized, model_repr
 from tfqd.wrapping.tf_keras import graphs
@@ -127,6 +128,8 @@ def _with_ranges(
 ) -> tf_keras.Model:
     """A copy that is put together again with the ranges of a `tfqd.Activations`."""
     copy = Copy(model).model
+    if rounding.take_apart:
+        copy = in_parts(copy, graphs)
     chosen = choose(copy, spec, first_last)
     specs = {id(entry.variable): each for entry, each in chosen}
     check_weights(

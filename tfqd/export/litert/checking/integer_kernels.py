@@ -113,6 +113,18 @@ def _times(options, inputs, grid: Grid) -> np.ndarray:
     return clipped(multiplied(product, factor) + grid.zero, options, grid)
 
 
+def _matrix_product(options, inputs, grid: Grid) -> np.ndarray:
+    factor = inputs[0].grid.scale[0] * inputs[1].grid.scale[0] / grid.scale[0]
+    total = matrix_sums(options, inputs)
+    return np.clip(multiplied(total, factor) + grid.zero, _LOW, _HIGH)
+
+
+def matrix_sums(options: Any, inputs: Sequence[Any]) -> np.ndarray:
+    """What a product of two tensors' matrices adds up: int64."""
+    x, y = (each.values - each.grid.zero for each in inputs)
+    return (x.swapaxes(-1, -2) if options.adjX else x) @ (y.swapaxes(-1, -2) if options.adjY else y)
+
+
 def _mean(options, inputs, grid: Grid) -> np.ndarray:
     total, count = mean_sums(options, inputs)
     mantissa, shift = mantissa_and_shift(inputs[0].grid.scale[0] / grid.scale[0])
@@ -252,6 +264,7 @@ _COMPUTES: dict[int, Callable[..., np.ndarray]] = {
     Op.ADD: summed(1),
     Op.SUB: summed(-1),
     Op.MUL: _times,
+    Op.BATCH_MATMUL: _matrix_product,
     Op.MEAN: _mean,
     Op.QUANTIZE: _rescaled,
     Op.RELU: _relu(None),

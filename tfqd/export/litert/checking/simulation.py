@@ -2,7 +2,7 @@
 
 import os
 import pathlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -53,7 +53,38 @@ def simulate_integer(
     graph, signature = file.graphs[0], file.model.signatureDefs[0]
     entries = {entry.name.decode(): int(entry.tensorIndex) for entry in signature.inputs}
     arrays = _by_name(inputs, entries)
-    known: dict[int, Any] = {entries[name]: np.asarray(each) for name, each in arrays.items()}
+    given = {entries[name]: np.asarray(each) for name, each in arrays.items()}
+    count = len(next(iter(given.values())))
+    size = _batch_size(graph, next(iter(given))) or max(count, 1)
+    try:
+        answers = [
+            _answers(file, computing, {k: each[i : i + size] for k, each in given.items()})
+            for i in range(0, max(count, 1), size)
+        ]
+    except NotSimulated as error:
+        raise NotSimulated(f"{path}: {error}") from error
+    return {
+        entry.name.decode(): np.concatenate([each[int(entry.tensorIndex)] for each in answers])
+        for entry in signature.outputs
+    }
+
+
+def _batch_size(graph, place: int) -> int | None:
+    """Of a file; None where it is free."""
+    signature = graph.tensors[place].shapeSignature
+    shape = graph.tensors[place].shape if signature is None else signature
+    return None if shape[0] < 0 else int(shape[0])
+
+
+def _answers(file: File, computing: Any, given: Mapping[int, Any]) -> dict[int, Any]:
+    """Of all tensors that are integers, int8 or int16, by their places.
+
+    Args:
+        file: to simulate.
+        computing: the module of the kernels.
+        given: inputs by their places.
+    """
+    graph, known = file.graphs[0], dict(given)
     batch = len(next(iter(known.values())))
     for operator in graph.operators:
         code, output = file.code(operator), int(operator.outputs[0])
@@ -74,10 +105,9 @@ def simulate_integer(
                 computing.result(code, operator.builtinOptions, tensors, grid, shape), grid
             )
         except NotSimulated as error:
-            raise NotSimulated(f"{path}: {op_name(code)} is not simulated") from error
+            raise NotSimulated(f"{op_name(code)} is not simulated") from error
     return {
-        entry.name.decode(): _in_its_type(known[int(entry.tensorIndex)])
-        for entry in signature.outputs
+        place: _in_its_type(each) for place, each in known.items() if isinstance(each, Integers)
     }
 
 

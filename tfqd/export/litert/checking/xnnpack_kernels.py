@@ -16,6 +16,7 @@ from tfqd.export.litert.checking.functions import softmax_in_floats
 from tfqd.export.litert.checking.grids import Grid, Integers
 from tfqd.export.litert.checking.integer_kernels import (
     clipped,
+    matrix_sums,
     mean_sums,
     summed,
     sums_of_products,
@@ -64,6 +65,11 @@ def _times(options, inputs, grid: Grid) -> np.ndarray:
     return _requantized(product, inputs, grid, options)
 
 
+def _matrix_product(options, inputs, grid: Grid) -> np.ndarray:
+    factor = _scale(inputs[0].grid) * _scale(inputs[1].grid) / _scale(grid)
+    return np.clip(_scaled(matrix_sums(options, inputs), factor) + grid.zero, -128, 127)
+
+
 def _sum(sign: int) -> Callable[..., np.ndarray]:
     def compute(options, inputs, grid: Grid) -> np.ndarray:
         ratios = [_scale(each.grid) / _scale(grid) for each in inputs]
@@ -107,6 +113,7 @@ _COMPUTES: dict[int, Callable[..., np.ndarray]] = {
     Op.ADD: _sum(1),
     Op.SUB: _sum(-1),
     Op.MUL: _times,
+    Op.BATCH_MATMUL: _matrix_product,
     Op.MEAN: _mean,
     Op.QUANTIZE: _converted,
     Op.SOFTMAX: softmax_in_floats,

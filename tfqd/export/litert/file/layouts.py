@@ -26,8 +26,6 @@ from tfqd.export.litert.file.unused import blockwise
 
 # The converter fuses tf_keras' recurrent layers into them.
 _STATEFUL = (Op.UNIDIRECTIONAL_SEQUENCE_LSTM, Op.UNIDIRECTIONAL_SEQUENCE_RNN)
-# Their kernels of integer activations are wrong, whatever the layout.
-_FLOAT_ONLY = (Op.BATCH_MATMUL,)
 _BLOCK_MULTIPLE = 32
 _INTEGERS = (Type.INT8, Type.INT4, Type.INT2)
 
@@ -42,7 +40,7 @@ def faults(file: File) -> Iterator[str]:
                     f"{op_name(code)}: it goes on from the state in which the last call left it; "
                     "give the recurrent layer unroll=True"
                 )
-            if wrong_in_integers(graph, operator, code):
+            if wrong_in_integers(file, graph, operator):
                 yield f"{op_name(code)} of integers: TensorFlow Lite's answers are others"
             kernel = INTEGER_KERNELS.get(code)
             if kernel is None:
@@ -67,11 +65,17 @@ def on_bfloat16_grid(scale: np.ndarray) -> bool:
     return bool((short & normal & (half.astype(np.float32) == scale)).all())
 
 
-def wrong_in_integers(graph, operator, code: int) -> bool:
-    """Whether an operator computes with integers what kernels compute right in floats alone."""
-    return code in _FLOAT_ONLY and any(
-        is_quantized(graph.tensors[index]) for index in operator.inputs
-    )
+def wrong_in_integers(file: File, graph, operator) -> bool:
+    """Whether an operator computes with integers what kernels compute right in floats alone.
+
+    TensorFlow Lite's product of matrices takes the second one's zero point for 0, and is right
+    of computed ones alone.
+    """
+    tensors = [graph.tensors[index] for index in operator.inputs]
+    if file.code(operator) != Op.BATCH_MATMUL or not any(map(is_quantized, tensors)):
+        return False
+    constant = any(file.constant(each) is not None for each in tensors)
+    return constant or any(tensors[1].quantization.zeroPoint)
 
 
 def _faults(file: File, graph, weight, kernel: WeightOperator, one_scale: bool) -> Iterator[str]:

@@ -142,7 +142,7 @@ def _put_in_floats(site: Site, matcher: Matcher, constants: FloatConstants) -> N
             matcher.match(weight, axis) is not None for axis in range(weight.ndim)
         ):
             weights[place] = weight
-    if weights or wrong_in_integers(site.graph, site.operator, site.code):
+    if weights or wrong_in_integers(site.file, site.graph, site.operator):
         in_floats(site, weights)
 
 

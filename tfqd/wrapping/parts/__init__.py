@@ -1,0 +1,65 @@
+"""Layers that are many operators in a file, as graphs of these operators.
+
+Attention and recurrent layers have no kernel of integers themselves, but what they are made
+of has: products with weights, products of tensors, sums, sigmoids. Where each is a
+layer of its own, activations are rounded between them as between any other layers.
+
+attention   MultiHeadAttention
+recurrent   LSTM and GRU, step by step
+products    the layers with weights in both
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from tfqd.wrapping.layers import all_layers
+from tfqd.wrapping.parts.attention import Attention
+from tfqd.wrapping.parts.recurrent import Gru, Lstm, Recurrent
+
+_PARTS: dict[str, type[Attention] | type[Recurrent]] = {
+    "GRU": Gru,
+    "LSTM": Lstm,
+    "MultiHeadAttention": Attention,
+}
+
+
+def in_parts(model: Any, graphs: Any) -> Any:
+    """The same model in which operators take the place of attention and recurrent layers.
+
+    Layers that do more than these operators stay: with masks, states that are kept or given away,
+    dropout in steps, activations of their own, or without ``unroll=True``.
+
+    Args:
+        model: a built model; its layers are used again.
+        graphs: a `tfqd.wrapping.placing.Graphs`.
+
+    Returns:
+        A Functional model; the model itself where it has no such layer, or no graph.
+    """
+    graph = graphs.graph_of(model)
+    layers = all_layers(model)
+    has_parts = any(graphs.role_in_graph(layer)[0] in _PARTS for layer in layers)
+    masks = any(getattr(layer, "mask_zero", False) for layer in layers)
+    masks = masks or any(type(layer).__name__ == "Masking" for layer in layers)
+    if not isinstance(graph, graphs.Functional) or not has_parts or masks:
+        return model
+    replacements: dict[int, Callable[..., Any]] = {}
+
+    def call(operation, *args, **kwargs):
+        if id(operation) not in replacements:
+            replacements[id(operation)] = _replacement(operation, graphs)
+        return replacements[id(operation)](*args, **kwargs)
+
+    outputs = graphs.run_graph(graph, graph.inputs, call)
+    return graphs.Functional(graph.input, outputs, name=model.name)
+
+
+def _replacement(operation: Any, graphs: Any) -> Callable[..., Any]:
+    """What is called in the stead of an operation of a graph."""
+    if isinstance(operation, graphs.Model):
+        return in_parts(operation, graphs)
+    kind, config = graphs.role_in_graph(operation)
+    parts = _PARTS.get(kind)
+    if parts is None or not parts.computes(config):
+        return operation
+    return parts(operation, config, graphs)
