@@ -2,6 +2,7 @@
 
 SLOW = frozenset(
     [
+        "activation_bits_test",
         "activations_test",
         "applications_test",
         "architecture_test",
@@ -69,6 +70,8 @@ SLOW = frozenset(
         "tflite_integer_activations_test",
         "tflite_micro_test",
         "tflite_mixed_activations_test",
+        "tflite_signed_bits_test",
+        "tflite_taken_apart_test",
         "tflite_test",
         "tflite_trained_ranges_test",
         "tfmot_docs_test",

@@ -10,7 +10,7 @@ import tfqd
 from tfqd.export.litert.checking.ends import input_spans
 from tfqd.export.litert.file.flatbuffer import File, Type
 
-TOKENS = np.random.default_rng(0).normal(size=(48, 3, 6)).astype(np.float32)
+TOKENS = np.random.default_rng(0).normal(size=(48, 2, 6)).astype(np.float32)
 TARGETS = np.random.default_rng(1).normal(size=(48, 3)).astype(np.float32)
 
 
@@ -91,7 +91,7 @@ def test_layers_in_models_and_shared_ones_are_taken_apart_and_kept(kind, tmp_pat
     layers = kind.layers
     tokens = kind.Input(TOKENS.shape[1:], name="tokens")
     shared = layers.LSTM(6, return_sequences=True, unroll=True, name="shared")
-    inner = kind.Sequential([kind.Input((3, 6)), layers.LSTM(2, unroll=True, name="inner")])
+    inner = kind.Sequential([kind.Input((2, 6)), layers.LSTM(2, unroll=True, name="inner")])
     model = kind.Model(tokens, inner(shared(shared(tokens))))
     apart = quantized(model)
     assert_computes_as_its_layers(apart, model)
