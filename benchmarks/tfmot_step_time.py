@@ -1,22 +1,27 @@
-"""Time of a training step of a tf_keras model: tfqd's weights, tfmot's 8-bit QAT, float.
+"""Time of a training step: tfqd's weights and activations, tfmot's 8-bit QAT, float.
 
     python benchmarks/tfmot_step_time.py --output benchmarks/results/tfmot_step_time.json
+    python benchmarks/tfmot_step_time.py --models=resnet8 --batch=128 \
+        --output benchmarks/results/integer_step_time.json
 
-Models: MobileNetV2 on 96x96x3 images and ResNet-20 on 32x32x3 images, SGD with
+Models of tf_keras: MobileNetV2 on 96x96x3 images and ResNet-20 on 32x32x3 images, SGD with
 momentum, no XLA. Each round runs one step of every variant in turn; the figures
 are medians over rounds of the ratio to the float step, and to tfmot's step, of
 its round: of the time that passed, and of the processor time of all threads,
 which other work on the machine disturbs less. tfmot quantizes weights and
-activations; beside it stands tfqd with tfmot's activation quantizers too.
+activations; beside it stands tfqd with tfmot's activation quantizers too. ResNet-8 on
+32x32x3 images is trained with `tfqd.Activations`, of tf_keras and of Keras 3.
 """
 
 import json
 import os
 import pathlib
+import sys
 import time
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
+import keras
 import numpy as np
 import tensorflow_model_optimization as tfmot
 import tf_keras
@@ -26,10 +31,15 @@ from rich.progress import track
 
 import tfqd
 
+ROOT = pathlib.Path(__file__).parents[1]
+sys.path.append(str(ROOT / "tests" / "export"))
+
+import mlperf_tiny  # noqa: E402
+
 _OUTPUT = flags.DEFINE_string("output", None, "JSON file for the results; printed anyway.")
 _ROUNDS = flags.DEFINE_integer("rounds", 20, "Counted rounds, after 3 to warm up.")
 _BATCH = flags.DEFINE_integer("batch", 16, "Images a step.")
-_MODELS = flags.DEFINE_list("models", ["resnet20", "mobilenet_v2"], "Which of the two.")
+_MODELS = flags.DEFINE_list("models", ["resnet20", "mobilenet_v2"], "Those and resnet8.")
 
 WARM_UP = 3
 CLASSES = 10
@@ -46,7 +56,12 @@ def resnet() -> tf_keras.Model:
     return tf_keras.Model(logits.input, tf_keras.layers.Softmax()(logits.output))
 
 
-BUILDERS = {"resnet20": resnet, "mobilenet_v2": mobilenet_v2}
+def resnet8() -> tf_keras.Model:
+    """MLPerf Tiny's ResNet-8."""
+    return mlperf_tiny.resnet8(tf_keras)
+
+
+BUILDERS = {"resnet20": resnet, "mobilenet_v2": mobilenet_v2, "resnet8": resnet8}
 CLOCKS = {"time": time.perf_counter, "processor": time.process_time}
 
 
@@ -63,14 +78,32 @@ def variants(model: tf_keras.Model) -> dict[str, tf_keras.Model]:
     }
 
 
-def measure(model: tf_keras.Model, rounds: int, batch: int) -> dict:
+def integer_variants(x: np.ndarray) -> dict[str, keras.Model]:
+    """ResNet-8 with weights and activations of 8 bits by tfqd, calibrated on images."""
+    models = {}
+    for name, kind in (("tf_keras", tf_keras), ("Keras 3", keras)):
+        model = tfqd.quantize_model(
+            mlperf_tiny.resnet8(kind), tfqd.presets.deployable(8), activations=tfqd.Activations()
+        )
+        tfqd.calibrate(model, x)
+        models[f"deployable 8 bit and activations, {name}"] = model
+    return models
+
+
+def measure(name: str, rounds: int, batch: int) -> dict:
     """Median seconds a step, and the median ratios, of every variant by both clocks."""
-    models = variants(model)
+    model = BUILDERS[name]()
     rng = np.random.default_rng(0)
     x = rng.random((batch, *model.input_shape[1:]), np.float32)
     y = rng.integers(0, CLASSES, batch)
+    models = variants(model)
+    if name == "resnet8":
+        models |= integer_variants(x)
     for each in models.values():
-        each.compile(tf_keras.optimizers.SGD(0.01, 0.9), "sparse_categorical_crossentropy")
+        of_keras3 = isinstance(each, keras.Model)
+        kind, options = (keras, {"jit_compile": False}) if of_keras3 else (tf_keras, {})
+        optimizer = kind.optimizers.SGD(0.01, 0.9)
+        each.compile(optimizer, "sparse_categorical_crossentropy", **options)
     seconds = {name: [] for name in models}
     for _ in track(range(rounds + WARM_UP), description=model.name):
         for name, each in models.items():
@@ -102,7 +135,7 @@ def main(_) -> None:
     tf_keras.utils.set_random_seed(0)
     results = {"batch": _BATCH.value, "rounds": _ROUNDS.value}
     for name in _MODELS.value:
-        results[name] = measure(BUILDERS[name](), _ROUNDS.value, _BATCH.value)
+        results[name] = measure(name, _ROUNDS.value, _BATCH.value)
         if _OUTPUT.value:
             pathlib.Path(_OUTPUT.value).write_text(json.dumps(results, indent=1) + "\n")
     print(json.dumps(results, indent=1))

@@ -36,12 +36,13 @@ def in_parts(model: Any, graphs: Any) -> Any:
     Returns:
         A Functional model; the model itself where it has no such layer, or no graph.
     """
-    graph = graphs.graph_of(model)
     layers = all_layers(model)
-    has_parts = any(graphs.role_in_graph(layer)[0] in _PARTS for layer in layers)
-    masks = any(getattr(layer, "mask_zero", False) for layer in layers)
-    masks = masks or any(type(layer).__name__ == "Masking" for layer in layers)
-    if not isinstance(graph, graphs.Functional) or not has_parts or masks:
+    kinds = {type(layer).__name__ for layer in layers}
+    masks = "Masking" in kinds or any(getattr(layer, "mask_zero", False) for layer in layers)
+    if masks or not kinds & _PARTS.keys():
+        return model
+    graph = graphs.graph_of(model)
+    if not isinstance(graph, graphs.Functional):
         return model
     replacements: dict[int, Callable[..., Any]] = {}
 
@@ -58,8 +59,7 @@ def _replacement(operation: Any, graphs: Any) -> Callable[..., Any]:
     """What is called in the stead of an operation of a graph."""
     if isinstance(operation, graphs.Model):
         return in_parts(operation, graphs)
-    kind, config = graphs.role_in_graph(operation)
-    parts = _PARTS.get(kind)
-    if parts is None or not parts.computes(config):
+    parts = _PARTS.get(type(operation).__name__)
+    if parts is None or not parts.computes(operation.get_config()):
         return operation
-    return parts(operation, config, graphs)
+    return parts(operation, operation.get_config(), graphs)
