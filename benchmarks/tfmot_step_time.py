@@ -39,6 +39,7 @@ import mlperf_tiny  # noqa: E402
 _OUTPUT = flags.DEFINE_string("output", None, "JSON file for the results; printed anyway.")
 _ROUNDS = flags.DEFINE_integer("rounds", 20, "Counted rounds, after 3 to warm up.")
 _BATCH = flags.DEFINE_integer("batch", 16, "Images a step.")
+_XLA = flags.DEFINE_bool("xla", False, "Whether Keras 3 compiles its steps by XLA.")
 _MODELS = flags.DEFINE_list("models", ["resnet20", "mobilenet_v2"], "Those and resnet8.")
 
 WARM_UP = 3
@@ -79,8 +80,8 @@ def variants(model: tf_keras.Model) -> dict[str, tf_keras.Model]:
 
 
 def integer_variants(x: np.ndarray) -> dict[str, keras.Model]:
-    """ResNet-8 with weights and activations of 8 bits by tfqd, calibrated on images."""
-    models = {}
+    """ResNet-8 of Keras 3, and with weights and activations of 8 bits, calibrated on images."""
+    models = {"float, Keras 3": mlperf_tiny.resnet8(keras)}
     for name, kind in (("tf_keras", tf_keras), ("Keras 3", keras)):
         model = tfqd.quantize_model(
             mlperf_tiny.resnet8(kind), tfqd.presets.deployable(8), activations=tfqd.Activations()

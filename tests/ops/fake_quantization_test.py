@@ -14,12 +14,12 @@ seeds = st.integers(0, 2**32 - 1)
 
 
 def by_hand(x, low, high, steps):
-    """The rounded numbers and which of them lie inside, in float64."""
+    """The rounded numbers and which of them lie between the ends, in float64."""
     step = (np.float64(high) - low) / steps
     zero = np.rint(np.float32(-low) / np.float32(step))
     position = x / step + zero
     codes = np.clip(np.floor(position + 0.5), 0, steps)
-    inside = np.abs(position - codes) <= 0.5
+    inside = (position >= 0) & (position <= steps)
     return (codes - zero) * step, inside, step
 
 

@@ -16,8 +16,6 @@ import tensorflow as tf
 
 # The steps between the integers of 8 and of 16 bits.
 _STEPS = {8: 2**8 - 1, 16: 2**16 - 1}
-# What float32 makes of half a step of such a range, in steps.
-_HALF = {8: 0.501, 16: 0.53}
 
 
 def fake_quantize(
@@ -26,8 +24,8 @@ def fake_quantize(
     """Rounds x to the grid of a range.
 
     Gradients as in LSQ+ (arXiv 2004.09576), written for the ends in place of step and
-    offset: y = k s for x inside, which goes straight through; x beyond an end gives its
-    gradient to that end. The rounding error of x inside counts for the step, which grows by
+    offset: y = k s for x between the ends, which goes straight through; x beyond an end gives
+    its gradient to that end. The rounding error of x inside counts for the step, which grows by
     1 / n with the upper end. Each end's is divided by sqrt(N n), N the numbers of an example.
 
     Args:
@@ -43,18 +41,24 @@ def fake_quantize(
     numbers = max(1, math.prod(size or 1 for size in x.shape[1:]))
     pace = 1 / math.sqrt(numbers * steps)
 
+    bits = _bits(steps)
+    clips = clips_below and steps < _STEPS[bits]
+
     @tf.custom_gradient
     def rounded(x, low, high):
-        y = _rounded(x, low, high, steps, clips_below)
+        lowest, lower, upper = _grid(low, high, steps)
+        raised = tf.maximum(x, lower) if clips else x
+        y = tf.quantization.fake_quant_with_min_max_vars(raised, lowest, upper, num_bits=bits)
 
         def gradients(upstream):
-            error, step = y - x, (high - low) / steps
-            inside = tf.abs(error) <= _HALF[_bits(steps)] * step
-            straight = tf.where(inside, upstream, 0.0)
-            beyond = upstream - straight
-            of_step = tf.reduce_sum(straight * error) / (high - low)
-            above = tf.reduce_sum(tf.where(error < 0, beyond, 0.0))
-            below = tf.reduce_sum(beyond) - above
+            straight, below, above = tf.quantization.fake_quant_with_min_max_vars_gradient(
+                upstream, raised, lowest, upper, num_bits=bits
+            )
+            if clips:
+                inside = tf.where(x < lower, 0.0, straight)
+                below += tf.reduce_sum(straight - inside)
+                straight = inside
+            of_step = tf.reduce_sum(straight * (y - x)) / (high - low)
             return straight, pace * (below - of_step), pace * (above + of_step)
 
         return y, gradients
@@ -62,17 +66,18 @@ def fake_quantize(
     return rounded(x, low, high)
 
 
-def _rounded(x, low, high, steps, clips_below) -> tf.Tensor:
-    """Rounded by TensorFlow's operation, which moves the integers until 0 is one of them."""
-    bits = _bits(steps)
-    width = (high - low) * (_STEPS[bits] / steps)
-    if steps < _STEPS[bits]:
-        step = width / _STEPS[bits]
-        low = -step * tf.clip_by_value(tf.round(-low / step), 0, steps)
-        high = low + step * steps
-        if clips_below:
-            x = tf.maximum(x, low)
-    return tf.quantization.fake_quant_with_min_max_vars(x, high - width, high, num_bits=bits)
+def _grid(low: tf.Tensor, high: tf.Tensor, steps: int) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+    """The smallest number of all integers, and the ends of the range among them.
+
+    TensorFlow's operation moves all integers until 0 is one of them; fewer are moved here.
+    """
+    most = _STEPS[_bits(steps)]
+    if steps == most:
+        return low, low, high
+    step = (high - low) / steps
+    lower = -step * tf.clip_by_value(tf.round(-low / step), 0, steps)
+    upper = lower + step * steps
+    return upper - step * most, lower, upper
 
 
 def _bits(steps: int) -> int:

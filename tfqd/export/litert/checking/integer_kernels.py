@@ -116,7 +116,7 @@ def _times(options, inputs, grid: Grid) -> np.ndarray:
 def _matrix_product(options, inputs, grid: Grid) -> np.ndarray:
     factor = inputs[0].grid.scale[0] * inputs[1].grid.scale[0] / grid.scale[0]
     total = matrix_sums(options, inputs)
-    return np.clip(multiplied(total, factor) + grid.zero, _LOW, _HIGH)
+    return np.clip(multiplied(total, factor) + grid.zero, grid.low, grid.high)
 
 
 def matrix_sums(options: Any, inputs: Sequence[Any]) -> np.ndarray:
