@@ -21,6 +21,7 @@ import os
 import pathlib
 import sys
 import time
+from collections.abc import Sequence
 from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -31,7 +32,7 @@ from absl import app, flags
 from resnet8_data import BATCH, Images, batches, load
 
 import tfqd
-from tfqd.callbacks import reestimate_batch_norm
+from tfqd.callbacks import BitSchedule, reestimate_batch_norm
 
 CALIBRATION_IMAGES = 512
 NORM_BATCHES = 100
@@ -42,6 +43,7 @@ _OUTPUT = flags.DEFINE_string("output", "cifar10_integer", "folder for the model
 _EPOCHS = flags.DEFINE_integer("epochs", 4, "epochs of training", lower_bound=1)
 _WEIGHTS = flags.DEFINE_integer("weight_bits", 8, "bits of the weights", 2, 8)
 _ACTIVATIONS = flags.DEFINE_integer("activation_bits", 8, "bits after ReLUs; 16 of all", 2, 16)
+_EARLY = flags.DEFINE_integer("early_bits", None, "the same in the first half of training", 2, 8)
 _RATE = flags.DEFINE_float("learning_rate", 1e-3, "of Adam, which falls to 0 by a cosine")
 _SEED = flags.DEFINE_integer("seed", 0, "of the order of images and how they are moved")
 _TOOL = flags.DEFINE_enum("tool", "tfqd", ["tfqd", "tfmot"], "whose training and file")
@@ -71,6 +73,7 @@ def main(argv) -> None:
         "tool": _TOOL.value,
         "weight_bits": _WEIGHTS.value,
         "activation_bits": _ACTIVATIONS.value,
+        "early_bits": _EARLY.value,
         "epochs": _EPOCHS.value,
         "seed": _SEED.value,
         **{form: round(100 * found.values[form]["accuracy"], 2) for form in forms},
@@ -87,14 +90,16 @@ def with_tfqd(
     model: keras.Model, images: Images, output: pathlib.Path
 ) -> tuple[keras.Model, pathlib.Path]:
     """The trained model of integers, and its file."""
-    name = f"w{_WEIGHTS.value}a{_ACTIVATIONS.value}_{_EPOCHS.value}epochs_seed{_SEED.value}"
+    early = f"_early{_EARLY.value}" if _EARLY.value else ""
+    bits = f"w{_WEIGHTS.value}a{_ACTIVATIONS.value}{early}"
+    name = f"{bits}_{_EPOCHS.value}epochs_seed{_SEED.value}"
     kept = output / f"{name}.keras"
     if kept.exists():
         print(f"{kept} is trained already")
         integer = keras.models.load_model(kept)
     else:
         integer = quantized(model, images)
-        train(integer, images, keras.optimizers)
+        train(integer, images, keras.optimizers, _schedule())
         integer.save(kept)
     file = output / f"{name}.tflite"
     probes = images.x_test[:32].astype(np.float32)
@@ -129,11 +134,19 @@ def quantized(model: keras.Model, images: Images) -> keras.Model:
     return integer
 
 
-def train(integer: Any, images: Images, optimizers) -> None:
+def _schedule() -> list[BitSchedule]:
+    """More bits of activations in the first half, if asked for."""
+    if _EARLY.value is None:
+        return []
+    return [BitSchedule(activations={0: _EARLY.value, _EPOCHS.value // 2: _ACTIVATIONS.value})]
+
+
+def train(integer: Any, images: Images, optimizers, callbacks: Sequence = ()) -> None:
     """Trains on labels alone, then measures BatchNormalization's statistics anew.
 
     Args:
         optimizers: the module of that name in the model's version of Keras.
+        callbacks: of Keras.
     """
     steps = 3 if _SMOKE.value else len(images.x_train) // BATCH
     epochs = 1 if _SMOKE.value else _EPOCHS.value
@@ -145,7 +158,7 @@ def train(integer: Any, images: Images, optimizers) -> None:
         jit_compile=False,
     )
     stream = batches(images, _SEED.value, 0, epochs * steps, SHIFT)
-    integer.fit(stream, epochs=epochs, steps_per_epoch=steps, verbose=2)
+    integer.fit(stream, epochs=epochs, steps_per_epoch=steps, callbacks=callbacks, verbose=2)
     reestimate_batch_norm(integer, batches(images, _SEED.value, 0, min(NORM_BATCHES, steps), SHIFT))
 
 
