@@ -130,8 +130,22 @@ def test_what_has_no_graph_is_refused():
         def call(self, inputs):
             return inputs
 
-    with pytest.raises(ValueError, match="Sequential or Functional model; 'own' is a Own"):
+    with pytest.raises(ValueError, match="shapes that model 'own' is called on are not known"):
         tfqd.compute_report(Own(name="own"))
+
+
+def test_a_subclassed_model_is_counted_by_the_graph_of_its_call():
+    class Own(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.layer = keras.layers.Dense(3)
+
+        def call(self, inputs):
+            return keras.ops.relu(self.layer(inputs))
+
+    model = Own()
+    model(np.zeros((1, 5), np.float32))
+    assert sum(tfqd.compute_report(model).by_bits.values()) == 15
 
 
 def test_activations_of_tfmots_quantizers_are_refused():

@@ -24,11 +24,7 @@ def trained_model():
 
 @pytest.fixture(autouse=True)
 def _seeded():
-    """The same weights in every run.
-
-    A step at one layer may be some at the next one's finer grid: of six seeds four come to two
-    or three steps in one of the networks of one layer below. These do not.
-    """
+    """The same weights in every run."""
     keras.utils.set_random_seed(3)
 
 
@@ -38,13 +34,17 @@ def exported(model, folder, **options):
 
 
 def assert_same_integers(model, data, inputs):
-    """The answers are those of the model, but for a step of the file's grid here and there."""
+    """The answers are those of the model, but for a step of the file's grid here and there.
+
+    A step at one layer may be two or three at the next one's finer grid: one answer in a hundred.
+    """
     expected = np.asarray(model(inputs))
     (name,) = input_spans(File(data))
     for runtime in runtimes():
         (answer,) = run(runtime, data, {name: inputs}).values()
         steps = np.rint((answer - expected) * 256)
-        assert np.abs(steps).max() <= 1, runtime
+        assert np.mean(np.abs(steps) > 1) <= 0.01, runtime
+        assert np.abs(steps).max() <= 3, runtime
 
 
 @pytest.mark.parametrize("name", BITS)

@@ -222,15 +222,6 @@ def answers(model, name):
     return np.asarray(found[0])
 
 
-class Subclassed(keras.Model):
-    def __init__(self, **kwargs):
-        super().__init__(**kwargs)
-        self.layer = layers.Dense(2)
-
-    def call(self, x):
-        return self.layer(x)
-
-
 def test_what_cannot_become_a_file_of_integers_is_refused_before_training():
     spec = tfqd.Activations()
     image = keras.Input((8, 8, 3))
@@ -242,10 +233,6 @@ def test_what_cannot_become_a_file_of_integers_is_refused_before_training():
     alone = keras.Model(image, layers.BatchNormalization(name="norm")(block(image, 4, 3, "conv")))
     with pytest.raises(ValueError, match=r"'norm' .BatchNormalization. follows 'conv_relu"):
         tfqd.quantize_model(alone, DEPLOYABLE, activations=spec)
-    subclassed = Subclassed()
-    subclassed(X)
-    with pytest.raises(ValueError, match=r"needs a Sequential or Functional model"):
-        tfqd.quantize_model(subclassed, DEPLOYABLE, activations=spec)
     with pytest.raises(ValueError, match=r"kernel is quantized by Uniform.*presets.deployable"):
         tfqd.quantize_model(dense(), 4, activations=spec)
     floats = tfqd.Codebook(bits=3, bucket_size=None, scaling="symmetric", grid="e4m3")

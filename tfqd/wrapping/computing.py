@@ -25,7 +25,7 @@ def compute_of(model: Any, entries: Sequence[QuantizedVariable], graphs: Graphs)
     The graph is traced, not run, and the model gets no new calls.
 
     Args:
-        model: Sequential or Functional.
+        model: Sequential or Functional, or subclassed of Keras 3.
         entries: its quantized variables.
         graphs: those of its Keras version.
 

@@ -8,8 +8,6 @@ import tensorflow as tf
 from tfqd.wrapping.keras3.insides import Functional
 from tfqd.wrapping.keras3.signature import input_specs
 
-_NEEDED = "activations= needs a graph, which tells what a file of integers computes"
-
 
 def traced(model: keras.Model) -> keras.Model:
     """A Functional model of a subclassed model's layers: its call on symbolic inputs.
@@ -21,37 +19,37 @@ def traced(model: keras.Model) -> keras.Model:
         ValueError: when the call takes no symbolic inputs, does something else in training, or
             has weights that are in no layer.
     """
-    what = f"model {model.name!r} ({type(model).__name__})"
+    unknown = f"the graph of model {model.name!r} ({type(model).__name__}) is not known: it"
     specs = input_specs(model)
     if len(specs) != 1:
-        raise ValueError(f"{_NEEDED}; {what} takes {len(specs)} arguments, give it a list of them")
-    (first, *_) = inspect.signature(model.call).parameters
-    name = first if isinstance(specs[0], tf.TensorSpec) else None
+        raise ValueError(f"{unknown} takes {len(specs)} arguments, give it a list of them")
+    arguments = [*inspect.signature(model.call).parameters]
+    name = arguments[0] if isinstance(specs[0], tf.TensorSpec) else None
     inputs = keras.tree.map_structure(
         lambda spec: keras.Input(spec.shape[1:], dtype=spec.dtype, name=name), specs[0]
     )
-    graph = _graph(model, inputs, what)
-    if model._call_has_training_arg:
-        other = _graph(model, inputs, what, training=True)
-        if _calls(other)[1:] != _calls(graph)[1:]:
+    graph = _graph(model, inputs, unknown)
+    if "training" in arguments:
+        other = _graph(model, inputs, unknown, training=True)
+        if _calls(other) != _calls(graph):
             raise ValueError(
-                f"{_NEEDED}; {what} calls other layers when training=True: leave it to its layers "
+                f"{unknown} calls other layers when training=True: leave it to its layers "
                 "what they do in training"
             )
     known = {id(variable) for variable in graph.variables}
     outside = [variable.path for variable in model.variables if id(variable) not in known]
     if outside:
         paths = ", ".join(outside)
-        raise ValueError(f"{_NEEDED}; {what} has weights outside the layers that it calls: {paths}")
+        raise ValueError(f"{unknown} has weights outside the layers that it calls: {paths}")
     return graph
 
 
-def _graph(model: keras.Model, inputs, what: str, **options) -> keras.Model:
+def _graph(model: keras.Model, inputs, unknown: str, **options) -> keras.Model:
     try:
         return Functional(inputs, model.call(inputs, **options), name=model.name)
     except Exception as error:  # whatever the user's code does with what is no array
         raise ValueError(
-            f"{_NEEDED}; {what} cannot be called on symbolic inputs, as a call of Keras layers and "
+            f"{unknown} cannot be called on symbolic inputs, as a call of Keras layers and "
             f"keras.ops alone can: {error}"
         ) from error
 
