@@ -60,7 +60,7 @@ def run_graph(graph: keras.Model, inputs: list, call: Callable[..., Any]) -> Any
         inputs: tensors, one for each of its inputs.
         call: is given each operation, and what it is to be called on.
     """
-    return graph._run_through_graph(inputs, call_fn=call)
+    return graph._run_through_graph(inputs, operation_fn=lambda operation: operation, call_fn=call)
 
 
 def made_trainable(layer: keras.layers.Layer) -> list[keras.Variable]:
