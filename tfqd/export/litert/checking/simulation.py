@@ -56,17 +56,15 @@ def simulate_integer(
     given = {entries[name]: np.asarray(each) for name, each in arrays.items()}
     count = len(next(iter(given.values())))
     size = _batch_size(graph, next(iter(given))) or max(count, 1)
+    ends = {entry.name.decode(): int(entry.tensorIndex) for entry in signature.outputs}
     try:
         answers = [
-            _answers(file, computing, {k: each[i : i + size] for k, each in given.items()})
+            _answers(file, computing, {k: each[i : i + size] for k, each in given.items()}, ends)
             for i in range(0, max(count, 1), size)
         ]
     except NotSimulated as error:
         raise NotSimulated(f"{path}: {error}") from error
-    return {
-        entry.name.decode(): np.concatenate([each[int(entry.tensorIndex)] for each in answers])
-        for entry in signature.outputs
-    }
+    return {name: np.concatenate([each[name] for each in answers]) for name in ends}
 
 
 def _batch_size(graph, place: int) -> int | None:
@@ -76,13 +74,16 @@ def _batch_size(graph, place: int) -> int | None:
     return None if shape[0] < 0 else int(shape[0])
 
 
-def _answers(file: File, computing: Any, given: Mapping[int, Any]) -> dict[int, Any]:
-    """Of all tensors that are integers, int8 or int16, by their places.
+def _answers(
+    file: File, computing: Any, given: Mapping[int, Any], ends: Mapping[str, int]
+) -> dict[str, np.ndarray]:
+    """Of all outputs, int8 or int16, by their names.
 
     Args:
         file: to simulate.
         computing: the module of the kernels.
         given: inputs by their places.
+        ends: the places of the outputs by their names.
     """
     graph, known = file.graphs[0], dict(given)
     batch = len(next(iter(known.values())))
@@ -107,12 +108,8 @@ def _answers(file: File, computing: Any, given: Mapping[int, Any]) -> dict[int, 
         except NotSimulated as error:
             raise NotSimulated(f"{op_name(code)} is not simulated") from error
     return {
-        place: _in_its_type(each) for place, each in known.items() if isinstance(each, Integers)
+        name: known[place].values.astype(_type(known[place].grid)) for name, place in ends.items()
     }
-
-
-def _in_its_type(tensor: Integers) -> np.ndarray:
-    return tensor.values if tensor.grid is None else tensor.values.astype(_type(tensor.grid))
 
 
 def _type(grid: Grid) -> str:
