@@ -108,21 +108,22 @@ def _entropy_of(place: np.ndarray, levels: int, rate_weight: float) -> float:
 
 
 def _settled(place: np.ndarray, levels: int, rate_weight: float) -> tf.Tensor:
-    return _settling(levels, rate_weight)(place)
+    return _settling(levels, _ROUNDS if rate_weight else 0)(place, np.float32(rate_weight))
 
 
-@functools.lru_cache(maxsize=64)
-def _settling(levels: int, rate_weight: float):
-    """The function that settles the codes of float32 [N] positions, traced for any N.
+@functools.cache
+def _settling(levels: int, rounds: int):
+    """The function that settles the codes of positions, traced once for all of them.
 
     A search calls it for dozens of factors, and its operations are many and short.
     """
+    positions, weight = tf.TensorSpec([None], tf.float32), tf.TensorSpec([], tf.float32)
 
-    @tf.function(input_signature=[tf.TensorSpec([None], tf.float32)], autograph=False)
-    def settle(place):
+    @tf.function(input_signature=[positions, weight], autograph=False)
+    def settle(place, rate_weight):
         size = tf.cast(tf.size(place), tf.float32)
         frequency = shares(round_between(place, None, levels), levels)
-        for _ in range(_ROUNDS if rate_weight else 0):
+        for _ in range(rounds):
             border = borders(frequency, size, rate_weight)
             frequency = shares(round_between(place, border, levels), levels)
         return frequency
