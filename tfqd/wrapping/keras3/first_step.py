@@ -29,6 +29,7 @@ class TracesOnce:
 
         @functools.wraps(train)
         def train_function(iterator):
+            self.train_function = train  # for the steps that follow
             _build_metrics(self, getattr(iterator, "element_spec", None))
             _build_optimizer(self)
             return train(iterator)
