@@ -3,6 +3,7 @@
 import dataclasses
 import math
 from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -12,7 +13,7 @@ from tfqd.export import probes as probing
 
 # How many times as far as typical answers of integers a single one may be off: where an answer lies
 # between two classes, one integer that was rounded otherwise tips it.
-SINGLE = 8
+_SINGLE = 8
 
 Runner = Callable[[Mapping[str, np.ndarray]], Mapping[str, tf.Tensor]]
 
@@ -68,47 +69,52 @@ def hold_against(
     differences = {
         name: _difference(probes.outputs[name], answers[name], spans.get(name)) for name in answers
     }
+    # A NaN is farthest.
     name = max(
         answers, key=lambda name: (math.isnan(differences[name].held), differences[name].held)
     )
     found = differences[name]
     if not found.held <= tolerance:
-        of = (
-            f"the range of its integers, the root mean square {found.typical:.3g}"
-            if name in spans
-            else "the largest output"
-        )
         raise VerificationError(
             f"the {kind} file and the model disagree on the probes: the largest difference is "
-            f"{found.largest:.3g} of {of}, the tolerance {tolerance:.3g}"
+            f"{found}, the tolerance {tolerance:.3g}"
         )
     return Verification(kind, found.largest, tolerance)
 
 
-@dataclasses.dataclass(frozen=True)
-class _Difference:
-    """How far answers are apart, relative to their output's span.
+class _Difference(NamedTuple):
+    """How far answers are apart.
 
-    typical: the root mean square over all values.
-    held: what is held to the tolerance.
+    largest: of all values, relative to the largest one, or to the span of integers.
+    typical: of integers the root mean square; None of others.
     """
 
     largest: float
-    typical: float
-    held: float
+    typical: float | None = None
+
+    @property
+    def held(self) -> float:
+        """What is held to the tolerance."""
+        return self.largest if self.typical is None else max(self.typical, self.largest / _SINGLE)
+
+    def __str__(self) -> str:
+        if self.typical is None:
+            return f"{self.largest:.3g} of the largest output"
+        return (
+            f"{self.largest:.3g} of the range of its integers, the root mean square "
+            f"{self.typical:.3g}"
+        )
 
 
 def _difference(expected: np.ndarray, answer: np.ndarray, span: float | None) -> _Difference:
     expected, answer = probing.thinned(expected), probing.thinned(answer)
     if expected.shape != answer.shape:
-        return _Difference(math.inf, math.inf, math.inf)
+        return _Difference(math.inf)
     if expected.dtype.kind == "O":  # strings, which are the same or not
-        apart = 0.0 if np.array_equal(expected, answer) else math.inf
-        return _Difference(apart, apart, apart)
+        return _Difference(0.0 if np.array_equal(expected, answer) else math.inf)
     unit = span or float(np.abs(expected.astype(np.float64)).max(initial=0.0)) or 1.0
     relative = np.abs(answer.astype(np.float64) - expected) / unit
     largest = float(relative.max(initial=0.0))
-    typical = float(np.sqrt(np.mean(np.square(relative)))) if relative.size else 0.0
-    return _Difference(
-        largest, typical, largest if span is None else max(typical, largest / SINGLE)
-    )
+    if not span or not relative.size:
+        return _Difference(largest)
+    return _Difference(largest, float(np.sqrt(np.mean(np.square(relative)))))
