@@ -7,6 +7,7 @@ layer of its own, activations are rounded between them as between any other laye
 attention   MultiHeadAttention
 recurrent   LSTM and GRU, step by step
 products    the layers with weights in both
+part        what both have in common
 """
 
 from collections.abc import Callable
@@ -14,9 +15,10 @@ from typing import Any
 
 from tfqd.wrapping.layers import all_layers
 from tfqd.wrapping.parts.attention import Attention
-from tfqd.wrapping.parts.recurrent import Gru, Lstm, Recurrent
+from tfqd.wrapping.parts.part import Part
+from tfqd.wrapping.parts.recurrent import Gru, Lstm
 
-_PARTS: dict[str, type[Attention] | type[Recurrent]] = {
+_PARTS: dict[str, type[Part]] = {
     "GRU": Gru,
     "LSTM": Lstm,
     "MultiHeadAttention": Attention,

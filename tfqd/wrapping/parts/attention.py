@@ -5,24 +5,19 @@ from typing import Any
 
 import numpy as np
 
-from tfqd.wrapping.parts.products import Product, is_plain, is_used, name_of_call, weights_of
+from tfqd.wrapping.parts.part import Part
+from tfqd.wrapping.parts.products import Product, is_plain, is_used, weights_of
 
 
-class Attention:
+class Attention(Part):
     """A MultiHeadAttention layer as a graph of its operators.
 
     Scores are softmax(q k / sqrt(d)), answers the scores times the values (Vaswani et al. 2017,
     arXiv 1706.03762, equation 1); the weights of queries hold the 1 / sqrt(d).
-
-    Args:
-        layer: built.
-        config: its configuration.
-        graphs: a `tfqd.wrapping.placing.Graphs`.
     """
 
     def __init__(self, layer: Any, config: Mapping[str, Any], graphs: Any):
-        self._layer, self._config, self._graphs = layer, config, graphs
-        self._calls = 0
+        super().__init__(layer, config, graphs)
         weights = weights_of(layer, 2)
         factor = config["key_dim"] ** -0.5
         self._query, self._key, self._value = (
@@ -33,7 +28,7 @@ class Attention:
 
     @staticmethod
     def computes(config: Mapping[str, Any]) -> bool:
-        """Whether a layer of this configuration is one of these."""
+        """See `Part`."""
         of_sequences = tuple(config.get("attention_axes") or (1,)) == (1,)
         return of_sequences and is_plain(config, ("use_gate", "sliding_window"))
 
@@ -41,8 +36,7 @@ class Attention:
         """What the layer gives: by its operators, or by itself where it is asked for more."""
         if is_used(options) or len(query.shape) != 3:
             return self._layer(query, value, key, **options)
-        layers, name = self._graphs.layers, name_of_call(self._layer.name, self._calls)
-        self._calls += 1
+        layers, name = self._graphs.layers, self._name_of_call()
         queries = self._heads(self._query(query), (2, 1, 3))
         keys = self._heads(self._key(value if key is None else key), (2, 3, 1))
         values = self._heads(self._value(value), (2, 1, 3))

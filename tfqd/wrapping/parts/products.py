@@ -66,8 +66,3 @@ def is_plain(config: Mapping[str, Any], more: Sequence[str]) -> bool:
 def is_used(options: Mapping[str, Any]) -> bool:
     """Whether a call asks for more than its tensors, by arguments such as a mask."""
     return any(each is not None and each is not False for each in options.values())
-
-
-def name_of_call(name: str, calls: int) -> str:
-    """With what the names of layers of a call begin, of a layer that was called so often before."""
-    return f"{name}_call{calls}" if calls else name

@@ -5,30 +5,25 @@ from typing import Any
 
 import numpy as np
 
-from tfqd.wrapping.parts.products import Product, is_plain, is_used, name_of_call, weights_of
+from tfqd.wrapping.parts.part import Part
+from tfqd.wrapping.parts.products import Product, is_plain, is_used, weights_of
 
 # No operators of a step.
 _MORE = ("dropout", "recurrent_dropout", "return_state", "stateful", "time_major")
 
 
-class Recurrent:
-    """A recurrent layer with ``unroll=True`` as a graph of its steps' operators.
-
-    Args:
-        layer: built.
-        config: its configuration.
-        graphs: a `tfqd.wrapping.placing.Graphs`.
-    """
+class Recurrent(Part):
+    """A recurrent layer with ``unroll=True`` as a graph of its steps' operators."""
 
     def __init__(self, layer: Any, config: Mapping[str, Any], graphs: Any):
-        self._layer, self._config, self._graphs = layer, config, graphs
-        self._units, self._name, self._calls = config["units"], layer.name, 0
+        super().__init__(layer, config, graphs)
+        self._units = config["units"]
         weights = weights_of(layer, 1)
         of_inputs, of_states = self._biases(weights.get("bias"))
         fixed = layer, config, graphs
-        self._of_inputs = Product(f"{self._name}_input", weights["kernel"], of_inputs, *fixed)
+        self._of_inputs = Product(f"{layer.name}_input", weights["kernel"], of_inputs, *fixed)
         self._of_states = Product(
-            f"{self._name}_recurrent",
+            f"{layer.name}_recurrent",
             weights["recurrent_kernel"],
             of_states,
             *fixed,
@@ -37,7 +32,7 @@ class Recurrent:
 
     @staticmethod
     def computes(config: Mapping[str, Any]) -> bool:
-        """Whether a layer of this configuration is one of these."""
+        """See `Part`."""
         activations = (config["activation"], config["recurrent_activation"])
         usual = activations == ("tanh", "sigmoid")
         return config["unroll"] and usual and is_plain(config, _MORE)
@@ -47,8 +42,7 @@ class Recurrent:
         steps = sequence.shape[1]
         if is_used(options) or not steps:
             return self._layer(sequence, **options)
-        name = name_of_call(self._name, self._calls)
-        self._calls += 1
+        name = self._name_of_call()
         order = range(steps)[::-1] if self._config["go_backwards"] else range(steps)
         state, answers = None, []
         for number, place in enumerate(order):
