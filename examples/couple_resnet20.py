@@ -30,16 +30,16 @@ import time
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import keras
-import numpy as np
 from absl import app, flags
-from cifar_data import Images, batches
+from cifar_data import Images
 from resnet8_data import float_network
 from results_file import ResultsFile
 from rich.console import Console
 from rich.table import Table
+from short_trainings import reestimate, train
 
 import tfqd
-from tfqd.callbacks import CoupleWeights, reestimate_batch_norm
+from tfqd.callbacks import CoupleWeights
 
 _DATA = flags.DEFINE_string("data_dir", None, "folder with CIFAR-10 and the float networks")
 _OUTPUT = flags.DEFINE_string("output", "couple_resnet20", "folder for the models")
@@ -55,8 +55,7 @@ RUNS = (
     *(f"coupled_200_{reach}" for reach in (50, 30, 20)),
 )
 SMOKE = ("kmeans_2", "coupled_4000_30")
-RATE, SHIFT, NORM_BATCHES = 5e-4, 2, 100
-LOSS = "sparse_categorical_crossentropy"
+RATE = 5e-4
 # What the ways have in common: points that are values of weights, and how they are trained.
 POINTS = {"scale": None, "scaling": "symmetric", "gradient_scale": "lsq"}
 
@@ -118,9 +117,9 @@ def _row(
         return {"refused": str(error)}
     student = tfqd.quantize_model(trained, selection)
     levels = [entry.quantizer.spec.levels for entry in student.quantized_variables]
-    before = _measured(student, images, folder / "post_training.tfqd")
-    _fit(student, images, _steps(), [])
-    after = _measured(student, images, folder / "trained.tfqd")
+    before = _measured(model, student, images, folder / "post_training.tfqd")
+    train(student, images, _SEED.value, range(_steps(), 2 * _steps()), RATE)
+    after = _measured(model, student, images, folder / "trained.tfqd")
     return {"levels": levels, "post_training": before, "trained": after}
 
 
@@ -131,43 +130,28 @@ def _selection(
     if way == "coupled":
         strength, reach = numbers
         coupling = CoupleWeights(strength, reach / 100)
-        _fit(model, images, 0, [coupling])
+        train(model, images, _SEED.value, range(_steps()), RATE, [coupling])
         return coupling.settle(**POINTS)
-    _fit(model, images, 0, [])
+    train(model, images, _SEED.value, range(_steps()), RATE)
     return tfqd.Codebook(bits=numbers[0], bucket_size=None, init=way, **POINTS)
 
 
-def _fit(model: keras.Model, images: Images, start: int, callbacks: list) -> None:
-    """Trains for some steps, by a learning rate that falls to 0 along half a cosine."""
-    rate = keras.optimizers.schedules.CosineDecay(RATE, _steps())
-    model.compile(keras.optimizers.Adam(rate), LOSS, jit_compile=False)
-    data = batches(images, _SEED.value, start, start + _steps(), SHIFT)
-    model.fit(data, callbacks=callbacks, verbose=2)
-
-
-def _measured(student: keras.Model, images: Images, file: pathlib.Path) -> dict[str, float]:
+def _measured(
+    model: keras.Model, student: keras.Model, images: Images, file: pathlib.Path
+) -> dict[str, float]:
     """Accuracy on the test images, bytes of the archive, bits of entropy a quantized weight."""
-    statistics = batches(images, _SEED.value, 0, min(_steps(), NORM_BATCHES), SHIFT)
-    reestimate_batch_norm(student, statistics)
+    reestimate(student, images, _SEED.value, _steps())
     count = 50 if _SMOKE.value else len(images.x_test)
-    student.compile(loss=LOSS, metrics=["accuracy"], jit_compile=False)
-    _, accuracy = student.evaluate(
-        images.x_test[:count].astype("float32"), images.y_test[:count], verbose=0
-    )
+    data = images.x_test[:count].astype("float32"), images.y_test[:count]
+    found = tfqd.evaluate({"float": model, "student": student}, data, efficiency=False)
     tfqd.save(student, file)
-    codes = [np.ravel(kernel.codes) for kernel in tfqd.compress(student).quantized.values()]
-    bits = sum(_entropy(each) * each.size for each in codes) / sum(each.size for each in codes)
+    sizes = tfqd.size_report(student).variables.values()
+    bits = sum(size.entropy * size.weights for size in sizes) / sum(size.weights for size in sizes)
     return {
-        "accuracy": round(float(accuracy), 4),
+        "accuracy": round(float(found.values["student"]["accuracy"]), 4),
         "bits": round(bits, 3),
         "bytes": file.stat().st_size,
     }
-
-
-def _entropy(codes: np.ndarray) -> float:
-    """Bits a code, were each as likely as it is frequent."""
-    shares = np.unique_counts(codes).counts / codes.size
-    return float(-np.sum(shares * np.log2(shares)))
 
 
 def _table(rows: list[dict]) -> Table:

@@ -28,14 +28,15 @@ import keras
 import numpy as np
 import tensorflow as tf
 from absl import app, flags
-from cifar_data import Images, batches
+from cifar_data import Images
 from resnet8_data import float_network
 from results_file import ResultsFile
 from rich.console import Console
 from rich.table import Table
+from short_trainings import reestimate, train
 
 import tfqd
-from tfqd.callbacks import Prune, reestimate_batch_norm
+from tfqd.callbacks import Prune
 from tfqd.distillation import LogitsDistillation
 
 _DATA = flags.DEFINE_string("data_dir", None, "folder with CIFAR-10 and the float networks")
@@ -48,8 +49,7 @@ _SEED = flags.DEFINE_integer("seed", 0, "seed of the trainings", lower_bound=0)
 _SMOKE = flags.DEFINE_bool("smoke", False, "the shortest trial: three steps a training")
 
 SPARSITIES, BITS = (0, 80, 90, 50), (2, 4)
-RATE, SHIFT, NORM_BATCHES, WARM_UP = 1e-3, 2, 100, 0.2
-LOSS = "sparse_categorical_crossentropy"
+RATE, WARM_UP = 1e-3, 0.2
 # What the rows keep of an evaluation.
 MEASURES = ("accuracy", "calibration_error", "agreement")
 RUNS = {
@@ -107,7 +107,8 @@ def _trained(
     student = tfqd.quantize_model(model, tfqd.LearnedStep(bits=bits))
     prune = [Prune(sparsity, end=1.0)] if sparsity else []
     steps = _steps()
-    _fit(student, images, 0, prune)
+    train(student, images, _SEED.value, range(steps), RATE, prune)
+    second = range(steps, 2 * steps)
     if kind == "mutual":
         labels_only = keras.optimizers.schedules.PiecewiseConstantDecay
         distiller = tfqd.Distiller(
@@ -116,20 +117,11 @@ def _trained(
             LogitsDistillation(2.0, from_logits=False),
             student_loss_weight=labels_only([int(WARM_UP * steps)], [1.0, 0.5]),
         )
-        _fit(distiller, images, steps, [])
+        train(distiller, images, _SEED.value, second, RATE)
     else:
-        _fit(student, images, steps, prune)
-    statistics = batches(images, _SEED.value, 0, min(steps, NORM_BATCHES), SHIFT)
-    reestimate_batch_norm(student, statistics)
+        train(student, images, _SEED.value, second, RATE, prune)
+    reestimate(student, images, _SEED.value, steps)
     return student
-
-
-def _fit(model: keras.Model, images: Images, start: int, callbacks: list) -> None:
-    """Trains for some steps, by a learning rate that falls to 0 along half a cosine."""
-    rate = keras.optimizers.schedules.CosineDecay(RATE, _steps())
-    model.compile(keras.optimizers.Adam(rate), LOSS, jit_compile=False)
-    data = batches(images, _SEED.value, start, start + _steps(), SHIFT)
-    model.fit(data, callbacks=callbacks, verbose=2)
 
 
 def _measured(
