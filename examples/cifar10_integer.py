@@ -55,6 +55,8 @@ def main(argv) -> None:
     make = with_tfmot if _TOOL.value == "tfmot" else with_tfqd
     if _TOOL.value == "tfmot" and (_WEIGHTS.value, _ACTIVATIONS.value) != (8, 8):
         sys.exit("cifar10_integer: --tool=tfmot has 8 bits, of weights and of activations")
+    if _EARLY.value and _EPOCHS.value < 2:
+        sys.exit("cifar10_integer: --early_bits needs --epochs of 2 or more")
     try:
         images, model, source = load(None if _SMOKE.value else _DATA.value)
     except (ValueError, OSError) as error:
