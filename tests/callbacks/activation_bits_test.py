@@ -79,7 +79,7 @@ def test_a_phase_trains_as_a_model_of_these_bits(library):
 
 
 class Killed(Exception):
-    pass
+    """Ends a training in its middle."""
 
 
 class Kill(Callback):

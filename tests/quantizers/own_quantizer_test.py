@@ -65,7 +65,7 @@ class Halved(tfqd.Uniform):
 
 
 class HalvedQuantizer(UniformQuantizer):
-    pass
+    """The quantizer of such specs."""
 
 
 @pytest.fixture(autouse=True)
@@ -181,7 +181,7 @@ def taken():
 def nameless():
     @dataclasses.dataclass(frozen=True, kw_only=True)
     class Nameless(tfqd.Uniform):
-        pass
+        """Has the kind of `tfqd.Uniform`."""
 
     return Nameless
 
