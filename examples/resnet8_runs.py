@@ -120,5 +120,5 @@ for _bytes in (20_000, 26_400, 36_900, 45_900):
     _allotted = dataclasses.replace(_cheap, allocated=True, shift=1 if _bits == 2 else 2)
     RUNS[f"cheap_allotted_{_bytes}bytes"] = _allotted
     RUNS[f"cheap_taught_{_bytes}bytes"] = dataclasses.replace(
-        _allotted, distil=True, teacher="resnet20", temperature=4.0
+        _allotted, distil=True, teacher="resnet20", temperature=4.0, shift=2
     )
