@@ -122,6 +122,21 @@ def test_attention_is_named_as_not_counted():
     assert found.uncounted == {"MultiHeadAttention": ["attention"]}
 
 
+@VERSIONS
+def test_products_of_attention_that_is_taken_apart_are_counted(version):
+    tokens = version.layers.Input((5, 8), batch_size=1)
+    x = version.layers.MultiHeadAttention(2, 4, name="attention")(tokens, tokens)
+    model = tfqd.quantize_model(
+        version.Model(tokens, x), tfqd.presets.deployable(4), activations=tfqd.Activations()
+    )
+    tfqd.calibrate(model, np.ones((2, 5, 8), np.float32))
+    found = tfqd.compute_report(model)
+    products = [row.multiply_adds for row in found.kernels if not row.kernel]
+    assert products == [2 * 5 * 5 * 4, 2 * 5 * 5 * 4]
+    assert found.by_bits == {(4, 8): 4 * 5 * 8 * 8, (8, 8): sum(products)}
+    assert "Matmul" not in found.uncounted
+
+
 def test_what_has_no_graph_is_refused():
     with pytest.raises(TypeError, match="model must be a Keras model; got"):
         tfqd.compute_report(3)

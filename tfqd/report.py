@@ -104,12 +104,12 @@ def size_report(
 
 @dataclasses.dataclass(frozen=True)
 class KernelCompute:
-    """What a call of a layer multiplies by one of its kernels.
+    """What a call of a layer multiplies by one of its kernels, or by another tensor.
 
-    layer: the layer's name; kernel: the kernel's.
+    layer: the layer's name; kernel: the kernel's, empty for a product of two tensors.
     multiply_adds: of one example.
     weight_bits, activation_bits: of the kernel's weights, and of what they are multiplied
-        with; 32 for floats.
+        with; of a product of two tensors those of the second and of the first. 32 for floats.
     """
 
     layer: str

@@ -65,9 +65,10 @@ def compute_report(model: keras.Model) -> report.ModelCompute:
 
     Counted are Dense, EinsumDense, convolutions, also depthwise, separable and transposed
     ones, and LSTM, GRU and SimpleRNN, at each of their time steps, also in Bidirectional. A
-    convolution counts each weight at each place, where it pads too. Whatever else the model
-    calls is named in ``uncounted``: normalization and pooling, but also attention, and layers
-    whose shapes are not known. Bits of activations are those of the ranges of
+    convolution counts each weight at each place, where it pads too. So are products of two
+    tensors, as in attention that `tfqd.Activations` takes apart. Whatever else the model calls
+    is named in ``uncounted``: normalization and pooling, but also attention that is one layer,
+    and layers whose shapes are not known. Bits of activations are those of the ranges of
     `tfqd.Activations`, 32 where a layer computes with floats.
 
     Args:

@@ -91,6 +91,8 @@ class _Counter:
             role, taken = Kind.FLOAT, _FLOAT
         if role in (Kind.MOVES, Kind.JOINS):
             return self._note(self._uncounted(kind, layer, outputs), taken)
+        if kind == "Matmul" and self._count_product(layer.name, tensors, outputs):
+            return outputs
         kernels = _kernels(layer)
         shapes = tensors[0].shape.as_list(), tf.nest.flatten(outputs)[0].shape.as_list()
         uses = [uses_of_weights(kind, config, shapes, kernel.shape) for _, kernel in kernels]
@@ -100,6 +102,15 @@ class _Counter:
         for (name, kernel), count in zip(kernels, known, strict=True):
             self._count(layer.name, name, kernel, count, taken)
         return outputs
+
+    def _count_product(self, layer: str, tensors: Sequence[Any], outputs: Any) -> bool:
+        """Counts a product of two tensors; False where a size of them is not known."""
+        sizes = [*outputs.shape.as_list(), tensors[0].shape[-1]]
+        if None in sizes or len(tensors) != 2:
+            return False
+        first, second = map(self._bits, tensors)
+        self.kernels.append(KernelCompute(layer, "", math.prod(sizes), second, first))
+        return True
 
     def _count(self, layer: str, name: str, kernel: Any, uses: int, taken: int) -> None:
         row = KernelCompute(

@@ -1,5 +1,6 @@
 """A Keras 3 model whose chosen variables are quantized in every forward pass."""
 
+import contextlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,6 +18,7 @@ from tfqd.wrapping.activations import (
     quantized_activations,
 )
 from tfqd.wrapping.keras3 import graphs
+from tfqd.wrapping.keras3.batch_norm import fused_batch_norm
 from tfqd.wrapping.keras3.candidates import choose_quantizers, owned_variables
 from tfqd.wrapping.keras3.cloning import copy_model
 from tfqd.wrapping.keras3.deserialization import deserialize
@@ -107,6 +109,11 @@ class QuantizedModel(KeepsSeeds, KeepsOwnSteps, TracesOnce, SubstitutedCall, ker
 
     def __repr__(self) -> str:
         return model_repr(self, self.quantized_variables)
+
+    def call(self, *args, training=None, **kwargs):
+        faster = fused_batch_norm(self.model) if training else contextlib.nullcontext()
+        with faster:
+            return super().call(*args, training=training, **kwargs)
 
     def build(self, *args, **kwargs):
         """Does nothing: the inner model was built when it was wrapped."""
