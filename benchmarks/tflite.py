@@ -13,6 +13,7 @@ ResNet-8 is left out.
 
 --student names a `.tfqd` archive of a trained ResNet-8, which becomes further rows
 called after its run: ``OUTPUT/.../model.tfqd`` of that example, or what --train_steps makes.
+--files names further TFLite files of ResNet-8, such as those of `examples/cifar10_integer.py`.
 """
 
 import gzip
@@ -37,6 +38,7 @@ _NETS = flags.DEFINE_list("nets", ["dense", "resnet8", "mobilenet"], "Networks t
 _ROUNDS = flags.DEFINE_integer("rounds", 21, "Counted rounds, after 2 more; 0 for no times.", 0)
 _IMAGES = flags.DEFINE_integer("images", 10_000, "Test images to classify; 0 for no accuracy.", 0)
 _STUDENT = flags.DEFINE_list("student", [], "Archives of trained ResNet-8 students.")
+_FILES = flags.DEFINE_list("files", [], "Further TFLite files of ResNet-8.")
 _STEPS = flags.DEFINE_integer("train_steps", 0, "Train a 4-bit ResNet-8 for so many steps first.")
 _ONLY = flags.DEFINE_string("only", "", "Regular expression of the files to measure beside float.")
 
@@ -96,6 +98,7 @@ def resnet8_files(folder: pathlib.Path) -> tuple[dict[str, pathlib.Path], object
     reference = pathlib.Path(_DATA.value) / "models" / "resnet8_cifar10_int8_reference.tflite"
     if reference.exists():
         files["MLPerf Tiny's int8 reference"] = reference
+    files |= {path.stem: path for path in map(pathlib.Path, _FILES.value)}
     return files | tflite_rivals.files(model, folder, examples), images
 
 
