@@ -13,6 +13,8 @@ epochs, with its float self as the teacher. The runs:
 * points: the paper's second method, differentiable quantization: points that start
   at quantiles are trained, weights are not;
 * codebook: points and weights are trained together;
+* own_range: the same with trained scales, on labels alone; points_own_range: points and
+  trained scales, weights are not trained;
 * budget: as distilled, with bits allotted to the kernels by `tfqd.allocate_bits`
   within the bytes that equal bits take;
 * cheap: `tfqd.EntropyConstrained`, codes chosen with their length in view, trained to a

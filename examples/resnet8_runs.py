@@ -70,13 +70,20 @@ LEARNED = {bits: tfqd.LearnedStep(bits=bits) for bits in RECIPES}
 POINTS = {bits: tfqd.Codebook(bits=bits, bucket_size=256, train="points") for bits in RECIPES}
 
 
-def joint(bits: int, points: int | None = None) -> tfqd.Codebook:
+def joint(bits: int, points: int | None = None, **options) -> tfqd.Codebook:
     """Points that are trained with the weights; one scale a tensor, as a learned step has it."""
     return tfqd.Codebook(
-        bits=bits, points=points, bucket_size=None, init="kmeans", gradient_scale="lsq"
+        bits=bits,
+        points=points,
+        bucket_size=None,
+        init="kmeans",
+        gradient_scale="lsq",
+        **options,
     )
 
 
+# A scale that is trained, where it otherwise follows a tensor's largest weights.
+OWN_RANGE = {"scale": "learned", "scaling": "symmetric"}
 # The numbers of points at which a codebook takes about the bytes of a learned step; at 4
 # bits it does with all 16.
 EQUAL_BYTES = {3: 9, 2: 5}
@@ -100,6 +107,10 @@ for _bits, _recipe in RECIPES.items():
         f"control_{_bits}bit": Run(LEARNED[_bits], distil=False, **_recipe),
         f"codebook_{_bits}bit": Run(joint(_bits), **_recipe),
         f"points_{_bits}bit": Run(POINTS[_bits], **_recipe),
+        f"own_range_{_bits}bit": Run(joint(_bits, **OWN_RANGE), distil=False, **_recipe),
+        f"points_own_range_{_bits}bit": Run(
+            dataclasses.replace(POINTS[_bits], init="kmeans", **OWN_RANGE), **_recipe
+        ),
         f"budget_{_bits}bit": Run(LEARNED[_bits], allocated=True, **_recipe),
         f"uniform_{_bits}bit": Run(PAPER[_bits], PHASES[_bits], **_recipe),
     }
