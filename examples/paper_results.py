@@ -9,10 +9,10 @@ figure and results equal.
 
 import collections
 import json
-import math
 import pathlib
 from typing import Any, NamedTuple
-from xml.sax.saxutils import quoteattr
+
+from bytes_figure import Mark, draw
 
 ROOT = pathlib.Path(__file__).parents[1]
 RESULTS = ROOT / "examples" / "results"
@@ -23,8 +23,8 @@ CLOSE = 1.3
 COLOURS = {
     "labels": "#495057",
     "distilled": "#3457d5",
-    "post_training": "#d9480f",
-    "post_training_buckets": "#9c36b5",
+    "post training": "#d9480f",
+    "post training buckets": "#9c36b5",
     "quantized": "#2b8a3e",
     "points": "#0b7285",
 }
@@ -164,49 +164,24 @@ def _verdicts(paper: dict[str, float], found: Cells, student: str) -> str:
 
 def figure(ours: dict[str, Any]) -> str:
     """Accuracy against bytes of all runs, as SVG; filled marks are of the paper's recipe."""
-    shown = {key: cell for key, cell in cells(ours).items() if key[1] != "teacher"}
-    sizes = [math.log10(cell.bytes) for cell in shown.values()]
-    low, high = min(sizes) - 0.05, max(sizes) + 0.05
-    lines = [
-        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 640 420" font-family="sans-serif" '
-        'font-size="12">',
-        '<rect width="640" height="420" fill="white"/>',
-    ]
-    for accuracy in range(0, 101, 20):
-        y = _y(accuracy)
-        lines.append(f'<path d="M60 {y:.1f}H460" stroke="#ced4da"/>')
-        lines.append(f'<text x="52" y="{y + 4:.1f}" text-anchor="end">{accuracy} %</text>')
-    for size in (10_000, 20_000, 50_000, 100_000, 200_000, 500_000, 1_000_000, 4_000_000):
-        if low <= math.log10(size) <= high:
-            x = _x(math.log10(size), low, high)
-            lines.append(
-                f'<text x="{x:.1f}" y="390" text-anchor="middle">{size // 1000:,} kB</text>'
-            )
-    for (recipe, student, run), cell in shown.items():
-        x, y = _x(math.log10(cell.bytes), low, high), _y(cell.accuracy)
-        fill = _colour(run) if recipe == "paper" else "white"
-        tip = quoteattr(f"{student} {run} {recipe}: {cell.accuracy:.2f} % in {cell.bytes:,.0f}")
-        lines.append(
-            f'<circle cx="{x:.1f}" cy="{y:.1f}" r="5" fill="{fill}" stroke="{_colour(run)}" '
-            f'stroke-width="2" aria-label={tip}><title>{tip[1:-1]}</title></circle>'
+    marks = [
+        Mark(
+            f"{student} {run} {recipe}",
+            _method(run),
+            cell.bytes,
+            cell.accuracy,
+            recipe == "paper",
         )
-    for place, (method, colour) in enumerate(COLOURS.items()):
-        y = 40 + 22 * place
-        lines.append(f'<rect x="480" y="{y - 9}" width="10" height="10" fill="{colour}"/>')
-        lines.append(f'<text x="496" y="{y}">{method.replace("_", " ")}</text>')
-    return "\n".join([*lines, "</svg>"]) + "\n"
+        for (recipe, student, run), cell in cells(ours).items()
+        if student != "teacher"
+    ]
+    return draw(marks, COLOURS, (0, 100), 20)
 
 
-def _x(size: float, low: float, high: float) -> float:
-    return 70 + 380 * (size - low) / (high - low)
-
-
-def _y(accuracy: float) -> float:
-    return 370 - 3.4 * accuracy
-
-
-def _colour(run: str) -> str:
-    return COLOURS[run if run in COLOURS else run.rsplit("_", 1)[0]]
+def _method(run: str) -> str:
+    """What the legend calls it."""
+    name = run.replace("_", " ")
+    return name if name in COLOURS else name.rsplit(" ", 1)[0]
 
 
 INTRODUCTION = """# The paper's experiments
