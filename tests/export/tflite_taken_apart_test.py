@@ -26,8 +26,13 @@ def recurrent(layers, x):
     return layers.GRU(4, name="second", **options)(x)
 
 
+def both_ways(layers, x):
+    lstm = layers.LSTM(3, unroll=True, bias_initializer="random_normal")
+    return layers.Bidirectional(lstm, name="both")(x)
+
+
 KERASES = pytest.mark.parametrize("kind", [keras, tf_keras], ids=["keras", "tf_keras"])
-NETWORKS = pytest.mark.parametrize("network", [attention, recurrent])
+NETWORKS = pytest.mark.parametrize("network", [attention, recurrent, both_ways])
 
 
 def plain(kind, network):
@@ -100,6 +105,17 @@ def test_layers_in_models_and_shared_ones_are_taken_apart_and_kept(kind, tmp_pat
     np.testing.assert_allclose(tfqd.load(tmp_path / "m.tfqd")(TOKENS), apart(TOKENS), atol=1e-6)
 
 
+@KERASES
+@pytest.mark.parametrize("mode", ["sum", "mul", "concat"])
+def test_sequences_of_both_directions_are_joined_step_by_step(kind, mode):
+    layers, tokens = kind.layers, kind.Input(TOKENS.shape[1:])
+    options = {"unroll": True, "return_sequences": True}
+    there, back = layers.GRU(3, **options), layers.LSTM(3, go_backwards=True, **options)
+    both = layers.Bidirectional(there, mode, backward_layer=back)
+    model = kind.Model(tokens, layers.Bidirectional(layers.GRU(2, unroll=True))(both(tokens)))
+    assert_computes_as_its_layers(quantized(model), model)
+
+
 def masked(layers, x):
     return layers.LSTM(4, unroll=True, name="layer")(layers.Masking()(x))
 
@@ -109,11 +125,15 @@ def causal(layers, x):
     return layers.Flatten()(layer(x, x, use_causal_mask=True))
 
 
+def averaged(layers, x):
+    return layers.Bidirectional(layers.GRU(4, unroll=True), "ave", name="layer")(x)
+
+
 def rolled(layers, x):
     return layers.GRU(4, name="layer")(x)
 
 
-@pytest.mark.parametrize("network", [masked, causal, rolled])
+@pytest.mark.parametrize("network", [masked, causal, averaged, rolled])
 def test_what_does_more_stays_one_layer(network):
     model = plain(keras, network)
     with pytest.raises(ValueError, match="cannot compute with integers"):

@@ -4,10 +4,11 @@ Attention and recurrent layers have no kernel of integers themselves, but what t
 of has: products with weights, products of tensors, sums, sigmoids. Where each is a
 layer of its own, activations are rounded between them as between any other layers.
 
-attention   MultiHeadAttention
-recurrent   LSTM and GRU, step by step
-products    the layers with weights in both
-part        what both have in common
+attention       MultiHeadAttention
+recurrent       LSTM and GRU, step by step
+bidirectional   two of them, in both directions
+products        the layers with weights in them
+part            what they have in common
 """
 
 from collections.abc import Callable
@@ -15,10 +16,12 @@ from typing import Any
 
 from tfqd.wrapping.layers import all_layers
 from tfqd.wrapping.parts.attention import Attention
+from tfqd.wrapping.parts.bidirectional import Bidirectional
 from tfqd.wrapping.parts.part import Part
 from tfqd.wrapping.parts.recurrent import Gru, Lstm
 
 _PARTS: dict[str, type[Part]] = {
+    "Bidirectional": Bidirectional,
     "GRU": Gru,
     "LSTM": Lstm,
     "MultiHeadAttention": Attention,

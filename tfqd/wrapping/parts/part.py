@@ -11,10 +11,12 @@ class Part:
         layer: built.
         config: its configuration.
         graphs: a `tfqd.wrapping.placing.Graphs`.
+        name: with which the names of its operators begin; None for the layer's.
     """
 
-    def __init__(self, layer: Any, config: Mapping[str, Any], graphs: Any):
+    def __init__(self, layer: Any, config: Mapping[str, Any], graphs: Any, name: str | None = None):
         self._layer, self._config, self._graphs = layer, config, graphs
+        self._name = name or layer.name
         self._calls = 0
 
     @staticmethod
@@ -29,4 +31,4 @@ class Part:
     def _name_of_call(self) -> str:
         """With what the names of the layers of a call begin, which is counted."""
         number, self._calls = self._calls, self._calls + 1
-        return f"{self._layer.name}_call{number}" if number else self._layer.name
+        return f"{self._name}_call{number}" if number else self._name

@@ -15,15 +15,15 @@ _MORE = ("dropout", "recurrent_dropout", "return_state", "stateful", "time_major
 class Recurrent(Part):
     """A recurrent layer with ``unroll=True`` as a graph of its steps' operators."""
 
-    def __init__(self, layer: Any, config: Mapping[str, Any], graphs: Any):
-        super().__init__(layer, config, graphs)
+    def __init__(self, layer: Any, config: Mapping[str, Any], graphs: Any, name: str | None = None):
+        super().__init__(layer, config, graphs, name)
         self._units = config["units"]
         weights = weights_of(layer, 1)
         of_inputs, of_states = self._biases(weights.get("bias"))
         fixed = layer, config, graphs
-        self._of_inputs = Product(f"{layer.name}_input", weights["kernel"], of_inputs, *fixed)
+        self._of_inputs = Product(f"{self._name}_input", weights["kernel"], of_inputs, *fixed)
         self._of_states = Product(
-            f"{layer.name}_recurrent",
+            f"{self._name}_recurrent",
             weights["recurrent_kernel"],
             of_states,
             *fixed,
@@ -39,21 +39,34 @@ class Recurrent(Part):
 
     def __call__(self, sequence: Any, **options: Any) -> Any:
         """What the layer gives: by its operators, or by itself where it does more."""
-        steps = sequence.shape[1]
-        if is_used(options) or not steps:
+        if is_used(options) or not sequence.shape[1]:
             return self._layer(sequence, **options)
         name = self._name_of_call()
+        answers = self.answers(sequence, name)
+        if self._config["return_sequences"]:
+            return self.joined(answers, name)
+        return self._graphs.layers.Identity(name=name)(answers[-1])
+
+    def answers(self, sequence: Any, name: str) -> list[Any]:
+        """What each step gives, in the order of the steps: tensors of [batch, units].
+
+        Args:
+            sequence: [batch, steps, inputs].
+            name: with which the names of the steps' layers begin.
+        """
+        steps = sequence.shape[1]
         order = range(steps)[::-1] if self._config["go_backwards"] else range(steps)
         state, answers = None, []
         for number, place in enumerate(order):
             gates = self._of_inputs(sequence[:, place])
             state = self._step(f"{name}_{number}", gates, state)
             answers.append(state[0])
-        layers = self._graphs.layers
-        if not self._config["return_sequences"]:
-            return layers.Identity(name=name)(answers[-1])
-        rows = [layers.Reshape((1, self._units))(answer) for answer in answers]
-        return layers.Concatenate(axis=1, name=name)(rows)
+        return answers
+
+    def joined(self, answers: list[Any], name: str) -> Any:
+        """Answers as a sequence: [batch, steps, units], by a layer of this name."""
+        rows = [self._graphs.layers.Reshape((1, self._units))(answer) for answer in answers]
+        return self._graphs.layers.Concatenate(axis=1, name=name)(rows)
 
     def _biases(self, bias: np.ndarray | None) -> tuple[np.ndarray | None, np.ndarray | None]:
         """Of what is made of inputs, and of what is made of states."""

@@ -77,6 +77,7 @@ _TAKEN_APART = (
 _INSTEAD = {
     "LSTM": _TAKEN_APART,
     "GRU": _TAKEN_APART,
+    "Bidirectional": _TAKEN_APART,
     "SeparableConv2D": "write it as DepthwiseConv2D and Conv2D of 1x1",
     "Rescaling": "scale the data before the model",
     "Normalization": "normalize the data before the model",
