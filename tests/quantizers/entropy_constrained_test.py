@@ -42,18 +42,22 @@ def test_starts_with_the_bits_that_were_asked_for(library):
 
 
 @pytest.mark.parametrize("library", [keras, tf_keras], ids=["keras", "tf_keras"])
-def test_frequencies_follow_the_codes_in_training_and_rest_in_inference(library):
+def test_lengths_rest_until_they_are_counted_anew(library):
     model = tfqd.quantize_model(network(library), tfqd.EntropyConstrained())
     entry = tfqd.wrapping.quantized.find_quantized(model)[0]
     before = np.array(entry.state["code_frequency"])
-    model.predict(X, verbose=0)
-    np.testing.assert_array_equal(entry.state["code_frequency"], before)
     entry.variable.assign(tf.convert_to_tensor(entry.variable) * 2)
+    codes = entry.codes()
     model.compile(library.optimizers.SGD(0.0), "mse")
     model.fit(X, X[:, :4], epochs=25, batch_size=32, verbose=0)
-    codes = entry.codes()
-    np.testing.assert_allclose(entry.state["code_frequency"], ops.shares(codes, 16), atol=0.01)
-    assert np.abs(np.array(entry.state["code_frequency"]) - before).max() > 0.02
+    np.testing.assert_array_equal(entry.codes(), codes)
+    np.testing.assert_array_equal(entry.state["code_frequency"], before)
+    entry.stretch_steps(1.0, settle=False)
+    np.testing.assert_array_equal(entry.state["code_frequency"], before)
+    entry.stretch_steps(1.0)
+    counted = np.array(entry.state["code_frequency"])
+    np.testing.assert_allclose(counted, ops.shares(entry.codes(), 16), atol=0.01)
+    assert np.abs(counted - before).max() > 0.02
 
 
 def test_longer_steps_take_fewer_bits():
@@ -64,7 +68,7 @@ def test_longer_steps_take_fewer_bits():
     after = entry.encode()
     np.testing.assert_allclose(after.scale, 2 * step, rtol=1e-6)
     assert entropy(before) - entropy(after) == pytest.approx(1, abs=0.2)
-    assert entry.coded_bits() == pytest.approx(entry.size * entropy(after), rel=0.01)
+    assert entry.coded_bits() == pytest.approx(entry.size * entropy(after), rel=1e-5)
 
 
 def test_the_price_is_that_of_the_bits_and_pulls_at_steps_alone():
@@ -73,7 +77,7 @@ def test_the_price_is_that_of_the_bits_and_pulls_at_steps_alone():
     entry.set_bit_price(1e-3)
     with tf.GradientTape() as tape:
         price = entry.price()
-    assert float(price) == pytest.approx(1e-3 * entry.coded_bits(), rel=1e-5)
+    assert float(price) == pytest.approx(1e-3 * entry.coded_bits(), rel=0.01)
     step, kernel = entry.state["step"].value, entry.variable.value
     to_step, to_kernel = tape.gradient(price, [step, kernel])
     np.testing.assert_allclose(to_step * step, [-1e-3 * entry.size / np.log(2)], rtol=1e-5)

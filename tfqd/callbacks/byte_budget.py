@@ -91,7 +91,7 @@ class ByteBudget(Callback):
             )
         self._measure()
         self._check_possible()
-        self._keep()
+        self._keep(settle=True)
         self._log_price = math.log(self._price() or _FIRST_PRICE / self._coded_bits())
         self._set_price(math.exp(self._log_price))
         self._undo = [entry.add_penalty(entry.price) for entry in self._priced]
@@ -119,7 +119,7 @@ class ByteBudget(Callback):
         if self._is_suspended():
             return
         self._measure()
-        self._keep()
+        self._keep(settle=False)
         self._set_price(math.exp(self._log_price))
         if logs is not None:
             logs["size_bytes"], logs["bit_price"] = self._size, self._price()
@@ -151,20 +151,27 @@ class ByteBudget(Callback):
         self._size = archive_size(handed_over(self.model))
         self._rest = self._size - self._payload()
 
-    def _keep(self) -> None:
-        """Stretches steps until the file is within the budget and, if levels can, fills it."""
+    def _keep(self, settle: bool) -> None:
+        """Stretches steps until the file is within the budget and, if levels can, fills it.
+
+        Args:
+            settle: whether lengths of codes are counted anew.
+        """
         self._is_usable = True
         for _ in range(_ROUNDS):
             if _GOOD * self.budget <= self._size <= self.budget:
                 break
-            self._is_usable = self._stretch()
+            self._is_usable = self._stretch(settle)
             if not self._is_usable:
                 break
             self._measure()
         self._aimed_bits = max(self._coded_bits() + 8 * (_AIM * self.budget - self._size), 1.0)
 
-    def _stretch(self) -> bool:
+    def _stretch(self, settle: bool) -> bool:
         """Stretches all steps by one factor, until the payload is what is left for it.
+
+        Args:
+            settle: as `_keep` takes it.
 
         Returns:
             Whether the levels can use that much.
@@ -174,7 +181,7 @@ class ByteBudget(Callback):
         def payload_at(logarithm: float) -> int:
             nonlocal now
             for entry in self._priced:
-                entry.stretch_steps(math.exp(logarithm - now))
+                entry.stretch_steps(math.exp(logarithm - now), settle)
             now = logarithm
             return self._payload()
 

@@ -13,17 +13,15 @@ from tfqd.spec import EntropyConstrained
 from tfqd.spec.bucketing import Bucketing
 from tfqd.spec.grid import zero_code
 
-# What the codes of a training step count in the tracked frequencies.
-_MOMENTUM = 0.1
-
 
 class EntropyConstrainedQuantizer(LearnedStepQuantizer):
     """Rounds with code lengths in view; see `tfqd.EntropyConstrained`.
 
     Beside the steps `build` creates variables that no gradient trains:
 
-    * `code_frequency`, float32 [levels], which every training step moves towards the
-      frequencies of its own codes,
+    * `code_frequency`, float32 [levels], by which lengths are counted: the frequencies of the
+      codes at the start. Training leaves them: where they followed its codes, many weights
+      lay at the borders, which gave way to them step after step,
     * `step_unit`, float32 [], a power of two about as large as the steps, which are held
       in it: an optimizer that moves all variables alike moves long and short steps by the
       same share,
@@ -42,18 +40,21 @@ class EntropyConstrainedQuantizer(LearnedStepQuantizer):
             size: number of the tensor's weights.
             weights: what `build` returned.
         """
-        bits = self.coded_bits(size, weights)
+        bits = size * ops.entropy(tf.convert_to_tensor(weights["code_frequency"]))
         logarithm = tf.math.log(tf.abs(tf.convert_to_tensor(weights["step"])))
         spared = size * tf.reduce_mean(logarithm) / np.float32(np.log(2.0))
         price = tf.convert_to_tensor(weights["bit_price"])
         return price * (tf.stop_gradient(bits + spared) - spared)
 
-    def coded_bits(self, size: int, weights: dict[str, Any]) -> tf.Tensor:
-        """Bits of the entropy-coded codes, by the tracked frequencies: float32 [].
+    def coded_bits(self, inputs: tf.Tensor, weights: dict[str, Any]) -> float:
+        """Bits of the entropy-coded codes, as they are now.
 
-        The arguments are those of `price`.
+        Args:
+            inputs: the tensor's values.
+            weights: what `build` returned.
         """
-        return size * ops.entropy(tf.convert_to_tensor(weights["code_frequency"]))
+        codes = self.codes(inputs, weights)
+        return codes.size * float(ops.entropy(ops.shares(codes, self.spec.levels)))
 
     def stretch_steps(
         self, factor: float, inputs: tf.Tensor, weights: dict[str, Any], settle: bool = True
@@ -66,8 +67,7 @@ class EntropyConstrainedQuantizer(LearnedStepQuantizer):
             factor: positive.
             inputs: the tensor's values.
             weights: what `build` returned.
-            settle: whether frequencies become those of the new codes; if not, training
-                moves them there.
+            settle: whether lengths are counted anew, by frequencies whose borders they are.
         """
         step, offset = self._trained(weights, self.bucketing(inputs.shape))
         stretched = ops.stretched(step.numpy(), offset, factor, self.spec.levels)
@@ -80,21 +80,6 @@ class EntropyConstrainedQuantizer(LearnedStepQuantizer):
         weights["step_unit"].assign(_unit(stored.scale / intervals))
         super().restore(stored, weights)
         weights["code_frequency"].assign(ops.shares(stored.codes, self.spec.levels))
-
-    def __call__(self, inputs, training, weights: dict[str, Any], **kwargs) -> tf.Tensor:
-        quantized = super().__call__(inputs, training, weights, **kwargs)
-        if training is None or training is False:
-            return quantized
-        frequency = tf.convert_to_tensor(weights["code_frequency"])
-        # Of values that lie on levels the nearest level is theirs, which no border need tell.
-        levels, bucketing = tf.stop_gradient(quantized), self.bucketing(inputs.shape)
-        steps = self._trained(weights, bucketing)
-        codes = ops.learned_step_codes(levels, *steps, bucketing, self.spec.levels).codes
-        moved = frequency + _MOMENTUM * (ops.shares(codes, self.spec.levels) - frequency)
-        if training is not True:
-            moved = tf.where(tf.cast(training, tf.bool), moved, frequency)
-        weights["code_frequency"].assign(tf.stop_gradient(moved))
-        return quantized
 
     def _roles(self, bucketing: Bucketing) -> dict[str, tuple[tuple[int, ...], bool]]:
         own = {

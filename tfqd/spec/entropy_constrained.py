@@ -17,10 +17,11 @@ class EntropyConstrained(LearnedStep):
 
         (w / s - c)^2 + rate_weight * length(c),    length(c) = -log2 frequency(c),
 
-    smallest among its two neighbours, in training and ever after. Frequencies of the
-    tensor's codes are tracked in training. What entropy coding makes of the codes, in
-    the archive or by gzip, is `average_bits` a weight at the start; afterwards it is what
-    training makes of it, or what `tfqd.callbacks.ByteBudget` keeps it at.
+    smallest among its two neighbours, in training and ever after. Lengths are counted by
+    the frequencies of the tensor's codes where training starts. What entropy coding makes
+    of the codes, in the archive or by gzip, is `average_bits` a weight at the start;
+    afterwards it is what training makes of it, or what `tfqd.callbacks.ByteBudget` keeps
+    it at.
 
     Args:
         average_bits: bits a weight, after entropy coding, that the steps start with;

@@ -125,8 +125,8 @@ class QuantizedVariable(abc.ABC):
         return self._weighing.price(self.size, self.state)
 
     def coded_bits(self) -> float:
-        """Bits of its code by the frequencies in training, where its spec weighs lengths."""
-        return float(self._weighing.coded_bits(self.size, self.state))
+        """Bits of its entropy-coded codes, where its spec weighs their lengths."""
+        return self._weighing.coded_bits(self.value(), self.state)
 
     def set_bit_price(self, price: float) -> None:
         """Lets a bit of its code count `price` in the loss, where its spec weighs lengths."""
@@ -137,8 +137,7 @@ class QuantizedVariable(abc.ABC):
 
         Args:
             factor: positive.
-            settle: whether frequencies become those of the new codes; if not, training moves
-                them there.
+            settle: whether lengths are counted anew, by the frequencies of the new codes.
         """
         self._weighing.stretch_steps(factor, self.value(), self.state, settle)
 
