@@ -19,7 +19,8 @@ epochs, with its float self as the teacher. The runs:
   within the bytes that equal bits take;
 * cheap: `tfqd.EntropyConstrained`, codes chosen with their length in view, trained to a
   number of bytes by `tfqd.callbacks.ByteBudget`, on labels alone; cheap_allotted: started
-  with bits allotted to the kernels; cheap_taught: the same, from the ResNet-20;
+  with bits allotted to the kernels; cheap_long: with images moved as long trainings want;
+  cheap_light: with a smaller weight of the length; cheap_taught: from the ResNet-20;
 * post_training, post_training_points, post_training_budget: quantized once, to the
   paper's grid, to points at quantiles, to the grid with bits allotted; not trained;
 * float_control: the float model trained on for as many epochs with the teacher,

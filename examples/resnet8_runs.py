@@ -130,6 +130,12 @@ for _bytes in (20_000, 26_400, 36_900, 45_900):
     RUNS[f"cheap_{_bytes}bytes"] = _cheap
     _allotted = dataclasses.replace(_cheap, allocated=True, shift=1 if _bits == 2 else 2)
     RUNS[f"cheap_allotted_{_bytes}bytes"] = _allotted
+    # For long trainings, in which images that are moved less are learned by heart.
+    _long = dataclasses.replace(_allotted, shift=2)
+    RUNS[f"cheap_long_{_bytes}bytes"] = _long
+    RUNS[f"cheap_light_{_bytes}bytes"] = dataclasses.replace(
+        _long, spec=dataclasses.replace(_cheap.spec, rate_weight=0.08)
+    )
     RUNS[f"cheap_taught_{_bytes}bytes"] = dataclasses.replace(
-        _allotted, distil=True, teacher="resnet20", temperature=4.0, shift=2
+        _long, distil=True, teacher="resnet20", temperature=4.0
     )
