@@ -29,10 +29,13 @@ def test_every_student_above_the_bottom_has_a_mark_with_its_accuracy_and_bytes()
 
 
 def test_better_is_higher_and_larger_further_to_the_right():
-    circles = drawn().values()
-    by_height = sorted(circles, key=lambda circle: -float(circle.get("cy")))
-    accuracies = [float(c.find(f"{SVG}title").text.split(": ")[1].split()[0]) for c in by_height]
-    assert accuracies == sorted(accuracies)
-    by_place = sorted(circles, key=lambda circle: float(circle.get("cx")))
-    sizes = [int(c.find(f"{SVG}title").text.split(" in ")[1].replace(",", "")) for c in by_place]
-    assert sizes == sorted(sizes)
+    found = []
+    for tip, circle in drawn().items():
+        accuracy, size = tip.split(": ")[1].split(" % in ")
+        place = float(circle.get("cx")), -float(circle.get("cy"))
+        found.append((float(accuracy), int(size.replace(",", "")), *place))
+    heights = [height for *_, height in sorted(found)]
+    assert heights == sorted(heights)
+    rights = [right for _, _, right, _ in sorted(found, key=lambda each: each[1])]
+    assert rights == sorted(rights)
+    assert len(set(rights)) > 10
