@@ -77,7 +77,9 @@ def test_the_price_is_that_of_the_bits_and_pulls_at_steps_alone():
     entry.set_bit_price(1e-3)
     with tf.GradientTape() as tape:
         price = entry.price()
-    assert float(price) == pytest.approx(1e-3 * entry.coded_bits(), rel=0.01)
+    bits = entry.size * float(ops.entropy(entry.state["code_frequency"].value))
+    assert float(price) == pytest.approx(1e-3 * bits, rel=1e-5)
+    assert entry.coded_bits() == pytest.approx(bits, rel=0.01)
     step, kernel = entry.state["step"].value, entry.variable.value
     to_step, to_kernel = tape.gradient(price, [step, kernel])
     np.testing.assert_allclose(to_step * step, [-1e-3 * entry.size / np.log(2)], rtol=1e-5)

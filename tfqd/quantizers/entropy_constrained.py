@@ -33,7 +33,8 @@ class EntropyConstrainedQuantizer(LearnedStepQuantizer):
     def price(self, size: int, weights: dict[str, Any]) -> tf.Tensor:
         """What the tensor's code counts in the loss: float32 [], `bit_price` times its bits.
 
-        Its gradient is that of a code's length at many levels: a step twice as long
+        Bits are those of `code_frequency`, where training starts; `coded_bits` are those of now.
+        The gradient is that of a code's length at many levels: a step twice as long
         spares each weight one bit.
 
         Args:
