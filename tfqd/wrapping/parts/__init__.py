@@ -18,12 +18,11 @@ from tfqd.wrapping.layers import all_layers
 from tfqd.wrapping.parts.attention import Attention
 from tfqd.wrapping.parts.bidirectional import Bidirectional
 from tfqd.wrapping.parts.part import Part
-from tfqd.wrapping.parts.recurrent import Gru, Lstm
+from tfqd.wrapping.parts.recurrent import RECURRENT
 
 _PARTS: dict[str, type[Part]] = {
+    **RECURRENT,
     "Bidirectional": Bidirectional,
-    "GRU": Gru,
-    "LSTM": Lstm,
     "MultiHeadAttention": Attention,
 }
 

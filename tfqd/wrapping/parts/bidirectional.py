@@ -5,9 +5,8 @@ from typing import Any
 
 from tfqd.wrapping.parts.part import Part
 from tfqd.wrapping.parts.products import is_used
-from tfqd.wrapping.parts.recurrent import Gru, Lstm, Recurrent
+from tfqd.wrapping.parts.recurrent import RECURRENT
 
-_RECURRENT: dict[str, type[Recurrent]] = {"GRU": Gru, "LSTM": Lstm}
 # Layers by what the configuration calls joining. There is no kernel of integers for a mean.
 _JOINS = {"concat": "Concatenate", "sum": "Add", "mul": "Multiply"}
 
@@ -18,7 +17,7 @@ class Bidirectional(Part):
     def __init__(self, layer: Any, config: Mapping[str, Any], graphs: Any):
         super().__init__(layer, config, graphs)
         self._directions = [
-            _RECURRENT[type(each).__name__](
+            RECURRENT[type(each).__name__](
                 each, each.get_config(), graphs, f"{layer.name}_{direction}"
             )
             for each, direction in (
@@ -33,8 +32,8 @@ class Bidirectional(Part):
         forward = config["layer"]
         both = (forward, config.get("backward_layer") or forward)
         return config["merge_mode"] in _JOINS and all(
-            each["class_name"] in _RECURRENT
-            and _RECURRENT[each["class_name"]].computes(each["config"])
+            each["class_name"] in RECURRENT
+            and RECURRENT[each["class_name"]].computes(each["config"])
             for each in both
         )
 

@@ -150,3 +150,7 @@ class Gru(Recurrent):
         apart = self._of_two("Subtract", f"{name}_apart", hidden, new)
         moved = self._of_two("Multiply", f"{name}_moved", update, apart)
         return (self._of_two("Add", f"{name}_hidden", new, moved),)
+
+
+# By the names of their layers' classes.
+RECURRENT: dict[str, type[Recurrent]] = {"GRU": Gru, "LSTM": Lstm}
