@@ -1,8 +1,7 @@
 """BatchNormalization in training, by TensorFlow's fused kernel.
 
 Keras 3 computes a batch's mean, its variance and what is normalized by them with an operator
-each, forwards and backwards; a step of a ResNet takes a fifth less time with the one kernel
-that TensorFlow has for all of it.
+each, forwards and backwards; TensorFlow has one kernel for all of it.
 """
 
 import contextlib
@@ -52,8 +51,8 @@ def _call(layer, inputs, training=None, mask=None) -> tf.Tensor:
     count = tf.size(inputs) // tf.shape(inputs)[-1]
     outputs, batch_mean, batch_variance, *_ = tf.raw_ops.FusedBatchNormV3(
         x=inputs,
-        scale=_parameter(layer.gamma, tf.ones_like, mean),
-        offset=_parameter(layer.beta, tf.zeros_like, mean),
+        scale=tf.ones(mean.shape) if layer.gamma is None else layer.gamma,
+        offset=tf.zeros(mean.shape) if layer.beta is None else layer.beta,
         mean=tf.zeros([0]),
         variance=tf.zeros([0]),
         epsilon=layer.epsilon,
@@ -74,10 +73,3 @@ def _is_image(layer, inputs) -> bool:
         and inputs.dtype == tf.float32
         and layer.compute_dtype == "float32"
     )
-
-
-def _parameter(variable: keras.Variable | None, default, like: keras.Variable) -> tf.Tensor:
-    """The value of gamma or beta, or the default of a layer that has none."""
-    if variable is None:
-        return default(tf.convert_to_tensor(like))
-    return tf.convert_to_tensor(variable)
