@@ -115,8 +115,10 @@ def _until_end(row: np.ndarray) -> np.ndarray:
 class PairBatches:
     """Encoded pairs as the data of `trainings.Trainer`.
 
-    Batches hold ``((sources, targets so far), targets)``, int32 [batch, length], padded; they
-    depend on the seed and the step alone.
+    Batches hold ``((sources, targets so far), targets)``, int32 [batch, length], padded. Their
+    sentences are about as long as each other, so that little of them is padding: each epoch
+    sorts its pairs by length, those of one length in a new order, and shuffles the batches.
+    They depend on the seed and the step alone.
 
     Args:
         subwords: the vocabulary.
@@ -144,17 +146,22 @@ class PairBatches:
     def train(self, start: int, stop: int) -> tf.data.Dataset:
         """The training batches of these steps."""
         sources, targets = tf.constant(self.sources), tf.constant(self.targets)
-        size, steps, last = self._size, self.steps, len(sources) - 1
+        first = start // self.steps
+        epochs = [self._order(epoch) for epoch in range(first, -(-stop // self.steps))]
+        chosen = np.concatenate(epochs)[start - first * self.steps : stop - first * self.steps]
 
-        def batch(step):
-            epoch, place = step // steps, step % steps
-            positions = tf.range(size, dtype=tf.int64) + place * size
-            chosen = tf.random.experimental.index_shuffle(
-                positions, seed=tf.stack([epoch, tf.cast(self._seed, tf.int64)]), max_index=last
-            )
-            return _lesson(tf.gather(sources, chosen), tf.gather(targets, chosen))
+        def lesson(pairs):
+            return _lesson(tf.gather(sources, pairs), tf.gather(targets, pairs))
 
-        return tf.data.Dataset.range(start, stop).map(batch, num_parallel_calls=1).prefetch(2)
+        return tf.data.Dataset.from_tensor_slices(chosen).map(lesson).prefetch(2)
+
+    def _order(self, epoch: int) -> np.ndarray:
+        """The pairs of each of the epoch's batches, int64 [steps, size]."""
+        generator = np.random.default_rng([self._seed, epoch])
+        chosen = generator.permutation(len(self.sources))[: self.steps * self._size]
+        lengths = [np.count_nonzero(side[chosen], axis=1) for side in (self.sources, self.targets)]
+        chosen = chosen[np.lexsort(lengths)]
+        return generator.permutation(chosen.reshape(self.steps, self._size))
 
     def held_out(self) -> tf.data.Dataset:
         """The pairs that are not trained on, in their order."""

@@ -7,7 +7,7 @@ import pytest
 import tensorflow as tf
 from example_modules import run_here
 from text_translator import text_translator
-from translation_data import Subwords, invented
+from translation_data import PAD, PairBatches, Subwords, invented
 from translation_networks import network
 
 TEXTS = [
@@ -70,3 +70,38 @@ def test_sentences_come_back_from_their_subwords():
     subwords = Subwords.learn(train, 150)
     english = [sentence for _, sentence in test]
     assert subwords.decode([np.array(row) for row in subwords.encode(english)]) == english
+
+
+def test_batches_of_an_epoch_hold_pairs_of_like_length_once_each():
+    train, held_out = invented()
+    subwords = Subwords.learn(train, 150)
+    data = PairBatches(subwords, train, held_out, seed=3, size=9, length=40)
+    first, second = (list(data.train(at, at + data.steps)) for at in (0, data.steps))
+    seen = [tuple(row) for batch in first for row in rows_of(batch)]
+    assert len(set(seen)) == len(seen) == 9 * data.steps
+    assert [tuple(row) for batch in second for row in rows_of(batch)] != seen
+    padding = [np.mean(targets == PAD) for _, targets in first]
+    assert np.mean(padding) < 0.05
+    lengths = [targets.shape[1] for _, targets in first]
+    assert lengths != sorted(lengths)
+
+
+def test_batches_depend_on_the_seed_and_the_step_alone():
+    train, held_out = invented()
+    subwords = Subwords.learn(train, 150)
+    data = PairBatches(subwords, train, held_out, seed=3, size=9, length=40)
+    other = PairBatches(subwords, train, held_out, seed=4, size=9, length=40)
+    whole = list(data.train(0, 2 * data.steps))
+    middle = data.steps - 2
+    for got, expected in zip(data.train(middle, middle + 4), whole[middle:], strict=False):
+        np.testing.assert_array_equal(rows_of(got), rows_of(expected))
+    assert any(
+        rows_of(one).shape != rows_of(two).shape or np.any(rows_of(one) != rows_of(two))
+        for one, two in zip(other.train(0, 4), whole, strict=False)
+    )
+
+
+def rows_of(batch) -> np.ndarray:
+    """Source and target of each pair of a batch, side by side."""
+    (sources, _), targets = batch
+    return np.concatenate([sources, targets], axis=1)
