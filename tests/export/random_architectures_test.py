@@ -18,7 +18,8 @@ import tfqd
 from tfqd.export.litert.checking.runtimes import run, runtimes
 from tfqd.export.signature import Signature
 
-SEEDS = range(4)
+# Small ones of either Keras: of images, sequences, words and several inputs, with an LSTM.
+SEEDS = (1, 2, 14, 17)
 PACKAGE = str(pathlib.Path(tfqd.__file__).parent)
 
 
