@@ -55,8 +55,9 @@ _SMOKE = flags.DEFINE_bool("smoke", False, "the shortest trial: few digits, S3, 
 
 def main(argv) -> None:
     del argv
-    tf.config.threading.set_intra_op_parallelism_threads(_THREADS.value)
-    tf.config.threading.set_inter_op_parallelism_threads(_THREADS.value)
+    if _THREADS.value:
+        tf.config.threading.set_intra_op_parallelism_threads(_THREADS.value)
+        tf.config.threading.set_inter_op_parallelism_threads(_THREADS.value)
     console = Console()
     try:
         students, runs, seeds = _chosen()
