@@ -16,10 +16,10 @@ X = np.random.default_rng(0).normal(size=(2, 1024)).astype(np.float32)
 
 @pytest.fixture(scope="module", params=[keras, tf_keras], ids=["keras", "tf_keras"])
 def served(request, tmp_path_factory):
-    """A SavedModel of 4 MB of float weights, and what the quantized model answers."""
+    """A SavedModel of 8 MB of float weights, and what the quantized model answers."""
     kit = request.param
     x = kit.Input((1024,), name="x")
-    model = kit.Model(x, kit.layers.Dense(1000, name="y")(x))
+    model = kit.Model(x, kit.layers.Dense(2000, name="y")(x))
     quantized = tfqd.quantize_model(model, tfqd.Uniform(bits=4))
     folder = tmp_path_factory.mktemp("served")
     tfqd.export.saved_model(quantized, folder)
@@ -52,7 +52,7 @@ def test_names_that_begin_with_a_digit_are_served(kit, tmp_path):
 def test_memory_goes_back_when_everything_is_dropped(served):
     path, _ = served
     before = None
-    for _ in range(5):
+    for _ in range(3):
         with collected():
             for _ in range(10):
                 signature = tf.saved_model.load(path).signatures["serving_default"]

@@ -9,6 +9,8 @@ from keras import layers
 
 import tfqd
 
+BITS = range(1, 9)  # the widths of codes
+
 
 class Case(NamedTuple):
     """A quantized model to serve.
@@ -72,6 +74,13 @@ def dense(units=16):
             layers.Dense(5, name="scores"),
         ]
     )
+
+
+def side_by_side():
+    """A layer for each width of codes."""
+    features = keras.Input((20,), name="features")
+    outputs = [layers.Dense(16, name=f"scores_{bits}")(features) for bits in BITS]
+    return keras.Model(features, outputs)
 
 
 def convolutional():
@@ -163,8 +172,14 @@ def _of_bits(bits):
 
 CASES = {
     f"dense of {bits} bits": Case(dense, _of_bits(bits), {"features": _floats(3, 20)}, ["scores"])
-    for bits in range(1, 9)
+    for bits in BITS
 } | {
+    "all bits": Case(
+        side_by_side,
+        {f"scores_{bits}/kernel": _of_bits(bits) for bits in BITS},
+        {"features": _floats(3, 20)},
+        [f"scores_{bits}" for bits in BITS],
+    ),
     "convolutional": Case(
         convolutional, tfqd.presets.deployable(4), {"image": _floats(2, 9, 9, 3)}, ["classes"]
     ),

@@ -11,12 +11,15 @@ from source_tree import ROOT
 
 import tfqd
 
+# Each width of codes is a part of "all bits".
+SERVED = {name: case for name, case in CASES.items() if not name.startswith("dense of")}
+
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory):
     """case -> (folder, the quantized Keras model's answers), exported and served."""
     served = {}
-    for number, (name, case) in enumerate(CASES.items()):
+    for number, (name, case) in enumerate(SERVED.items()):
         folder = tmp_path_factory.mktemp(f"model_{number}")
         quantized = case.quantized()
         tfqd.export.saved_model(quantized, folder / "model")
@@ -38,7 +41,7 @@ def c_served(served, tmp_path_factory):
     """case -> the answers of the C client, which loads one model after the other."""
     command, outputs = [compile_client(tmp_path_factory.mktemp("client"))], {}
     for name, (folder, _) in served.items():
-        request = folder / "request", folder / "model/1", CASES[name].inputs
+        request = folder / "request", folder / "model/1", SERVED[name].inputs
         outputs[name] = write_request(*request)
         command += [folder / "model/1", folder / "request", folder / "answers"]
     run = subprocess.run(command, capture_output=True, text=True)
@@ -51,21 +54,21 @@ def assert_equal(answers, expected, case):
     for name, array in expected.items():
         assert np.ptp(array) > 0, "a model that answers a constant shows nothing"
         difference = np.abs(answers[name] - array).max() / np.abs(array).max()
-        assert difference <= CASES[case].tolerance, name
+        assert difference <= SERVED[case].tolerance, name
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", SERVED)
 def test_a_signature_that_is_loaded_answers_as_keras(case, served, python_served):
     folder, expected = served[case]
     assert_equal(np.load(folder / "loaded.npz"), expected, case)
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", SERVED)
 def test_session_answers_as_keras(case, served, python_served):
     folder, expected = served[case]
     assert_equal(np.load(folder / "session.npz"), expected, case)
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", SERVED)
 def test_c_program_answers_as_keras(case, served, c_served):
     assert_equal(c_served[case], served[case][1], case)
