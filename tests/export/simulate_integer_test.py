@@ -78,19 +78,13 @@ def assert_is_the_kernels(path, least=50):
             np.testing.assert_array_equal(simulated[name], answer, err_msg=f"{kernels} {name}")
 
 
-@pytest.mark.parametrize("name", [*LAYERS, *OF_TWO])
-def test_it_is_the_kernels_to_the_integer(name, tmp_path):
-    path = tmp_path / "m.tflite"
-    tfqd.export.tflite(quantized(model_of(name)), path, io_dtype="int8", probes=IMAGES[:4])
-    assert_is_the_kernels(path)
-
-
-def test_in_16_bits_too(tmp_path):
+@pytest.mark.parametrize("bits", [8, 16])
+def test_it_is_the_kernels_to_the_integer(bits, tmp_path):
     path = tmp_path / "m.tflite"
     image = keras.Input((8, 8, 3), name="image")
     answers = {name.replace(" ", "_"): model_of(name)(image) for name in [*LAYERS, *OF_TWO]}
-    model = quantized(keras.Model(image, answers), bits=16)
-    tfqd.export.tflite(model, path, io_dtype="int16", probes=IMAGES[:4])
+    model = quantized(keras.Model(image, answers), bits=bits)
+    tfqd.export.tflite(model, path, io_dtype=f"int{bits}", probes=IMAGES[:4])
     assert_is_the_kernels(path)
 
 
@@ -98,7 +92,7 @@ def test_in_16_bits_too(tmp_path):
 def test_a_whole_model_is_the_kernels(bits, tmp_path):
     path = tmp_path / "m.tflite"
     keras.utils.set_random_seed(0)
-    dtype = "int16" if bits == 16 else "int8"
+    dtype = f"int{max(bits, 8)}"
     tfqd.export.tflite(quantized(bits=bits), path, io_dtype=dtype, probes=IMAGES[:4])
     assert_is_the_kernels(path, least=2)
 

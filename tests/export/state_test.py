@@ -17,8 +17,8 @@ def stateful(request):
     """A quantized model, two calls into a sequence."""
     kit = request.param
     x = kit.Input(batch_shape=(2, 5, 3), name="x")
-    both = kit.layers.LSTM(4, stateful=True, return_sequences=True)
-    inner = kit.Sequential([kit.Input(batch_shape=(2, 5, 8)), kit.layers.GRU(3, stateful=True)])
+    both = kit.layers.SimpleRNN(4, stateful=True, return_sequences=True)
+    inner = kit.Sequential([kit.Input(batch_shape=(2, 5, 8)), kit.layers.LSTM(3, stateful=True)])
     outputs = kit.layers.Dense(2, name="y")(inner(kit.layers.Bidirectional(both)(x)))
     quantized = tfqd.quantize_model(kit.Model(x, outputs), tfqd.Codebook(bits=4))
     quantized(X)
@@ -30,14 +30,12 @@ def state(model):
     return [np.array(each) for each in recurrent_states(model)]
 
 
-@pytest.mark.parametrize("suffix", ["tfqd", "keras"])
-def test_the_users_state_is_neither_read_nor_moved(stateful, tmp_path, suffix):
+def test_the_users_state_is_neither_read_nor_moved(stateful, tmp_path):
     before = state(stateful)
-    assert len(before) == 5
+    assert len(before) == 4
     assert all(each.any() for each in before)
-    write = {"tfqd": tfqd.save, "keras": tfqd.export.keras}[suffix]
-    for name in ("first", "second"):
-        path = tmp_path / f"{name}.{suffix}"
+    for suffix, write in (("tfqd", tfqd.save), ("keras", tfqd.export.keras)):
+        path = tmp_path / f"m.{suffix}"
         assert write(stateful, path).largest_difference <= 1e-5
         assert tfqd.export.verify(path).largest_difference <= 1e-5
     for old, new in zip(before, state(stateful), strict=True):
