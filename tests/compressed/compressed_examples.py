@@ -1,8 +1,8 @@
 """Small compressed models made of random numbers, and their comparison."""
 
+import ml_dtypes
 import numpy as np
 
-from tfqd import ops
 from tfqd.compressed import CompressedModel, Probes, QuantizedTensor
 from tfqd.spec import Codebook, LearnedStep, Uniform
 from tfqd.spec.bucketing import Bucketing
@@ -37,7 +37,7 @@ def quantized_tensor(
     if kind == "codebook":
         points = np.sort(random.uniform(-1, 1, spec.points_shape(bucketing))).astype(np.float32)
         if short:
-            points = ops.to_e4m3(points).numpy()
+            points = points.astype(ml_dtypes.float8_e4m3fn).astype(np.float32)
     return QuantizedTensor(
         codes=random_codes(random, bucketing.size, spec.levels).reshape(shape),
         bits=bits,
