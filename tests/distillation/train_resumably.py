@@ -1,10 +1,11 @@
 """A training that can be killed: run by resume_test in processes of its own.
 
-    python train_resumably.py FOLDER backup|keras|both [EPOCH BATCH]
+    python train_resumably.py FOLDER killed|resumed
 
-Trains a distiller for four epochs, going on from what it finds in FOLDER, and
-writes its weights and optimizer slots to FOLDER/final.npz; both ways, each in a folder of
-its name in FOLDER, take one process. Given an epoch and a batch it kills itself after that batch.
+Trains a distiller for four epochs. "killed" keeps it in FOLDER after each epoch, by Keras'
+BackupAndRestore and as a file of the whole model, and kills itself in the middle of the third.
+"resumed" goes on from either, and then trains one that nothing interrupts; their weights and
+optimizer slots are in backup.npz, keras.npz and whole.npz.
 """
 
 import os
@@ -72,31 +73,28 @@ def distiller():
     return model
 
 
-def main(folder: pathlib.Path, way: str, kill_at: list[int]) -> None:
+def main(folder: pathlib.Path, way: str) -> None:
     keras.utils.set_random_seed(0)
-    tf.config.experimental.enable_op_determinism()
-    callbacks = [tfqd.callbacks.BitSchedule({0: 8, 2: 2})] if way == "backup" else []
     checkpoint, start = folder / "distiller.keras", 0
+    backup = keras.callbacks.BackupAndRestore(folder / "backup", delete_checkpoint=False)
+    callbacks = [tfqd.callbacks.BitSchedule({0: 8, 2: 2})]
+    if way == "killed":
+        callbacks += [backup, keras.callbacks.ModelCheckpoint(checkpoint), Kill(2, 1)]
     if way == "backup":
-        model = distiller()
-        backup = keras.callbacks.BackupAndRestore(folder / "backup", delete_checkpoint=False)
         callbacks.append(backup)
-    else:
-        model = keras.saving.load_model(checkpoint) if checkpoint.exists() else distiller()
+    if way == "keras":
+        model = keras.saving.load_model(checkpoint)
         start = int(model.optimizer.iterations) // 4
-        callbacks.append(keras.callbacks.ModelCheckpoint(checkpoint))
-    if kill_at:
-        callbacks.append(Kill(*kill_at))
+        assert start == 2
+    else:
+        model = distiller()
     model.fit(X, Y, 24, EPOCHS, shuffle=False, initial_epoch=start, callbacks=callbacks, verbose=0)
     variables = [*model.weights, *model.optimizer.variables]
-    np.savez(folder / "final.npz", *[variable.numpy() for variable in variables])
+    np.savez(folder / f"{way}.npz", *[variable.numpy() for variable in variables])
 
 
 if __name__ == "__main__":
-    folder, ways = pathlib.Path(sys.argv[1]), sys.argv[2]
-    if ways == "both":
-        for way in ("backup", "keras"):
-            (folder / way).mkdir(exist_ok=True)
-            main(folder / way, way, [])
-    else:
-        main(folder, ways, [int(each) for each in sys.argv[3:]])
+    tf.config.experimental.enable_op_determinism()
+    ways = {"killed": ["killed"], "resumed": ["backup", "keras", "whole"]}[sys.argv[2]]
+    for way in ways:
+        main(pathlib.Path(sys.argv[1]), way)
