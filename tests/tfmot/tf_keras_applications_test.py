@@ -1,25 +1,33 @@
 """Whole networks of tf_keras.applications; `benchmarks/tf_keras_applications.py` runs them all."""
 
+import inspect
+
 import numpy as np
 import pytest
 import tf_keras
 
 import tfqd
 
-NETWORKS = {
-    "MobileNetV2": (32, 53),
-    "EfficientNetB0": (32, 82),
-}
+SHAPE = (32, 32, 3)
+OPTIONS = {"weights": None, "input_shape": SHAPE, "classes": 4, "classifier_activation": None}
 
 
-@pytest.mark.parametrize("name", NETWORKS)
-def test_it_is_quantized_and_stripped(name):
-    side, kernels = NETWORKS[name]
-    build = getattr(tf_keras.applications, name)
-    model = build(weights=None, input_shape=(side, side, 3), classes=4, classifier_activation=None)
+def mobile_net():
+    return tf_keras.applications.MobileNetV2(**OPTIONS)
+
+
+def efficient_net():
+    """Each of EfficientNetB0's blocks once, which has some of them up to four times."""
+    module = inspect.getmodule(tf_keras.applications.EfficientNetB0)
+    return module.EfficientNet(1.0, 0.2, 224, **OPTIONS)
+
+
+@pytest.mark.parametrize(("build", "kernels"), [(mobile_net, 53), (efficient_net, 37)])
+def test_it_is_quantized_and_stripped(build, kernels):
+    model = build()
     quantized = tfqd.quantize_model(model, tfqd.Uniform(bits=4))
     assert len(quantized.quantized_variables) == kernels
-    x = np.random.default_rng(0).uniform(size=(2, side, side, 3)).astype("float32")
+    x = np.random.default_rng(0).uniform(size=(2, *SHAPE)).astype("float32")
     outputs = quantized(x)
     assert np.abs(outputs - model(x)).max() > 0
     np.testing.assert_array_equal(tfqd.strip_quantization(quantized)(x), outputs)

@@ -26,6 +26,18 @@ SMALLEST_INPUT = {
     "VGG19": 32,
     "Xception": 71,
 }
+# Of the deepest, which repeat a block many times: what makes a member, each block once or twice.
+SHALLOW = {
+    "ConvNeXtTiny": ("ConvNeXt", {"depths": [1] * 4, "projection_dims": [96, 192, 384, 768]}),
+    "DenseNet121": ("DenseNet", {"blocks": [2] * 4}),
+    "NASNetMobile": (
+        "NASNet",
+        {
+            **{"penultimate_filters": 1056, "num_blocks": 1, "stem_block_filters": 32},
+            "skip_reduction": False,
+        },
+    ),
+}
 
 
 def test_no_architecture_family_is_missing():
@@ -37,12 +49,19 @@ def test_no_architecture_family_is_missing():
         assert members & set(SMALLEST_INPUT), module
 
 
+def member(name, shape):
+    make, options = getattr(keras.applications, name), {}
+    if name in SHALLOW:
+        builder, options = SHALLOW[name]
+        make = getattr(inspect.getmodule(make), builder)
+    return make(weights=None, include_top=False, pooling="avg", input_shape=shape, **options)
+
+
 @pytest.mark.parametrize("name", SMALLEST_INPUT)
 def test_every_kernel_of_the_architecture_is_quantized(name):
     keras.utils.set_random_seed(0)
     shape = (SMALLEST_INPUT[name], SMALLEST_INPUT[name], 3)
-    make = getattr(keras.applications, name)
-    model = make(weights=None, include_top=False, pooling="avg", input_shape=shape)
+    model = member(name, shape)
     kernels = [weight for weight in model.weights if weight.name.endswith("kernel")]
 
     quantized = tfqd.quantize_model(model, tfqd.Uniform(bits=4))
