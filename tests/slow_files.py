@@ -7,7 +7,6 @@ SLOW = frozenset(
         "applications_test",
         "architecture_test",
         "archive_file_test",
-        "atomic_test",
         "bit_schedule_test",
         "bits_allocation_test",
         "browser_test",
