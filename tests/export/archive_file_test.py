@@ -67,24 +67,34 @@ SPECS = {
 }
 
 
-@pytest.fixture(params=SPECS)
-def quantized(request):
-    return trained(request.param)
+@pytest.fixture(scope="module")
+def archived(tmp_path_factory):
+    """By the name of a spec the archive of its model, written once."""
+    folder = tmp_path_factory.mktemp("archives")
+
+    @functools.cache
+    def archive(name):
+        path = folder / f"{name}.tfqd"
+        tfqd.save(trained(name), path)
+        return path
+
+    return archive
 
 
-def test_a_plain_model_comes_back_with_the_quantized_values(quantized, tmp_path):
-    tfqd.save(quantized, tmp_path / "m.tfqd")
-    plain = tfqd.load(tmp_path / "m.tfqd")
+@pytest.mark.parametrize("name", SPECS)
+def test_a_plain_model_comes_back_with_the_quantized_values(name, archived):
+    quantized = trained(name)
+    plain = tfqd.load(archived(name))
     expected = tfqd.compress(quantized).dequantize().values()
     for variable, value in zip(plain.weights, expected, strict=True):
         np.testing.assert_array_equal(variable.numpy(), value)
     np.testing.assert_array_equal(plain(X), quantized(X))
 
 
-def test_a_quantized_model_comes_back_with_equal_outputs_and_trains_on(quantized, tmp_path):
-    tfqd.save(quantized, tmp_path / "m.tfqd")
-    again = tfqd.load(tmp_path / "m.tfqd", "quantized")
-    np.testing.assert_array_equal(again(X), quantized(X))
+@pytest.mark.parametrize("name", SPECS)
+def test_a_quantized_model_comes_back_with_equal_outputs_and_trains_on(name, archived):
+    again = tfqd.load(archived(name), "quantized")
+    np.testing.assert_array_equal(again(X), trained(name)(X))
     before = [variable.numpy() for variable in again.trainable_variables]
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     again.compile(keras.optimizers.Adam(0.01), loss, jit_compile=False)
@@ -97,8 +107,9 @@ def test_a_quantized_model_comes_back_with_equal_outputs_and_trains_on(quantized
     assert all(moved)
 
 
-def test_the_compressed_model_comes_back_bit_for_bit(quantized, tmp_path):
-    compressed = tfqd.compress(quantized)
+@pytest.mark.parametrize("name", SPECS)
+def test_the_compressed_model_comes_back_bit_for_bit(name, tmp_path):
+    compressed = tfqd.compress(trained(name))
     tfqd.save(compressed, tmp_path / "m.tfqd", facts={"epochs": 3})
     again = tfqd.load(tmp_path / "m.tfqd", "compressed")
     assert list(again.tensors) == list(compressed.tensors)

@@ -47,14 +47,19 @@ def assert_serves(folder, case, model):
         np.testing.assert_allclose(answers[name], expected, rtol=0, atol=1e-5 * abs(expected).max())
 
 
-def test_the_folder_is_as_serving_expects_it(tmp_path):
-    verification = tfqd.export.saved_model(DENSE.quantized(), tmp_path / "served", version=3)
+@pytest.fixture(scope="module")
+def dense(tmp_path_factory):
+    """The folder of a dense model's third version, and what came of writing it."""
+    folder = tmp_path_factory.mktemp("served") / "dense"
+    return folder, tfqd.export.saved_model(DENSE.quantized(), folder, version=3)
+
+
+def test_the_folder_is_as_serving_expects_it(dense):
+    folder, verification = dense
     assert verification.kind == "saved_model"
     assert verification.largest_difference <= verification.tolerance == 1e-5
-    assert os.listdir(tmp_path / "served") == ["3"]
-    files = {
-        p.relative_to(tmp_path / "served/3").as_posix() for p in tmp_path.rglob("*") if p.is_file()
-    }
+    assert os.listdir(folder) == ["3"]
+    files = {p.relative_to(folder / "3").as_posix() for p in folder.rglob("*") if p.is_file()}
     assert files == {
         "saved_model.pb",
         "fingerprint.pb",
@@ -65,15 +70,15 @@ def test_the_folder_is_as_serving_expects_it(tmp_path):
 
 
 @pytest.mark.parametrize("batch", [1, 7])
-def test_the_batch_dimension_is_free(tmp_path, batch):
-    tfqd.export.saved_model(DENSE.quantized(), tmp_path)
+def test_the_batch_dimension_is_free(dense, batch):
+    folder, _ = dense
     x = np.ones((batch, 20), np.float32)
-    assert answers_of(tmp_path / "1", features=x)["scores"].shape == (batch, 5)
+    assert answers_of(folder / "3", features=x)["scores"].shape == (batch, 5)
 
 
-def test_the_function_serve_answers_too(tmp_path):
-    tfqd.export.saved_model(DENSE.quantized(), tmp_path)
-    loaded = tf.saved_model.load(str(tmp_path / "1"))
+def test_the_function_serve_answers_too(dense):
+    folder, _ = dense
+    loaded = tf.saved_model.load(str(folder / "3"))
     x = tf.constant(DENSE.inputs["features"])
     expected = loaded.signatures["serving_default"](features=x)["scores"]
     np.testing.assert_array_equal(loaded.serve(features=x)["scores"], expected)

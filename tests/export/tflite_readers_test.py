@@ -1,5 +1,7 @@
 """Files for other readers than LiteRT have the trained integers in forms that these run."""
 
+import functools
+
 import keras
 import numpy as np
 import pytest
@@ -77,8 +79,13 @@ FORMS = {
 }  # fmt: skip
 
 
-def written(name, folder):
-    """A quantized model, its file and the report on it, by a name of `FORMS`."""
+@pytest.fixture(scope="module")
+def written(tmp_path_factory):
+    """By a name of `FORMS` a quantized model, its file and the report on it, written once."""
+    return functools.cache(lambda name: export_form(name, tmp_path_factory.mktemp("form")))
+
+
+def export_form(name, folder):
     make, spec, options, _ = FORMS[name]
     if isinstance(options, tuple):
         options = {"representative_dataset": bits_of((50, *options))}
@@ -95,8 +102,8 @@ def assert_near(answers, expected, share):
 
 
 @pytest.mark.parametrize("name", FORMS)
-def test_weights_have_forms_that_the_readers_run(name, tmp_path):
-    _, path, report = written(name, tmp_path)
+def test_weights_have_forms_that_the_readers_run(name, written):
+    _, path, report = written(name)
     assert weights(path) == FORMS[name][-1]
     assert report.weight_error <= 1e-6
 
@@ -194,8 +201,8 @@ def test_other_readers_are_refused(readers, message, tmp_path):
 
 
 @pytest.mark.parametrize("name", [name for name in FORMS if name.startswith("openvino")])
-def test_openvino_answers_as_the_model(name, tmp_path):
-    quantized, path, _ = written(name, tmp_path)
+def test_openvino_answers_as_the_model(name, written):
+    quantized, path, _ = written(name)
     shape = (4, *quantized.input_shape[1:])
     x = np.random.default_rng(0).normal(size=shape).astype(np.float32)
     assert_near(openvino_answers(path, {"x": x}), np.array(quantized(x)), 0.02)
@@ -211,8 +218,8 @@ def test_ai_edge_quantizer_leaves_the_trained_integers(spec, tmp_path):
 
 @pytest.mark.skipif(not RUNS_MICRO, reason="tflite-micro has no wheels for this machine")
 @pytest.mark.parametrize("name", [name for name in FORMS if name.startswith("tflite-micro")])
-def test_tflite_micro_answers_as_the_model(name, tmp_path):
-    quantized, path, _ = written(name, tmp_path)
+def test_tflite_micro_answers_as_the_model(name, written):
+    quantized, path, _ = written(name)
     words = FORMS[name][0] is table
     x = np.array([[3, 0, 39]], np.int32) if words else bits_of((2, *quantized.input_shape[1:]))
     answers = micro_answers(path, {"x": x})
