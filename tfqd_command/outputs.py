@@ -122,9 +122,9 @@ def write(model: Any, target: str, tflite: Mapping[str, Any]) -> Written:
 
 def answers(model: Any, x: Any) -> Any:
     """What a model answers to all of `x`."""
-    from tfqd.batches import even_batch_size
+    from tfqd.evaluation.contenders import ModelContender
 
-    return model.predict(x, batch_size=even_batch_size(len(x), BATCH), verbose=0)
+    return ModelContender(model).answers(x, BATCH)
 
 
 def answers_of(path: str, x: Any) -> Any:
