@@ -5,6 +5,8 @@
 
 PYTHON ?= python3
 VENV := .venv
+# Files go to the processors in the order of tests/conftest.py.
+PARALLEL := -n auto --dist loadfile --no-loadscope-reorder
 INSTALL := $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check
 
 export TF_CPP_MIN_LOG_LEVEL ?= 2
@@ -17,11 +19,11 @@ demo: $(VENV)/demo.stamp
 	$(VENV)/bin/tfqd demo
 
 test: $(VENV)/dev.stamp
-	$(VENV)/bin/python -m pytest -n auto --dist loadfile $(ARGS)
+	$(VENV)/bin/python -m pytest $(PARALLEL) $(ARGS)
 
 # Without the files of tests/slow_files.py.
 test-fast: $(VENV)/dev.stamp
-	$(VENV)/bin/python -m pytest -n auto --dist loadfile -m "not slow" $(ARGS)
+	$(VENV)/bin/python -m pytest $(PARALLEL) -m "not slow" $(ARGS)
 
 # On the lowest versions that setup.py requires, which come before those of dev.stamp.
 test-lowest: $(VENV)/lowest/stamp

@@ -34,7 +34,7 @@ EXTRAS = {
 }
 EXTRAS["all"] = sorted(requirement for extra in EXTRAS.values() for requirement in extra)
 EXTRAS["test"] = [*EXTRAS["all"]]
-EXTRAS["test"] += ["hypothesis", "pytest>=8", "pytest-xdist", "setuptools>=77"]
+EXTRAS["test"] += ["hypothesis", "pytest>=8", "pytest-xdist>=3.7", "setuptools>=77"]
 # The notebooks of docs/notebooks.
 EXTRAS["test"] += ["ipykernel", "nbclient"]
 # Other readers of TFLite files; the last has wheels for Linux on x86-64 alone.

@@ -21,6 +21,14 @@ hypothesis.settings.load_profile("same")
 
 
 def pytest_collection_modifyitems(items):
+    """Slow files first, so that no worker is left alone with one at the end."""
+    items.sort(key=lambda item: item.path.stem not in SLOW)
     for item in items:
         if item.path.stem in SLOW:
             item.add_marker(pytest.mark.slow)
+
+
+def pytest_collection_finish():
+    """What the imports made stays: no collection of garbage need look at it again."""
+    gc.collect()
+    gc.freeze()
