@@ -138,6 +138,7 @@ class Students:
         self.settings = {
             "seed": seed,
             "epochs": _EPOCHS.value,
+            "rate": _RATE.value,
             "vocabulary": len(subwords.pieces),
             "teacher_units": _TEACHER_UNITS.value,
             "student_units": _STUDENT_UNITS.value,

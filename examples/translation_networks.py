@@ -20,8 +20,8 @@ def network(vocabulary: int, layers: int, units: int, dropout: float, name: str)
     kit = keras.layers
     sources = keras.Input((None,), dtype="int32", name="sources")
     targets = keras.Input((None,), dtype="int32", name="targets")
-    read = kit.Embedding(vocabulary, units, mask_zero=True, name="source_words")(sources)
-    written = kit.Embedding(vocabulary, units, mask_zero=True, name="target_words")(targets)
+    read = _words(vocabulary, units, "source_words")(sources)
+    written = _words(vocabulary, units, "target_words")(targets)
     for i in range(layers):
         encoder = kit.LSTM(units, return_sequences=True, return_state=True, name=f"encoder_{i}")
         read, *state = encoder(kit.Dropout(dropout)(read))
@@ -33,3 +33,11 @@ def network(vocabulary: int, layers: int, units: int, dropout: float, name: str)
     mixed = kit.Dense(units, "tanh", use_bias=False, name="attention_output")(both)
     logits = kit.Dense(vocabulary, name="logits")(kit.Dropout(dropout)(mixed))
     return keras.Model([sources, targets], logits, name=name)
+
+
+def _words(vocabulary: int, units: int, name: str) -> keras.layers.Embedding:
+    """Embeddings as large as what LSTMs pass on: from small ones they learn far more slowly."""
+    normal = keras.initializers.RandomNormal(stddev=1.0)
+    return keras.layers.Embedding(
+        vocabulary, units, embeddings_initializer=normal, mask_zero=True, name=name
+    )
