@@ -99,7 +99,7 @@ def test_what_is_kept_has_the_last_points_and_the_statistics(teacher, tmp_path):
     keras.utils.set_random_seed(3)
     student = tfqd.quantize_model(network(), tfqd.presets.paper(3, codebook=True))
     distiller = tfqd.Distiller(None if teacher == "itself" else network(32), student)
-    distiller.compile(keras.optimizers.SGD(0.05, 0.9, nesterov=True), HARD, jit_compile=False)
+    distiller.compile(keras.optimizers.SGD(0.05, 0.9, nesterov=True), HARD)
     (norm,) = [each for each in student.model.layers if isinstance(each, layers.BatchNormalization)]
     statistics = norm.moving_mean.numpy()
     assert {id(v) for v in distiller.trainable_variables} == {

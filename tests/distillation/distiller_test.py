@@ -184,9 +184,7 @@ def test_several_outputs_in_a_dict():
 
     teacher, student = two_headed(16), tfqd.quantize_model(two_headed(8), tfqd.Uniform(bits=4))
     distiller = tfqd.Distiller(teacher, student, LogitsDistillation(2.0), None, 0.5)
-    distiller.compile(
-        "adam", {"one": HARD, "two": HARD}, metrics={"two": ["accuracy"]}, jit_compile=False
-    )
+    distiller.compile("adam", {"one": HARD, "two": HARD}, metrics={"two": ["accuracy"]})
     targets = {"one": Y, "two": Y[::-1].copy()}
     logs = distiller.evaluate(X, targets, batch_size=96, verbose=0, return_dict=True)
     taught, learnt = teacher(X), student(X)

@@ -188,7 +188,7 @@ def test_trains_in_the_distiller_of_keras(loss, tmp_path):
     distiller = keras.distillation.Distiller(
         network(4), network(4), distillation_losses=loss, student_loss_weight=0.01
     )
-    distiller.compile(keras.optimizers.SGD(0.05), "mse", jit_compile=False)
+    distiller.compile(keras.optimizers.SGD(0.05), "mse")
     logs = distiller.fit(TEACHER, TEACHER, batch_size=4, epochs=8, verbose=0).history
     assert logs["distillation_loss"][-1] < logs["distillation_loss"][0]
     distiller.save(tmp_path / "distiller.keras")

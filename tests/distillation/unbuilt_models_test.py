@@ -25,7 +25,7 @@ def network(version, units, classes=3):
 def distiller_of(version, teacher, student):
     distiller = tfqd.Distiller(teacher, student, [*LOSSES])
     loss = version.losses.CategoricalCrossentropy(from_logits=True)
-    distiller.compile(version.optimizers.Adam(0.01), loss, jit_compile=False)
+    distiller.compile(version.optimizers.Adam(0.01), loss)
     return distiller
 
 

@@ -48,7 +48,7 @@ def test_lengths_rest_until_they_are_counted_anew(library):
     before = np.array(entry.state["code_frequency"])
     entry.variable.assign(tf.convert_to_tensor(entry.variable) * 2)
     codes = entry.codes()
-    model.compile(library.optimizers.SGD(0.0), "mse", jit_compile=False)
+    model.compile(library.optimizers.SGD(0.0), "mse")
     model.fit(X, X[:, :4], epochs=25, batch_size=32, verbose=0)
     np.testing.assert_array_equal(entry.codes(), codes)
     np.testing.assert_array_equal(entry.state["code_frequency"], before)

@@ -83,7 +83,7 @@ def network():
 
 def trained(spec):
     model = tfqd.quantize_model(network(), spec)
-    model.compile("adam", "mse", jit_compile=False)
+    model.compile("adam", "mse")
     x = np.random.default_rng(0).standard_normal((64, 8)).astype("float32")
     model.fit(x, x[:, :4], epochs=2, verbose=0)
     return model, x

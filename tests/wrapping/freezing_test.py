@@ -52,7 +52,7 @@ def test_a_layer_that_is_frozen_after_quantizing_does_not_move(spec):
     quantized = tfqd.quantize_model(around(sequential_base()), spec)
     before = tfqd.compress(quantized).dequantize()
     quantized.model.get_layer("base").layers[0].trainable = False
-    quantized.compile(keras.optimizers.SGD(0.1), "mse", jit_compile=False)
+    quantized.compile(keras.optimizers.SGD(0.1), "mse")
     x = np.random.default_rng(0).normal(size=(64, 4)).astype(np.float32)
     quantized.fit(x, x[:, :1] + 1, epochs=2, verbose=0)
     after = tfqd.compress(quantized).dequantize()

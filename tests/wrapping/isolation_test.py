@@ -18,7 +18,7 @@ def compiled_model():
     x = keras.Input((8,))
     y = layers.Dropout(0.3)(block(layers.Dense(6, activation="relu")(x)))
     model = keras.Model(x, layers.Dense(1)(y))
-    model.compile(keras.optimizers.Adam(0.01), "mse", metrics=["mae"], jit_compile=False)
+    model.compile(keras.optimizers.Adam(0.01), "mse", metrics=["mae"])
     model.fit(X, Y, epochs=1, verbose=0)
     model.layers[1].trainable = False
     return model
@@ -46,11 +46,11 @@ def test_nothing_that_tfqd_does_changes_the_user_s_model():
 
     quantized = tfqd.quantize_model(model, tfqd.Codebook(bits=2), first_last=None)
     assert snapshot(model) == before
-    quantized.compile(keras.optimizers.Adam(0.1), "mse", jit_compile=False)
+    quantized.compile(keras.optimizers.Adam(0.1), "mse")
     quantized.fit(X, Y, epochs=1, verbose=0)
     assert snapshot(model) == before
     stripped = tfqd.strip_quantization(quantized)
-    stripped.compile("sgd", "mse", jit_compile=False)
+    stripped.compile("sgd", "mse")
     stripped.fit(X, Y, epochs=1, verbose=0)
     tfqd.compress(quantized)
     tfqd.size_report(quantized)

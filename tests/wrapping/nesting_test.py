@@ -74,7 +74,7 @@ def test_quantized_model_is_a_layer_of_another_model(data, tmp_path):
     assert outer.output_shape == (None, 1)
     (points, *_) = (entry.state["points"] for entry in quantized.quantized_variables)
     before = points.numpy(), quantized.model.layers[1].moving_mean.numpy()
-    outer.compile(keras.optimizers.Adam(0.02), "mse", jit_compile=False)
+    outer.compile(keras.optimizers.Adam(0.02), "mse")
     losses = outer.fit(*data, epochs=3, verbose=0).history["loss"]
     assert losses[-1] < losses[0]
     assert not np.array_equal(points, before[0])

@@ -164,7 +164,7 @@ def test_a_tf_keras_class_that_takes_no_graph_is_told_of():
     model = Odd(inputs, tf_keras.layers.Dense(2)(inputs), margin=1.0)
     with pytest.warns(UserWarning, match="Odd's own train_step is not kept"):
         quantized = tfqd.quantize_model(model, 4)
-    quantized.compile("sgd", "mse", jit_compile=False)
+    quantized.compile("sgd", "mse")
     assert np.isfinite(quantized.fit(X, Y, verbose=0).history["loss"][0])
 
 

@@ -49,7 +49,7 @@ def test_outputs_have_the_names_of_the_float_model():
     targets = {"one": floats(16, 1), "two": floats(16, 2)}
     logs = []
     for each in (model, quantized):
-        each.compile("sgd", {"one": "mse", "two": "mae"}, metrics={"two": "mse"}, jit_compile=False)
+        each.compile("sgd", {"one": "mse", "two": "mae"}, metrics={"two": "mse"})
         logs.append(each.fit(floats(16, 4), targets, verbose=0).history)
     assert set(logs[0]) == set(logs[1]) == {"loss", "one_loss", "two_loss", "two_mse"}
     assert quantized.output_names == model.output_names
@@ -180,7 +180,7 @@ def test_stateful_recurrent_layer_goes_on_where_it_stopped():
     np.testing.assert_array_equal(second, stripped(data))
     quantized.model.layers[0].reset_states()
     np.testing.assert_allclose(first, quantized.predict(data, verbose=0), rtol=1e-5)
-    quantized.compile("sgd", "mse", jit_compile=False)
+    quantized.compile("sgd", "mse")
     quantized.fit(data, first, batch_size=2, epochs=2, verbose=0)
 
 
@@ -195,7 +195,7 @@ def test_dropout_inside_a_recurrent_layer_and_its_wrappers_trains():
         ]
     )
     quantized = tfqd.quantize_model(model, SPEC)
-    quantized.compile("adam", "mse", jit_compile=False)
+    quantized.compile("adam", "mse")
     data = floats(8, 4, 6)
     history = quantized.fit(data, data[:, 0, :1], epochs=2, batch_size=4, verbose=0).history
     assert np.isfinite(history["loss"]).all()
@@ -228,7 +228,7 @@ def test_seed_assigned_inside_a_loop_moves_as_in_the_float_model():
     quantized = tfqd.quantize_model(model, SPEC)
     data = floats(8, 4, 6)
     for each in (model, quantized):
-        each.compile("adam", "mse", jit_compile=False)
+        each.compile("adam", "mse")
         each.fit(data, data[:, 0, :3], batch_size=8, epochs=1, verbose=0)
     seeds = [each.layers[0].cell.dropout.seed_generator.state for each in (model, quantized.model)]
     np.testing.assert_array_equal(seeds[0], seeds[1])

@@ -53,7 +53,7 @@ def test_training_moves_what_the_spec_says_and_goes_on_after_a_reload(
     quantized.save(tmp_path / "model.keras")
     for model in (quantized, keras.saving.load_model(tmp_path / "model.keras")):
         before = parts(model)
-        model.compile(keras.optimizers.AdamW(0.02, weight_decay=0.1), "mse", jit_compile=False)
+        model.compile(keras.optimizers.AdamW(0.02, weight_decay=0.1), "mse")
         losses = model.fit(*data, epochs=4, verbose=0).history["loss"]
         assert losses[-1] < losses[0]
         assert moved(before[0], parts(model)[0]) == [weights_move] * 2
@@ -67,7 +67,7 @@ def test_the_papers_preset_trains_points_alone_and_keeps_statistics(data):
     assert len(points) == 6
     (norm,) = [part for part in quantized.model.layers if "normalization" in part.name]
     statistics = norm.moving_mean.numpy()
-    quantized.compile(keras.optimizers.SGD(0.01, 0.9), "mse", jit_compile=False)
+    quantized.compile(keras.optimizers.SGD(0.01, 0.9), "mse")
     quantized.fit(*data, verbose=0)
     assert not np.array_equal(norm.moving_mean, statistics)
     kept = tfqd.compress(quantized)
@@ -79,7 +79,7 @@ def test_frozen_weights_stay_though_the_model_is_made_trainable(data):
     quantized = tfqd.quantize_model(network(), tfqd.Codebook(bits=2, train="points"))
     quantized.trainable = True
     weights, _ = parts(quantized)
-    quantized.compile("sgd", "mse", jit_compile=False)
+    quantized.compile("sgd", "mse")
     quantized.fit(*data, verbose=0)
     assert moved(weights, parts(quantized)[0]) == [False, False]
 
@@ -94,7 +94,7 @@ def test_points_follow_algorithm_2_step_by_step():
     quantized = tfqd.quantize_model(
         model, tfqd.Codebook(bits=2, bucket_size=5, train="points", init="uniform")
     )
-    quantized.compile(keras.optimizers.SGD(0.05, momentum=0.9), "mse", jit_compile=False)
+    quantized.compile(keras.optimizers.SGD(0.05, momentum=0.9), "mse")
 
     flat = kernel.reshape(-1).astype(float)
     buckets = [slice(start, start + 5) for start in range(0, 18, 5)]

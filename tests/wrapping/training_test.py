@@ -170,8 +170,7 @@ def test_sample_and_class_weights_are_respected(data):
     sample_weight = np.linspace(0.0, 2.0, 32)
     losses = []
     for each in (stripped, quantized):
-        loss = "sparse_categorical_crossentropy"
-        each.compile(keras.optimizers.SGD(0.1), loss, jit_compile=False)
+        each.compile(keras.optimizers.SGD(0.1), "sparse_categorical_crossentropy")
         weighted = each.evaluate(x, labels, sample_weight=sample_weight, verbose=0)
         by_class = each.fit(
             x, labels, class_weight={0: 1.0, 1: 5.0}, batch_size=32, epochs=1, verbose=0
@@ -240,7 +239,7 @@ def test_step_of_sgd_moves_float_weights_by_the_gradient_at_the_quantized_ones(d
     model = keras.Sequential([keras.Input((8,)), layers.Dense(1, use_bias=False)])
     quantized = tfqd.quantize_model(model, tfqd.Uniform(bits=2))
     used = tfqd.strip_quantization(quantized).get_weights()[0]
-    quantized.compile(keras.optimizers.SGD(0.1), "mse", jit_compile=False)
+    quantized.compile(keras.optimizers.SGD(0.1), "mse")
     quantized.train_on_batch(x, y)
     gradient = 2 * x.T @ (x @ used - y) / len(x)
     expected = model.get_weights()[0] - 0.1 * gradient

@@ -135,7 +135,7 @@ def by_scheme(model, spec):
 
 
 def by_callback(model, spec):
-    model.compile("sgd", "mse", jit_compile=False)
+    model.compile("sgd", "mse")
     callback = tfqd.callbacks.QuantizeWeights(spec)
     model.fit(np.ones((4, 4)), np.ones((4, 2)), callbacks=[callback], verbose=0)
     return callback.quantized_model()
