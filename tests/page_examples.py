@@ -34,9 +34,9 @@ def run_examples(page: str, count: int, folder) -> str:
 def run_pasted(code: str, folder) -> str:
     """Runs code in a folder, with no names but its own; gives what it printed.
 
-    Keras names layers as in a fresh process.
+    Keras names layers as in a fresh process. Garbage, of which tests leave much, stays.
     """
-    keras.backend.clear_session()
+    keras.backend.clear_session(free_memory=False)
     tf_keras.backend.clear_session()
     before, printed = os.getcwd(), io.StringIO()
     os.chdir(folder)

@@ -98,7 +98,7 @@ def outcomes(seed: int, folder: pathlib.Path) -> dict[str, str]:
     Raises:
         Exception: whatever breaks a promise.
     """
-    keras.backend.clear_session()
+    keras.backend.clear_session(free_memory=False)
     tf_keras.backend.clear_session()
     trial, found = Trial(random_case(seed), folder), {}
     for name in PROMISES:
