@@ -118,6 +118,22 @@ def test_a_regression_has_errors():
     assert found.classes == {}
 
 
+@pytest.mark.parametrize("kit", [keras, tf_keras], ids=["keras", "tf_keras"])
+@pytest.mark.parametrize("names", [None, ("first", "second")], ids=["list", "dict"])
+def test_a_model_may_have_several_inputs(names, kit):
+    both = [kit.Input((4,), name="first"), kit.Input((4,), name="second")]
+    scores = kit.layers.Dense(3)(kit.layers.Concatenate()(both))
+    halves = [X[:, :4], X[:, 4:]]
+    if names:
+        both, halves = dict(zip(names, both, strict=True)), dict(zip(names, halves, strict=True))
+    model = kit.Model(both, scores)
+    expected = np.mean(model.predict(halves, verbose=0).argmax(-1) == CLASSES)
+    models = {"float": model, "8 bits": tfqd.quantize_model(model, 8)}
+    found = tfqd.evaluate(models, (halves, CLASSES), efficiency=False, batch_size=128)
+    assert found.values["float"]["accuracy"] == expected
+    assert found.examples == len(CLASSES)
+
+
 def test_what_has_no_file_is_noted():
     unknown = keras.Sequential([keras.Input((8,)), keras.layers.Lambda(abs), keras.layers.Dense(3)])
     found = tfqd.evaluate({"odd": unknown, "plain": network(keras)}, (X, CLASSES))

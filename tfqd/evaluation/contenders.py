@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfqd import export
-from tfqd.batches import even_batch_size
+from tfqd.batches import even_batch_size, input_batches
 from tfqd.compressed import CompressedModel
 from tfqd.export.archive_file import archive_size, load
 from tfqd.export.saved_model_file import is_saved_model, newest_version
@@ -48,9 +48,10 @@ class ModelContender:
 
     def answers(self, inputs, batch_size):
         """See `Contender`."""
-        parts = _parts(inputs, even_batch_size(len(inputs), batch_size))
+        size = even_batch_size(len(tf.nest.flatten(inputs)[0]), batch_size)
         # `predict` makes a pipeline for its data first, which takes longer than a small model.
-        return np.concatenate([self.model.predict_on_batch(part) for part in parts])
+        parts = [self.model.predict_on_batch(part) for part in input_batches(inputs, size)]
+        return tf.nest.map_structure(lambda *each: np.concatenate(each), *parts)
 
     def archive_bytes(self):
         """See `Contender`; a float model's holds its floats."""
@@ -102,7 +103,7 @@ class TfliteContender(FileContender):
         """See `Contender`."""
         parts = [
             self._run(self._runtime, self._data, {self._input: part.astype(self._dtype)})
-            for part in _parts(inputs, batch_size)
+            for part in input_batches(inputs, batch_size)
         ]
         return np.concatenate([part[self._output] for part in parts])
 
@@ -131,7 +132,7 @@ class SavedModelContender(FileContender):
 
     def answers(self, inputs, batch_size):
         """See `Contender`."""
-        parts = [tf.cast(part, self._dtype) for part in _parts(inputs, batch_size)]
+        parts = [tf.cast(part, self._dtype) for part in input_batches(inputs, batch_size)]
         return np.concatenate(
             [self._serve(**{self._input: part})[self._output].numpy() for part in parts]
         )
@@ -176,7 +177,3 @@ def _only(mapping: Mapping[str, Any], path: pathlib.Path) -> tuple[str, Any]:
         )
     ((name, value),) = mapping.items()
     return name, value
-
-
-def _parts(inputs: np.ndarray, size: int) -> list[np.ndarray]:
-    return [inputs[start : start + size] for start in range(0, len(inputs), size)]

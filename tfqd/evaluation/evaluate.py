@@ -98,7 +98,7 @@ def evaluate(
         values[name] |= {"steps": cost.steps, "seconds": cost.seconds}
     classes = {name: scored.by_class(each) for name, each in answers.items()}
     classes = classes if task.classifies else {}
-    return Evaluation(reference, values, classes, corrupted, notes, len(inputs))
+    return Evaluation(reference, values, classes, corrupted, notes, len(labels))
 
 
 def _corrupted(
