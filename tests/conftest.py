@@ -26,9 +26,3 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if item.path.stem in SLOW:
             item.add_marker(pytest.mark.slow)
-
-
-def pytest_collection_finish():
-    """What the imports made stays: no collection of garbage need look at it again."""
-    gc.collect()
-    gc.freeze()
