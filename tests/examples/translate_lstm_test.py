@@ -72,10 +72,14 @@ def test_sentences_come_back_from_their_subwords():
     assert subwords.decode([np.array(row) for row in subwords.encode(english)]) == english
 
 
-def test_batches_of_an_epoch_hold_pairs_of_like_length_once_each():
+def batches(seed):
+    """The data of a training, in batches of 9."""
     train, held_out = invented()
-    subwords = Subwords.learn(train, 150)
-    data = PairBatches(subwords, train, held_out, seed=3, size=9, length=40)
+    return PairBatches(Subwords.learn(train, 150), train, held_out, seed, size=9, length=40)
+
+
+def test_batches_of_an_epoch_hold_pairs_of_like_length_once_each():
+    data = batches(seed=3)
     first, second = (list(data.train(at, at + data.steps)) for at in (0, data.steps))
     seen = [tuple(row) for batch in first for row in rows_of(batch)]
     assert len(set(seen)) == len(seen) == 9 * data.steps
@@ -87,10 +91,7 @@ def test_batches_of_an_epoch_hold_pairs_of_like_length_once_each():
 
 
 def test_batches_depend_on_the_seed_and_the_step_alone():
-    train, held_out = invented()
-    subwords = Subwords.learn(train, 150)
-    data = PairBatches(subwords, train, held_out, seed=3, size=9, length=40)
-    other = PairBatches(subwords, train, held_out, seed=4, size=9, length=40)
+    data, other = batches(seed=3), batches(seed=4)
     whole = list(data.train(0, 2 * data.steps))
     middle = data.steps - 2
     for got, expected in zip(data.train(middle, middle + 4), whole[middle:], strict=False):

@@ -26,17 +26,17 @@ SMALLEST_INPUT = {
     "VGG19": 32,
     "Xception": 71,
 }
+NASNET = {
+    "penultimate_filters": 1056,
+    "num_blocks": 1,
+    "stem_block_filters": 32,
+    "skip_reduction": False,
+}
 # Of the deepest, which repeat a block many times: what makes a member, each block once or twice.
 SHALLOW = {
     "ConvNeXtTiny": ("ConvNeXt", {"depths": [1] * 4, "projection_dims": [96, 192, 384, 768]}),
     "DenseNet121": ("DenseNet", {"blocks": [2] * 4}),
-    "NASNetMobile": (
-        "NASNet",
-        {
-            **{"penultimate_filters": 1056, "num_blocks": 1, "stem_block_filters": 32},
-            "skip_reduction": False,
-        },
-    ),
+    "NASNetMobile": ("NASNet", NASNET),
 }
 
 
