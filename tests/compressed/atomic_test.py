@@ -30,7 +30,7 @@ from tfqd.compressed import CompressedModel, write_archive
 folder = pathlib.Path(sys.argv[1])
 path = folder / "model.tfqd"
 models = [  # most of the time goes into writing
-    CompressedModel({"kernel": constant_tensor(), "bias": numpy.full(50_000, value)})
+    CompressedModel({"kernel": constant_tensor(), "bias": numpy.full(200_000, value)})
     for value in (0.5, 1.5)
 ]
 assert "tensorflow" not in sys.modules

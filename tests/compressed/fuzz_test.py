@@ -20,7 +20,7 @@ from tfqd.compressed import (
     write_archive,
 )
 
-MUTANTS = 5_000
+MUTANTS = 10_000
 BATCH = 500
 
 

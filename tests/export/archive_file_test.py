@@ -39,8 +39,8 @@ def recurrent():
 @functools.cache
 def trained(name):
     """A quantized model after a few steps, so that its points have moved."""
-    # A recurrent one is slow to trace: for one spec it will do.
-    build = recurrent if name == "codebook" else convolutional
+    # Recurrent ones are slow to trace: two specs will do.
+    build = recurrent if name in ("codebook", "learned step") else convolutional
     quantized = tfqd.quantize_model(build(), SPECS[name])
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     quantized.compile(keras.optimizers.Adam(0.01), loss, jit_compile=False)

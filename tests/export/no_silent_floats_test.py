@@ -22,7 +22,7 @@ def network(version=keras, hidden=3):
     model = version.Sequential(
         [version.layers.Input((64,)), *parts, version.layers.Dense(4, name="scores")]
     )
-    model.compile("sgd", "mse", jit_compile=False)
+    model.compile("sgd", "mse")
     return model
 
 

@@ -25,7 +25,7 @@ def test_no_weight_moves(spec, trained, tmp_path):
     )
     quantized = tfqd.quantize_model(model, spec)
     if trained:
-        quantized.compile("adam", "mse", jit_compile=False)
+        quantized.compile("adam", "mse")
         x = np.random.default_rng(0).normal(size=(64, 16)).astype(np.float32)
         quantized.fit(x, x[:, :10], epochs=20, verbose=0)
     tfqd.save(quantized, tmp_path / "m.tfqd")

@@ -32,16 +32,7 @@ def both_ways(layers, x):
 
 
 KERASES = pytest.mark.parametrize("kind", [keras, tf_keras], ids=["keras", "tf_keras"])
-# tf_keras is slow to trace, and both Kerases take a Bidirectional apart by the same lines.
-TRAINED = pytest.mark.parametrize(
-    ("kind", "network"),
-    [
-        pytest.param(kind, network, id=f"{network.__name__}-{kind.__name__}")
-        for kind in (keras, tf_keras)
-        for network in (attention, recurrent, both_ways)
-        if (kind, network) != (tf_keras, both_ways)
-    ],
-)
+NETWORKS = pytest.mark.parametrize("network", [attention, recurrent, both_ways])
 
 
 def plain(kind, network):
@@ -67,7 +58,8 @@ def assert_computes_as_its_layers(apart, model):
         layer.set_bits(8)
 
 
-@TRAINED
+@KERASES
+@NETWORKS
 def test_it_trains_and_becomes_integers_throughout(kind, network, tmp_path):
     layers = plain(kind, network)
     model = quantized(layers)
@@ -113,9 +105,8 @@ def test_layers_in_models_and_shared_ones_are_taken_apart_and_kept(kind, tmp_pat
     np.testing.assert_allclose(tfqd.load(tmp_path / "m.tfqd")(TOKENS), apart(TOKENS), atol=1e-6)
 
 
-@pytest.mark.parametrize(
-    ("kind", "mode"), [(keras, "sum"), (keras, "mul"), (keras, "concat"), (tf_keras, "sum")]
-)
+@KERASES
+@pytest.mark.parametrize("mode", ["sum", "mul", "concat"])
 def test_sequences_of_both_directions_are_joined_step_by_step(kind, mode):
     layers, tokens = kind.layers, kind.Input(TOKENS.shape[1:])
     options = {"unroll": True, "return_sequences": True}

@@ -12,7 +12,8 @@ from tfqd.export.litert.checking.metadata import read_probes
 from tfqd.export.litert.checking.runtimes import computed_tensors, run, runtimes
 from tfqd.export.litert.file.flatbuffer import File, Op, Type
 
-BITS = {"W4A8": (4, 8), "W4A4": (4, 4), "W8A6": (8, 6)}  # of 8 and 8 are the models below
+BITS = {"W8A8": (8, 8), "W4A8": (4, 8), "W4A4": (4, 4), "W8A6": (8, 6)}
+WIDE_BITS = {"W8A16": 8, "W4A16": 4}
 X = np.random.default_rng(1).normal(size=(64, 6)).astype(np.float32)
 
 
@@ -70,9 +71,10 @@ def test_the_file_computes_what_the_model_computes(name, tmp_path):
     assert_same_integers(model, data, IMAGES)
 
 
-def test_so_it_does_with_activations_of_16_bits(tmp_path):
+@pytest.mark.parametrize("name", WIDE_BITS)
+def test_so_it_does_with_activations_of_16_bits(name, tmp_path):
     keras.utils.set_random_seed(0)
-    spec = tfqd.LearnedStep(bits=4, layout="channel")
+    spec = tfqd.LearnedStep(bits=WIDE_BITS[name], layout="channel")
     model = tfqd.quantize_model(residual(), spec, activations=tfqd.Activations(bits=16))
     tfqd.calibrate(model, IMAGES)
     # A wish for INT4 that no kernel of 16-bit activations fulfils.
@@ -180,9 +182,10 @@ def test_no_single_example_decides_whether_a_regression_is_right(batch, tmp_path
 
 
 def test_activations_of_both_signs_and_of_one_scale_are_taken(tmp_path):
-    model = quantized(scaling="symmetric", ranges="fixed", start="minmax")
-    _, data = exported(model, tmp_path, probes=IMAGES)
-    assert_same_integers(model, data, IMAGES)
+    for fields in ({"scaling": "symmetric"}, {"ranges": "fixed", "start": "minmax"}):
+        model = quantized(**fields)
+        _, data = exported(model, tmp_path, probes=IMAGES)
+        assert_same_integers(model, data, IMAGES)
 
 
 LAYERS = {

@@ -11,7 +11,7 @@ import tensorflow as tf
 import tfqd
 from tfqd_command.main import main
 
-MUTANTS = 80  # of each kind; benchmarks/fuzz_verify.py tries more
+MUTANTS = 150  # of each kind; benchmarks/fuzz_verify.py tries more
 SECONDS = 20  # for one file; a good one takes less than one
 
 

@@ -80,7 +80,7 @@ def kit(request):
 # Those that tf_keras learned are refused: see the test of that name.
 KERAS_ALONE = ("learned frequencies",)
 PAIRS = [
-    (kit, name)
+    pytest.param(kit, CASES[name], id=f"{kit.__name__}-{name}")
     for kit in (keras, tf_keras)
     for name in CASES
     if kit is keras or name not in KERAS_ALONE
@@ -92,28 +92,12 @@ def made(kit, build):
     return kit.Model(inputs, kit.layers.Dense(3, name="y")(features))
 
 
-# One of each type of inputs, in either Keras.
-SOME = [(keras, "TextVectorization"), (keras, "IntegerLookup"), (tf_keras, "StringLookup")]
-
-
-def in_two_ways(all_pairs, some):
-    """Every pair in one way, and some in another, in which lookups are nothing special."""
-    return pytest.mark.parametrize(
-        ("kit", "case", "way"),
-        [
-            pytest.param(kit, CASES[name], way, id=f"{way}-{kit.__name__}-{name}")
-            for way, pairs in ((all_pairs, PAIRS), (some, SOME))
-            for kit, name in pairs
-        ],
-    )
-
-
-@in_two_ways("quantized", "float")
-def test_a_saved_model_looks_up_as_the_model_does(kit, case, way, tmp_path):
+@pytest.mark.parametrize(("kit", "case"), PAIRS)
+@pytest.mark.parametrize("quantized", [True, False], ids=["quantized", "float"])
+def test_a_saved_model_looks_up_as_the_model_does(kit, case, quantized, tmp_path):
     build, inputs = case
     model = made(kit, build)
-    if way == "quantized":
-        model = tfqd.quantize_model(model, tfqd.Uniform(bits=4))
+    model = tfqd.quantize_model(model, tfqd.Uniform(bits=4)) if quantized else model
     tfqd.export.saved_model(model, tmp_path, probes=inputs)
     expected = np.asarray(model(tf.constant(inputs)))
     assert len(np.unique(expected, axis=0)) == 3
@@ -123,12 +107,13 @@ def test_a_saved_model_looks_up_as_the_model_does(kit, case, way, tmp_path):
     np.testing.assert_allclose(answer, expected, rtol=1e-5, atol=1e-6)
 
 
-@in_two_ways("by itself", "probes given")
-def test_archives_and_keras_files_are_verified_on_words(kit, case, way, tmp_path):
+@pytest.mark.parametrize(("kit", "case"), PAIRS)
+@pytest.mark.parametrize("given", [True, False], ids=["given", "by itself"])
+def test_archives_and_keras_files_are_verified_on_words(kit, case, given, tmp_path):
     build, inputs = case
     model = made(kit, build)
     quantized = tfqd.quantize_model(model, tfqd.Uniform(bits=4))
-    probes = inputs if way == "probes given" else None
+    probes = inputs if given else None
     tfqd.save(quantized, tmp_path / "m.tfqd", probes=probes)
     tfqd.export.keras(tfqd.load(tmp_path / "m.tfqd", "compressed"), tmp_path / "m.keras")
     for file in ("m.tfqd", "m.keras"):

@@ -15,9 +15,7 @@ def halved(x):
 def words():
     x = tf_keras.Input((6,), dtype="int32")
     y = layers.Embedding(10, 4, mask_zero=True)(x)
-    # As GPUs' kernels do not compute them: tf_keras would trace these beside its own loop.
-    y = layers.LSTM(4, recurrent_activation="hard_sigmoid", return_sequences=True)(y)
-    y = layers.GRU(4, reset_after=False)(y)
+    y = layers.GRU(4)(layers.LSTM(4, return_sequences=True)(y))
     return tf_keras.Model(x, layers.Dense(1)(y))
 
 

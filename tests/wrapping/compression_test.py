@@ -66,19 +66,9 @@ def trained(quantized):
     return quantized
 
 
-# A convolution's kernel is cut in another way only where channels are: else one spec of each kind.
-OF_CONVOLUTIONS = [
-    *[spec for spec in SPECS if "channel" in spec],
-    *("uniform", "codebook", "codebook of integers", "learned step, affine"),
-]
-
-
+@pytest.mark.parametrize("spec", SPECS)
 @pytest.mark.parametrize(
-    ("build", "used_kernel", "spec"),
-    [
-        *((dense_model, used_dense_kernel, spec) for spec in SPECS),
-        *((conv_model, used_conv_kernel, spec) for spec in OF_CONVOLUTIONS),
-    ],
+    ("build", "used_kernel"), [(dense_model, used_dense_kernel), (conv_model, used_conv_kernel)]
 )
 def test_dequantized_weights_are_those_of_the_forward_pass_bit_for_bit(build, used_kernel, spec):
     quantized = trained(tfqd.quantize_model(build(), SPECS[spec]))

@@ -42,7 +42,7 @@ def nested():
 
 def recurrent():
     x = keras.Input((8,))
-    y = layers.Bidirectional(layers.SimpleRNN(3))(layers.Reshape((4, 2))(x))
+    y = layers.Bidirectional(layers.GRU(3))(layers.Reshape((4, 2))(x))
     return keras.Model(x, layers.Dense(1)(y))
 
 
@@ -178,7 +178,7 @@ def test_subclassed_model_on_dicts_saves_and_exports(tmp_path):
     inputs = {name: np.random.rand(5, 4).astype("float32") for name in ("a", "b")}
     model(inputs)
     quantized = tfqd.quantize_model(model, CODEBOOK)
-    quantized.compile("adam", "mse", jit_compile=False)
+    quantized.compile("adam", "mse")
     quantized.fit(inputs, {"y": np.ones((5, 3))}, verbose=0)
     expected = np.array(quantized(inputs)["y"])
 
