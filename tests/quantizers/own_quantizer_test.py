@@ -2,6 +2,7 @@
 
 import dataclasses
 from typing import ClassVar
+from unittest import mock
 
 import keras
 import numpy as np
@@ -11,8 +12,8 @@ from page_examples import run_examples
 
 import tfqd
 from tfqd import ops
-from tfqd.quantizers import UniformQuantizer
-from tfqd.spec import from_dict
+from tfqd.quantizers import UniformQuantizer, registry
+from tfqd.spec import from_dict, kinds
 
 LEVELS = np.float32([-1, 0, 1])
 
@@ -70,8 +71,11 @@ class HalvedQuantizer(UniformQuantizer):
 
 @pytest.fixture(autouse=True)
 def door():
-    tfqd.register(Ternary, TernaryQuantizer)
-    tfqd.register(Halved, HalvedQuantizer)
+    """Opened for each test, the docs' own included, and shut: elsewhere these kinds are unknown."""
+    with mock.patch.dict(kinds._KINDS), mock.patch.dict(registry._QUANTIZERS):
+        tfqd.register(Ternary, TernaryQuantizer)
+        tfqd.register(Halved, HalvedQuantizer)
+        yield
 
 
 def network():
@@ -140,7 +144,7 @@ def test_subclass_of_uniform_trains_on_from_an_archive(tmp_path):
 def test_archive_of_an_unregistered_kind_loads_as_plain(tmp_path, monkeypatch):
     model, x = trained(SPECS[0])
     tfqd.save(model, tmp_path / "m.tfqd")
-    monkeypatch.delitem(tfqd.spec.kinds._KINDS, Ternary.kind)
+    monkeypatch.delitem(kinds._KINDS, Ternary.kind)
     np.testing.assert_allclose(tfqd.load(tmp_path / "m.tfqd")(x), model(x), atol=1e-5)
     with pytest.raises(ValueError, match=r"registered by tfqd.register; got 'ternary_of_a_test'"):
         tfqd.load(tmp_path / "m.tfqd", "quantized")
