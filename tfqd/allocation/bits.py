@@ -74,9 +74,9 @@ def allocate_bits(
             compiled with.
         bits: which bits a tensor may get.
         bucket_sizes: which bucket sizes a tensor may get. None for a quarter to
-            four times the spec's own, and then finer ones to use a budget up;
-            of a spec without a bucket size, and for TFLite files, only bits vary,
-            and the number of points of codebooks.
+            four times the spec's own, and finer ones where these leave more than a
+            percent or two of a budget; of a spec without a bucket size, and for TFLite
+            files, only bits vary, and the number of points of codebooks.
         batches: number of batches to use for the gradients.
         batch_size: of arrays; other data has its batches.
 
@@ -140,7 +140,7 @@ def allocate_bits(
             f"than the budget of {capacity}"
         )
     best = fit(menu, bytes_of, int(capacity), kind.close, least)
-    if sizes is None:
+    if sizes is None and best.size < kind.close * capacity:
         chosen = iter([choice.spec for choice in best.chosen])
         if menu.add(lambda weights, _: _finer(kind, next(chosen), weights)):
             best = fit(menu, bytes_of, int(capacity), kind.close, best)

@@ -45,17 +45,20 @@ def fit(
         start: what keeps to it.
     """
     fits, over, tried = start, None, [start.chosen]
+    most, enough = budget - _SLACK, close * budget
     for _ in range(_ROUNDS):
-        chosen = menu.choose_bytes(_capacity(fits, over, budget - _SLACK))
+        # Once the most was too much, any size that is enough will do.
+        target = most if over is None else min(most, (most + enough) / 2)
+        chosen = menu.choose_bytes(_capacity(fits, over, target))
         if chosen in tried:
             break
         tried.append(chosen)
         last = _measured(chosen, bytes_of)
-        if last.size > budget - _SLACK:
+        if last.size > most:
             over = last
             continue
         fits = last
-        if fits.size >= close * budget:
+        if fits.size >= enough:
             break
     return fits
 
@@ -64,10 +67,10 @@ def _measured(chosen: list[Choice], bytes_of: Callable[[list[Choice]], int]) -> 
     return Fitted(chosen, sum(choice.size for choice in chosen), bytes_of(chosen))
 
 
-def _capacity(fits: Fitted, over: Fitted | None, target: int) -> int:
+def _capacity(fits: Fitted, over: Fitted | None, target: float) -> int:
     """Bytes for the tensors at which the whole file is expected to take `target`."""
     if over is None:
-        return fits.payload + max(0, target - fits.size)
+        return fits.payload + max(0, int(target) - fits.size)
     slope = (over.payload - fits.payload) / max(1, over.size - fits.size)
     between = fits.payload + int(slope * (target - fits.size))
     return min(max(between, fits.payload), over.payload - 1)
