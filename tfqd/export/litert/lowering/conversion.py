@@ -86,12 +86,12 @@ def converted(
     with tempfile.TemporaryDirectory() as folder:
         with from_rest(origin.plain):
             save_module(module, folder)
-        floats = _convert(tf.lite.TFLiteConverter.from_saved_model(folder), origin, batch_size)
+        converter = tf.lite.TFLiteConverter.from_saved_model(folder)
+        floats = _convert(converter, origin, batch_size)
         if not trained and examples is None:
             return Converted(floats, None, trained)
         if examples is not None:
             _check_no_loops(floats)
-        converter = tf.lite.TFLiteConverter.from_saved_model(folder)
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
         ends = tf.float32 if io_dtype == "float32" else tf.int8
         converter.inference_input_type = converter.inference_output_type = ends
