@@ -110,6 +110,21 @@ def test_epochs_with_more_bits_than_the_final_ones_do_not_count(quantized, path)
     assert {tensor.bits for tensor in tfqd.load(path, "compressed").quantized.values()} == {3}
 
 
+def test_a_new_run_whose_first_epochs_do_not_count_replaces_the_file(quantized, path):
+    fit(quantized, Scores([1.0]), CompressedCheckpoint(path, "score", "min"), epochs=1)
+    checkpoint = CompressedCheckpoint(path, "score", "min")
+    fit(quantized, BitSchedule({0: 8, 2: 3}), Scores([0.0, 0.0, 5.0]), checkpoint, epochs=3)
+    assert record(path) == {"epoch": 2, "monitor": "score", "value": 5.0}
+
+
+def test_a_resumed_run_whose_first_epochs_do_not_count_knows_what_to_beat(quantized, path):
+    fit(quantized, Scores([1.0]), CompressedCheckpoint(path, "score", "min"), epochs=1)
+    checkpoint = CompressedCheckpoint(path, "score", "min")
+    scores, schedule = Scores([0.0, 0.0, 5.0]), BitSchedule({0: 8, 2: 3})
+    fit(quantized, schedule, scores, checkpoint, epochs=3, initial_epoch=1)
+    assert record(path)["value"] == checkpoint.best == 1.0
+
+
 def test_a_fit_that_never_has_the_final_bits_says_so(quantized, path):
     checkpoint = CompressedCheckpoint(path, "loss")
     with pytest.warns(UserWarning, match="nothing was written .* own bits"):

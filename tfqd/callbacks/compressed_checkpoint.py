@@ -67,6 +67,7 @@ class CompressedCheckpoint(Callback):
         check_ending(path, ".tfqd")
         self.best: float | None = None
         self._any_epoch_counts = False
+        self._first_epoch: int | None = None  # of the fit
         self._path = path
         self._monitor = monitor
         self._larger_is_better = _mode(mode, monitor) == "max"
@@ -76,6 +77,11 @@ class CompressedCheckpoint(Callback):
 
     def on_train_begin(self, logs=None):
         self._any_epoch_counts = False
+        self._first_epoch = None
+
+    def on_epoch_begin(self, epoch, logs=None):
+        if self._first_epoch is None:
+            self._first_epoch = epoch
 
     def on_train_end(self, logs=None):
         if not self._any_epoch_counts:
@@ -91,7 +97,7 @@ class CompressedCheckpoint(Callback):
             return
         self._any_epoch_counts = True
         value = self._monitored(logs or {})
-        if self.best is None and epoch > 0:
+        if self.best is None and self._first_epoch:
             self.best = self._best_on_disk()
         better = self._is_better(value)
         if better or not self._save_best_only:
