@@ -88,6 +88,44 @@ def test_a_cache_of_another_teacher_is_refused(teacher, tmp_path):
         CachedTeacher(tmp_path, network())
 
 
+@pytest.mark.parametrize(
+    "other",
+    [
+        lambda teacher: keras.Sequential([teacher, keras.layers.Softmax()]),
+        lambda teacher: keras.Sequential([teacher, keras.layers.Lambda(keras.ops.tanh)]),
+        lambda teacher: keras.Model(teacher.inputs, {"logits": teacher.outputs[0]}),
+    ],
+    ids=["softmax", "lambda", "structure"],
+)
+def test_a_teacher_of_the_same_weights_and_other_outputs_is_another(teacher, tmp_path, other):
+    cache_teacher(teacher, data(), tmp_path, verbose=0)
+    other = other(teacher)
+    with pytest.raises(ValueError, match=r"another teacher .* its answers to the same inputs"):
+        CachedTeacher(tmp_path, other)
+    cached = cache_teacher(other, data(), tmp_path, verbose=0)
+    batch, _ = next(iter(cached.attach(data())))
+    keras.tree.map_structure(
+        lambda stored, given: np.testing.assert_allclose(stored, given, rtol=1e-5, atol=1e-6),
+        batch["teacher_outputs"],
+        other(X[:20], training=False),
+    )
+
+
+def test_a_teacher_is_known_whatever_its_names_and_process(tmp_path):
+    """Another process builds it anew, and its kernels may round otherwise."""
+
+    def build(rounding, name):
+        middle = keras.layers.Lambda(lambda x: x * (1 + rounding))
+        return keras.Sequential([network(name=name), middle, keras.layers.Softmax()])
+
+    teacher, again = build(0, "first"), build(1e-4, "second")
+    again.set_weights(teacher.get_weights())
+    cache_teacher(teacher, data().shuffle(5), tmp_path, verbose=0)
+    written = (tmp_path / "outputs_0.npy").stat().st_mtime_ns
+    cache_teacher(again, data(), tmp_path, verbose=0)
+    assert (tmp_path / "outputs_0.npy").stat().st_mtime_ns == written
+
+
 def test_data_that_the_teacher_did_not_see_end_the_training(teacher, tmp_path):
     cached = cache_teacher(teacher, data(), tmp_path, verbose=0)
     with pytest.raises(tf.errors.InvalidArgumentError, match="not those that the teacher saw"):

@@ -7,7 +7,6 @@ the outputs to each example, which it knows by a fingerprint of its inputs. So
 the data may be shuffled and batched anew, but not augmented.
 """
 
-import hashlib
 import json
 import os
 import pathlib
@@ -18,6 +17,12 @@ import numpy as np
 import tensorflow as tf
 
 from tfqd.compressed.atomic import new_file
+from tfqd.distillation.known_teacher import (
+    are_alike,
+    keep_examples,
+    kept_examples,
+    weights_digest,
+)
 
 _MANIFEST, _FINGERPRINTS = "manifest.json", "fingerprints.npy"
 _INPUTS, _OUTPUTS = "inputs", "teacher_outputs"
@@ -57,11 +62,6 @@ class CachedTeacher:
             ) from error
         self._teacher = manifest["teacher"]
         self._structure = manifest["outputs"]
-        if teacher is not None and _weights_digest(teacher) != self._teacher:
-            raise ValueError(
-                f"{self.directory} holds the outputs of another teacher than {teacher.name!r}: "
-                "its weights are not the same"
-            )
         fingerprints = np.load(self.directory / _FINGERPRINTS)
         self._order = np.argsort(fingerprints, kind="stable")
         self._sorted = fingerprints[self._order]
@@ -69,6 +69,8 @@ class CachedTeacher:
             np.load(self.directory / _file(i), mmap_mode="r")
             for i in range(len(keras.tree.flatten(self._structure)))
         ]
+        if teacher is not None:
+            self._check(teacher)
 
     def __len__(self) -> int:
         """The number of examples."""
@@ -104,6 +106,24 @@ class CachedTeacher:
             return {_INPUTS: inputs, _OUTPUTS: self._outputs_of(inputs)}, *rest
 
         return data.map(attach, num_parallel_calls=1).prefetch(2)
+
+    def _check(self, teacher: keras.Model) -> None:
+        if weights_digest(teacher) != self._teacher:
+            difference = "its weights are not the same"
+        elif not self._answers_like(teacher):
+            difference = "its weights are the same, its answers to the same inputs are not"
+        else:
+            return
+        raise ValueError(
+            f"{self.directory} holds the outputs of another teacher than {teacher.name!r}: "
+            f"{difference}"
+        )
+
+    def _answers_like(self, teacher: keras.Model) -> bool:
+        examples = kept_examples(self.directory)
+        outputs = teacher(examples, training=False)
+        expected = self._look_up(_fingerprints(examples).numpy())
+        return _structure(outputs) == self._structure and are_alike(_leaves(outputs), expected)
 
     def _outputs_of(self, inputs):
         dtypes = [array.dtype for array in self._arrays]
@@ -144,8 +164,9 @@ def cache_teacher(
 ) -> CachedTeacher:
     """Runs a teacher over all data once and keeps its outputs.
 
-    A complete cache of the same teacher over the same examples is used as it
-    is. The manifest is written last: a cache that was cut short is none.
+    A complete cache of the same teacher over the same examples is used as it is:
+    of the same weights, and of the same answers to the first examples. The
+    manifest is written last: a cache that was cut short is none.
 
     Args:
         teacher: a built Keras 3 model.
@@ -167,10 +188,9 @@ def cache_teacher(
     examples = [np.asarray(each) for each in inputs.map(_fingerprints)]
     if not examples:
         raise ValueError("data must hold at least one batch to be cached; this dataset is empty")
-    digest = _weights_digest(teacher)
-    if not _is_cached(directory, digest, np.concatenate(examples)):
-        _write(teacher, inputs, directory, digest, sum(map(len, examples)), verbose)
-    return CachedTeacher(directory, teacher)
+    if not _is_cached(directory, teacher, np.concatenate(examples)):
+        _write(teacher, inputs, directory, sum(map(len, examples)), verbose)
+    return CachedTeacher(directory)
 
 
 def split_batch(inputs):
@@ -186,17 +206,16 @@ def _first(batch: tuple):
     return element[0] if isinstance(element, tuple) else element
 
 
-def _is_cached(directory: pathlib.Path, digest: str, fingerprints: np.ndarray) -> bool:
+def _is_cached(directory: pathlib.Path, teacher, fingerprints: np.ndarray) -> bool:
     try:
-        manifest = json.loads((directory / _MANIFEST).read_text(encoding="utf-8"))
-    except FileNotFoundError:
+        CachedTeacher(directory, teacher)
+    except (FileNotFoundError, ValueError):
         return False
     known = np.load(directory / _FINGERPRINTS)
-    same = np.array_equal(np.sort(known), np.sort(fingerprints))
-    return manifest["teacher"] == digest and same
+    return np.array_equal(np.sort(known), np.sort(fingerprints))
 
 
-def _write(teacher, inputs, directory, digest, count, verbose) -> None:
+def _write(teacher, inputs, directory, count, verbose) -> None:
     directory.mkdir(parents=True, exist_ok=True)
     (directory / _MANIFEST).unlink(missing_ok=True)
     run = tf.function(lambda batch: teacher(batch, training=False), jit_compile=False)
@@ -206,13 +225,15 @@ def _write(teacher, inputs, directory, digest, count, verbose) -> None:
     start = 0
     for batch in inputs:
         outputs = run(batch)
-        leaves = [np.asarray(leaf) for leaf in keras.tree.flatten(outputs)]
-        arrays = arrays or [
-            np.lib.format.open_memmap(
-                directory / _file(i), "w+", leaf.dtype, (count, *leaf.shape[1:])
-            )
-            for i, leaf in enumerate(leaves)
-        ]
+        leaves = _leaves(outputs)
+        if not arrays:
+            keep_examples(directory, batch)
+            arrays = [
+                np.lib.format.open_memmap(
+                    directory / _file(i), "w+", leaf.dtype, (count, *leaf.shape[1:])
+                )
+                for i, leaf in enumerate(leaves)
+            ]
         for array, leaf in zip(arrays, leaves, strict=True):
             array[start : start + len(leaf)] = leaf
         fingerprints[start : start + len(leaves[0])] = _fingerprints(batch)
@@ -222,10 +243,23 @@ def _write(teacher, inputs, directory, digest, count, verbose) -> None:
         array.flush()
     with new_file(directory / _FINGERPRINTS) as file, open(file, "wb") as stream:
         np.save(stream, fingerprints)
-    structure = keras.tree.pack_sequence_as(outputs, list(range(len(arrays))))
-    manifest = {"teacher": digest, "examples": count, "outputs": structure}
+    manifest = {
+        "teacher": weights_digest(teacher),
+        "examples": count,
+        "outputs": _structure(outputs),
+    }
     with new_file(directory / _MANIFEST) as file:
         file.write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
+
+
+def _leaves(outputs) -> list[np.ndarray]:
+    return [np.asarray(leaf) for leaf in keras.tree.flatten(outputs)]
+
+
+def _structure(outputs):
+    """The structure of a teacher's outputs, as JSON keeps it, with the number of each leaf."""
+    numbers = list(range(len(keras.tree.flatten(outputs))))
+    return json.loads(json.dumps(keras.tree.pack_sequence_as(outputs, numbers)))
 
 
 def _file(index: int) -> str:
@@ -237,12 +271,3 @@ def _fingerprints(inputs) -> tf.Tensor:
     leaves = [tf.fingerprint(leaf) for leaf in tf.nest.flatten(inputs)]
     together = leaves[0] if len(leaves) == 1 else tf.fingerprint(tf.concat(leaves, axis=1))
     return tf.bitcast(together, tf.uint64)
-
-
-def _weights_digest(model: keras.Model) -> str:
-    digest = hashlib.sha256()
-    for variable in model.weights:
-        value = np.ascontiguousarray(variable.numpy())
-        digest.update(f"{value.dtype} {value.shape}".encode())
-        digest.update(value.tobytes())
-    return digest.hexdigest()
