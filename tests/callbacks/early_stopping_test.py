@@ -1,4 +1,4 @@
-"""`EarlyStopping(restore_best_weights=True)` beside `QuantizeWeights`, in both Kerases."""
+"""`EarlyStopping(restore_best_weights=True)` behind callbacks whose work it undoes."""
 
 import keras
 import numpy as np
@@ -7,7 +7,7 @@ import tf_keras
 from small_model import X, Y
 
 import tfqd
-from tfqd.callbacks import QuantizeWeights
+from tfqd.callbacks import BatchNormReestimation, QuantizeWeights, reestimate_batch_norm
 
 SPEC = tfqd.Uniform(bits=2, bucket_size=16)
 BEST = 1  # of the epochs 0 to 3
@@ -26,19 +26,24 @@ def network(library):
     return model
 
 
-def train(library, order, *more, data=(X, Y), **options):
-    """The model and the callback after a training, and the weights of each epoch's end."""
-    model, quantize, floats = network(library), QuantizeWeights(SPEC), []
+def stopping(library, judged=lambda: None):
+    """Callbacks that stop training and put the weights of the epoch `BEST` back."""
 
     def judge(epoch, logs):
-        floats.append(model.get_weights())
+        judged()
         logs["score"] = abs(epoch - BEST)
 
-    judge = library.callbacks.LambdaCallback(on_epoch_end=judge)
     stop = library.callbacks.EarlyStopping(
         "score", mode="min", patience=2, restore_best_weights=True
     )
-    callbacks = [quantize, judge, stop] if order == "first" else [judge, stop, quantize]
+    return [library.callbacks.LambdaCallback(on_epoch_end=judge), stop]
+
+
+def train(library, order, *more, data=(X, Y), **options):
+    """The model and the callback after a training, and the weights of each epoch's end."""
+    model, quantize, floats = network(library), QuantizeWeights(SPEC), []
+    stop = stopping(library, lambda: floats.append(model.get_weights()))
+    callbacks = [quantize, *stop] if order == "first" else [*stop, quantize]
     model.fit(*data, epochs=10, verbose=0, callbacks=[*callbacks, *more], **options)
     assert len(floats) == BEST + 3
     return model, quantize, floats
@@ -97,3 +102,33 @@ def test_float_weights_that_a_callback_asks_for_stay(library):
     kernel = model.layers[0].kernel.numpy()
     assert len(np.unique(kernel)) > 40
     assert "on_train_end" not in vars(model.history)
+
+
+@pytest.mark.parametrize("by_callback", [True, False])
+def test_statistics_are_those_of_the_best_epochs_weights(library, by_callback):
+    quantize = [QuantizeWeights(SPEC)] if by_callback else []
+    model = network(library)
+    if not by_callback:
+        model = tfqd.quantize_model(model, SPEC)
+        model.compile(library.optimizers.SGD(0.03), "mse")
+    measure = BatchNormReestimation(X)
+    model.fit(X, Y, epochs=10, verbose=0, callbacks=[*quantize, measure, *stopping(library)])
+    left = model.get_weights()
+    reestimate_batch_norm(model, X)
+    assert_same(left, model.get_weights())
+
+
+def test_statistics_are_measured_once_where_nothing_is_put_back(library):
+    batches = Counted()
+    network(library).fit(X, Y, verbose=0, callbacks=[BatchNormReestimation(batches)])
+    assert batches.rounds == 1
+
+
+class Counted:
+    """A batch, and how often it was asked for."""
+
+    rounds = 0
+
+    def __iter__(self):
+        self.rounds += 1
+        yield X

@@ -24,6 +24,7 @@ from tfqd.batches import input_batches
 from tfqd.callbacks.callback import Callback
 from tfqd.spec.checks import checked_count
 from tfqd.wrapping.batch_statistics import batch_norm_layers, gathering, inference
+from tfqd.wrapping.fitting import hold_at_the_end
 from tfqd.wrapping.shadow import quantized_values_in
 
 
@@ -103,7 +104,8 @@ class BatchNormReestimation(Callback):
     At the end of training, and every few epochs before validation, so that
     ``val_`` metrics are those of the model as it would be handed over. Training
     itself never reads these statistics. To be seen by other callbacks of an
-    epoch without validation it must come before them in the list.
+    epoch without validation it must come before them in the list; weights that they put
+    back in the end, as `EarlyStopping` may, are measured then.
 
     Args:
         data: what to measure over, best some batches of the training data; see
@@ -145,10 +147,12 @@ class BatchNormReestimation(Callback):
         self._measure_if_due()
 
     def on_train_end(self, logs=None):
-        self._due = True
-        self._measure_if_due()
+        hold_at_the_end(self.model, self._measure)
 
     def _measure_if_due(self) -> None:
         if self._due:
             self._due = False
-            reestimate_batch_norm(self.model, self._data, self._steps, self._batch_size)
+            self._measure()
+
+    def _measure(self) -> None:
+        reestimate_batch_norm(self.model, self._data, self._steps, self._batch_size)

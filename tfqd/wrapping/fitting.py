@@ -1,5 +1,6 @@
 """What callbacks need to know of a model that is being fitted, of either Keras version."""
 
+import hashlib
 from collections.abc import Callable
 
 from tfqd.wrapping.activations import quantized_activations
@@ -59,7 +60,8 @@ def after_all_callbacks(model, function: Callable[[], None]) -> None:
     """Has a function called when every callback that a user gave to `fit` has ended training.
 
     Keras puts the History of a fit behind them, and has the model know it from the beginning
-    on. Of a History that a user put among them, the function follows that one.
+    on. Of a History that a user put among them, the function follows that one. Several
+    functions are called in the order in which they were given.
 
     Args:
         model: the one that is being fitted.
@@ -68,10 +70,36 @@ def after_all_callbacks(model, function: Callable[[], None]) -> None:
     history = getattr(model, "history", None)
     if history is None:  # A training loop of the user's own, with callbacks but no History.
         return
+    before = history.on_train_end
 
     def on_train_end(logs=None):
-        del vars(history)["on_train_end"]
-        history.on_train_end(logs)
+        vars(history).pop("on_train_end", None)
+        before(logs)
         function()
 
     history.on_train_end = on_train_end
+
+
+def hold_at_the_end(model, function: Callable[[], None]) -> None:
+    """Calls a function, and again when all callbacks have ended if they changed weights.
+
+    Args:
+        model: the one that is being fitted, at the end of training.
+        function: called once or twice.
+    """
+    function()
+    left = _fingerprint(model)
+
+    def again() -> None:
+        if _fingerprint(model) != left:
+            function()
+
+    after_all_callbacks(model, again)
+
+
+def _fingerprint(model) -> bytes:
+    """What tells the values of a model's weights from others."""
+    digest = hashlib.sha256()
+    for array in handed_over(model).get_weights():
+        digest.update(array.tobytes())
+    return digest.digest()
