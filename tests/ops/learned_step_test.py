@@ -185,7 +185,11 @@ def test_steps_start_from_the_mean_absolute_weight_of_their_bucket(case):
     for i, indices in enumerate(bucket_indices(case.bucketing)):
         values = case.weights.reshape(-1)[indices].astype(np.float64)
         mean = values.mean() if case.scaling == "affine" else 0.0
-        expected = max(2 * np.abs(values - mean).mean() / np.sqrt(largest), 1e-4)
+        sizes = np.abs(values - mean)
+        expected = 2 * sizes.mean() / np.sqrt(largest)
+        if sizes.max() <= 1.001 * sizes.mean():
+            expected = sizes.max() / (levels - 1 - zero_code(levels))
+        expected = max(expected, 1e-4)
         room = 1e-5 * np.abs(values).max()
         assert abs(step[i] - expected) <= 1e-4 * expected + room
         if case.scaling == "affine":
@@ -195,6 +199,19 @@ def test_steps_start_from_the_mean_absolute_weight_of_their_bucket(case):
             )
         else:
             assert offset is None
+
+
+@pytest.mark.parametrize("bits", [1, 2, 3, 4, 8])
+def test_weights_of_one_size_start_as_they_are(bits):
+    weights = tf.constant([0.3, -0.3, -0.3, 0.7, -0.02, 0.0], tf.float32)
+    bucketing, levels = Bucketing((6,), 3), 2**bits
+    bucketing_of_ones = Bucketing((6,), 1)
+    step, _ = ops.start_of_steps(weights, bucketing, levels, "symmetric")
+    found = ops.learned_step(weights, step, None, bucketing, levels)
+    np.testing.assert_allclose(found[:3], weights[:3], rtol=1e-6)
+    step, _ = ops.start_of_steps(weights, bucketing_of_ones, levels, "symmetric")
+    found = ops.learned_step(weights, step, None, bucketing_of_ones, levels)
+    np.testing.assert_allclose(found[:5], weights[:5], rtol=1e-6)
 
 
 def test_gradient_scale_counts_the_weights_of_the_bucket():

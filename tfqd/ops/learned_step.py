@@ -145,7 +145,8 @@ def start_of_steps(
     """Where the steps and offsets of a bucket with N weights start.
 
     s = 2 / (N sqrt(Q)) sum |w|, Q the largest integer of the symmetric grid, as
-    in LSQ. With affine scaling the same grid about the mean of the weights.
+    in LSQ. With affine scaling the same grid about the mean of the weights. Weights of one
+    size start where the largest level holds them: at 2 bits LSQ's s would make zeros of them.
 
     Args:
         weights: float32, shape `bucketing.shape`, finite.
@@ -163,9 +164,12 @@ def start_of_steps(
     deviation = tf.abs(to_buckets(weights, bucketing) - over_buckets(_float32(mean), bucketing))
     inside = to_buckets(tf.ones(bucketing.shape), bucketing, fill="zero")
     mean_deviation = _sum(deviation * inside, bucketing).numpy() / sizes
-    step = _float32(
-        np.maximum(2 * mean_deviation / np.sqrt(_largest_integer(levels)), SMALLEST_START)
-    )
+    largest_deviation = tf.reduce_max(deviation * inside, bucket_axis(bucketing), keepdims=True)
+    largest_deviation = per_bucket(largest_deviation, bucketing).numpy()
+    step = 2 * mean_deviation / np.sqrt(_largest_integer(levels))
+    of_one_size = largest_deviation <= mean_deviation * (1 + _TOLERANCE)
+    step = np.where(of_one_size, largest_deviation / (levels - 1 - zero_code(levels)), step)
+    step = _float32(np.maximum(step, SMALLEST_START))
     return step, _float32(mean - zero_code(levels) * step) if scaling == "affine" else None
 
 
