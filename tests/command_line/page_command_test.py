@@ -69,7 +69,8 @@ def test_compress_shows_its_training_files_and_scores(compressed, folder):
 
 
 def test_without_data_the_page_shows_files_alone(capsys):
-    assert main(["compress", "m.keras", "--to=plain.tfqd", "--report=plain.html"]) == 0
+    targets = "--to=plain.tfqd,plain.safetensors"
+    assert main(["compress", "m.keras", targets, "--report=plain.html"]) == 0
     page = pathlib.Path("plain.html").read_text(encoding="utf-8")
     assert "<h2>Files</h2>" in page
     assert "<h2>Results</h2>" not in page
