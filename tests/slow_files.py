@@ -51,6 +51,7 @@ SLOW = frozenset(
         "layers_test",
         "loss_contract_test",
         "no_silent_floats_test",
+        "mixed_precision_distiller_test",
         "notebooks_test",
         "oscillation_callbacks_test",
         "own_steps_test",

@@ -51,7 +51,9 @@ class BaseDistiller(DistillationStep):
             teacher = self._version.building.float_copy(student)
         check_models(teacher, student, losses, self._version)
         check_steps(student)
-        super().__init__(name=name, **kwargs)  # type: ignore[call-arg]  # the model's
+        # The models cast their inputs themselves, each as it needs.
+        options = {"dtype": student.dtype_policy, "autocast": False, **kwargs}
+        super().__init__(name=name, **options)  # type: ignore[call-arg]  # the model's
         self.teacher = teacher
         self.student = student
         self.distillation_losses = losses
