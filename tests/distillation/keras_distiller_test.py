@@ -139,3 +139,19 @@ def test_seventh_fault_an_evaluation_does_not_train_the_statistics():
         changes.append(np.abs(mean.numpy() - before).max())
     assert changes[0] > 1e-4, "Keras runs the student in training mode for its features"
     assert changes[1] == 0.0
+
+
+def test_losses_and_targets_go_to_outputs_by_their_names():
+    def network(units):
+        x = keras.Input((4,))
+        hidden = keras.layers.Dense(units)(x)
+        outputs = [keras.layers.Dense(n, name=name)(hidden) for name, n in (("a", 2), ("b", 3))]
+        return keras.Model(x, outputs)
+
+    distiller = tfqd.Distiller(network(5), tfqd.quantize_model(network(3), 4))
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    distiller.compile("sgd", {"a": loss, "b": loss}, metrics={"b": ["accuracy"]}, jit_compile=False)
+    x, y = np.ones((8, 4), "float32"), np.arange(8) % 2
+    logs = distiller.fit(x, {"a": y, "b": y}, verbose=0).history
+    assert logs["a_loss"][0] + logs["b_loss"][0] == pytest.approx(logs["student_loss"][0], rel=1e-5)
+    assert "b_accuracy" in logs

@@ -1,4 +1,4 @@
-"""A Distiller gives its models their inputs as they came, and scales losses as its student does."""
+"""A Distiller's models have inputs as they came, and losses scaled as the student wants them."""
 
 import keras
 import numpy as np
@@ -25,8 +25,8 @@ def kind(request):
 def network(kind):
     layers = kind.layers
     scaled = layers.Normalization(mean=[0.0] * 3, variance=[1e10] * 3, dtype="float32")
-    last = layers.Dense(2, dtype="float32")
-    return kind.Sequential([kind.Input((3,)), scaled, layers.Dense(4, "relu"), last])
+    hidden = layers.Dense(4, "relu", kernel_regularizer="l2")
+    return kind.Sequential([kind.Input((3,)), scaled, hidden, layers.Dense(2, dtype="float32")])
 
 
 def distiller(kind):
@@ -62,3 +62,15 @@ def test_a_loaded_student_is_distilled_as_it_computes(tmp_path):
     again.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
     for model in (loaded, again):
         assert type(model.optimizer).__name__ == "LossScaleOptimizer"
+
+
+def test_models_of_float64_are_distilled():
+    keras.config.set_floatx("float64")
+    keras.mixed_precision.set_global_policy("float64")
+    try:
+        model = distiller(keras)
+        assert {weight.dtype for weight in model.student.weights} >= {"float64"}
+        assert np.isfinite(model.fit(X / 1e5, Y, verbose=0).history["loss"]).all()
+    finally:
+        keras.config.set_floatx("float32")
+        keras.mixed_precision.set_global_policy("float32")

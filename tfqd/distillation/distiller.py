@@ -71,3 +71,8 @@ class Distiller(
         from tfqd.distillation.tf_keras_distiller import TfKerasDistiller
 
         return TfKerasDistiller(teacher, student, *args, **kwargs)
+
+    @property
+    def output_names(self):
+        """The student's: Keras finds losses and metrics by them."""
+        return self.student.output_names

@@ -18,17 +18,18 @@ def has_loss(model: keras.Model) -> bool:
 
 
 def supervised_loss(model: keras.Model, y, y_pred, sample_weight) -> tf.Tensor:
-    """The loss that the model was compiled with, without penalties: a scalar.
+    """The loss that the model was compiled with, without penalties: a float32 scalar.
 
     Like every Keras loss it is divided by the number of replicas, whose
     gradients are summed.
     """
-    return model._compile_loss(y, y_pred, sample_weight)
+    return tf.cast(model._compile_loss(y, y_pred, sample_weight), tf.float32)
 
 
 def penalties(model: keras.Model) -> tf.Tensor:
-    """The model's regularization and ``add_loss`` terms, summed: a scalar."""
-    return tf.add_n([tf.zeros(()), *map(model._aggregate_additional_loss, model.losses)])
+    """The model's regularization and ``add_loss`` terms, summed: a float32 scalar."""
+    losses = map(model._aggregate_additional_loss, model.losses)
+    return tf.add_n([tf.zeros(()), *(tf.cast(loss, tf.float32) for loss in losses)])
 
 
 def share_of_replica(loss: tf.Tensor) -> tf.Tensor:
