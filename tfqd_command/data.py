@@ -87,6 +87,8 @@ def _checked(source: str, data: Any) -> Data:
     for name, array in arrays.items():
         if array.dtype.kind not in "fiub" or not array.ndim or not len(array):
             raise ValueError(f"{name} of {source} must be an array of numbers; got {array!r:.80}")
+        if array.dtype.kind == "f" and not np.isfinite(array).all():
+            raise ValueError(f"{name} of {source} must be finite; it holds NaN or infinity")
         if array.dtype == np.float64:
             arrays[name] = array.astype(np.float32)
     for one, other in (("x", "y"), ("x_test", "y_test")):

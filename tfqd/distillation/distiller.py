@@ -73,6 +73,6 @@ class Distiller(
         return TfKerasDistiller(teacher, student, *args, **kwargs)
 
     @property
-    def output_names(self):
+    def output_names(self) -> list[str]:
         """The student's: Keras finds losses and metrics by them."""
         return self.student.output_names
