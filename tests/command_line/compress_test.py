@@ -64,6 +64,7 @@ def folder(tmp_path_factory):
     np.savez(path / "wrong_classes.npz", x=x, y=y + 3)
     np.savez(path / "lengths.npz", x=x, y=y[:-1])
     np.savez(path / "half.npz", x=x, y=y, x_test=x)
+    np.savez(path / "nan.npz", x=np.where(x > 3, np.nan, x), y=y)
     np.savez(path / "other.npz", inputs=x)
     np.savez(path / "texts.npz", x=np.array(["a", "b"]))
     (path / "damaged.npz").write_bytes(b"nothing of the kind")
@@ -241,6 +242,7 @@ WRONG = [
     ("--to=a.tfqd", 2, "compress expects MODEL; got none"),
     ("m.keras --to=a.onnx", 2, "an output must end in .tfqd, .tflite, .keras, .safetensors or"),
     ("m.keras --to=a.tfqd,a.tfqd", 2, "--to names a file twice"),
+    ("m.keras --to=a.tfqd,./m.keras", 2, "--to=./m.keras is the model itself; give another name"),
     ("m.keras --to=a.tfqd --bits=9", 2, "flag --bits=9"),
     ("m.keras --to=a.tfqd --bits=4 --budget=9kB --data=d.npz", 2, "either --bits or --budget"),
     ("m.keras --to=a.tfqd --budget=9kB", 2, "--budget needs --data"),
@@ -258,6 +260,7 @@ WRONG = [
     ("m.keras --to=a.tfqd --data=other.npz", 1, "must have x, and perhaps y, x_test, y_test; got"),
     ("m.keras --to=a.tfqd --data=texts.npz", 1, "x of texts.npz must be an array of numbers"),
     ("m.keras --to=a.tfqd --data=lengths.npz", 1, "must be of one length; got 900 and 899"),
+    ("m.keras --to=a.tfqd --data=nan.npz", 1, "x of nan.npz must be finite; it holds NaN or"),
     ("m.keras --to=a.tfqd --data=half.npz", 1, "must have labels for both x and x_test"),
     ("m.keras --to=a.tfqd --data=wrong_classes.npz", 1, "classes from 0 to 2"),
     ("m.keras --to=a.tfqd --data=no_module:f", 1, "No module named 'no_module'"),

@@ -11,6 +11,7 @@ goes on when the same command is given again.
   tfqd compress model.keras --to=small.tfqd,small.tflite --bits=4 --data=digits.npz
 """
 
+import pathlib
 from typing import Any
 
 from absl import flags
@@ -64,6 +65,8 @@ def check(arguments: list[str], values: flags.FlagValues) -> None:
         raise UsageError("compress needs --to=FILE[,FILE...]: what to write")
     for target in targets:
         kind_of(target)
+        if pathlib.Path(target).resolve() == pathlib.Path(arguments[0]).resolve():
+            raise UsageError(f"--to={target} is the model itself; give another name")
     if len({*targets}) < len(targets):
         raise UsageError(f"--to names a file twice: {','.join(targets)}")
     if values.bits is not None and values.budget is not None:
