@@ -1,5 +1,7 @@
 """Pruning and quantization in one training, with zeros that stay zeros in every file."""
 
+import warnings
+
 import keras
 import numpy as np
 import pytest
@@ -21,10 +23,10 @@ def network(version, units=32):
     return version.Sequential([layers.Input((8,)), hidden, layers.Dense(2, name="out")])
 
 
-def fit(model, prune, version=keras, **options):
-    model.compile(version.optimizers.Adam(0.02), "mse")
+def fit(model, prune, version=keras, use_ema=False, then=(), **options):
+    model.compile(version.optimizers.Adam(0.02, use_ema=use_ema), "mse")
     arguments = {"epochs": 8, "batch_size": 16, "verbose": 0, **options}
-    return model.fit(X, Y, callbacks=[prune], **arguments).history
+    return model.fit(X, Y, callbacks=[prune, *then], **arguments).history
 
 
 def kernel(model, place=-1):
@@ -126,6 +128,56 @@ def test_a_resumed_run_keeps_its_zeros():
     history = fit(model, Prune(0.75, end=0.5, every=4), epochs=10, initial_epoch=8)
     assert len(history["sparsity"]) == 2
     assert np.all(kernel(model)[zeros] == 0)
+
+
+@pytest.mark.parametrize("version", [keras, tf_keras], ids=["keras", "tf_keras"])
+@pytest.mark.parametrize("gradient", ["frozen", "revive"])
+def test_averages_of_weights_keep_the_zeros(version, gradient):
+    model = tfqd.quantize_model(network(version), STEP)
+    zeros, prune = [], Prune(0.75, end=0.5, every=4, gradient=gradient)
+    see = version.callbacks.LambdaCallback(
+        on_epoch_end=lambda epoch, logs: zeros.append(kernel(model) == 0)
+    )
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", "the weights that were put back")
+        fit(model, prune, version, use_ema=True, then=[see])
+    np.testing.assert_array_equal(kernel(model) == 0, zeros[-1])
+    assert min(shares(model)) >= 0.75
+
+
+def best_epoch(version, best, start):
+    """Callbacks that put the weights of an epoch back as training ends."""
+    judge = version.callbacks.LambdaCallback(
+        on_epoch_end=lambda epoch, logs: logs.update(score=abs(epoch - best))
+    )
+    return judge, version.callbacks.EarlyStopping(
+        "score", mode="min", patience=9, restore_best_weights=True, start_from_epoch=start
+    )
+
+
+@pytest.mark.parametrize("version", [keras, tf_keras], ids=["keras", "tf_keras"])
+@pytest.mark.parametrize("gradient", ["frozen", "revive"])
+def test_weights_of_an_epoch_with_fewer_zeros_are_pruned_and_warned_of(version, gradient):
+    model = tfqd.quantize_model(network(version), STEP)
+    prune = Prune(0.75, end=0.5, every=4, gradient=gradient)
+    with pytest.warns(UserWarning, match="more that are not 0 .* start_from_epoch=3$"):
+        fit(model, prune, version, then=best_epoch(version, best=0, start=0))
+    assert min(shares(model)) >= 0.75
+
+
+@pytest.mark.parametrize("gradient", ["frozen", "revive"])
+def test_weights_of_an_epoch_with_as_many_zeros_stay_as_they_were(gradient):
+    class Kept(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            if epoch == 3:
+                self.kernel = kernel(self.model)
+
+    model, kept = tfqd.quantize_model(network(keras), STEP), Kept()
+    prune = Prune(0.75, end=0.5, every=4, gradient=gradient)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", "the weights that were put back")
+        fit(model, prune, then=[kept, *best_epoch(keras, best=0, start=3)])
+    np.testing.assert_array_equal(kernel(model), kept.kernel)
 
 
 def test_the_student_of_a_distiller_is_pruned():

@@ -9,6 +9,9 @@ taken here, so that a weight at zero is at zero in every file, where entropy cod
 little of it.
 """
 
+import math
+import warnings
+
 import numpy as np
 import tensorflow as tf
 
@@ -17,7 +20,12 @@ from tfqd.callbacks.annealing import epochs_of
 from tfqd.callbacks.callback import Callback
 from tfqd.spec import Codebook, Spec
 from tfqd.spec.checks import check_choice, checked_count, is_number
-from tfqd.wrapping.fitting import handed_over, steps_per_execution
+from tfqd.wrapping.fitting import (
+    averages_weights,
+    handed_over,
+    hold_at_the_end,
+    steps_per_execution,
+)
 from tfqd.wrapping.quantized import QuantizedVariable, find_quantized
 
 GRADIENTS = ("frozen", "revive")
@@ -29,7 +37,9 @@ class Prune(Callback):
     For models of `tfqd.quantize_model` and the student of a `tfqd.Distiller`. Every
     quantized tensor gets the same sparsity; log ``sparsity`` is the share of zeros.
     A run that is resumed with ``initial_epoch`` goes on with the weights that are zero.
-    What was pruned away is known to `tfqd.unpruned`, which makes a teacher of it.
+    What was pruned away is known to `tfqd.unpruned`, which makes a teacher of it. The zeros
+    stay when an optimizer with ``use_ema`` puts averages in at the end of training, and when
+    `EarlyStopping` puts the weights of an epoch with fewer zeros back, which is warned of.
 
     Args:
         sparsity: share of each tensor's weights at zero in the end, above 0 and below 1.
@@ -123,6 +133,24 @@ class Prune(Callback):
             zeros = sum(each.zeros for each in self._pruned)
             logs["sparsity"] = zeros / sum(each.entry.size for each in self._pruned)
 
+    def on_train_end(self, logs=None):
+        if averages_weights(self.model):
+            for each in self._pruned:
+                each.prune_what_was_put_in()
+        hold_at_the_end(self.model, self._prune_what_was_put_in)
+
+    def _prune_what_was_put_in(self) -> None:
+        back = sum(each.prune_what_was_put_in() for each in self._pruned)
+        if back:
+            first = math.ceil(self.end * epochs_of(self)) - 1
+            warnings.warn(
+                f"the weights that were put back at the end of training had {back:,} more that "
+                "are not 0 than Prune left; it has put to zero what it had chosen, after which "
+                "nothing was trained. EarlyStopping(restore_best_weights=True) takes only epochs "
+                f"with the whole sparsity if it has start_from_epoch={first}",
+                stacklevel=2,
+            )
+
     def _sparsity(self, batch: int) -> float:
         """What there is to be after a step."""
         steps = self.params.get("steps")
@@ -191,6 +219,23 @@ class _Pruned:
         shown = self._whole * self._kept
         self._shown.assign(shown)
         self.entry.variable.assign(shown)
+
+    def prune_what_was_put_in(self) -> int:
+        """Puts chosen weights of new values to zero, unless as many are at zero already.
+
+        Returns:
+            How many more than the kept ones were not 0.
+        """
+        weights = self._weights()
+        more = int(np.count_nonzero(weights) - np.count_nonzero(self._kept))
+        if more <= 0:
+            return 0
+        self._whole.assign(tf.where(self._kept != 0, weights, self._whole))
+        shown = weights * self._kept
+        if self._shown is not None:
+            self._shown.assign(shown)
+        self.entry.variable.assign(shown)
+        return more
 
     @property
     def zeros(self) -> int:
