@@ -65,6 +65,28 @@ def test_outputs_in_a_structure_keep_it(tmp_path):
     )
 
 
+@pytest.mark.parametrize("batches", ["inputs", "inputs and targets"])
+def test_inputs_may_be_a_tuple(tmp_path, batches):
+    inputs = [keras.Input((6,)), keras.Input((6,))]
+    model = keras.Model(inputs, keras.layers.Dense(3)(keras.layers.Concatenate()(inputs)))
+    pairs = data((X, -X))
+    seen = pairs if batches == "inputs and targets" else pairs.map(lambda inputs, _: (inputs,))
+    cached = cache_teacher(model, seen, tmp_path, verbose=0)
+    for batch, _ in cached.attach(pairs.unbatch().shuffle(96).batch(16)):
+        expected = model(batch["inputs"])
+        np.testing.assert_allclose(batch["teacher_outputs"], expected, rtol=1e-5, atol=1e-6)
+    distiller = compiled(tfqd.Distiller(cached, keras.models.clone_model(model)))
+    losses = distiller.fit(cached.attach(pairs), epochs=3, verbose=0).history["distillation_loss"]
+    assert losses[-1] < losses[0]
+
+
+def test_inputs_alone_are_cached(teacher, tmp_path):
+    alone = tf.data.Dataset.from_tensor_slices(X).batch(20)
+    cached = cache_teacher(teacher, alone, tmp_path, verbose=0)
+    batch, _ = next(iter(cached.attach(data())))
+    np.testing.assert_allclose(batch["teacher_outputs"], teacher(X[:20]), rtol=1e-5, atol=1e-6)
+
+
 def test_a_complete_cache_is_used_as_it_is(teacher, tmp_path):
     cache_teacher(teacher, data(), tmp_path, verbose=0)
     written = (tmp_path / "outputs_0.npy").stat().st_mtime_ns

@@ -183,9 +183,10 @@ def cache_teacher(
         raise TypeError(f"data must be a tf.data.Dataset; got {type(data).__name__}")
     if int(data.cardinality()) == tf.data.INFINITE_CARDINALITY:
         raise ValueError("data must be finite to be cached; this dataset repeats for ever")
-    inputs = data.map(lambda *batch: _first(batch))
+    inputs = data.map(lambda inputs, *_: inputs)
     directory = pathlib.Path(directory)
-    examples = [np.asarray(each) for each in inputs.map(_fingerprints)]
+    # A map takes the inputs apart where they are a tuple.
+    examples = [np.asarray(each) for each in inputs.map(lambda *parts: _fingerprints(parts))]
     if not examples:
         raise ValueError("data must hold at least one batch to be cached; this dataset is empty")
     if not _is_cached(directory, teacher, np.concatenate(examples)):
@@ -198,12 +199,6 @@ def split_batch(inputs):
     if isinstance(inputs, dict) and inputs.keys() == {_INPUTS, _OUTPUTS}:
         return inputs[_INPUTS], inputs[_OUTPUTS]
     return inputs, None
-
-
-def _first(batch: tuple):
-    """The inputs of a batch, which Keras takes as (inputs, ...) or alone."""
-    element = batch[0] if len(batch) == 1 else batch
-    return element[0] if isinstance(element, tuple) else element
 
 
 def _is_cached(directory: pathlib.Path, teacher, fingerprints: np.ndarray) -> bool:
