@@ -87,6 +87,20 @@ def test_inputs_alone_are_cached(teacher, tmp_path):
     np.testing.assert_allclose(batch["teacher_outputs"], teacher(X[:20]), rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.parametrize("length", [1, 3], ids=["of one", "of three"])
+def test_batches_of_varying_length_are_refused(tmp_path, length):
+    """Of one step too, which numpy would repeat."""
+    tokens = keras.Input((None,), dtype="int32")
+    model = keras.Model(tokens, keras.layers.Embedding(10, 7)(tokens))
+    lengths = tf.data.Dataset.from_tensor_slices([5, length])
+    batches = lengths.map(lambda steps: tf.ones((2, steps), tf.int32))
+    message = rf"gave \(5, 7\) an example .* then \({length}, 7\): pad all batches"
+    with pytest.raises(ValueError, match=message):
+        cache_teacher(model, batches, tmp_path, verbose=0)
+    with pytest.raises(FileNotFoundError, match="holds no complete cache"):
+        CachedTeacher(tmp_path)
+
+
 def test_a_complete_cache_is_used_as_it_is(teacher, tmp_path):
     cache_teacher(teacher, data(), tmp_path, verbose=0)
     written = (tmp_path / "outputs_0.npy").stat().st_mtime_ns

@@ -176,7 +176,9 @@ def cache_teacher(
 
     Raises:
         TypeError: when `data` is no dataset.
-        ValueError: when it is endless or empty.
+        ValueError: when it is endless or empty, or the teacher's outputs have another
+            shape in one batch than in the first, as those of sequences padded
+            batch by batch.
         OSError: when the files cannot be written.
     """
     if not isinstance(data, tf.data.Dataset):
@@ -230,6 +232,12 @@ def _write(teacher, inputs, directory, count, verbose) -> None:
                 for i, leaf in enumerate(leaves)
             ]
         for array, leaf in zip(arrays, leaves, strict=True):
+            if leaf.shape[1:] != array.shape[1:]:
+                raise ValueError(
+                    "the teacher's outputs must have one shape in all batches to be cached; it "
+                    f"gave {array.shape[1:]} an example in the first batch, then {leaf.shape[1:]}: "
+                    "pad all batches to one length"
+                )
             array[start : start + len(leaf)] = leaf
         fingerprints[start : start + len(leaves[0])] = _fingerprints(batch)
         start += len(leaves[0])
