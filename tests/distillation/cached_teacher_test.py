@@ -101,6 +101,38 @@ def test_batches_of_varying_length_are_refused(tmp_path, length):
         CachedTeacher(tmp_path)
 
 
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+def test_outputs_of_low_precision_are_cached(tmp_path, dtype):
+    policy = keras.dtype_policies.DTypePolicy(f"mixed_{dtype}")
+    model = keras.Sequential([keras.Input((6,)), keras.layers.Dense(3, dtype=policy)])
+    cached = cache_teacher(model, data(), tmp_path, verbose=0)
+    batch, _ = next(iter(cached.attach(data())))
+    expected = tf.cast(model(X[:20]), tf.float32)
+    given = tf.cast(batch["teacher_outputs"], tf.float32)
+    np.testing.assert_allclose(given, expected, rtol=0.01, atol=0.01)
+    distiller = compiled(tfqd.Distiller(cached, network(8)))
+    losses = distiller.fit(cached.attach(data()), epochs=3, verbose=0).history["distillation_loss"]
+    assert losses[-1] < losses[0]
+    CachedTeacher(tmp_path, model)
+
+
+@pytest.mark.parametrize("classes", [(3, 3), (2, 3)], ids=["alike", "different"])
+def test_a_list_of_outputs_trains_as_with_the_teacher_itself(tmp_path, classes):
+    def heads(units):
+        inputs = keras.Input((6,))
+        hidden = keras.layers.Dense(units, "relu")(inputs)
+        return keras.Model(inputs, [keras.layers.Dense(each)(hidden) for each in classes])
+
+    teacher, student = heads(16), heads(4)
+    cached = cache_teacher(teacher, data(), tmp_path, verbose=0)
+    losses = []
+    for guide, batches in ((teacher, data()), (cached, cached.attach(data()))):
+        distiller = tfqd.Distiller(guide, student, student_loss_weight=0)
+        distiller.compile("adam", jit_compile=False)
+        losses.append(distiller.evaluate(batches, verbose=0))
+    np.testing.assert_allclose(*losses, rtol=1e-5)
+
+
 def test_a_complete_cache_is_used_as_it_is(teacher, tmp_path):
     cache_teacher(teacher, data(), tmp_path, verbose=0)
     written = (tmp_path / "outputs_0.npy").stat().st_mtime_ns

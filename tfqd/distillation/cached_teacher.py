@@ -130,7 +130,8 @@ class CachedTeacher:
         found = tf.numpy_function(self._look_up, [_fingerprints(inputs)], dtypes)
         for tensor, array in zip(found, self._arrays, strict=True):
             tensor.set_shape((None, *array.shape[1:]))
-        return self._as_structure(found)
+        # Of a list tf.data would make one tensor.
+        return keras.tree.lists_to_tuples(self._as_structure(found))
 
     def _look_up(self, fingerprints: np.ndarray) -> list[np.ndarray]:
         places = np.searchsorted(self._sorted, fingerprints)
@@ -256,7 +257,9 @@ def _write(teacher, inputs, directory, count, verbose) -> None:
 
 
 def _leaves(outputs) -> list[np.ndarray]:
-    return [np.asarray(leaf) for leaf in keras.tree.flatten(outputs)]
+    """The arrays to keep: bfloat16, which no .npy file holds, as float32."""
+    arrays = [np.asarray(leaf) for leaf in keras.tree.flatten(outputs)]
+    return [array.astype(np.float32) if array.dtype.kind == "V" else array for array in arrays]
 
 
 def _structure(outputs):
