@@ -6,6 +6,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+import tf_keras
 from small_networks import X, Y, compiled, network
 
 import tfqd
@@ -49,6 +50,29 @@ def test_evaluation_takes_plain_data_and_the_teacher_is_not_needed(teacher, tmp_
     history = distiller.fit(cached.attach(data()), validation_data=data(), verbose=0).history
     assert history["val_accuracy"][0] > 0
     assert distiller.predict(X, verbose=0).shape == (96, 3)
+
+
+@pytest.mark.parametrize("version", [keras, tf_keras], ids=["Keras 3", "tf_keras"])
+def test_training_wants_data_with_the_teachers_outputs(tmp_path, version):
+    def model(units):
+        layers = version.layers
+        hidden = layers.Dense(units, "relu")
+        return version.Sequential([layers.InputLayer((6,)), hidden, layers.Dense(3)])
+
+    cached = cache_teacher(model(16), data(), tmp_path, verbose=0)
+    distiller = tfqd.Distiller(cached, model(8))
+    loss = version.losses.SparseCategoricalCrossentropy(from_logits=True)
+    distiller.compile("adam", loss, jit_compile=False)
+    with pytest.raises(ValueError, match=r"cached\.attach\(data\)"):
+        distiller.fit(X, Y, verbose=0)
+    distiller.compile("adam", loss, jit_compile=False)  # As tf_keras wants after a failed step.
+    history = distiller.fit(cached.attach(data()), validation_data=(X, Y), verbose=0).history
+    assert history["distillation_loss"][0] > 0
+    with pytest.raises(ValueError, match=r"cached\.attach\(data\)"):
+        distiller.fit(data(), validation_data=data(), verbose=0)
+    control = tfqd.Distiller(cached, model(8), student_loss_weight=1)
+    control.compile("adam", loss, jit_compile=False)
+    control.fit(X, Y, verbose=0)
 
 
 def test_outputs_in_a_structure_keep_it(tmp_path):

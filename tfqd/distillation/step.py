@@ -119,9 +119,14 @@ class DistillationStep:
         return self._learns_from_teacher and isinstance(self.teacher, Unpruned)
 
     @property
+    def _is_training(self) -> bool:
+        """Whether the call under way is a training step."""
+        return bool(getattr(self._thread, "training", False))
+
+    @property
     def _teacher_trains(self) -> bool:
         """Whether the call under way is a training step of it."""
-        return self._teacher_learns and bool(getattr(self._thread, "training", False))
+        return self._teacher_learns and self._is_training
 
     def call(self, inputs, training=None):
         inputs, _ = split_batch(inputs)
@@ -204,9 +209,14 @@ class DistillationStep:
         )
 
     def _teach(self, x):
-        """The teacher's outputs and features; None for data without cached ones."""
+        """The teacher's outputs and features; None for validation data without cached ones."""
         inputs, cached = split_batch(x)
         if isinstance(self.teacher, CachedTeacher):
+            if cached is None and self._is_training:
+                raise ValueError(
+                    "the data to train on must hold the CachedTeacher's outputs; got inputs "
+                    "alone: give fit cached.attach(data)"
+                )
             return None if cached is None else (cached, {})
         teacher = self.teacher
         if self._teacher_reader is not None:
