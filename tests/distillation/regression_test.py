@@ -22,6 +22,16 @@ def test_the_default_loss_refuses_a_regression(version, loss):
         distiller.fit(np.ones((8, 4)), np.ones((8, 1)), verbose=0)
 
 
+@pytest.mark.parametrize("version", [keras, tf_keras], ids=["keras", "tf_keras"])
+@pytest.mark.parametrize("loss", ["binary_crossentropy", "BinaryCrossentropy"])
+def test_the_default_loss_refuses_labels_that_are_no_classes(version, loss):
+    distiller = tfqd.Distiller(model(version, 3), model(version, 3))
+    known = {"BinaryCrossentropy": version.losses.BinaryCrossentropy(from_logits=True)}
+    distiller.compile("sgd", known.get(loss, loss))
+    with pytest.raises(ValueError, match=r"3 units by .*each a label of its own.*Regression"):
+        distiller.fit(np.ones((8, 4)), np.ones((8, 3)), verbose=0)
+
+
 def test_the_remedy_teaches_the_teachers_numbers():
     keras.utils.set_random_seed(0)
     teacher, student = model(), model()

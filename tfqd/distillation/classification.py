@@ -16,13 +16,20 @@ _REGRESSION = {
     "mse",
     "msle",
 }
+_REMEDY = (
+    "construct the Distiller with distillation_losses=tfqd.distillation.RegressionDistillation(), "
+    "which compares the outputs as they are"
+)
+# Each unit is a label of its own.
+_LABELS = {"bce", "binarycrossentropy", "binaryfocalcrossentropy"}
 
 
 def check_classification(student, loss, distillation_losses) -> None:
-    """Raises ValueError when an output that is learned as a number would be taught as a logit.
+    """Raises ValueError when outputs would be taught as the logits of classes that are none.
 
     One unit that is trained by a loss of regression is no logit; through a sigmoid the
-    teacher's large values would all say the same.
+    teacher's large values would all say the same. Several units that are trained as so many
+    labels are no classes of which one is right; their softmax says another thing.
 
     Args:
         student: the model that is trained.
@@ -40,12 +47,17 @@ def check_classification(student, loss, distillation_losses) -> None:
         return  # Keras will say what is wrong
     for output, each in zip(outputs, losses, strict=True):
         name = each if isinstance(each, str) else getattr(each, "__name__", type(each).__name__)
-        if output and output[-1] == 1 and name.replace("_", "").lower() in _REGRESSION:
+        known, units = name.replace("_", "").lower(), output[-1] if output else None
+        judge = type(judging[0]).__name__
+        if units == 1 and known in _REGRESSION:
             raise ValueError(
-                f"the student learns an output of one unit by {name}, a regression, and "
-                f"{type(judging[0]).__name__} would take it for the logit of a class; construct "
-                "the Distiller with distillation_losses=tfqd.distillation."
-                "RegressionDistillation(), which compares the outputs as they are"
+                f"the student learns an output of one unit by {name}, a regression, and {judge} "
+                f"would take it for the logit of a class; {_REMEDY}"
+            )
+        if units not in (None, 1) and known in _LABELS:
+            raise ValueError(
+                f"the student learns an output of {units} units by {name}, each a label of its "
+                f"own, and {judge} would take them for classes of which one is right; {_REMEDY}"
             )
 
 
