@@ -14,6 +14,7 @@ from tfqd.export.precision import computes_in_float32, with_compute_type
 from tfqd.export.signature import Signature
 from tfqd.wrapping import compress, float_form, model_from_compressed, strip_quantization
 from tfqd.wrapping.activations import check_ranges
+from tfqd.wrapping.fitting import handed_over
 from tfqd.wrapping.quantized import is_quantized
 
 
@@ -43,7 +44,7 @@ def origin_of(
     """Reads a quantized, mixed, float or compressed model.
 
     Args:
-        model: what a user wants to export.
+        model: what a user wants to export; of a Distiller its student.
         inputs: the probe inputs that the user has given, as the model takes
             them. None for the probes of the compressed model, or random ones.
         oracle: the Keras model whose answers count; None for `model` itself.
@@ -55,6 +56,7 @@ def origin_of(
         ValueError: when the model cannot be read or fails on the probes, or ranges of its
             activations are not known yet.
     """
+    model = handed_over(model)
     compressed, plain = _read(model)
     check_ranges(plain)
     stored = compressed.probes if inputs is None else None

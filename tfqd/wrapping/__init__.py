@@ -9,6 +9,7 @@ import keras
 from tfqd.compressed import CompressedModel
 from tfqd.spec import Activations
 from tfqd.spec.selection import Selection, SpecLike
+from tfqd.wrapping.fitting import handed_over
 from tfqd.wrapping.quantized import find_quantized
 from tfqd.wrapping.version import version_named, version_of
 
@@ -88,7 +89,7 @@ def strip_quantization(model: keras.Model) -> keras.Model:
 
     Args:
         model: from `quantize_model`, or built with `tfqd.layers.QuantizeWrapper`
-            or by tfmot's ``quantize_apply`` with `tfqd.tfmot`.
+            or by tfmot's ``quantize_apply`` with `tfqd.tfmot`; of a Distiller its student.
 
     Raises:
         TypeError: when `model` is no Keras model.
@@ -102,6 +103,7 @@ def strip_quantization(model: keras.Model) -> keras.Model:
     [True, True]
     >>> plain.save("plain.keras")
     """
+    model = handed_over(model)
     return version_of(model).building.strip_quantization(model)
 
 
@@ -158,7 +160,7 @@ def compress(model: keras.Model) -> CompressedModel:
 
     Args:
         model: from `quantize_model`, or built with `tfqd.layers` or
-            `tfqd.tfmot`.
+            `tfqd.tfmot`; of a Distiller its student.
 
     Returns:
         A `tfqd.CompressedModel`; its `dequantize()` gives, bit for bit, the
@@ -177,6 +179,7 @@ def compress(model: keras.Model) -> CompressedModel:
     >>> tensor.codes.shape, tensor.levels
     ((8, 16), 16)
     """
+    model = handed_over(model)
     return version_of(model).building.compress(model)
 
 
