@@ -14,7 +14,7 @@ from tfqd.compressed.records import payload_bytes
 from tfqd.export.archive_file import archive_size
 from tfqd.spec import EntropyConstrained
 from tfqd.spec.budget import parse_bytes
-from tfqd.wrapping.fitting import handed_over, trace_again
+from tfqd.wrapping.fitting import handed_over, hold_at_the_end, trace_again
 from tfqd.wrapping.quantized import find_quantized
 
 # A file of this share of the budget is left as it is, and one of the other is searched for.
@@ -47,7 +47,8 @@ class ByteBudget(Callback):
 
     ``logs["size_bytes"]`` are the bytes after each epoch, ``logs["bit_price"]`` the price.
     Put the callback before those that write checkpoints: training from one goes on with
-    the steps, frequencies and price that it holds.
+    the steps, frequencies and price that it holds. Weights that are put in at the end of
+    training, as averages by an optimizer with ``use_ema``, are kept to the budget too.
 
     Args:
         budget: bytes of the file, or a text such as ``"26 kB"``.
@@ -91,14 +92,15 @@ class ByteBudget(Callback):
             )
         self._measure()
         self._check_possible()
-        self._keep(settle=True)
-        self._log_price = math.log(self._price() or _FIRST_PRICE / self._coded_bits())
-        self._set_price(math.exp(self._log_price))
-        self._undo = [entry.add_penalty(entry.price) for entry in self._priced]
-        trace_again(self.model)
+        self._has_begun = False
 
     def on_epoch_begin(self, epoch, logs=None):
         self._moved_at = -1
+
+    def on_train_batch_begin(self, batch, logs=None):
+        # Not before: other callbacks change bits and load weights.
+        if not self._has_begun and not self._is_suspended():
+            self._begin()
 
     def on_train_batch_end(self, batch, logs=None):
         # With steps_per_execution not every batch is told of.
@@ -133,6 +135,22 @@ class ByteBudget(Callback):
     def on_train_end(self, logs=None):
         self._take_away()
         trace_again(self.model)
+        hold_at_the_end(self.model, self._keep_what_was_put_in)
+
+    def _begin(self) -> None:
+        """Brings the model to the budget and has its loss count bits."""
+        self._has_begun = True
+        self._measure()
+        self._keep(settle=True)
+        self._log_price = math.log(self._price() or _FIRST_PRICE / self._coded_bits())
+        self._set_price(math.exp(self._log_price))
+        self._undo = [entry.add_penalty(entry.price) for entry in self._priced]
+        trace_again(self.model)
+
+    def _keep_what_was_put_in(self) -> None:
+        if not self._is_suspended():
+            self._measure()
+            self._keep(settle=not self._has_begun)
 
     def _is_suspended(self) -> bool:
         """Whether a schedule trains with other bits for now."""
