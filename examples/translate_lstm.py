@@ -203,16 +203,20 @@ class Students:
         return self._data.retold(np.load(file))
 
     def _write(self, model: keras.Model, sources: np.ndarray) -> np.ndarray:
-        return generate_targets(
+        # Sources of like length are searched together, with no more padding than these need.
+        order = np.argsort(np.count_nonzero(sources != PAD, axis=1), kind="stable")
+        written = np.empty((len(sources), LENGTH), np.int32)
+        written[order] = generate_targets(
             model,
-            sources,
+            sources[order],
             start_token=START,
             end_token=END,
             pad_token=PAD,
             max_length=LENGTH,
             beam_size=_BEAM.value,
-            verbose=0,
+            inputs=_cut,
         )
+        return written
 
     def _bleu(self, model: keras.Model, pairs: Pairs) -> float:
         sources, _ = translation_data.table(self._subwords, pairs, LENGTH)
@@ -235,6 +239,12 @@ class Students:
         texts = [german for german, _ in next(iter(self._tests.values()))[:3]]
         translator = text_translator(model, self._subwords.pieces, LENGTH)
         tfqd.export.saved_model(translator, folder, probes=np.array(texts, object))
+
+
+def _cut(sources: tf.Tensor, targets: tf.Tensor) -> list[tf.Tensor]:
+    """Sources without the padding that all of them have, and the targets."""
+    longest = tf.reduce_max(tf.math.count_nonzero(sources != PAD, axis=1))
+    return [sources[:, :longest], targets]
 
 
 def token_accuracy(model: keras.Model, batches: tf.data.Dataset) -> float:

@@ -154,15 +154,20 @@ def test_inputs_of_another_form():
     np.testing.assert_array_equal(targets, SOURCES)
 
 
-def test_the_search_stops_when_all_is_over():
-    lengths = []
+@pytest.mark.parametrize("beams", [1, 2])
+def test_the_teacher_is_asked_no_more_of_what_is_over(beams):
+    shapes = []
 
     def watched(inputs):
-        tf.py_function(lambda targets: lengths.append(targets.shape[1]), [inputs[1]], [])
+        tf.py_function(lambda targets: shapes.append(targets.shape.as_list()), [inputs[1]], [])
         return copier(inputs)
 
-    generate_targets(watched, SOURCES[1:3], **TOKENS, max_length=50, verbose=0)
-    assert lengths == [1, 2]
+    sources = SOURCES[[1, 2, 0, 4]]
+    targets = generate_targets(
+        watched, sources, **TOKENS, max_length=50, beam_size=beams, verbose=0
+    )
+    np.testing.assert_array_equal(targets[:, :4], sources)
+    assert shapes == [[4 * beams, 1], [3 * beams, 2], [beams, 3], [beams, 4]]
 
 
 def test_a_model_works_in_inference():

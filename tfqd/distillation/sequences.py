@@ -8,7 +8,7 @@ needs no teacher while it trains: generate the targets once, keep the array.
 
 import math
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import keras
@@ -32,6 +32,10 @@ class _Beams(NamedTuple):
     scores: tf.Tensor
     done: tf.Tensor
 
+    def of(self, chosen: np.ndarray) -> "_Beams":
+        """Those of the sources that a mask, bool [batch], chooses."""
+        return _Beams(*(part[chosen] for part in self))
+
 
 def generate_targets(
     teacher: Callable[..., Any],
@@ -51,7 +55,7 @@ def generate_targets(
 
     The search keeps the `beam_size` most likely beginnings, by the sum of their
     tokens' log probabilities, without a bonus for length. The teacher is called
-    anew on the growing sequences for every token.
+    anew on the growing sequences for every token, until each source's best is over.
 
     Args:
         teacher: a model, or any function of tensors, which for inputs
@@ -90,13 +94,14 @@ def generate_targets(
     _check_integers({**sizes, **tokens, "pad_token": pad_token}, sizes.keys(), tokens.keys())
     ask = _question(teacher, inputs, from_logits, end_token, pad_token)
     progress = keras.utils.Progbar(len(sources), verbose=verbose, unit_name="sequence")
-    written = []
+    written = np.full((len(sources), max_length), pad_token, np.int32)
     for first in range(0, len(sources), batch_size):
         batch = tf.constant(sources[first : first + batch_size])
-        beams = _search(ask, batch, start_token, end_token, max_length, beam_size)
-        written.append(_best(beams, end_token, pad_token, max_length))
+        for rows, beams in _search(ask, batch, start_token, end_token, max_length, beam_size):
+            best = _best(beams, end_token, pad_token)
+            written[first + rows, : best.shape[1]] = best
         progress.update(first + len(batch))
-    return np.concatenate(written)
+    return written
 
 
 def _check_integers(values: dict[str, Any], positive, tokens) -> None:
@@ -162,24 +167,29 @@ def _check_outputs(outputs: np.ndarray, from_logits: bool, end_token: int) -> No
         )
 
 
-def _search(ask, sources, start_token, end_token, max_length, beam_size) -> _Beams:
-    """The beams of a batch when the best is over, or the length reached."""
-    batch = len(sources)
+def _search(
+    ask, sources, start_token, end_token, max_length, beam_size
+) -> Iterator[tuple[np.ndarray, _Beams]]:
+    """The beams of the sources whose best is over, or as long as allowed, with their rows."""
+    rows = np.arange(len(sources))
     # All beams begin alike: the first alone is alive, or all would stay alike.
     alive = tf.constant([0.0] + [-np.inf] * (beam_size - 1))
     beams = _Beams(
-        tf.fill([batch, beam_size, 1], int(start_token)),
-        tf.broadcast_to(alive, [batch, beam_size]),
-        tf.zeros([batch, beam_size], tf.bool),
+        tf.fill([len(rows), beam_size, 1], int(start_token)),
+        tf.broadcast_to(alive, [len(rows), beam_size]),
+        tf.zeros([len(rows), beam_size], tf.bool),
     )
-    repeated = tf.repeat(sources, beam_size, axis=0)
     for length in range(1, max_length + 1):
-        log_p = ask(repeated, tf.reshape(beams.tokens, [batch * beam_size, length]))
-        beams = _grow(beams, tf.reshape(log_p, [batch, beam_size, -1]), end_token)
+        so_far = tf.reshape(beams.tokens, [len(rows) * beam_size, length])
+        log_p = ask(tf.repeat(sources, beam_size, axis=0), so_far)
+        beams = _grow(beams, tf.reshape(log_p, [len(rows), beam_size, -1]), end_token)
         # Scores only fall: nothing overtakes a best beam that is over.
-        if tf.reduce_all(beams.done[:, 0]):
-            break
-    return beams
+        over = beams.done[:, 0].numpy() | (length == max_length)
+        if over.any():
+            yield rows[over], beams.of(over)
+            rows, beams, sources = rows[~over], beams.of(~over), sources[~over]
+        if not len(rows):
+            return
 
 
 def _grow(beams: _Beams, log_p: tf.Tensor, end_token: int) -> _Beams:
@@ -197,10 +207,8 @@ def _grow(beams: _Beams, log_p: tf.Tensor, end_token: int) -> _Beams:
     )
 
 
-def _best(beams: _Beams, end_token: int, pad_token: int, max_length: int) -> np.ndarray:
-    """The best beam of each source: int32 [batch, max_length]."""
+def _best(beams: _Beams, end_token: int, pad_token: int) -> np.ndarray:
+    """The best beam of each source, padded: int32 [batch, time]."""
     tokens = beams.tokens[:, 0, 1:].numpy()
     over = np.cumsum(tokens == end_token, axis=1) - (tokens == end_token) > 0
-    padded = np.full((len(tokens), max_length), pad_token, np.int32)
-    padded[:, : tokens.shape[1]] = np.where(over, pad_token, tokens)
-    return padded
+    return np.where(over, pad_token, tokens)
