@@ -2,9 +2,9 @@
 
     python examples/paper_results.py
 
-The page sets the paper's figures beside those of `cifar10_paper.py`, and says in words which
-of the paper's orderings they confirm. `tests/examples/paper_results_test.py` holds page,
-figure and results equal.
+The page sets the paper's figures beside those of `cifar10_paper.py` and `translate_lstm.py`, and
+says in words which of the paper's orderings they confirm.
+`tests/examples/paper_results_test.py` holds page, figure and results equal.
 """
 
 import collections
@@ -12,6 +12,7 @@ import json
 import pathlib
 from typing import Any, NamedTuple
 
+import translation_results
 from bytes_figure import Mark, draw
 
 ROOT = pathlib.Path(__file__).parents[1]
@@ -73,16 +74,15 @@ Cells = dict[tuple[str, str, str], Cell]
 
 
 def main() -> None:
-    paper, ours = load()
-    PAGE.write_text(page(paper, ours), encoding="utf-8")
+    paper, ours, translated = load()
+    PAGE.write_text(page(paper, ours, translated), encoding="utf-8")
     FIGURE.write_text(figure(ours), encoding="utf-8")
 
 
-def load() -> tuple[dict[str, Any], dict[str, Any]]:
-    """The paper's figures and ours, as they are committed."""
-    names = ("paper_tables.json", "cifar10_paper.json")
-    paper, ours = (json.loads((RESULTS / name).read_text(encoding="utf-8")) for name in names)
-    return paper, ours
+def load() -> list[dict[str, Any]]:
+    """The paper's figures, and ours on CIFAR-10 and in translation, as they are committed."""
+    names = ("paper_tables.json", "cifar10_paper.json", "translate_lstm.json")
+    return [json.loads((RESULTS / name).read_text(encoding="utf-8")) for name in names]
 
 
 def cells(ours: dict[str, Any]) -> Cells:
@@ -102,7 +102,7 @@ def _mean(rows: list[dict[str, Any]]) -> Cell:
     return Cell(mean("accuracy"), mean("bytes"), paper_bytes, epochs, len(rows))
 
 
-def page(paper: dict[str, Any], ours: dict[str, Any]) -> str:
+def page(paper: dict[str, Any], ours: dict[str, Any], translated: dict[str, Any]) -> str:
     """The text of the page."""
     found = cells(ours)
     students = [name for name in paper["students"] if ("paper", name, "labels") in found]
@@ -110,7 +110,8 @@ def page(paper: dict[str, Any], ours: dict[str, Any]) -> str:
     for student in students:
         parts += [f"## {student}", _table(paper["students"][student], found, student)]
         parts.append(_verdicts(paper["students"][student], found, student))
-    parts += ["## Accuracy and bytes", "![Accuracy against stored bytes](results.svg)", BEYOND]
+    parts += ["## Accuracy and bytes", "![Accuracy against stored bytes](results.svg)"]
+    parts += [translation_results.section(paper["translation"], translated["rows"]), BEYOND]
     return "\n\n".join(parts) + "\n"
 
 
@@ -205,8 +206,7 @@ paper's Dropout, which hurts a short training; the others have none, as in its c
 
 BEYOND = """## Not measured here
 
-`examples/translate_lstm.py` and `examples/cifar_wide_resnet.py` were run on invented sentences
-and on digits alone, by their `--smoke`, and have no figures yet.
+`examples/cifar_wide_resnet.py` was run on digits alone, by its `--smoke`, and has no figures yet.
 
 ## ImageNet
 

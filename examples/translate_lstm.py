@@ -12,6 +12,7 @@ recurrent kernels and the output layer included. For every seed:
 * sequence: the same, on the sentences that the teacher writes for the sources;
 * post_training_Nbit: the `word` student quantized once, in buckets of 256 weights;
 * quantized_Nbit: it trained on, quantized, against the teacher (Algorithm 1);
+* continued: it trained on for as long in floats, what the quantized ones are to be held against;
 * points_Nbit: points of it trained, weights frozen (Algorithm 2).
 
 Measured are perplexity, and by sacrebleu BLEU of lower-cased sentences written by beam
@@ -54,7 +55,7 @@ from tfqd.distillation import SequenceDistillation, generate_targets
 
 BITS = (4, 2)
 METHODS = ("post_training", "quantized", "points")
-FLOAT_RUNS = ("teacher", "labels", "word", "sequence")
+FLOAT_RUNS = ("teacher", "labels", "word", "sequence", "continued")
 RUNS = (*FLOAT_RUNS, *(f"{method}_{bits}bit" for method in METHODS for bits in BITS))
 SMOKE_RUNS = ("teacher", "word", "quantized_4bit")
 LESSONS = ("train", "val")
@@ -67,6 +68,9 @@ _OUTPUT = flags.DEFINE_string("output", "translate_lstm", "folder for checkpoint
 _RESULTS = flags.DEFINE_string("results", None, "results file; default OUTPUT/results.json")
 _RUNS = flags.DEFINE_list("runs", list(RUNS), "names of the runs to make")
 _SEEDS = flags.DEFINE_list("seeds", ["1"], "seeds of each run")
+_TEACHER_SEED = flags.DEFINE_integer(
+    "teacher_seed", None, "seed of the teacher of all students; default each student's own"
+)
 _EPOCHS = flags.DEFINE_integer("epochs", 15, "epochs of each training", lower_bound=1)
 _RATE = flags.DEFINE_float("rate", 1e-3, "largest learning rate", lower_bound=0.0)
 _VOCABULARY = flags.DEFINE_integer("vocabulary", 8000, "number of subwords", lower_bound=100)
@@ -91,9 +95,15 @@ def main(argv) -> None:
         sys.exit(f"translate_lstm: {error}")
     console.print(f"Data: {source}")
     subwords = Subwords.learn(train, _VOCABULARY.value)
-    for seed in seeds:
+
+    def students_of(seed: int) -> Students:
         data = PairBatches(subwords, train, held_out, seed, min(BATCH, len(train) // 9), LENGTH)
-        students = Students(subwords, data, tests, seed)
+        return Students(subwords, data, tests, seed)
+
+    for seed in seeds:
+        students = students_of(seed)
+        if _TEACHER_SEED.value not in (None, seed):
+            students.teachers = students_of(_TEACHER_SEED.value)
         for run in _RUNS.value:
             key = {"run": run, **students.settings}
             if results.find(key) is None:
@@ -131,10 +141,14 @@ def _pairs() -> tuple[Pairs, Pairs, dict[str, Pairs], str]:
 
 
 class Students:
-    """The teacher and the students of one seed."""
+    """The teacher and the students of one seed.
+
+    teachers: where the students' teacher is from.
+    """
 
     def __init__(self, subwords: Subwords, data: PairBatches, tests: dict[str, Pairs], seed: int):
         self._subwords, self._data, self._tests, self._seed = subwords, data, tests, seed
+        self.teachers = self
         self.settings = {
             "seed": seed,
             "epochs": _EPOCHS.value,
@@ -167,6 +181,8 @@ class Students:
         """What the run trains, trained."""
         if run == "teacher":
             return self._train(run, lambda: self._network(2, _TEACHER_UNITS.value), distil=False)
+        if run == "continued":
+            return self._train(run, lambda: self.model("word"))
         if run in FLOAT_RUNS:
             data = self._retold() if run == "sequence" else self._data
             return self._train(
@@ -190,7 +206,7 @@ class Students:
         title = f"seed {self._seed}, {run}"
 
         def teacher() -> keras.Model | None:
-            return self.model("teacher") if distil else None
+            return self.teachers.model("teacher") if distil else None
 
         return trainer.train(student, teacher, training, self._folder / run, title)
 
@@ -199,7 +215,7 @@ class Students:
         file = self._folder / "sequence" / "targets.npy"
         if not file.exists():
             file.parent.mkdir(parents=True, exist_ok=True)
-            np.save(file, self._write(self.model("teacher"), self._data.sources))
+            np.save(file, self._write(self.teachers.model("teacher"), self._data.sources))
         return self._data.retold(np.load(file))
 
     def _write(self, model: keras.Model, sources: np.ndarray) -> np.ndarray:

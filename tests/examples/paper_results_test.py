@@ -4,16 +4,18 @@ import re
 import xml.etree.ElementTree as ET
 
 import example_modules  # noqa: F401
+import numpy as np
 import paper_results
 import pytest
+import translation_results
 from paper_results import FIGURE, PAGE, cells, figure, load, page
 
 SVG = "{http://www.w3.org/2000/svg}"
 
 
 def test_page_and_figure_are_those_of_the_committed_results():
-    paper, ours = load()
-    assert PAGE.read_text(encoding="utf-8") == page(paper, ours)
+    paper, ours, translated = load()
+    assert PAGE.read_text(encoding="utf-8") == page(paper, ours, translated)
     assert FIGURE.read_text(encoding="utf-8") == figure(ours)
 
 
@@ -30,7 +32,7 @@ def test_every_run_is_in_the_table_with_its_accuracy_and_bytes():
 
 
 def test_the_figure_has_a_mark_for_every_run():
-    _, ours = load()
+    ours = load()[1]
     marks = ET.fromstring(FIGURE.read_text(encoding="utf-8")).findall(f".//{SVG}circle")
     runs = [key for key in cells(ours) if key[1] != "teacher"]
     assert len(marks) == len(runs)
@@ -52,8 +54,52 @@ def of(**accuracies):
     [(75.0, "Confirmed"), (71.0, "Too close to tell"), (65.0, "Contradicted")],
 )
 def test_an_ordering_is_judged_by_its_difference(distilled, verdict):
-    paper, _ = load()
-    text = page(paper, of(labels=70.0, distilled=distilled))
+    paper, _, translated = load()
+    text = page(paper, of(labels=70.0, distilled=distilled), translated)
     assert f"- *{verdict}.* A teacher makes" in text
     assert f"ours: {distilled - 70:+.2f}" in text
     assert text.count("*Not tried.*") == len(paper_results.CLAIMS) - 1
+
+
+def test_translations_stand_in_the_table_with_their_means():
+    text = PAGE.read_text(encoding="utf-8").split("## Translation\n")[1]
+    rows = load()[2]["rows"]
+    for run in {row["run"] for row in rows}:
+        (line,) = re.findall(rf"^\| `{run}` .*$", text, re.MULTILINE)
+        of_run = [row for row in rows if row["run"] == run]
+        bleu = np.mean([list(row["bleu"].values()) for row in of_run])
+        stored = np.mean([row["bytes"] for row in of_run])
+        assert f"| {bleu:.2f}" in line
+        assert f"| {len(of_run)} | {stored:,.0f} |" in line
+
+
+def translation(run, seed, bleu, **settings):
+    tests = dict.fromkeys(translation_results.TESTS, bleu)
+    facts = dict.fromkeys(translation_results.SETTINGS, 1)
+    return {
+        **facts,
+        "run": run,
+        "seed": seed,
+        "bleu": tests,
+        "perplexity": tests,
+        "bytes": 100,
+    } | settings
+
+
+def test_a_translator_is_judged_by_what_it_loses_to_its_float_self():
+    paper = {"source": "s", "bleu": {"word": 15.0, "quantized_4bit": 14.5}}
+    rows = [translation("word", seed, 20.0 + seed) for seed in (1, 3)]
+    rows += [translation("post_training_4bit", seed, 19.0, bytes=20) for seed in (1, 3)]
+    rows += [translation("quantized_4bit", seed, 20.0, bytes=20) for seed in (1, 3)]
+    rows.append(translation("continued", 1, 23.0))
+    text = translation_results.section(paper, rows)
+    assert "| `word` | 15.00 | 22.00 ± 1.41 |" in text
+    assert "- `post_training_4bit`: -3.00 BLEU over `word`, in 20.0% of its bytes." in text
+    assert "- `quantized_4bit`: -3.00 BLEU (the paper: -0.50) over `continued`, in 20.0%" in text
+    assert "- `continued`: +1.00 BLEU over `word`, in 100.0% of its bytes." in text
+
+
+def test_translators_of_other_settings_are_not_averaged():
+    rows = [translation("word", 1, 20.0), translation("word", 2, 20.0, epochs=2)]
+    with pytest.raises(ValueError, match="rows must be alike in epochs"):
+        translation_results.section({"source": "s", "bleu": {}}, rows)

@@ -1,0 +1,122 @@
+"""The part of `docs/results.md` that is about translation, from the runs of `translate_lstm.py`."""
+
+import statistics
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+FLOAT, TRAINED_ON = "word", "continued"
+TESTS = {
+    "test_2016_flickr": "2016 Flickr",
+    "test_2017_flickr": "2017 Flickr",
+    "test_2017_mscoco": "2017 COCO",
+    "test_2018_flickr": "2018 Flickr",
+}
+# What makes a row another experiment.
+SETTINGS = ("epochs", "rate", "vocabulary", "teacher_units", "student_units")
+
+INTRODUCTION = """## Translation
+
+German to English on Multi30k's 29,000 pairs, by LSTMs with attention: the teacher has 2+2 layers of
+{teacher_units} units, the student 1+1 of {student_units}. Made by
+
+    python examples/translate_lstm.py --data_dir=DATA --epochs={epochs} --rate={rate} \\
+      --vocabulary={vocabulary} --teacher_units={teacher_units} --student_units={student_units} \\
+      --results=examples/results/translate_lstm.json
+
+Every training has {epochs} epochs; the quantized ones start from the `{start}` student, and are
+held against `{trained_on}`, which it becomes by as many more in floats. All kernels are quantized,
+those of the embeddings and recurrent ones too, in buckets of 256. BLEU (sacrebleu, lower-cased,
+beam of 5) is the mean of the four test sets, perplexity that of the reference translations; bytes
+are those of the whole `.tfqd` file, of float models 4 a weight. Runs that are not in the table were
+not made. The paper's figures ({source})
+are of another corpus and larger networks: only differences compare."""
+
+
+class Score(NamedTuple):
+    """One run's means over its seeds.
+
+    bleu, deviation: the mean of the test sets, and its standard deviation over the seeds.
+    by_test: BLEU by test set.
+    """
+
+    bleu: float
+    deviation: float | None
+    by_test: dict[str, float]
+    perplexity: float
+    bytes: float
+    seeds: int
+
+
+def section(paper: dict[str, Any], rows: Sequence[dict[str, Any]]) -> str:
+    """The part of the page.
+
+    Args:
+        paper: the paper's BLEU by run, and where they are from.
+        rows: of `translate_lstm.py`.
+
+    Raises:
+        ValueError: when the rows are of several settings.
+    """
+    found = scores(rows)
+    settings = {name: rows[0][name] for name in SETTINGS}
+    introduction = INTRODUCTION.format(
+        source=paper["source"], start=FLOAT, trained_on=TRAINED_ON, **settings
+    )
+    return "\n\n".join(
+        [introduction, _table(paper["bleu"], found), _verdicts(paper["bleu"], found)]
+    )
+
+
+def scores(rows: Sequence[dict[str, Any]]) -> dict[str, Score]:
+    """Means over seeds by run, in the order of the rows."""
+    if len({tuple(row[name] for name in SETTINGS) for row in rows}) != 1:
+        raise ValueError(f"rows must be alike in {', '.join(SETTINGS)}")
+    runs = list(dict.fromkeys(row["run"] for row in rows))
+    return {run: _score([row for row in rows if row["run"] == run]) for run in runs}
+
+
+def _score(rows: list[dict[str, Any]]) -> Score:
+    bleus = [statistics.mean(row["bleu"].values()) for row in rows]
+    return Score(
+        statistics.mean(bleus),
+        statistics.stdev(bleus) if len(bleus) > 1 else None,
+        {test: statistics.mean(row["bleu"][test] for row in rows) for test in TESTS},
+        statistics.mean(statistics.mean(row["perplexity"].values()) for row in rows),
+        statistics.mean(row["bytes"] for row in rows),
+        len(rows),
+    )
+
+
+def _table(paper: dict[str, float], found: dict[str, Score]) -> str:
+    heads = ["run", "the paper", "BLEU", *TESTS.values(), "perplexity", "seeds", "bytes"]
+    lines = [f"| {' | '.join(heads)} |", f"|---|{'---:|' * (len(heads) - 1)}"]
+    for run, score in found.items():
+        deviation = "" if score.deviation is None else f" ± {score.deviation:.2f}"
+        cells = [
+            f"`{run}`",
+            f"{paper[run]:.2f}" if run in paper else "",
+            f"{score.bleu:.2f}{deviation}",
+            *(f"{score.by_test[test]:.2f}" for test in TESTS),
+            f"{score.perplexity:.2f}",
+            str(score.seeds),
+            f"{score.bytes:,.0f}",
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _verdicts(paper: dict[str, float], found: dict[str, Score]) -> str:
+    """What each run costs or gains over the float student that it is to be held against."""
+    lines = []
+    for run, score in found.items():
+        trained_on = run.startswith(("quantized", "points")) and TRAINED_ON in found
+        held_against = TRAINED_ON if trained_on else FLOAT
+        if run == held_against:
+            continue
+        theirs = f" (the paper: {paper[run] - paper[FLOAT]:+.2f})" if run in paper else ""
+        rival = found[held_against]
+        lines.append(
+            f"- `{run}`: {score.bleu - rival.bleu:+.2f} BLEU{theirs} over `{held_against}`, in "
+            f"{score.bytes / rival.bytes:.1%} of its bytes."
+        )
+    return "\n".join(lines)
