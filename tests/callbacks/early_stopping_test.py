@@ -1,5 +1,7 @@
 """`EarlyStopping(restore_best_weights=True)` behind callbacks whose work it undoes."""
 
+import warnings
+
 import keras
 import numpy as np
 import pytest
@@ -7,7 +9,12 @@ import tf_keras
 from small_model import X, Y
 
 import tfqd
-from tfqd.callbacks import BatchNormReestimation, QuantizeWeights, reestimate_batch_norm
+from tfqd.callbacks import (
+    BatchNormReestimation,
+    BitSchedule,
+    QuantizeWeights,
+    reestimate_batch_norm,
+)
 
 SPEC = tfqd.Uniform(bits=2, bucket_size=16)
 BEST = 1  # of the epochs 0 to 3
@@ -122,6 +129,19 @@ def test_statistics_are_measured_once_where_nothing_is_put_back(library):
     batches = Counted()
     network(library).fit(X, Y, verbose=0, callbacks=[BatchNormReestimation(batches)])
     assert batches.rounds == 1
+
+
+@pytest.mark.parametrize(("begin", "warns"), [(BEST, False), (BEST + 1, True)])
+def test_weights_of_another_phase_of_a_schedule_are_warned_of(library, begin, warns):
+    model = tfqd.quantize_model(network(library), SPEC)
+    model.compile(library.optimizers.SGD(0.03), "mse")
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        callbacks = [BitSchedule({0: 8, begin: 2}), *stopping(library)]
+        model.fit(X, Y, epochs=10, verbose=0, callbacks=callbacks)
+    said = [str(each.message) for each in caught if "put back" in str(each.message)]
+    assert len(said) == warns
+    assert not warns or said[0].endswith(f"start_from_epoch={begin}")
 
 
 class Counted:

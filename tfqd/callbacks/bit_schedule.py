@@ -1,12 +1,19 @@
 """Bits by epoch: high ones or none at first, a model's own in the end."""
 
+import warnings
 from collections.abc import Mapping
 from typing import Any
 
 from tfqd.callbacks.callback import Callback
 from tfqd.spec.checks import is_integer
 from tfqd.wrapping.activations import quantized_activations
-from tfqd.wrapping.fitting import handed_over, trace_again
+from tfqd.wrapping.fitting import (
+    after_all_callbacks,
+    fingerprint,
+    handed_over,
+    has_its_own_bits,
+    trace_again,
+)
 from tfqd.wrapping.quantized import QuantizedVariable, find_quantized
 
 Phases = dict[int, int | None]
@@ -56,6 +63,7 @@ class BitSchedule(Callback):
             raise ValueError("give phases of the weights, activations or both")
         self.phases = _checked("phases", phases, 1)
         self.activations = _checked("activations", activations, 2)
+        self._unfinished: set[bytes] = set()  # weights at the end of epochs with other bits
 
     def on_train_begin(self, logs=None):
         model = handed_over(self.model)
@@ -75,9 +83,15 @@ class BitSchedule(Callback):
                     "tfqd.quantize_model activations=tfqd.Activations(...)"
                 )
             _check_last(self.activations, own)
+        self._unfinished = set()
+
+    def on_train_end(self, logs=None):
+        after_all_callbacks(self.model, self._warn_of_unfinished_weights)
 
     def on_epoch_begin(self, epoch, logs=None):
         model = handed_over(self.model)
+        if not has_its_own_bits(model):
+            self._unfinished.add(fingerprint(model))
         entries = find_quantized(model) if self.phases else []
         ranges = quantized_activations(model) if self.activations else []
         scheduled: list[Any] = [*entries, *ranges]
@@ -91,6 +105,18 @@ class BitSchedule(Callback):
                 entry.initialize()
         if [each.bits for each in scheduled] != before:
             trace_again(self.model)
+
+    def _warn_of_unfinished_weights(self) -> None:
+        model = handed_over(self.model)
+        if has_its_own_bits(model) and fingerprint(model) in self._unfinished:
+            last = max([*self.phases, *self.activations])
+            warnings.warn(
+                "the weights that were put back at the end of training are those of an epoch "
+                "with other bits than the model's own, for which they were not trained. "
+                "EarlyStopping(restore_best_weights=True) takes only epochs of the last phase if "
+                f"it has start_from_epoch={last}",
+                stacklevel=2,
+            )
 
     def _comes_into_its_own(self, entry: QuantizedVariable, begin: int) -> bool:
         """Whether the variable has its own bits from this phase on, and had others before."""

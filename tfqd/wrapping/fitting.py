@@ -88,16 +88,16 @@ def hold_at_the_end(model, function: Callable[[], None]) -> None:
         function: called once or twice.
     """
     function()
-    left = _fingerprint(model)
+    left = fingerprint(model)
 
     def again() -> None:
-        if _fingerprint(model) != left:
+        if fingerprint(model) != left:
             function()
 
     after_all_callbacks(model, again)
 
 
-def _fingerprint(model) -> bytes:
+def fingerprint(model) -> bytes:
     """What tells the values of a model's weights from others."""
     digest = hashlib.sha256()
     for array in handed_over(model).get_weights():
