@@ -4,8 +4,9 @@ import contextlib
 import hashlib
 import json
 import pathlib
+import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from tfqd_command.data import Data
@@ -79,18 +80,51 @@ def train(
     done = int(distiller.optimizer.iterations) // steps
     try:
         if done < schedule.epochs:
-            distiller.fit(
-                _batches(data, schedule, done),
-                initial_epoch=done,
-                epochs=schedule.epochs,
-                steps_per_epoch=steps,
-                callbacks=[*callbacks, kerases.callbacks.LambdaCallback(on_epoch_end=keep)],
-                verbose=1 if sys.stdout.isatty() else 2,
-            )
+            with _noting_ctrl_c() as check:
+                watch = kerases.callbacks.LambdaCallback(
+                    on_epoch_end=keep, on_train_batch_end=lambda *_, **__: check()
+                )
+                distiller.fit(
+                    _batches(data, schedule, done),
+                    initial_epoch=done,
+                    epochs=schedule.epochs,
+                    steps_per_epoch=steps,
+                    callbacks=[*callbacks, watch],
+                    verbose=1 if sys.stdout.isatty() else 2,
+                )
+                check()
     except KeyboardInterrupt:
         raise KeyboardInterrupt(_where_it_goes_on(state, schedule.epochs)) from None
     _measure_norms(distiller.student, data, schedule)
     return distiller.student
+
+
+@contextlib.contextmanager
+def _noting_ctrl_c() -> Iterator[Callable[[], None]]:
+    """Gives what raises KeyboardInterrupt once Ctrl-C has been pressed.
+
+    Python's own handler raises it anywhere, and Keras has an ``except:`` here and there in which
+    it would be lost. A second Ctrl-C is left to that handler.
+    """
+    if signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+        yield lambda: None  # Ctrl-C is ignored, or another's to handle.
+        return
+    pressed = False
+
+    def note(*_) -> None:
+        nonlocal pressed
+        pressed = True
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    def check() -> None:
+        if pressed:
+            raise KeyboardInterrupt
+
+    signal.signal(signal.SIGINT, note)
+    try:
+        yield check
+    finally:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _distiller(kerases, student, teacher, task: Task, schedule: Schedule, steps: int):

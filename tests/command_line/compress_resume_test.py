@@ -1,5 +1,6 @@
 """A training that is interrupted by Ctrl-C goes on when its command is given again."""
 
+import contextlib
 import shutil
 import signal
 import subprocess
@@ -9,9 +10,13 @@ import time
 import keras
 import numpy as np
 import pytest
+import tf_keras
 
 import tfqd
+from tfqd_command.data import Data
 from tfqd_command.main import main
+from tfqd_command.task import Task
+from tfqd_command.training import Schedule, train
 
 EPOCHS = 100
 TYPED = ["compress", "m.keras", "--to=small.tfqd", "--data=d.npz", "--bits=2"]
@@ -85,3 +90,18 @@ def test_another_command_does_not_take_up_the_state(state, capfd):
     assert main([*TYPED, "--seed=1", "--epochs=1"]) == 0
     assert capfd.readouterr().out.startswith("1/1 - ")
     assert [*state.parent.glob("*.resume.keras")] == [state]
+
+
+@pytest.mark.parametrize("version", [keras, tf_keras], ids=["keras", "tf_keras"])
+def test_ctrl_c_is_not_lost_where_a_library_catches_everything(version, tmp_path, capsys):
+    class Catching(version.callbacks.Callback):
+        def on_train_batch_begin(self, batch, logs=None):
+            with contextlib.suppress(BaseException):
+                signal.raise_signal(signal.SIGINT)
+
+    model = version.Sequential([version.Input((8,)), version.layers.Dense(3)])
+    data = Data(np.ones((16, 8), "float32"), np.arange(16) % 3)
+    arguments = model, data, Task("classes", True, True), Schedule(2, 8, 1e-3, 0)
+    with pytest.raises(KeyboardInterrupt, match="before the end of the first epoch"):
+        train(tfqd.quantize_model(model, 4), *arguments, tmp_path / "m.resume.keras", [Catching()])
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
