@@ -1,5 +1,6 @@
 """The best choices whose whole file keeps to a budget."""
 
+import math
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -45,10 +46,10 @@ def fit(
         start: what keeps to it.
     """
     fits, over, tried = start, None, [start.chosen]
-    most, enough = budget - _SLACK, close * budget
+    most, enough = budget - _SLACK, math.ceil(close * budget)
     for _ in range(_ROUNDS):
         # Once the most was too much, any size that is enough will do.
-        target = most if over is None else min(most, (most + enough) / 2)
+        target = most if over is None else min(most, (most + enough) // 2)
         chosen = menu.choose_bytes(_capacity(fits, over, target))
         if chosen in tried:
             break
@@ -67,10 +68,10 @@ def _measured(chosen: list[Choice], bytes_of: Callable[[list[Choice]], int]) -> 
     return Fitted(chosen, sum(choice.size for choice in chosen), bytes_of(chosen))
 
 
-def _capacity(fits: Fitted, over: Fitted | None, target: float) -> int:
+def _capacity(fits: Fitted, over: Fitted | None, target: int) -> int:
     """Bytes for the tensors at which the whole file is expected to take `target`."""
     if over is None:
-        return fits.payload + max(0, int(target) - fits.size)
+        return fits.payload + max(0, target - fits.size)
     slope = (over.payload - fits.payload) / max(1, over.size - fits.size)
     between = fits.payload + int(slope * (target - fits.size))
     return min(max(between, fits.payload), over.payload - 1)
