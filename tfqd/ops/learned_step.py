@@ -161,10 +161,12 @@ def start_of_steps(
     mean = np.zeros(bucketing.count)
     if scaling == "affine":
         mean = _sum(to_buckets(weights, bucketing, fill="zero"), bucketing).numpy() / sizes
-    deviation = tf.abs(to_buckets(weights, bucketing) - over_buckets(_float32(mean), bucketing))
     inside = to_buckets(tf.ones(bucketing.shape), bucketing, fill="zero")
-    mean_deviation = _sum(deviation * inside, bucketing).numpy() / sizes
-    largest_deviation = tf.reduce_max(deviation * inside, bucket_axis(bucketing), keepdims=True)
+    deviation = inside * tf.abs(
+        to_buckets(weights, bucketing) - over_buckets(_float32(mean), bucketing)
+    )
+    mean_deviation = _sum(deviation, bucketing).numpy() / sizes
+    largest_deviation = tf.reduce_max(deviation, bucket_axis(bucketing), keepdims=True)
     largest_deviation = per_bucket(largest_deviation, bucketing).numpy()
     step = 2 * mean_deviation / np.sqrt(_largest_integer(levels))
     of_one_size = largest_deviation <= mean_deviation * (1 + _TOLERANCE)
