@@ -9,12 +9,12 @@ from tfqd.spec.checks import is_integer
 from tfqd.wrapping.activations import quantized_activations
 from tfqd.wrapping.fitting import (
     after_all_callbacks,
-    fingerprint,
     handed_over,
     has_its_own_bits,
     trace_again,
 )
 from tfqd.wrapping.quantized import QuantizedVariable, find_quantized
+from tfqd.wrapping.variables import weights_digest
 
 Phases = dict[int, int | None]
 
@@ -63,7 +63,7 @@ class BitSchedule(Callback):
             raise ValueError("give phases of the weights, activations or both")
         self.phases = _checked("phases", phases, 1)
         self.activations = _checked("activations", activations, 2)
-        self._unfinished: set[bytes] = set()  # weights at the end of epochs with other bits
+        self._unfinished: set[str] = set()  # weights at the end of epochs with other bits
 
     def on_train_begin(self, logs=None):
         model = handed_over(self.model)
@@ -91,7 +91,7 @@ class BitSchedule(Callback):
     def on_epoch_begin(self, epoch, logs=None):
         model = handed_over(self.model)
         if not has_its_own_bits(model):
-            self._unfinished.add(fingerprint(model))
+            self._unfinished.add(weights_digest(model))
         entries = find_quantized(model) if self.phases else []
         ranges = quantized_activations(model) if self.activations else []
         scheduled: list[Any] = [*entries, *ranges]
@@ -108,7 +108,7 @@ class BitSchedule(Callback):
 
     def _warn_of_unfinished_weights(self) -> None:
         model = handed_over(self.model)
-        if has_its_own_bits(model) and fingerprint(model) in self._unfinished:
+        if has_its_own_bits(model) and weights_digest(model) in self._unfinished:
             last = max([*self.phases, *self.activations])
             warnings.warn(
                 "the weights that were put back at the end of training are those of an epoch "

@@ -21,8 +21,8 @@ from tfqd.distillation.known_teacher import (
     are_alike,
     keep_examples,
     kept_examples,
-    weights_digest,
 )
+from tfqd.wrapping.variables import weights_digest
 
 _MANIFEST, _FINGERPRINTS = "manifest.json", "fingerprints.npy"
 _INPUTS, _OUTPUTS = "inputs", "teacher_outputs"

@@ -5,12 +5,10 @@ examples that are kept in the cache, which tell apart what computes differently 
 same weights: logits and their softmax, say. Neither depends on names or on a configuration.
 """
 
-import hashlib
 import pathlib
 import shutil
 from typing import Any
 
-import keras
 import numpy as np
 import tensorflow as tf
 
@@ -18,16 +16,6 @@ _EXAMPLES, _COUNT = "examples", 16
 # How far answers of one teacher may be apart, of the largest: other machines and batches of
 # another size round otherwise, in bfloat16 by much.
 _ROUNDING = 0.02
-
-
-def weights_digest(model: keras.Model) -> str:
-    """The SHA-256 of a model's weights, in their order, with shapes and dtypes."""
-    digest = hashlib.sha256()
-    for variable in model.weights:
-        value = np.ascontiguousarray(variable.numpy())
-        digest.update(f"{value.dtype} {value.shape}".encode())
-        digest.update(value.tobytes())
-    return digest.hexdigest()
 
 
 def keep_examples(directory: pathlib.Path, batch: Any) -> None:

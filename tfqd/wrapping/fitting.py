@@ -1,11 +1,11 @@
 """What callbacks need to know of a model that is being fitted, of either Keras version."""
 
-import hashlib
 from collections.abc import Callable
 
 from tfqd.wrapping.activations import quantized_activations
 from tfqd.wrapping.layers import all_layers
 from tfqd.wrapping.quantized import find_quantized
+from tfqd.wrapping.variables import weights_digest
 from tfqd.wrapping.version import version_of
 
 
@@ -88,18 +88,10 @@ def hold_at_the_end(model, function: Callable[[], None]) -> None:
         function: called once or twice.
     """
     function()
-    left = fingerprint(model)
+    left = weights_digest(handed_over(model))
 
     def again() -> None:
-        if fingerprint(model) != left:
+        if weights_digest(handed_over(model)) != left:
             function()
 
     after_all_callbacks(model, again)
-
-
-def fingerprint(model) -> bytes:
-    """What tells the values of a model's weights from others."""
-    digest = hashlib.sha256()
-    for array in handed_over(model).get_weights():
-        digest.update(array.tobytes())
-    return digest.digest()

@@ -1,8 +1,11 @@
-"""What a variable's name and layer say about it, in any Keras version."""
+"""What variables' names, layers and values say about them, in any Keras version."""
 
+import hashlib
 import itertools
 import re
 from collections.abc import Iterable
+
+import numpy as np
 
 _NOT_A_KERNEL = re.compile(r"(^|_)((bias|gamma|beta|alpha)(_|$)|scale$)")
 
@@ -63,3 +66,13 @@ def unique_names(paths: Iterable[str]) -> list[str]:
         seen.add(name)
         names.append(name)
     return names
+
+
+def weights_digest(model) -> str:
+    """The SHA-256 of a model's weights, in their order, with shapes and dtypes."""
+    digest = hashlib.sha256()
+    for variable in model.weights:
+        value = np.ascontiguousarray(variable.numpy())
+        digest.update(f"{value.dtype} {value.shape}".encode())
+        digest.update(value.tobytes())
+    return digest.hexdigest()
