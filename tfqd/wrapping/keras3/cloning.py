@@ -1,15 +1,19 @@
 """Copies of Keras 3 models, weights, vocabularies and seeds included."""
 
+import itertools
 import tempfile
 from collections.abc import Mapping
 
 import keras
 
+from tfqd.wrapping.borrowing import check_borrows_nothing
 from tfqd.wrapping.keras3.configuration import Configuration
 from tfqd.wrapping.keras3.deserialization import deserialize
 from tfqd.wrapping.keras3.insides import (
+    Functional,
     ObjectSharingScope,
     SafeModeScope,
+    arguments_in,
     own_variables,
     seed_generators,
     set_own_trainable,
@@ -31,7 +35,8 @@ def copy_model(model: keras.Model, unwrap: Mapping[type, str] | None = None) -> 
             an inner layer; see `Configuration`.
 
     Raises:
-        ValueError: when the model cannot be made again from its configuration.
+        ValueError: when the model cannot be made again from its configuration, or has a
+            function that reads weights of a layer.
     """
     while unwrap and type(model) in unwrap:
         model = getattr(model, unwrap[type(model)])
@@ -43,6 +48,9 @@ def copy_model(model: keras.Model, unwrap: Mapping[type, str] | None = None) -> 
             copy = deserialize(configuration.config)
     except (TypeError, ValueError, NotImplementedError) as error:
         raise _cannot_be_copied(model, _reason(error)) from error
+    graphs = [layer for layer in all_layers(model) if isinstance(layer, Functional)]
+    arguments = itertools.chain.from_iterable(map(arguments_in, graphs))
+    check_borrows_nothing(model, configuration.references.values(), arguments)
     _copy_state(model, copy, {id(layer) for layer in configuration.unwrapped})
     return copy
 

@@ -38,12 +38,13 @@ _OF_LAYERS = (
 )
 _OF_MODELS = ("_aggregate_additional_loss", "_default_save_signature")
 _OF_VARIABLES = ("_direct_assign",)
-_OF_FUNCTIONAL_MODELS = ("_run_through_graph",)
+_OF_FUNCTIONAL_MODELS = ("_nodes_by_depth", "_run_through_graph")
 
 check_attributes(keras, keras.layers.Layer(name="asked_by_tfqd"), _OF_LAYERS)
 check_attributes(keras, keras.Model, _OF_MODELS)
 check_attributes(keras, keras.Variable, _OF_VARIABLES)
-check_attributes(keras, Functional, _OF_FUNCTIONAL_MODELS)
+_input = keras.Input((1,), name="asked_by_tfqd_too")
+check_attributes(keras, Functional(_input, _input), _OF_FUNCTIONAL_MODELS)
 
 
 def graph_of(model: keras.Model) -> keras.Model:
@@ -61,6 +62,16 @@ def run_graph(graph: keras.Model, inputs: list, call: Callable[..., Any]) -> Any
         call: is given each operation, and what it is to be called on.
     """
     return graph._run_through_graph(inputs, operation_fn=lambda operation: operation, call_fn=call)
+
+
+def arguments_in(graph: keras.Model) -> list[tuple[str, Any]]:
+    """What a Functional model's calls are given, each with the name of what is called."""
+    nodes = [node for nodes in graph._nodes_by_depth.values() for node in nodes]
+    return [
+        (node.operation.name, argument)
+        for node in nodes
+        for argument in keras.tree.flatten((node.arguments.args, node.arguments.kwargs))
+    ]
 
 
 def made_trainable(layer: keras.layers.Layer) -> list[keras.Variable]:

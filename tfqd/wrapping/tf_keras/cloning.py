@@ -8,12 +8,17 @@ from typing import TypeAlias
 import tensorflow as tf
 import tf_keras
 
+from tfqd.wrapping.borrowing import check_borrows_nothing
 from tfqd.wrapping.layers import all_layers
 from tfqd.wrapping.own_steps import is_own, is_users, overridden
-from tfqd.wrapping.tf_keras.insides import own_weights
+from tfqd.wrapping.tf_keras.insides import Functional, arguments_in, own_weights
 from tfqd.wrapping.tf_keras.toolkit import tfmot
 
 Layer: TypeAlias = tf_keras.layers.Layer
+
+
+# Attributes of layers with what a user's function may be, in the copy as in the source.
+_FUNCTIONS = ("activation", "function", "recurrent_activation")
 
 
 class Copy:
@@ -43,10 +48,12 @@ class Copy:
         self._made: dict[int, Layer] = {}
         self._pairs: list[tuple[Layer, Layer]] = []
         self._origins: dict[int, tf.Variable] = {}
+        _check_borrows_nothing(source)
         with tfmot.quantization.keras.quantize_scope():  # Its layers may be among the model's.
             self.model = self._model(source)
         for old, new in self._pairs:
             self._copy_state(old, new)
+        self._check_shares_nothing(source)
 
     def origin(self, variable: tf.Variable) -> tf.Variable:
         """The source's variable that one of the copy's has its value from."""
@@ -72,6 +79,18 @@ class Copy:
             else:
                 self._made[id(layer)] = self._change(layer, self._clone)
         return self._made[id(layer)]
+
+    def _check_shares_nothing(self, source: tf_keras.Model) -> None:
+        """Layers made from configurations of their own have weights of their own."""
+        once: set[int] = set()
+        for variable in self._origins.values():
+            if id(variable) in once:
+                raise ValueError(
+                    f"model {source.name!r} cannot be copied: two of its layers hold "
+                    f"{variable.name}, of which a copy would have two. Let one layer hold it, or "
+                    "take Keras 3, whose layers may hold one another"
+                )
+            once.add(id(variable))
 
     def _clone(self, layer: Layer, kind: type[Layer] | None = None) -> Layer:
         try:
@@ -102,6 +121,14 @@ class Copy:
                 new.load_assets(folder)
         for old_variable, new_variable in zip(_own(old), _own(new), strict=True):
             self._origins[id(new_variable)] = old_variable
+
+
+def _check_borrows_nothing(source: tf_keras.Model) -> None:
+    for layer in all_layers(source):
+        functions = [getattr(layer, name, None) for name in _FUNCTIONS]
+        in_graph = isinstance(layer, Functional) and not isinstance(layer, tf_keras.Sequential)
+        arguments = arguments_in(layer) if in_graph else ()
+        check_borrows_nothing(source, filter(callable, functions), arguments)
 
 
 def of_class(model: tf_keras.Model, kind: type[tf_keras.Model]) -> tf_keras.Model:

@@ -58,6 +58,16 @@ def run_graph(graph: tf_keras.Model, inputs: list, call: Callable[..., Any]) -> 
     return tf.nest.pack_sequence_as(graph._nested_outputs, outputs)
 
 
+def arguments_in(graph: tf_keras.Model) -> list[tuple[str, Any]]:
+    """What a Functional model's calls are given, each with the name of the layer called."""
+    nodes = [node for nodes in graph._nodes_by_depth.values() for node in nodes]
+    return [
+        (node.layer.name, argument)
+        for node in nodes
+        for argument in tf.nest.flatten((node.call_args, node.call_kwargs))
+    ]
+
+
 def is_finding_shapes() -> bool:
     """Whether tf_keras calls a layer only to see the shapes and dtypes of what it gives."""
     if tf.executing_eagerly():

@@ -1,0 +1,173 @@
+"""Weights that a model reads past the layers that have them."""
+
+import functools
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+import tf_keras
+
+import tfqd
+
+TOKENS = np.arange(10).reshape(2, 5)
+SPEC = tfqd.Uniform(bits=2)
+READS = "reads emb/embeddings.* from a layer that is not its own"
+
+
+@pytest.fixture(params=[keras, tf_keras], ids=["keras", "tf_keras"])
+def version(request):
+    return request.param
+
+
+def tied(version, head):
+    """A model whose logits `head` makes, of outputs [2, 5, 8] and the embedding [20, 8]."""
+    embedding = version.layers.Embedding(20, 8, name="emb")
+    tokens = version.Input((5,), dtype="int32")
+    hidden = version.layers.Dense(8)(embedding(tokens))
+    return version.Model(tokens, head(hidden, embedding))
+
+
+def logits(hidden, table):
+    return tf.matmul(hidden, tf.convert_to_tensor(table), transpose_b=True)
+
+
+def in_closure(version, hidden, embedding):
+    return version.layers.Lambda(
+        lambda x: logits(x, embedding.embeddings), output_shape=(5, 20), name="head"
+    )(hidden)
+
+
+def in_nested_function(version, hidden, embedding):
+    def outer(x):
+        return (lambda y: logits(y, embedding.embeddings))(x)
+
+    return version.layers.Lambda(outer, output_shape=(5, 20), name="head")(hidden)
+
+
+def in_default(version, hidden, embedding):
+    def head(x, tables=[embedding.embeddings]):  # noqa: B006
+        return logits(x, tables[0])
+
+    return version.layers.Lambda(head, output_shape=(5, 20), name="head")(hidden)
+
+
+def in_activation(version, hidden, embedding):
+    def scaled(x):
+        return x * tf.reduce_mean(tf.convert_to_tensor(embedding.embeddings))
+
+    return version.layers.Dense(20, activation=scaled, name="head")(hidden)
+
+
+@pytest.mark.parametrize("head", [in_closure, in_nested_function, in_default, in_activation])
+def test_function_that_reads_a_weight_is_refused(version, head):
+    model = tied(version, functools.partial(head, version))
+    with pytest.raises(ValueError, match=f"the function .* {READS}"):
+        tfqd.quantize_model(model, SPEC)
+
+
+GLOBAL_TABLE = keras.layers.Embedding(20, 8, name="emb")
+
+
+def test_function_that_reads_a_global_layer_is_refused():
+    tokens = keras.Input((5,), dtype="int32")
+    head = keras.layers.Lambda(
+        lambda x: logits(x, GLOBAL_TABLE.embeddings), output_shape=(5, 20), name="head"
+    )
+    model = keras.Model(tokens, head(GLOBAL_TABLE(tokens)))
+    with pytest.raises(ValueError, match=READS):
+        tfqd.quantize_model(model, SPEC)
+
+
+def test_weight_among_the_arguments_of_a_call_is_refused(version):
+    def head(hidden, embedding):
+        # Operations of Keras 3 take variables as they are.
+        if version is keras:
+            return keras.ops.einsum("ijk,lk->ijl", hidden, embedding.embeddings)
+        return tf.matmul(hidden, embedding.embeddings, transpose_b=True)
+
+    with pytest.raises(ValueError, match=READS):
+        tfqd.quantize_model(tied(version, head), SPEC)
+
+
+def test_functions_of_other_things_are_copied(version):
+    scale, unrelated = tf.Variable(2.0), version.layers.Dense(3)
+    unrelated.build((None, 8))
+
+    def head(hidden, embedding):
+        def scaled(x):
+            return scale * x[..., : unrelated.units]
+
+        return version.layers.Lambda(scaled, output_shape=(5, 3), name="head")(hidden)
+
+    quantized = tfqd.quantize_model(tied(version, head), SPEC)
+    assert quantized(TOKENS).shape == (2, 5, 3)
+
+
+def test_variable_that_is_not_set_is_no_weight():
+    def head(hidden, embedding):
+        def doubled(x):
+            return 2 * x if x is not None else never_set
+
+        if hidden is None:
+            never_set = embedding
+        return keras.layers.Lambda(doubled)(hidden)
+
+    assert tfqd.quantize_model(tied(keras, head), SPEC)(TOKENS).shape == (2, 5, 8)
+
+
+class Head(keras.layers.Layer):
+    """Logits by the embedding of another layer."""
+
+    def __init__(self, embedding, **kwargs):
+        super().__init__(**kwargs)
+        self.embedding = embedding
+
+    def call(self, x):
+        return logits(x, self.embedding.embeddings)
+
+    def get_config(self):
+        embedding = keras.saving.serialize_keras_object(self.embedding)
+        return {**super().get_config(), "embedding": embedding}
+
+    @classmethod
+    def from_config(cls, config):
+        embedding = keras.saving.deserialize_keras_object(config.pop("embedding"))
+        return cls(embedding, **config)
+
+
+def test_layer_that_holds_another_stays_tied_in_keras_3():
+    model = tied(keras, lambda hidden, embedding: Head(embedding)(hidden))
+    quantized = tfqd.quantize_model(model, SPEC)
+    before = quantized(TOKENS)
+    (table,) = [weight for weight in quantized.weights if weight.path == "emb/embeddings"]
+    table.assign(2 * table)
+    np.testing.assert_allclose(quantized(TOKENS), 4 * before, rtol=1e-5)
+    assert len(tfqd.compress(quantized).quantized) == 2
+
+
+class TfKerasHead(tf_keras.layers.Layer):
+    """`Head` for tf_keras."""
+
+    def __init__(self, embedding, **kwargs):
+        super().__init__(**kwargs)
+        self.embedding = embedding
+
+    def call(self, x):
+        return logits(x, self.embedding.embeddings)
+
+    def get_config(self):
+        embedding = tf_keras.saving.serialize_keras_object(self.embedding)
+        return {**super().get_config(), "embedding": embedding}
+
+    @classmethod
+    def from_config(cls, config):
+        embedding = tf_keras.saving.deserialize_keras_object(config.pop("embedding"))
+        embedding.build(None)
+        return cls(embedding, **config)
+
+
+def test_weight_that_a_copy_would_have_twice_is_refused_in_tf_keras():
+    model = tied(tf_keras, lambda hidden, embedding: TfKerasHead(embedding)(hidden))
+    with pytest.raises(ValueError, match="two of its layers hold emb/embeddings:0"):
+        tfqd.quantize_model(model, SPEC)
