@@ -132,7 +132,7 @@ def answers_of(path: str, x: Any) -> Any:
     from tfqd.evaluation.contenders import contender
 
     model = load_model(path) if path.endswith(".keras") else path
-    return contender(path, model).answers(x, BATCH)
+    return contender(model).answers(x, BATCH)
 
 
 def _next_version(folder: pathlib.Path) -> int:

@@ -3,6 +3,7 @@
 from typing import Any, NamedTuple
 
 from tfqd_command.data import Data
+from tfqd_command.starting import warn
 
 
 class Task(NamedTuple):
@@ -77,15 +78,43 @@ def task_of(outputs: Any, data: Data) -> Task:
 
     Raises:
         ValueError: when labels and outputs do not fit together, or nothing tells what
-            a single unit without labels is.
+            outputs without labels are.
     """
     from tfqd.distillation.losses import looks_like_probabilities
     from tfqd.evaluation import task
 
     if data.y is not None:
         kind, from_logits = task.task_of(outputs, data.y)
+        if kind == "numbers":
+            _check_no_labels_for_logits(outputs, data.y)
         return Task(kind, True, from_logits)
     task.check_answers(outputs)
     if outputs.shape[-1] == 1:
         raise ValueError("what a model of one output unit is for only labels y can tell")
-    return Task("classes", False, not looks_like_probabilities(outputs))
+    probabilities = looks_like_probabilities(outputs)
+    if not probabilities and _are_shares(outputs):
+        raise ValueError(
+            "outputs from 0 to 1 that do not sum to 1 may be several labels at once, or numbers; "
+            "only labels y can tell"
+        )
+    if not probabilities:
+        warn(
+            f"without labels y the {outputs.shape[-1]} outputs are taken for the logits of as "
+            "many classes; give y where they are something else"
+        )
+    return Task("classes", False, not probabilities)
+
+
+def _check_no_labels_for_logits(outputs: Any, labels: Any) -> None:
+    """Of several labels at once, logits would be trained to be 0 and 1 themselves."""
+    import numpy as np
+
+    if outputs.shape[-1] > 1 and np.isin(labels, (0, 1)).all() and not _are_shares(outputs):
+        raise ValueError(
+            "y has several labels at once, 0 or 1 each, and the model answers with logits, of "
+            f"{outputs.min():.3g} to {outputs.max():.3g}; let it end in a sigmoid"
+        )
+
+
+def _are_shares(outputs: Any) -> bool:
+    return bool(outputs.min() >= 0 and outputs.max() <= 1)

@@ -11,6 +11,7 @@ X = np.zeros((6, 4), np.float32)
 LOGITS = np.array([[-1.0, 2.0, 0.5]] * 6, np.float32)
 PROBABILITIES = np.array([[0.1, 0.7, 0.2]] * 6, np.float32)
 CLASSES = np.array([0, 1, 2, 0, 1, 2])
+MANY = np.array([[1, 1, 0]] * 6)
 
 
 @pytest.mark.parametrize(
@@ -25,6 +26,7 @@ CLASSES = np.array([0, 1, 2, 0, 1, 2])
         (LOGITS[:, :1], CLASSES.astype("float32"), Task("numbers", True, True)),
         (LOGITS, None, Task("classes", False, True)),
         (PROBABILITIES, None, Task("classes", False, False)),
+        (np.clip(LOGITS, 0, 1), MANY, Task("numbers", True, True)),
         (LOGITS[:, None].repeat(2, 1), np.zeros((6, 2), int), Task("classes", True, True)),
     ],
 )
@@ -42,12 +44,21 @@ def test_task(outputs, labels, task):
             r"labels of shape \(6, 2\) do not fit answers of shape \(6, 3",
         ),
         (LOGITS[:, :1], None, "only labels y can tell"),
+        (np.clip(LOGITS, 0, 1), None, "may be several labels at once, or numbers; only labels y"),
+        (LOGITS, MANY, "several labels at once.* logits, of -1 to 2; let it end in a sigmoid"),
         ([LOGITS, LOGITS], CLASSES, "must have one output"),
     ],
 )
 def test_what_does_not_fit(outputs, labels, message):
     with pytest.raises(ValueError, match=message):
         task_of(outputs, Data(X, labels))
+
+
+def test_outputs_that_may_be_logits_are_said_to_be_taken_for_them(capsys):
+    task_of(PROBABILITIES, Data(X, None))
+    assert capsys.readouterr().err == ""
+    task_of(LOGITS, Data(X, None))
+    assert "the 3 outputs are taken for the logits of as many classes" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -148,12 +148,7 @@ OTHER = keras.Sequential([keras.Input((8,)), keras.layers.Dense(4)])
 GOOD = {"m": network(keras)}
 BAD = [
     ({}, (X, CLASSES), {}, "models must be a mapping with one model at least"),
-    (
-        {"m": "m.onnx"},
-        (X, CLASSES),
-        {},
-        "m: files must be .tfqd, .tflite or SavedModels; got 'm.onnx'",
-    ),
+    ({"m": "a.onnx"}, (X, CLASSES), {}, "a.onnx: files must be .tfqd, .tflite or SavedModels"),
     (GOOD, (X, CLASSES + 1), {}, "labels must be classes from 0 to 2"),
     (GOOD, (X, CLASSES[:-1]), {}, "as many labels as inputs; got 299 and 300"),
     (GOOD, (X, np.zeros((300, 2))), {}, "do not fit answers of shape"),
@@ -169,6 +164,14 @@ BAD = [
 def test_bad_input_is_named(models, data, options, message):
     with pytest.raises(ValueError, match=re.escape(message)):
         tfqd.evaluate(models, data, efficiency=False, **options)
+
+
+@pytest.mark.parametrize("ending", ["tflite", "tfqd"])
+def test_file_that_is_junk_is_named(tmp_path, ending):
+    junk = tmp_path / f"junk.{ending}"
+    junk.write_bytes(b"junk" * 100)
+    with pytest.raises(ValueError, match=f"^{re.escape(str(junk))}: "):
+        tfqd.evaluate({**GOOD, "other": junk}, (X, CLASSES))
 
 
 def test_what_is_no_model_is_a_type_error():

@@ -94,8 +94,8 @@ class TfliteContender(FileContender):
         self._runtime, interpreter = next(reversed(runtimes().items()))
         signature = interpreter(model_content=self._data).get_signature_runner(SIGNATURE)
         inputs, outputs = signature.get_input_details(), signature.get_output_details()
-        self._input, taken = _only(inputs, path)
-        self._output, _ = _only(outputs, path)
+        self._input, taken = _only(inputs)
+        self._output, _ = _only(outputs)
         # A file that takes integers is given floats, which `run` rounds.
         self._dtype = np.float32 if taken["quantization"][0] else taken["dtype"]
 
@@ -126,8 +126,8 @@ class SavedModelContender(FileContender):
     def __init__(self, path: pathlib.Path):
         loaded = tf.saved_model.load(str(newest_version(path)))
         self._path, self._serve = path, loaded.signatures["serving_default"]
-        self._input, taken = _only(self._serve.structured_input_signature[1], path)
-        self._output, _ = _only(self._serve.structured_outputs, path)
+        self._input, taken = _only(self._serve.structured_input_signature[1])
+        self._output, _ = _only(self._serve.structured_outputs)
         self._dtype = taken.dtype
 
     def answers(self, inputs, batch_size):
@@ -142,11 +142,10 @@ class SavedModelContender(FileContender):
         raise ValueError(f"{self._path} is a SavedModel, of which no TFLite file is made")
 
 
-def contender(name: str, model: Any) -> Contender:
+def contender(model: Any) -> Contender:
     """What answers for a model, a `tfqd.CompressedModel`, or a file.
 
     Args:
-        name: for errors.
         model: what it is.
 
     Raises:
@@ -155,25 +154,29 @@ def contender(name: str, model: Any) -> Contender:
         OSError: when a file cannot be read.
     """
     if isinstance(model, str | pathlib.Path):
-        path = pathlib.Path(model)
-        if path.suffix == ".tflite":
-            return TfliteContender(path)
-        if path.suffix == ".tfqd":
-            return ModelContender(load(path, "quantized"))
-        if is_saved_model(path):
-            return SavedModelContender(path)
-        raise ValueError(f"{name}: files must be .tfqd, .tflite or SavedModels; got {str(path)!r}")
+        try:
+            return _of_file(pathlib.Path(model))
+        except ValueError as error:  # What reads a file does not name it.
+            raise ValueError(f"{model}: {error}") from error
     if isinstance(model, CompressedModel):
         return ModelContender(model_from_compressed(model, quantized=True))
     version_of(model)
     return ModelContender(model)
 
 
-def _only(mapping: Mapping[str, Any], path: pathlib.Path) -> tuple[str, Any]:
+def _of_file(path: pathlib.Path) -> Contender:
+    if path.suffix == ".tflite":
+        return TfliteContender(path)
+    if path.suffix == ".tfqd":
+        return ModelContender(load(path, "quantized"))
+    if is_saved_model(path):
+        return SavedModelContender(path)
+    raise ValueError("files must be .tfqd, .tflite or SavedModels")
+
+
+def _only(mapping: Mapping[str, Any]) -> tuple[str, Any]:
     """The one item of a mapping."""
     if len(mapping) != 1:
-        raise ValueError(
-            f"{path} must have one input and one output; got {', '.join(mapping) or 'none'}"
-        )
+        raise ValueError(f"must have one input and one output; got {', '.join(mapping) or 'none'}")
     ((name, value),) = mapping.items()
     return name, value

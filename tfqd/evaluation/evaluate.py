@@ -74,7 +74,7 @@ def evaluate(
     strengths = checked_strengths(corruptions)
     costs = checked_costs(training or {}, models)
     inputs, labels = arrays_of(data)
-    contenders = {name: contender(name, model) for name, model in models.items()}
+    contenders = {name: contender(model) for name, model in models.items()}
     answers = {
         name: each.answers(inputs, batch_size)
         for name, each in _progress(contenders.items(), "Answers", verbose)
