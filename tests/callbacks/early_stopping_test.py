@@ -12,6 +12,7 @@ import tfqd
 from tfqd.callbacks import (
     BatchNormReestimation,
     BitSchedule,
+    Prune,
     QuantizeWeights,
     reestimate_batch_norm,
 )
@@ -100,6 +101,20 @@ def test_in_data_of_unknown_length_too(library):
     )
     model, _, floats = train(library, "first", data=(data,))
     assert_same(model.get_weights(), quantized(library, floats[BEST]))
+
+
+@pytest.mark.parametrize("before", [True, False])
+def test_zeros_of_prune_leave_float_weights_their_own(library, before):
+    model, prune = network(library), Prune(0.5, end=0.1)
+    quantize = QuantizeWeights(tfqd.Uniform(bits=3, scaling="symmetric"))
+    stop = stopping(library)
+    others = [prune, *stop] if before else [*stop, prune]
+    model.fit(X, Y, epochs=10, verbose=0, callbacks=[quantize, *others])
+    kernel = model.layers[0].kernel
+    assert len(np.unique(kernel.numpy())) <= 7
+    quantize.restore()
+    assert len(np.unique(kernel.numpy())) == kernel.numpy().size // 2 + 1
+    assert np.mean(kernel.numpy() == 0) == 0.5
 
 
 def test_float_weights_that_a_callback_asks_for_stay(library):

@@ -137,7 +137,8 @@ class Prune(Callback):
         if averages_weights(self.model):
             for each in self._pruned:
                 each.prune_what_was_put_in()
-        hold_at_the_end(self.model, self._prune_what_was_put_in)
+        # Floats, before QuantizeWeights takes them.
+        hold_at_the_end(self.model, self._prune_what_was_put_in, first=True)
 
     def _prune_what_was_put_in(self) -> None:
         back = sum(each.prune_what_was_put_in() for each in self._pruned)

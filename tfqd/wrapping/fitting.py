@@ -56,7 +56,7 @@ def trace_again(model) -> None:
     model.make_train_function(force=True)
 
 
-def after_all_callbacks(model, function: Callable[[], None]) -> None:
+def after_all_callbacks(model, function: Callable[[], None], first: bool = False) -> None:
     """Has a function called when every callback that a user gave to `fit` has ended training.
 
     Keras puts the History of a fit behind them, and has the model know it from the beginning
@@ -66,6 +66,7 @@ def after_all_callbacks(model, function: Callable[[], None]) -> None:
     Args:
         model: the one that is being fitted.
         function: called once, in the History's `on_train_end`.
+        first: before those that were given earlier.
     """
     history = getattr(model, "history", None)
     if history is None:  # A training loop of the user's own, with callbacks but no History.
@@ -74,18 +75,22 @@ def after_all_callbacks(model, function: Callable[[], None]) -> None:
 
     def on_train_end(logs=None):
         vars(history).pop("on_train_end", None)
+        if first:
+            function()
         before(logs)
-        function()
+        if not first:
+            function()
 
     history.on_train_end = on_train_end
 
 
-def hold_at_the_end(model, function: Callable[[], None]) -> None:
+def hold_at_the_end(model, function: Callable[[], None], first: bool = False) -> None:
     """Calls a function, and again when all callbacks have ended if they changed weights.
 
     Args:
         model: the one that is being fitted, at the end of training.
         function: called once or twice.
+        first: the second time, before functions that were given earlier.
     """
     function()
     left = weights_digest(handed_over(model))
@@ -94,4 +99,4 @@ def hold_at_the_end(model, function: Callable[[], None]) -> None:
         if weights_digest(handed_over(model)) != left:
             function()
 
-    after_all_callbacks(model, again)
+    after_all_callbacks(model, again, first)
