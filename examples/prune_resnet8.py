@@ -17,8 +17,10 @@ in it. Without --data_dir the program runs on scikit-learn's digits, to try it o
 `--smoke` makes the shortest of all trials: three steps of an untrained network.
 """
 
+import collections
 import os
 import pathlib
+import statistics
 import sys
 import time
 
@@ -50,6 +52,8 @@ _SMOKE = flags.DEFINE_bool("smoke", False, "the shortest trial: three steps a tr
 
 SPARSITIES, BITS = (0, 80, 90, 50), (2, 4)
 RATE, WARM_UP = 1e-3, 0.2
+# What rows have in common that differ in their seeds.
+WAY = ("network", "bits", "sparsity", "training", "steps")
 # What the rows keep of an evaluation.
 MEASURES = ("accuracy", "calibration_error", "agreement")
 RUNS = {
@@ -143,18 +147,25 @@ def _measured(
 
 
 def _table(rows: list[dict]) -> Table:
-    table = Table(title="Pruned and quantized", caption="bytes: the .tfqd file")
-    for heading in ("network", "bits", "zeros", "training", "steps", "accuracy", "bytes"):
+    """One line for each way to train, over its seeds."""
+    table = Table(title="Pruned and quantized", caption="bytes: the .tfqd file; means of seeds")
+    for heading in ("network", "bits", "zeros", "training", "steps", "seeds", "accuracy", "bytes"):
         table.add_column(heading, justify="right")
-    for row in sorted(rows, key=lambda row: (row["network"], -row["bits"], row["sparsity"])):
+    ways = collections.defaultdict(list)
+    for row in rows:
+        ways[tuple(row[name] for name in WAY)].append(row)
+    for (network, bits, sparsity, training, steps), group in sorted(ways.items()):
+        accuracies = [100 * row["accuracy"] for row in group]
+        spread = f" ± {statistics.stdev(accuracies):.2f}" if len(group) > 1 else ""
         table.add_row(
-            row["network"],
-            str(row["bits"]),
-            f"{row['sparsity']} %",
-            row["training"],
-            f"2 x {row['steps']}",
-            f"{100 * row['accuracy']:.2f} %",
-            f"{row['bytes']:,}",
+            network,
+            str(bits),
+            f"{sparsity} %",
+            training,
+            f"2 x {steps}",
+            str(len(group)),
+            f"{statistics.mean(accuracies):.2f}{spread} %",
+            f"{statistics.mean(row['bytes'] for row in group):,.0f}",
         )
     return table
 

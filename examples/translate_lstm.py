@@ -96,14 +96,13 @@ def main(argv) -> None:
     console.print(f"Data: {source}")
     subwords = Subwords.learn(train, _VOCABULARY.value)
 
-    def students_of(seed: int) -> Students:
+    def students_of(seed: int, teachers: Students | None = None) -> Students:
         data = PairBatches(subwords, train, held_out, seed, min(BATCH, len(train) // 9), LENGTH)
-        return Students(subwords, data, tests, seed)
+        return Students(subwords, data, tests, seed, teachers)
 
     for seed in seeds:
-        students = students_of(seed)
-        if _TEACHER_SEED.value not in (None, seed):
-            students.teachers = students_of(_TEACHER_SEED.value)
+        others = _TEACHER_SEED.value not in (None, seed)
+        students = students_of(seed, students_of(_TEACHER_SEED.value) if others else None)
         for run in _RUNS.value:
             key = {"run": run, **students.settings}
             if results.find(key) is None:
@@ -115,8 +114,9 @@ def main(argv) -> None:
 
 def _make_smoke() -> None:
     values = flags.FLAGS
-    values.runs, values.epochs, values.vocabulary = list(SMOKE_RUNS), 8, 200
-    values.rate = 2e-2
+    if not values["runs"].present:
+        values.runs = list(SMOKE_RUNS)
+    values.epochs, values.vocabulary, values.rate = 8, 200, 2e-2
     values.teacher_units, values.student_units, values.beam = 32, 24, 2
 
 
@@ -143,12 +143,24 @@ def _pairs() -> tuple[Pairs, Pairs, dict[str, Pairs], str]:
 class Students:
     """The teacher and the students of one seed.
 
-    teachers: where the students' teacher is from.
+    Args:
+        subwords: the vocabulary of both languages.
+        data: what all learn from, in the order of the seed.
+        tests: test sets by name.
+        seed: of networks and dropout.
+        teachers: whose teacher the students have, where that is not of this seed.
     """
 
-    def __init__(self, subwords: Subwords, data: PairBatches, tests: dict[str, Pairs], seed: int):
+    def __init__(
+        self,
+        subwords: Subwords,
+        data: PairBatches,
+        tests: dict[str, Pairs],
+        seed: int,
+        teachers: "Students | None" = None,
+    ):
         self._subwords, self._data, self._tests, self._seed = subwords, data, tests, seed
-        self.teachers = self
+        self._teachers = teachers or self
         self.settings = {
             "seed": seed,
             "epochs": _EPOCHS.value,
@@ -157,6 +169,8 @@ class Students:
             "teacher_units": _TEACHER_UNITS.value,
             "student_units": _STUDENT_UNITS.value,
         }
+        if teachers is not None:
+            self.settings["teacher_seed"] = teachers.settings["seed"]
         self._folder = pathlib.Path(_OUTPUT.value, "_".join(map(str, self.settings.values())))
 
     def row(self, run: str) -> dict[str, Any]:
@@ -206,7 +220,7 @@ class Students:
         title = f"seed {self._seed}, {run}"
 
         def teacher() -> keras.Model | None:
-            return self.teachers.model("teacher") if distil else None
+            return self._teachers.model("teacher") if distil else None
 
         return trainer.train(student, teacher, training, self._folder / run, title)
 
@@ -215,7 +229,7 @@ class Students:
         file = self._folder / "sequence" / "targets.npy"
         if not file.exists():
             file.parent.mkdir(parents=True, exist_ok=True)
-            np.save(file, self._write(self.teachers.model("teacher"), self._data.sources))
+            np.save(file, self._write(self._teachers.model("teacher"), self._data.sources))
         return self._data.retold(np.load(file))
 
     def _write(self, model: keras.Model, sources: np.ndarray) -> np.ndarray:

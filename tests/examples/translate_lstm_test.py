@@ -43,6 +43,17 @@ def test_embeddings_and_recurrent_kernels_are_in_the_small_file(made):
     assert rows["quantized_4bit"]["bytes"] < rows["word"]["bytes"] / 2
 
 
+def test_students_of_another_seed_may_share_the_teacher(made):
+    folder, _ = made
+    arguments = ["--smoke", "--seeds=2", "--teacher_seed=1", "--runs=continued"]
+    assert run_here("translate_lstm.py", f"--output={folder}", *arguments).end is None
+    *_, row = json.loads((folder / "results.json").read_text())["rows"]
+    assert (row["run"], row["seed"], row["teacher_seed"]) == ("continued", 2, 1)
+    assert row["perplexity"]["invented"] < 20
+    trained = {path.parent.name for path in folder.glob("2_*/*/*")}
+    assert trained == {"word", "continued"}
+
+
 def test_a_client_gets_english_texts_for_german_ones(made):
     folder, _ = made
     (version,) = folder.glob("*/quantized_4bit/serving/1")
