@@ -15,7 +15,8 @@ from tfqd.distillation.checks import (
 )
 from tfqd.distillation.defaults import default_student_loss_weight
 from tfqd.distillation.losses import LogitsDistillation
-from tfqd.distillation.step import DistillationStep, Weight
+from tfqd.distillation.step import DistillationStep
+from tfqd.distillation.terms import Weight
 from tfqd.wrapping.quantized import find_quantized
 from tfqd.wrapping.unpruned import Unpruned
 

@@ -10,7 +10,7 @@ import tensorflow as tf
 from tfqd.distillation.cached_teacher import CachedTeacher
 from tfqd.distillation.classification import shapes_by_name
 from tfqd.distillation.losses import LogitsDistillation, looks_like_probabilities
-from tfqd.distillation.step import Weight
+from tfqd.distillation.terms import Weight
 from tfqd.spec.checks import is_number
 from tfqd.wrapping.own_steps import own_steps
 from tfqd.wrapping.protocols import KerasVersion

@@ -5,37 +5,26 @@ logic, a subclass of it and of that version's ``Model`` is the model.
 """
 
 import functools
-import inspect
 import threading
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import tensorflow as tf
 
 from tfqd.distillation.cached_teacher import CachedTeacher, split_batch
 from tfqd.distillation.classification import check_classification
 from tfqd.distillation.gradient_cosine import gradient_cosine
+from tfqd.distillation.terms import (
+    Answers,
+    Term,
+    Weight,
+    options_of,
+    student_layer,
+    teacher_layer,
+    unique_names,
+)
 from tfqd.wrapping.protocols import KerasVersion
 from tfqd.wrapping.unpruned import Unpruned
-
-Weight = float | Callable[[tf.Tensor], tf.Tensor]
-
-
-class Term(NamedTuple):
-    """One distillation loss in a Distiller.
-
-    loss: what computes it.
-    weight: its weight, or a schedule of the optimizer's steps.
-    state: its trained variables by role.
-    tracker: the metric that it is logged by.
-    options: those of sample_weight, mask and state that the loss takes.
-    """
-
-    loss: Any
-    weight: Weight
-    state: dict[str, Any]
-    tracker: Any
-    options: frozenset[str]
 
 
 class DistillationStep:
@@ -66,23 +55,23 @@ class DistillationStep:
         self.distillation_tracker = add_tracker("distillation_loss")
         self.total_tracker = add_tracker("total_loss")
         losses = self.distillation_losses
-        names = _unique([getattr(loss, "name", _default_name(loss)) for loss in losses])
-        self.loss_trackers = [add_tracker(name) for name in names] if len(losses) > 1 else []
+        names = unique_names(losses) if len(losses) > 1 else []
+        self.loss_trackers = [add_tracker(name) for name in names]
         self.teacher_tracker: Any = add_tracker("teacher_loss") if self._teacher_learns else None
         self.cosine_tracker = add_tracker("gradient_cosine") if self.log_gradient_cosine else None
 
     def _prepare(self) -> None:
         """Readies the losses for built models: what they read of them, and their variables."""
         losses = self.distillation_losses
-        self._student_reader = self._reader(self.student, filter(None, map(_student_layer, losses)))
-        self._teacher_reader = self._reader(self.teacher, filter(None, map(_teacher_layer, losses)))
+        self._student_reader = self._reader(self.student, filter(None, map(student_layer, losses)))
+        self._teacher_reader = self._reader(self.teacher, filter(None, map(teacher_layer, losses)))
         self._terms = [
             Term(
                 loss,
                 weight,
                 loss.build(*shape, self) if hasattr(loss, "build") and None not in shape else {},
                 tracker,
-                _options(loss),
+                options_of(loss),
             )
             for loss, weight, shape, tracker in zip(
                 losses,
@@ -103,8 +92,8 @@ class DistillationStep:
         teacher = self._teacher_reader.shapes() if self._teacher_reader else {}
         return [
             (
-                teacher.get(_teacher_layer(loss), getattr(self.teacher, "output_shape", None)),
-                student.get(_student_layer(loss), getattr(self.student, "output_shape", None)),
+                teacher.get(teacher_layer(loss), getattr(self.teacher, "output_shape", None)),
+                student.get(student_layer(loss), getattr(self.student, "output_shape", None)),
             )
             for loss in losses
         ]
@@ -174,8 +163,8 @@ class DistillationStep:
         if taught is None:
             return None
         check_classification(self.student, self.loss, self.distillation_losses)
-        taught = tf.nest.map_structure(tf.stop_gradient, taught)
-        learnt = y_pred, getattr(self._thread, "features", {})
+        taught = self._answers(*taught).without_gradient()
+        learnt = self._answers(y_pred, getattr(self._thread, "features", {}))
         total = tf.zeros(())
         for term in self._terms:
             loss = self._share(term, taught, learnt, sample_weight)
@@ -189,11 +178,11 @@ class DistillationStep:
 
         Of the distillation losses those count that compare the models' outputs.
         """
-        shown = tf.nest.map_structure(tf.stop_gradient, y_pred)
+        shown, answers = self._answers(y_pred).without_gradient(), self._answers(outputs)
         total = tf.zeros(())
         for term in self._terms:
-            if _student_layer(term.loss) is None:
-                loss = self._share(term, (shown, {}), (outputs, {}), sample_weight)
+            if student_layer(term.loss) is None:
+                loss = self._share(term, shown, answers, sample_weight)
                 total += (1 - weight) * self._at_step(term.weight) * loss
         hard = self._hard(y, outputs, sample_weight)
         if hard is not None:
@@ -201,12 +190,12 @@ class DistillationStep:
         self.teacher_tracker.update_state(self._version.training.mean_of_replica(total))
         return total
 
-    def _share(self, term: Term, taught, learnt, sample_weight) -> tf.Tensor:
+    def _share(self, term: Term, taught: Answers, learnt: Answers, sample_weight) -> tf.Tensor:
         """A distillation loss as this replica's share of the mean over all replicas'."""
-        mask_of = self._version.training.mask_of
-        return self._version.training.share_of_replica(
-            _compute(term, taught, learnt, sample_weight, mask_of)
-        )
+        return self._version.training.share_of_replica(term.compute(taught, learnt, sample_weight))
+
+    def _answers(self, outputs, features=None) -> Answers:
+        return Answers.read(outputs, features or {}, self._version.training.mask_of)
 
     def _teach(self, x):
         """The teacher's outputs and features; None for validation data without cached ones."""
@@ -244,57 +233,3 @@ class DistillationStep:
             weights = self._version.training.values(self.student.trainable_variables)
             self.cosine_tracker.update_state(gradient_cosine(tape, hard, soft, weights))
         return self.get_metrics_result()
-
-
-def _compute(term: Term, taught, learnt, sample_weight, mask_of) -> tf.Tensor:
-    loss = term.loss
-    teacher_outputs = _read(taught, _teacher_layer(loss))
-    student_outputs = _read(learnt, _student_layer(loss))
-    offered = {
-        "sample_weight": sample_weight,
-        "mask": None if _student_layer(loss) else mask_of(student_outputs),
-        "state": term.state,
-    }
-    if hasattr(loss, "validate_outputs"):
-        loss.validate_outputs(teacher_outputs, student_outputs)
-    value = tf.convert_to_tensor(
-        loss.compute_loss(
-            teacher_outputs, student_outputs, **{name: offered[name] for name in term.options}
-        )
-    )
-    if value.shape.rank != 0:
-        raise ValueError(
-            f"distillation loss {type(loss).__name__} must give a scalar; it gave shape "
-            f"{tuple(value.shape)}"
-        )
-    return tf.cast(value, tf.float32)
-
-
-def _read(outputs_and_features, name: str | None):
-    outputs, features = outputs_and_features
-    return outputs if name is None else features[name]
-
-
-def _student_layer(loss) -> str | None:
-    return getattr(loss, "student_layer_name", None)
-
-
-def _teacher_layer(loss) -> str | None:
-    return getattr(loss, "teacher_layer_name", None)
-
-
-def _options(loss) -> frozenset[str]:
-    parameters = inspect.signature(loss.compute_loss).parameters
-    return frozenset(name for name in ("sample_weight", "mask", "state") if name in parameters)
-
-
-def _default_name(loss) -> str:
-    name = type(loss).__name__
-    return "".join("_" + c.lower() if c.isupper() else c for c in name).lstrip("_")
-
-
-def _unique(names: list[str]) -> list[str]:
-    return [
-        name if name not in names[:i] else f"{name}_{names[:i].count(name)}"
-        for i, name in enumerate(names)
-    ]
