@@ -6,6 +6,8 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
+from tfqd.distillation.masks import mask_of_both
+
 Weight = float | Callable[[tf.Tensor], tf.Tensor]
 
 
@@ -32,8 +34,10 @@ class Term(NamedTuple):
             ValueError: when outputs do not fit together, or the loss gives no scalar.
         """
         loss = self.loss
-        teacher, student = taught.of(teacher_layer(loss)), learnt.of(student_layer(loss))
-        mask = None if student_layer(loss) else learnt.output_masks
+        teacher, teacher_mask = taught.of(teacher_layer(loss))
+        student, mask = learnt.of(student_layer(loss))
+        if student_layer(loss) is not None:
+            mask = mask_of_both(loss, (teacher, teacher_mask), (student, mask))
         offered = {"sample_weight": sample_weight, "mask": mask, "state": self.state}
         if hasattr(loss, "validate_outputs"):
             loss.validate_outputs(teacher, student)
@@ -49,25 +53,28 @@ class Term(NamedTuple):
 
 
 class Answers(NamedTuple):
-    """What a model gives for a batch: outputs, their masks, and features of layers by name."""
+    """What a model gives for a batch: outputs, features of layers by name, the masks of both."""
 
     outputs: Any
-    output_masks: Any
     features: dict[str, Any]
+    output_masks: Any
+    feature_masks: dict[str, Any]
 
     @classmethod
     def read(cls, outputs, features: dict[str, Any], mask_of: Callable[[Any], Any]) -> "Answers":
-        """With the masks that Keras has put on the outputs."""
-        return cls(outputs, mask_of(outputs), features)
+        """With the masks that Keras has put on the tensors."""
+        return cls(outputs, features, mask_of(outputs), mask_of(features))
 
     def without_gradient(self) -> "Answers":
         """The same as constants."""
         outputs, features = tf.nest.map_structure(tf.stop_gradient, (self.outputs, self.features))
         return self._replace(outputs=outputs, features=features)
 
-    def of(self, layer: str | None) -> Any:
-        """What a layer gives, or the model for None."""
-        return self.outputs if layer is None else self.features[layer]
+    def of(self, layer: str | None) -> tuple[Any, Any]:
+        """What a layer gives, or the model for None, and its mask."""
+        if layer is None:
+            return self.outputs, self.output_masks
+        return self.features[layer], self.feature_masks[layer]
 
 
 def student_layer(loss) -> str | None:
