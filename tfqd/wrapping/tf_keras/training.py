@@ -1,5 +1,6 @@
 """`tfqd.wrapping.protocols.Training` for tf_keras."""
 
+import functools
 from typing import Any
 
 import tensorflow as tf
@@ -24,6 +25,15 @@ class TrainedModel(tf_keras.Model):
         compiled = getattr(self, "compiled_loss", None)
         part = None if compiled is None else compiled._total_loss_mean
         return [metric for metric in super().metrics if metric is not part]
+
+    @functools.wraps(tf_keras.Model.fit)
+    def fit(self, *args, **kwargs):
+        try:
+            return super().fit(*args, **kwargs)
+        except Exception:
+            # TensorFlow refuses variables to a function whose first trace has failed.
+            self.train_function = None
+            raise
 
     def track_loss(self, loss: tf.Tensor, x) -> None:
         """Logs the total loss of a batch."""
