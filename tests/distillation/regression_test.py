@@ -53,6 +53,42 @@ def test_classifiers_are_taught_as_ever(units):
     assert np.isfinite(history["loss"][0])
 
 
+def two_heads(version, seed):
+    """Three classes and a number."""
+    version.utils.set_random_seed(seed)
+    inputs = version.Input((4,))
+    heads = [
+        version.layers.Dense(3, name="kind")(inputs),
+        version.layers.Dense(1, name="age")(inputs),
+    ]
+    return version.Model(inputs, heads)
+
+
+@pytest.mark.parametrize("version", [keras, tf_keras], ids=["keras", "tf_keras"])
+def test_each_output_may_have_the_loss_that_suits_it(version):
+    classes = version.losses.SparseCategoricalCrossentropy(from_logits=True)
+    hard = {"kind": classes, "age": "mse"} if version is keras else [classes, "mse"]
+    x, labels = np.ones((8, 4), np.float32), [np.zeros(8, np.int64), np.ones((8, 1))]
+    losses = [
+        tfqd.distillation.LogitsDistillation(output=-2),
+        tfqd.distillation.RegressionDistillation(output=1),
+    ]
+    distiller = tfqd.Distiller(two_heads(version, 0), two_heads(version, 1), losses)
+    distiller.compile("sgd", hard)
+    assert np.isfinite(distiller.fit(x, labels, verbose=0).history["loss"][0])
+    default = tfqd.Distiller(two_heads(version, 0), two_heads(version, 1))
+    default.compile("sgd", hard)
+    with pytest.raises(ValueError, match="one unit by mse"):
+        default.fit(x, labels, verbose=0)
+
+
+def test_logits_may_be_compared_as_numbers_by_a_loss_of_keras():
+    loss = tfqd.distillation.LogitsDistillation(loss="mse")
+    distiller = tfqd.Distiller(model(), model(), loss)
+    distiller.compile("sgd", "mse")
+    distiller.fit(np.ones((8, 4)), np.ones((8, 1)), verbose=0)
+
+
 def test_a_control_run_without_the_teacher_may_be_a_regression():
     distiller = tfqd.Distiller(model(), model(), student_loss_weight=1)
     distiller.compile("sgd", "mse")

@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfqd.distillation.cached_teacher import CachedTeacher
-from tfqd.distillation.classification import shapes_by_name
+from tfqd.distillation.classification import shapes_by_place
 from tfqd.distillation.losses import LogitsDistillation, looks_like_probabilities
 from tfqd.distillation.terms import Weight
 from tfqd.spec.checks import is_number
@@ -98,7 +98,7 @@ def check_outputs(teacher, student, losses) -> None:
     teacher_shape, student_shape = _output_shape(teacher), _output_shape(student)
     if teacher_shape is None or student_shape is None:
         return
-    ours, theirs = shapes_by_name(student_shape), shapes_by_name(teacher_shape)
+    ours, theirs = shapes_by_place(student_shape), shapes_by_place(teacher_shape)
     fitting = ours.keys() == theirs.keys() and all(_fit(ours[k], theirs[k]) for k in ours)
     if not fitting:
         raise ValueError(

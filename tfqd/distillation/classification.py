@@ -1,8 +1,13 @@
 """Whether what a student learns are the logits of classes, or numbers."""
 
+from collections.abc import Collection, Mapping
+from typing import Any
+
 import tensorflow as tf
 
 from tfqd.distillation.losses import LogitsDistillation
+from tfqd.distillation.losses.logits import kind_of
+from tfqd.distillation.losses.outputs import by_place
 
 _REGRESSION = {
     "huber",
@@ -36,19 +41,22 @@ def check_classification(student, loss, distillation_losses) -> None:
         loss: what ``compile`` is given for the labels.
         distillation_losses: the Distiller's.
     """
-    judging = [each for each in distillation_losses if isinstance(each, LogitsDistillation)]
     shape = getattr(student, "output_shape", None)
-    if not judging or loss is None or shape is None:
+    if loss is None or shape is None:
         return
-    outputs, losses = list(shapes_by_name(shape).values()), tf.nest.flatten(loss)
-    if len(losses) == 1:
-        losses *= len(outputs)
-    if len(losses) != len(outputs):
-        return  # Keras will say what is wrong
-    for output, each in zip(outputs, losses, strict=True):
+    outputs = shapes_by_place(shape)
+    judges = {
+        place: type(each).__name__
+        for each in reversed(distillation_losses)
+        if isinstance(each, LogitsDistillation)
+        for place in _taken_for_classes(each, outputs)
+    }
+    for place, each in _losses_by_place(student, loss, outputs).items():
+        if place not in judges:
+            continue
         name = each if isinstance(each, str) else getattr(each, "__name__", type(each).__name__)
-        known, units = name.replace("_", "").lower(), output[-1] if output else None
-        judge = type(judging[0]).__name__
+        known, units = name.replace("_", "").lower(), outputs[place][-1] if outputs[place] else None
+        judge = judges[place]
         if units == 1 and known in _REGRESSION:
             raise ValueError(
                 f"the student learns an output of one unit by {name}, a regression, and {judge} "
@@ -61,14 +69,41 @@ def check_classification(student, loss, distillation_losses) -> None:
             )
 
 
-def shapes_by_name(shape) -> dict[str, tuple]:
-    """The shapes of a model's outputs by their place in its structure."""
+def _taken_for_classes(loss: LogitsDistillation, places: Collection[str]) -> list[str]:
+    """The places of the outputs that a loss compares through their softmax."""
+    output = loss.output
+    if isinstance(output, int) and output < 0:
+        output += len({place.partition("]")[0] for place in places})
+    named = [place for place in places if output is None or place.startswith(f"[{output!r}]")]
+    kinds = by_place(loss.loss)
+    return [place for place in named if kind_of(kinds.get(place, kinds.get(""))) is not None]
+
+
+def _losses_by_place(student, loss, places: Collection[str]) -> dict[str, Any]:
+    """What each output is compiled with; nothing where Keras will say what is wrong."""
+    if isinstance(loss, Mapping):
+        names = list(getattr(student, "output_names", None) or ())
+        by_name = dict(zip(places, names, strict=True)) if len(names) == len(places) else {}
+        return {
+            place: loss[key]
+            for place in places
+            for key in loss
+            if place == f"[{key!r}]" or by_name.get(place) == key
+        }
+    losses = tf.nest.flatten(loss)
+    if len(losses) == 1:
+        losses *= len(places)
+    return dict(zip(places, losses, strict=True)) if len(losses) == len(places) else {}
+
+
+def shapes_by_place(shape) -> dict[str, tuple]:
+    """The shapes of a model's outputs by their place, as `by_place` calls it."""
     if isinstance(shape, dict):
         return {
-            f"{key}/{inner}": leaf
+            f"[{key!r}]{inner}": leaf
             for key, value in shape.items()
-            for inner, leaf in shapes_by_name(value).items()
+            for inner, leaf in shapes_by_place(value).items()
         }
     if isinstance(shape, list) or (shape and isinstance(shape[0], tuple | list | dict)):
-        return shapes_by_name(dict(enumerate(shape)))
+        return shapes_by_place(dict(enumerate(shape)))
     return {"": tuple(shape)}

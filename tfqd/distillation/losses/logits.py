@@ -100,7 +100,7 @@ class LogitsDistillation(OutputLoss):
     def _compare(self, loss, teacher: tf.Tensor, student: tf.Tensor) -> tf.Tensor:
         """The loss of every position: float32 [batch, positions...]."""
         temperature = self.temperature or default_temperature(None)
-        kind = _kind_of(loss)
+        kind = kind_of(loss)
         if kind is None:
             function = keras.losses.get(loss)
             values = getattr(function, "call", function)(
@@ -143,7 +143,7 @@ def _check_loss(loss) -> None:
         raise ValueError(f"loss must be the name of a loss of Keras or one itself; got {loss!r}")
 
 
-def _kind_of(loss) -> str | None:
+def kind_of(loss) -> str | None:
     """``"kl_divergence"`` or ``"categorical_crossentropy"``, however it is said; else None."""
     name = loss if isinstance(loss, str) else getattr(loss, "__name__", type(loss).__name__)
     return _KINDS.get(name.replace("_", "").lower())
