@@ -1,5 +1,7 @@
 """A student of numbers is not taught as if they were logits."""
 
+import warnings
+
 import keras
 import numpy as np
 import pytest
@@ -87,6 +89,42 @@ def test_logits_may_be_compared_as_numbers_by_a_loss_of_keras():
     distiller = tfqd.Distiller(model(), model(), loss)
     distiller.compile("sgd", "mse")
     distiller.fit(np.ones((8, 4)), np.ones((8, 1)), verbose=0)
+
+
+@pytest.mark.parametrize("version", [keras, tf_keras], ids=["keras", "tf_keras"])
+@pytest.mark.parametrize("loss", ["mae", "Huber", "LogCosh", "function"])
+def test_the_default_loss_refuses_a_regression_of_several_units(version, loss):
+    distiller = tfqd.Distiller(model(version, 3), model(version, 3))
+    losses = version.losses
+    known = {
+        "Huber": losses.Huber(),
+        "LogCosh": losses.LogCosh(),
+        "function": losses.mean_squared_error,
+    }
+    distiller.compile("sgd", known.get(loss, loss))
+    remedy = r"3 units by .*default LogitsDistillation.*Regression.*name LogitsDistillation\(\)"
+    with pytest.raises(ValueError, match=remedy):
+        distiller.fit(np.ones((8, 4)), np.ones((8, 3)), verbose=0)
+
+
+def own_loss(y_true, y_pred):
+    return keras.ops.mean(keras.ops.square(y_true - y_pred), axis=-1)
+
+
+@pytest.mark.parametrize("given", ["named", "softmax", "own loss", "other loss"])
+def test_several_units_may_be_classes_that_are_trained_as_numbers(given):
+    teacher, student = (
+        keras.Sequential([model(units=3), keras.layers.Softmax()])
+        if given == "softmax"
+        else model(units=3)
+        for _ in range(2)
+    )
+    loss = tfqd.distillation.LogitsDistillation() if given == "named" else None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of probabilities
+        distiller = tfqd.Distiller(teacher, student, loss)
+    distiller.compile("sgd", {"own loss": own_loss, "other loss": "poisson"}.get(given, "mse"))
+    distiller.fit(np.ones((8, 4)), np.ones((8, 3)), verbose=0)
 
 
 def test_a_control_run_without_the_teacher_may_be_a_regression():

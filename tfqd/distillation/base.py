@@ -61,11 +61,13 @@ class BaseDistiller(DistillationStep):
         self.distillation_loss_weights = weights
         self.student_loss_weight = student_loss_weight
         self.log_gradient_cosine = log_gradient_cosine
+        self._has_default_loss = not distillation_losses
         self._add_trackers()
         if all(model.built for model in self._models):
             if self._learns_from_teacher and not isinstance(teacher, CachedTeacher):
                 check_roles(teacher, student)
-                check_probabilities(teacher, losses, self._version.serving.zero_inputs(teacher))
+                inputs = self._version.serving.zero_inputs(teacher)
+                self._probabilities = check_probabilities(teacher, losses, inputs)
             self._prepare()
             self.built = True
 

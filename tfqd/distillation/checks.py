@@ -5,11 +5,11 @@ import warnings
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
 
 from tfqd.distillation.cached_teacher import CachedTeacher
 from tfqd.distillation.classification import shapes_by_place
 from tfqd.distillation.losses import LogitsDistillation, looks_like_probabilities
+from tfqd.distillation.losses.outputs import by_place
 from tfqd.distillation.terms import Weight
 from tfqd.spec.checks import is_number
 from tfqd.wrapping.own_steps import own_steps
@@ -147,7 +147,7 @@ def _fit(one: tuple, other: tuple) -> bool:
     )
 
 
-def check_probabilities(teacher, losses, inputs) -> None:
+def check_probabilities(teacher, losses, inputs) -> frozenset[str]:
     """Warns when the teacher gives probabilities where logits are expected, or the reverse.
 
     Asked of the teacher itself, on inputs of zeros, where their shape is known:
@@ -155,25 +155,31 @@ def check_probabilities(teacher, losses, inputs) -> None:
 
     Args:
         inputs: the teacher's arguments, of zeros; None where they are not known.
+
+    Returns:
+        The places of the outputs that are probabilities, as far as is known.
     """
     judging = [loss for loss in losses if isinstance(loss, LogitsDistillation)]
     if inputs is None or not judging:
-        return
+        return frozenset()
     with from_rest(teacher):
-        outputs = tf.nest.flatten(teacher(*inputs, training=False))
-    if any(output.shape[-1] == 1 for output in outputs):
-        return  # a single unit, of which no sum tells
-    probabilities = [looks_like_probabilities(np.asarray(output)) for output in outputs]
+        outputs = by_place(teacher(*inputs, training=False))
+    found = {
+        place for place, output in outputs.items() if looks_like_probabilities(np.asarray(output))
+    }
+    if any(output.shape[-1] == 1 for output in outputs.values()):
+        return frozenset(found)  # a single unit, of which no sum tells
     for loss in judging:
-        if loss.from_logits and any(probabilities):
+        if loss.from_logits and found:
             warnings.warn(
                 f"teacher {teacher.name!r} gives probabilities, but {type(loss).__name__} takes "
                 "them for logits; say from_logits=False",
                 stacklevel=3,
             )
-        elif not loss.from_logits and not all(probabilities):
+        elif not loss.from_logits and len(found) < len(outputs):
             warnings.warn(
                 f"{type(loss).__name__}(from_logits=False) expects probabilities, but teacher "
                 f"{teacher.name!r} gives outputs that do not sum to 1; say from_logits=True",
                 stacklevel=3,
             )
+    return frozenset(found)

@@ -29,17 +29,27 @@ _REMEDY = (
 _LABELS = {"bce", "binarycrossentropy", "binaryfocalcrossentropy"}
 
 
-def check_classification(student, loss, distillation_losses) -> None:
+def check_classification(
+    student,
+    loss,
+    distillation_losses,
+    is_default: bool = False,
+    probabilities: Collection[str] = (),
+) -> None:
     """Raises ValueError when outputs would be taught as the logits of classes that are none.
 
     One unit that is trained by a loss of regression is no logit; through a sigmoid the
     teacher's large values would all say the same. Several units that are trained as so many
-    labels are no classes of which one is right; their softmax says another thing.
+    labels are no classes of which one is right; their softmax says another thing. Several
+    units that are trained by a loss of regression are as a rule numbers; who takes them for
+    classes says so by naming the loss.
 
     Args:
         student: the model that is trained.
         loss: what ``compile`` is given for the labels.
         distillation_losses: the Distiller's.
+        is_default: whether they are what the Distiller takes when none are named.
+        probabilities: the places of the outputs that are known to be probabilities.
     """
     shape = getattr(student, "output_shape", None)
     if loss is None or shape is None:
@@ -66,6 +76,13 @@ def check_classification(student, loss, distillation_losses) -> None:
             raise ValueError(
                 f"the student learns an output of {units} units by {name}, each a label of its "
                 f"own, and {judge} would take them for classes of which one is right; {_REMEDY}"
+            )
+        numbers = units not in (None, 1) and known in _REGRESSION and place not in probabilities
+        if numbers and is_default:
+            raise ValueError(
+                f"the student learns an output of {units} units by {name}, a regression, and the "
+                f"default {judge} would take them for the logits of classes; {_REMEDY}, or, if "
+                f"they are classes, name {judge}()"
             )
 
 

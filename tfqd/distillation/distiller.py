@@ -39,7 +39,8 @@ class Distiller(
             runs once a step. For a tf_keras student the Distiller is a tf_keras
             model.
         distillation_losses: a loss or list of losses; by default
-            `LogitsDistillation`, at a temperature that suits the student's bits.
+            `LogitsDistillation`, at a temperature that suits the student's bits; a
+            student that learns several numbers by a loss of regression must be given one.
         distillation_loss_weights: one number, or schedule of optimizer steps
             such as `WarmUpDecay`, for each loss; 1 by default.
         student_loss_weight: w, from 0 to 1, or a schedule; by default what

@@ -37,6 +37,8 @@ class DistillationStep:
     _version: KerasVersion
     _student_reader = _teacher_reader = None
     _terms: Sequence[Term] = ()
+    _has_default_loss = False
+    _probabilities: frozenset[str] = frozenset()
     teacher: Any
     student: Any
     distillation_losses: list[Any]
@@ -162,7 +164,13 @@ class DistillationStep:
         """The weighted sum of the distillation losses; None where nothing is taught."""
         if taught is None:
             return None
-        check_classification(self.student, self.loss, self.distillation_losses)
+        check_classification(
+            self.student,
+            self.loss,
+            self.distillation_losses,
+            self._has_default_loss,
+            self._probabilities,
+        )
         taught = self._answers(*taught).without_gradient()
         learnt = self._answers(y_pred, getattr(self._thread, "features", {}))
         total = tf.zeros(())
