@@ -22,6 +22,7 @@ from tfqd.distillation.known_teacher import (
     keep_examples,
     kept_examples,
 )
+from tfqd.wrapping.state import recurrent_states
 from tfqd.wrapping.variables import weights_digest
 
 _MANIFEST, _FINGERPRINTS = "manifest.json", "fingerprints.npy"
@@ -179,13 +180,19 @@ def cache_teacher(
         TypeError: when `data` is no dataset.
         ValueError: when it is endless or empty, or the teacher's outputs have another
             shape in one batch than in the first, as those of sequences padded
-            batch by batch.
+            batch by batch, or depend on the batches before.
         OSError: when the files cannot be written.
     """
     if not isinstance(data, tf.data.Dataset):
         raise TypeError(f"data must be a tf.data.Dataset; got {type(data).__name__}")
     if int(data.cardinality()) == tf.data.INFINITE_CARDINALITY:
         raise ValueError("data must be finite to be cached; this dataset repeats for ever")
+    if recurrent_states(teacher):
+        raise ValueError(
+            "a teacher's outputs must be those of each example alone to be cached; those of "
+            f"{teacher.name!r}, which has stateful recurrent layers, depend on the batches before: "
+            "give the Distiller the teacher itself, or build it with stateful=False"
+        )
     inputs = data.map(lambda inputs, *_: inputs)
     directory = pathlib.Path(directory)
     # A map takes the inputs apart where they are a tuple.

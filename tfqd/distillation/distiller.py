@@ -30,7 +30,8 @@ class Distiller(
 
     Args:
         teacher: a Keras model, which runs once a step in inference mode, is not trained, and
-            stays as it is; a `CachedTeacher`, whose outputs come with the data;
+            stays as it is, but for the states of stateful recurrent layers, which go on from
+            batch to batch as the student's do; a `CachedTeacher`, whose outputs come with the data;
             None for a float copy of the student as it is now; or `tfqd.unpruned` of
             the student, which learns with it: from the labels and the student's
             outputs, by the same losses and weights. Log ``teacher_loss`` is its own; what

@@ -24,6 +24,7 @@ from tfqd.distillation.terms import (
     unique_names,
 )
 from tfqd.wrapping.protocols import KerasVersion
+from tfqd.wrapping.state import recurrent_states
 from tfqd.wrapping.unpruned import Unpruned
 
 
@@ -221,7 +222,8 @@ class DistillationStep:
         if self._teacher_trains:
             outputs = teacher(inputs, training=True)
         else:
-            outputs = self._version.training.inference(teacher, inputs)
+            states = recurrent_states(self.teacher)
+            outputs = self._version.training.inference(teacher, inputs, keep=states)
         return (outputs, {}) if self._teacher_reader is None else outputs
 
     def _at_step(self, weight: Weight):

@@ -97,8 +97,12 @@ class Training(Protocol):
     def mask_of(self, outputs: Any) -> Any:
         """The masks that Keras has put on a structure of tensors; None where it has none."""
 
-    def inference(self, model: Any, inputs: Any) -> Any:
-        """The outputs in inference mode, of a model or of a callable that runs one."""
+    def inference(self, model: Any, inputs: Any, keep: Sequence[Any] = ()) -> Any:
+        """The outputs in inference mode, of a model or of a callable that runs one.
+
+        Of what the model assigns, such as the states of recurrent layers, `keep` are the
+        variables that it is to have moved.
+        """
 
     def mean_metric(self, name: str) -> Any:
         """A metric that averages what it is given."""
@@ -123,7 +127,10 @@ class Serving(Protocol):
         """The names of the layers that a graph's inputs come from, in their order."""
 
     def zero_inputs(self, model: Any) -> list | None:
-        """The arguments of a call on one example of zeros; None where shapes are not known."""
+        """The arguments of a call on one example of zeros, or a batch where its size is fixed.
+
+        None where shapes are not known.
+        """
 
     def reading(
         self, model: Any, values: Sequence[tuple[Any, tf.Tensor]]

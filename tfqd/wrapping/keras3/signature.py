@@ -40,11 +40,16 @@ def input_specs(model: keras.Model) -> list:
 
 
 def zero_inputs(model: keras.Model) -> list[tf.Tensor] | None:
-    """The arguments of a call on one example of zeros; None where shapes are not known."""
+    """The arguments of a call on one example of zeros, or a batch where its size is fixed.
+
+    None where shapes are not known.
+    """
     try:
         specs = input_specs(model)
     except ValueError:
         return None
     if any(None in tuple(spec.shape)[1:] for spec in tf.nest.flatten(specs)):
         return None
-    return tf.nest.map_structure(lambda spec: tf.zeros([1, *spec.shape[1:]], spec.dtype), specs)
+    return tf.nest.map_structure(
+        lambda spec: tf.zeros([spec.shape[0] or 1, *spec.shape[1:]], spec.dtype), specs
+    )

@@ -1,5 +1,6 @@
 """`tfqd.wrapping.protocols.Training` for Keras 3."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -47,13 +48,18 @@ def mask_of(outputs):
     return keras.tree.map_structure(get_keras_mask, outputs)
 
 
-def inference(model: keras.Model, inputs) -> Any:
-    """The outputs in inference mode, without a trace in the model's state."""
+def inference(model: keras.Model, inputs, keep: Sequence[keras.Variable] = ()) -> Any:
+    """The outputs in inference mode, without a trace in the model's state but in `keep`."""
     # Callables other than models, and models with a call of their own, may differ.
     takes_training = getattr(model, "_call_has_training_arg", True)
     # The scope drops whatever the model would assign or add as a loss.
-    with keras.StatelessScope():
-        return model(inputs, **({"training": False} if takes_training else {}))
+    with keras.StatelessScope() as scope:
+        outputs = model(inputs, **({"training": False} if takes_training else {}))
+    for variable in keep:
+        value = scope.get_current_value(variable)
+        if value is not None:
+            variable.assign(value)
+    return outputs
 
 
 def mean_metric(name: str) -> keras.metrics.Mean:

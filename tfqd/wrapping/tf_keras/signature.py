@@ -18,10 +18,15 @@ def input_specs(model: tf_keras.Model) -> Any:
 
 
 def zero_inputs(model: tf_keras.Model) -> list[Any] | None:
-    """The arguments of a call on one example of zeros; None where shapes are not known."""
+    """The arguments of a call on one example of zeros, or a batch where its size is fixed.
+
+    None where shapes are not known.
+    """
     if getattr(model, "inputs", None) is None:
         return None
     specs = input_specs(model)
     if any(None in tuple(spec.shape)[1:] for spec in tf.nest.flatten(specs)):
         return None
-    return [tf.nest.map_structure(lambda s: tf.zeros([1, *s.shape[1:]], s.dtype), specs)]
+    return [
+        tf.nest.map_structure(lambda s: tf.zeros([s.shape[0] or 1, *s.shape[1:]], s.dtype), specs)
+    ]

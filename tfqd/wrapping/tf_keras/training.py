@@ -1,6 +1,7 @@
 """`tfqd.wrapping.protocols.Training` for tf_keras."""
 
 import functools
+from collections.abc import Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -77,8 +78,8 @@ def mask_of(outputs):
     return tf.nest.map_structure(lambda tensor: getattr(tensor, "_keras_mask", None), outputs)
 
 
-def inference(model: tf_keras.Model, inputs) -> Any:
-    """The outputs in inference mode; tf_keras may leave a trace in the model's state."""
+def inference(model: tf_keras.Model, inputs, keep: Sequence[tf.Variable] = ()) -> Any:
+    """The outputs in inference mode; tf_keras may leave a trace in all of the model's state."""
     return model(inputs, training=False)
 
 
