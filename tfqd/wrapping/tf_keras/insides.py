@@ -17,7 +17,10 @@ _OF_LAYERS = (
     *("_call_spec", "_callable_losses", "_dedup_weights", "_flatten_layers"),
     *("_name", "_non_trainable_weights", "_trainable", "_trainable_weights"),
 )
-_OF_FUNCTIONAL_MODELS = ("_nested_outputs", "_nodes_by_depth", "_tensor_usage_count")
+_OF_FUNCTIONAL_MODELS = (
+    *("_nested_outputs", "_nodes_by_depth", "_output_layers", "_set_output_names"),
+    "_tensor_usage_count",
+)
 
 check_attributes(tf_keras, tf_keras.layers.Layer(name="asked_by_tfqd"), _OF_LAYERS)
 _input = tf_keras.Input((1,), name="asked_by_tfqd_too")

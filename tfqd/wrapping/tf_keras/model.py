@@ -31,6 +31,34 @@ _GRAPHS_ONLY = (
 )
 
 
+class _NamesOutputs:
+    """Calls the outputs as the float model does: by the layers that wrappers are around.
+
+    `compile` and `fit` know losses, metrics and labels by these names.
+    """
+
+    output_names: list[str]
+    _output_layers: list
+
+    def _set_output_names(self) -> None:
+        super()._set_output_names()  # type: ignore[misc]  # the model's
+        self.name_outputs()
+
+    def name_outputs(self) -> None:
+        """Takes off the outputs' names what wrappers add to them."""
+        pairs = zip(self.output_names, self._output_layers, strict=True)
+        names = [_unwrapped_name(name, layer) for name, layer in pairs]
+        if len({*names}) == len(names):
+            vars(self)["output_names"] = names  # Past __setattr__, which would track the list.
+
+
+def _unwrapped_name(name: str, layer: tf_keras.layers.Layer) -> str:
+    """The name of an output of a layer, without what a wrapper's name adds to the layer's."""
+    if not isinstance(layer, tfmot.quantization.keras.QuantizeWrapper):
+        return name
+    return layer.layer.name + name.removeprefix(layer.name)
+
+
 class _Summary:
     """Adds the quantized variables to a model's summary, and tells of them at the prompt."""
 
@@ -65,12 +93,12 @@ class _Summary:
 
 
 @tf_keras.saving.register_keras_serializable(package="tfqd")
-class QuantizedFunctional(_Summary, Functional):
+class QuantizedFunctional(_NamesOutputs, _Summary, Functional):
     """A Functional model with quantized layers; made by `tfqd.quantize_model`."""
 
 
 @tf_keras.saving.register_keras_serializable(package="tfqd")
-class QuantizedSequential(_Summary, tf_keras.Sequential):
+class QuantizedSequential(_NamesOutputs, _Summary, tf_keras.Sequential):
     """A Sequential model with quantized layers; made by `tfqd.quantize_model`."""
 
 
@@ -169,6 +197,8 @@ def _finished(model: tf_keras.Model) -> tf_keras.Model:
         model.__class__ = QuantizedFunctional
     elif type(model) is tf_keras.Sequential:
         model.__class__ = QuantizedSequential
+    if isinstance(model, _NamesOutputs):
+        model.name_outputs()
     return model
 
 
