@@ -61,3 +61,12 @@ def test_a_sequential_model_has_them_too():
     quantized = tfqd.quantize_model(tf_keras.Sequential(layers), 4)
     quantized.compile("sgd", {"logits": "mse"})
     quantized.fit(X, LABELS["one"], verbose=0)
+
+
+def test_a_distiller_takes_the_names_of_its_student(quantized, tmp_path):
+    distiller = tfqd.Distiller(None, quantized, tfqd.distillation.RegressionDistillation())
+    assert logs_of(distiller) >= LOGS
+    distiller.save(tmp_path / "distiller.keras")
+    with tfqd.tfmot.quantize_scope():
+        again = tf_keras.models.load_model(tmp_path / "distiller.keras")
+    assert set(again.evaluate(X, LABELS, verbose=0, return_dict=True)) >= LOGS

@@ -16,6 +16,15 @@ class TfKerasDistiller(BaseDistiller, training.TrainedModel):
 
     _version = version_named("tf_keras")
 
+    @property
+    def output_names(self) -> list[str] | None:
+        """The student's: tf_keras finds losses and metrics by them."""
+        return getattr(getattr(self, "student", None), "output_names", None)
+
+    @output_names.setter
+    def output_names(self, names) -> None:
+        """Does nothing: tf_keras sets its own where they are not known."""
+
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         loss = super().compute_loss(x, y, y_pred, sample_weight, training)
         self.track_loss(loss, x)
