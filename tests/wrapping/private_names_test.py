@@ -45,8 +45,8 @@ USED = {
     "state": "_generator _random_generator",
     "tf_keras.cloning": "_build_input_shape _trainable",
     "tf_keras.insides": """
-        _name _nested_outputs _nodes_by_depth _non_trainable_weights _tensor_usage_count
-        _trainable_weights tf_keras.src.engine.functional.Functional
+        _name _nested_outputs _nodes_by_depth _non_trainable_weights _set_output_names
+        _tensor_usage_count _trainable_weights tf_keras.src.engine.functional.Functional
         tf_keras.src.mixed_precision.autocast_variable tf_keras.src.utils.losses_utils
     """,
     "tf_keras.model": "_is_graph_network",

@@ -37,6 +37,11 @@ def rename(layer: tf_keras.layers.Layer, name: str) -> None:
     layer._name = name
 
 
+def set_output_names(model: Functional) -> None:
+    """Calls the outputs after the layers that they come from, as Functional models do."""
+    Functional._set_output_names(model)
+
+
 def run_graph(graph: tf_keras.Model, inputs: list, call: Callable[..., Any]) -> Any:
     """What a Functional model's graph gives for other inputs, with `call` in place of its calls.
 

@@ -18,7 +18,7 @@ from tfqd.wrapping.tf_keras import graphs
 from tfqd.wrapping.tf_keras.candidates import layers_of, owned_variables
 from tfqd.wrapping.tf_keras.choosing import Chosen, choose, configs_of
 from tfqd.wrapping.tf_keras.cloning import Copy, of_class
-from tfqd.wrapping.tf_keras.insides import Functional
+from tfqd.wrapping.tf_keras.insides import Functional, set_output_names
 from tfqd.wrapping.tf_keras.scheme import QuantizeScheme
 from tfqd.wrapping.tf_keras.toolkit import QuantizeAnnotate, QuantizeLayer, tfmot
 from tfqd.wrapping.tf_keras.variable import AttributeVariable
@@ -41,7 +41,7 @@ class _NamesOutputs:
     _output_layers: list
 
     def _set_output_names(self) -> None:
-        super()._set_output_names()  # type: ignore[misc]  # the model's
+        set_output_names(self)
         self.name_outputs()
 
     def name_outputs(self) -> None:
