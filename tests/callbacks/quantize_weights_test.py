@@ -278,11 +278,18 @@ def constrained():
     return keras.Sequential([keras.Input((6,)), layer])
 
 
+def adapted():
+    model = keras.Sequential([keras.Input((6,)), keras.layers.Dense(1, name="dense")])
+    model.layers[0].enable_lora(1)
+    return model
+
+
 REFUSED = {
     "steps_per_execution must be 1; got 2": lambda: compiled(small_model(), steps_per_execution=2),
     "use_ema": lambda: _with_ema(small_model()),
     "already quantized": lambda: compiled(tfqd.quantize_model(small_model(), SPEC)),
     "bounded/kernel to its constraint": lambda: compiled(constrained()),
+    "'dense' has LoRA matrices": lambda: compiled(adapted()),
 }
 
 

@@ -18,6 +18,7 @@ MANY = np.array([[1, 1, 0]] * 6)
     ("outputs", "labels", "task"),
     [
         (LOGITS, CLASSES, Task("classes", True, True)),
+        (LOGITS, CLASSES.astype("float64"), Task("classes", True, True)),
         (PROBABILITIES, CLASSES[:, None], Task("classes", True, False)),
         (LOGITS, np.eye(3)[CLASSES], Task("one_hot", True, True)),
         (LOGITS, LOGITS * 2, Task("numbers", True, True)),
@@ -41,8 +42,9 @@ def test_task(outputs, labels, task):
         (
             LOGITS,
             np.zeros((6, 2)),
-            r"labels of shape \(6, 2\) do not fit answers of shape \(6, 3",
+            r"labels of shape \(6, 2\) and type float64 do not fit answers of shape \(6, 3",
         ),
+        (LOGITS, CLASSES + 0.5, r"labels of shape \(6,\) and type float64 do not fit"),
         (LOGITS[:, :1], None, "only labels y can tell"),
         (np.clip(LOGITS, 0, 1), None, "may be several labels at once, or numbers; only labels y"),
         (LOGITS, MANY, "several labels at once.* logits, of -1 to 2; let it end in a sigmoid"),

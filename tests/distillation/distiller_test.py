@@ -246,6 +246,18 @@ def test_a_model_that_teaches_itself_and_swapped_roles_are_warned_of_once():
     assert warnings_of(lambda: tfqd.Distiller(model, model, student_loss_weight=1)) == []
 
 
+def test_weights_that_teacher_and_student_share_are_warned_of():
+    hidden = network(8).get_layer("hidden")
+    teacher, student = (keras.Sequential([hidden, keras.layers.Dense(3)]) for _ in range(2))
+    teacher.build((None, 6)), student.build((None, 6))
+    with pytest.warns(UserWarning, match="has 2 of the student's weights, such as .*hidden/kernel"):
+        tfqd.Distiller(teacher, student)
+    hidden.trainable = False
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        tfqd.Distiller(teacher, student)
+
+
 def test_only_the_student_trains():
     teacher, student = network(), tfqd.quantize_model(network(8), tfqd.Codebook(bits=2))
     distiller = tfqd.Distiller(teacher, student)

@@ -85,8 +85,9 @@ def test_labels_may_be_one_hot_and_data_a_dataset(classifier):
     expected = tfqd.evaluate({"m": classifier}, (X, CLASSES), efficiency=False)
     one_hot = np.eye(3)[CLASSES]
     batches = tf.data.Dataset.from_tensor_slices((X, one_hot)).batch(64)
-    found = tfqd.evaluate({"m": classifier}, batches, efficiency=False)
-    assert found.values["m"] == pytest.approx(expected.values["m"])
+    for data in (batches, (X, CLASSES.astype("float32"))):
+        found = tfqd.evaluate({"m": classifier}, data, efficiency=False)
+        assert found.values["m"] == pytest.approx(expected.values["m"])
 
 
 def test_probabilities_and_logits_are_scored_alike():
@@ -151,7 +152,7 @@ BAD = [
     ({"m": "a.onnx"}, (X, CLASSES), {}, "a.onnx: files must be .tfqd, .tflite or SavedModels"),
     (GOOD, (X, CLASSES + 1), {}, "labels must be classes from 0 to 2"),
     (GOOD, (X, CLASSES[:-1]), {}, "as many labels as inputs; got 299 and 300"),
-    (GOOD, (X, np.zeros((300, 2))), {}, "do not fit answers of shape"),
+    (GOOD, (X, np.zeros((300, 2))), {}, "and type float64 do not fit answers of shape"),
     (GOOD, (X[:0], CLASSES[:0]), {}, "data has no example"),
     ({**GOOD, "other": OTHER}, (X, CLASSES), {}, "other must answer in the shape of m, (300, 3)"),
     (GOOD, (X, CLASSES), {"corruptions": [6]}, "strengths from 1 to 5; got [6]"),

@@ -82,6 +82,34 @@ def test_quantized_model_is_not_quantized_again():
         tfqd.quantize_model(by_hand, SPEC)
 
 
+@pytest.mark.parametrize("mode", ["int8", "float8"])
+def test_model_that_keras_has_quantized(mode):
+    model = dense_model()
+    model.quantize(mode)
+    with pytest.raises(ValueError, match=f"'dense' is quantized by Keras already, to {mode}"):
+        tfqd.quantize_model(model, SPEC)
+
+
+def test_quantized_model_refuses_keras_integers():
+    quantized = tfqd.quantize_model(dense_model(), SPEC)
+    before = quantized(np.ones((2, 8)))
+    with pytest.raises(ValueError, match=r"quantized by tfqd; quantize what tfqd\.strip"):
+        quantized.quantize("int8")
+    np.testing.assert_array_equal(quantized(np.ones((2, 8))), before)
+
+
+def test_weights_that_come_after_quantization_are_refused(tmp_path):
+    model = dense_model()
+    model.layers[0].enable_lora(2)
+    adapted = tfqd.quantize_model(model, SPEC)  # in this order they are quantized too
+    assert len(adapted.quantized_variables) == 3
+    quantized = tfqd.quantize_model(dense_model(), SPEC)
+    quantized.get_layer("dense").enable_lora(2)
+    for use in (lambda: quantized(np.ones((2, 8))), lambda: quantized.save(tmp_path / "m.keras")):
+        with pytest.raises(ValueError, match=r"2 weights .* has 4 now; call enable_lora\(\)"):
+            use()
+
+
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 def test_weights_that_are_not_finite_are_named(bad):
     model = dense_model()

@@ -24,6 +24,7 @@ from tfqd.wrapping.fitting import (
     optimizer_steps,
     steps_per_execution,
 )
+from tfqd.wrapping.layers import all_layers
 from tfqd.wrapping.quantized import find_quantized
 from tfqd.wrapping.shadow import Contents, Shadow
 from tfqd.wrapping.shadow_copies import quantized_copy, shadow_of
@@ -58,7 +59,7 @@ class QuantizeWeights(Callback):
         TypeError: when `spec` is no spec.
         ValueError: for a spec that is not uniform, or clips or freezes weights.
         ValueError: in `fit`, for a model that is unbuilt or already quantized or
-            has constraints on quantized weights, and for settings that a
+            has LoRA matrices or constraints on quantized weights, and for settings that a
             callback cannot serve: ``steps_per_execution`` above 1, several
             replicas, an optimizer that averages weights or computes its steps from them.
 
@@ -219,6 +220,12 @@ def _check_model(model) -> None:
         raise ValueError(
             f"model {model.name!r} is already quantized, or trains with another QuantizeWeights"
         )
+    for layer in all_layers(model):
+        if getattr(layer, "lora_enabled", False):
+            raise ValueError(
+                f"layer {layer.name!r} has LoRA matrices, which Keras adds to its kernel in files, "
+                "past the callback; tfqd.quantize_model takes such layers"
+            )
 
 
 def _check_fit(model) -> None:

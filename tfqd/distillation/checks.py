@@ -126,7 +126,7 @@ def check_steps(student) -> None:
 
 
 def check_roles(teacher, student) -> None:
-    """Warns where teacher and student are the same model, or seem to be swapped."""
+    """Warns where teacher and student are the same model, share weights, or seem to be swapped."""
     if teacher is student:
         warnings.warn(
             f"teacher and student are the same model, {student.name!r}, which teaches itself "
@@ -137,6 +137,15 @@ def check_roles(teacher, student) -> None:
         warnings.warn(
             f"the teacher, {teacher.name!r}, is quantized and the student, {student.name!r}, is "
             "not: are they swapped? It is Distiller(teacher, student)",
+            stacklevel=3,
+        )
+    taught = {id(variable) for variable in getattr(teacher, "variables", ())}
+    shared = [each for each in student.trainable_variables if id(each) in taught]
+    if shared and teacher is not student:
+        first = getattr(shared[0], "path", shared[0].name)
+        warnings.warn(
+            f"the teacher, {teacher.name!r}, has {len(shared)} of the student's weights, such as "
+            f"{first}, and changes as they are trained; freeze their layers, or give a copy",
             stacklevel=3,
         )
 

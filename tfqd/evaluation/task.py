@@ -65,18 +65,20 @@ def task_of(answers: Any, labels: Any) -> Task:
     check_answers(answers)
     labels, units = np.asarray(labels), answers.shape[-1]
     shape = (len(labels), *answers.shape[1:])
-    numbers = labels.size == math.prod(shape) and labels.dtype.kind in "iubf"
+    numeric = labels.dtype.kind in "iubf"
+    numbers = labels.size == math.prod(shape) and numeric
     if units == 1:
         from_logits = bool(answers.min() < 0 or answers.max() > 1)
         if numbers and np.isin(labels, (0, 1)).all():
             return Task("binary", from_logits)
     else:
         from_logits = not looks_like_probabilities(answers)
-        if labels.dtype.kind in "iub" and labels.size == math.prod(shape[:-1]):
+        whole = labels.dtype.kind in "iub" or (numeric and (labels == np.floor(labels)).all())
+        if whole and labels.size == math.prod(shape[:-1]):
             if labels.min() < 0 or labels.max() >= units:
                 raise ValueError(
                     f"labels must be classes from 0 to {units - 1}, as the model has {units} "
-                    f"outputs; got {labels.min()} to {labels.max()}"
+                    f"outputs; got {labels.min():g} to {labels.max():g}"
                 )
             return Task("classes", from_logits)
         one_hot = labels.shape == shape and np.isin(labels, (0, 1)).all()
@@ -85,8 +87,8 @@ def task_of(answers: Any, labels: Any) -> Task:
     if numbers:
         return Task("numbers", from_logits)
     raise ValueError(
-        f"labels of shape {labels.shape} do not fit answers of shape {shape}: they must be "
-        "classes, one-hot rows or numbers"
+        f"labels of shape {labels.shape} and type {labels.dtype} do not fit answers of shape "
+        f"{shape}: they must be classes, one-hot rows or numbers"
     )
 
 

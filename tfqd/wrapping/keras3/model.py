@@ -57,6 +57,7 @@ class QuantizedModel(KeepsSeeds, KeepsOwnSteps, TracesOnce, SubstitutedCall, ker
         super().__init__(autocast=False, **kwargs)
         self.model = model
         weights = model.weights
+        self._wrapped_weights = len(weights)
         self._wrap(model)
         self._quantize([(weights[i], quantizers[i]) for i in sorted(quantizers)])
         self._keep_steps()
@@ -111,9 +112,34 @@ class QuantizedModel(KeepsSeeds, KeepsOwnSteps, TracesOnce, SubstitutedCall, ker
         return model_repr(self, self.quantized_variables)
 
     def call(self, *args, training=None, **kwargs):
+        self._check_weights()
         faster = fused_batch_norm(self.model) if training else contextlib.nullcontext()
         with faster:
             return super().call(*args, training=training, **kwargs)
+
+    def _check_weights(self) -> None:
+        """Of weights that came later neither files nor the quantizers would know."""
+        if len(self.model.weights) != self._wrapped_weights:
+            raise ValueError(
+                f"model {self.name!r} had {self._wrapped_weights} weights when it was quantized "
+                f"and has {len(self.model.weights)} now; call enable_lora(), or what has made "
+                "them, on the float model, before tfqd.quantize_model"
+            )
+
+    def quantize(self, *args, **kwargs):
+        """Refuses: Keras' own quantization would take the place of this one.
+
+        Raises:
+            ValueError: always.
+        """
+        raise ValueError(
+            f"model {self.name!r} is quantized by tfqd; quantize what "
+            "tfqd.strip_quantization(model) gives with Keras' own integers"
+        )
+
+    def get_layer(self, name=None, index=None):
+        """The inner model's, such as the base of a transfer."""
+        return self.model.get_layer(name, index)
 
     def build(self, *args, **kwargs):
         """Does nothing: the inner model was built when it was wrapped."""
@@ -125,6 +151,7 @@ class QuantizedModel(KeepsSeeds, KeepsOwnSteps, TracesOnce, SubstitutedCall, ker
         """Does nothing: the inner model was built when it was wrapped."""
 
     def get_config(self) -> dict[str, Any]:
+        self._check_weights()
         weights = self.model.weights
         index = {id(variable): i for i, variable in enumerate(weights)}
         return {
@@ -237,6 +264,7 @@ def quantize_model(
             f"model {model.name!r} is already quantized; tfqd.strip_quantization(model) gives "
             "back a plain model"
         )
+    _check_floats(model)
     copy = copy_model(model)
     if rounding is not None and rounding.take_apart:
         copy = in_parts(copy, graphs)
@@ -249,3 +277,14 @@ def quantize_model(
     warn_of_lost(model, graph_alone=type(copy) is not type(model))
     index = {id(variable): i for i, variable in enumerate(copy.weights)}
     return QuantizedModel(copy, {index[id(variable)]: q for variable, q in chosen})
+
+
+def _check_floats(model: keras.Model) -> None:
+    """Raises ValueError for a model that Keras has quantized to integers or float8."""
+    for layer in all_layers(model):
+        mode = getattr(layer.dtype_policy, "quantization_mode", None)
+        if mode is not None:
+            raise ValueError(
+                f"layer {layer.name!r} is quantized by Keras already, to {mode}; give "
+                "tfqd.quantize_model the float model"
+            )
