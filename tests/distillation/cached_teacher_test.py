@@ -261,10 +261,24 @@ def test_features_of_a_cached_teacher_are_refused(teacher, tmp_path):
         tfqd.Distiller(cached, network(), loss)
 
 
-def test_attach_wants_batches_of_tuples(teacher, tmp_path):
+def test_attach_wants_a_dataset_of_batches(teacher, tmp_path):
     cached = cache_teacher(teacher, data(), tmp_path, verbose=0)
-    with pytest.raises(TypeError, match=r"data must be a tf\.data\.Dataset of"):
-        cached.attach(data().map(lambda x, y: x))
+    for given in (X, data().map(lambda x, y: (x, y, y, y))):
+        with pytest.raises(TypeError, match=r"data must be a tf\.data\.Dataset of"):
+            cached.attach(given)
+
+
+def test_students_learn_without_labels(teacher, tmp_path):
+    unlabelled = data().map(lambda x, y: x)
+    cached = cache_teacher(teacher, unlabelled, tmp_path, verbose=0)
+    losses = []
+    for guide, batches in ((teacher, unlabelled), (cached, cached.attach(unlabelled))):
+        keras.utils.set_random_seed(5)
+        distiller = tfqd.Distiller(guide, network(8), student_loss_weight=0)
+        distiller.compile("adam", jit_compile=False)
+        losses.append(distiller.fit(batches, epochs=2, verbose=0).history["loss"])
+    np.testing.assert_allclose(*losses, rtol=1e-5)
+    assert losses[0][-1] < losses[0][0]
 
 
 def test_a_saved_distiller_finds_its_cache_again(teacher, tmp_path):

@@ -86,22 +86,25 @@ class CachedTeacher:
         """The data with the teacher's outputs beside the inputs of each example.
 
         Args:
-            data: batches of (inputs, targets) or (inputs, targets, sample
-                weights), of the examples that the teacher saw, in any order.
+            data: batches of inputs, (inputs, targets) or (inputs, targets, sample
+                weights), of the examples that the teacher saw, in any order. Inputs
+                that are a tuple themselves stand in one: ``((a, b),)``.
 
         Returns:
             Batches for the `fit` of a `Distiller` with this teacher. An example
             that the teacher did not see ends the iteration with an error.
 
         Raises:
-            TypeError: when `data` is no dataset of tuples.
+            TypeError: when `data` is no such dataset.
         """
         spec = getattr(data, "element_spec", None)
-        if not isinstance(spec, tuple) or len(spec) not in (2, 3):
+        if spec is None or (isinstance(spec, tuple) and len(spec) not in (1, 2, 3)):
             raise TypeError(
-                "data must be a tf.data.Dataset of (inputs, targets) or (inputs, targets, "
-                f"sample weights); got {data if spec is None else spec!r}"
+                "data must be a tf.data.Dataset of inputs, (inputs, targets) or (inputs, targets, "
+                f"sample weights); got {data if spec is None else spec!r:.200}"
             )
+        if not isinstance(spec, tuple):
+            data = data.map(lambda inputs: (inputs,))
 
         def attach(inputs, *rest):
             return {_INPUTS: inputs, _OUTPUTS: self._outputs_of(inputs)}, *rest
