@@ -85,8 +85,6 @@ def task_of(outputs: Any, data: Data) -> Task:
 
     if data.y is not None:
         kind, from_logits = task.task_of(outputs, data.y)
-        if kind == "numbers":
-            _check_no_labels_for_logits(outputs, data.y)
         return Task(kind, True, from_logits)
     task.check_answers(outputs)
     if outputs.shape[-1] == 1:
@@ -105,14 +103,16 @@ def task_of(outputs: Any, data: Data) -> Task:
     return Task("classes", False, not probabilities)
 
 
-def _check_no_labels_for_logits(outputs: Any, labels: Any) -> None:
+def warn_of_labels_for_logits(task: Task, outputs: Any, labels: Any) -> None:
     """Of several labels at once, logits would be trained to be 0 and 1 themselves."""
     import numpy as np
 
-    if outputs.shape[-1] > 1 and np.isin(labels, (0, 1)).all() and not _are_shares(outputs):
-        raise ValueError(
-            "y has several labels at once, 0 or 1 each, and the model answers with logits, of "
-            f"{outputs.min():.3g} to {outputs.max():.3g}; let it end in a sigmoid"
+    several = task.kind == "numbers" and outputs.shape[-1] > 1
+    if several and np.isin(labels, (0, 1)).all() and not _are_shares(outputs):
+        warn(
+            "y is 0 or 1 throughout, and the model answers with numbers from "
+            f"{outputs.min():.3g} to {outputs.max():.3g}, which are trained to be 0 and 1; where "
+            "they are logits of several labels at once, let the model end in a sigmoid"
         )
 
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from tfqd_command.data import Data
-from tfqd_command.task import Task, task_of
+from tfqd_command.task import Task, task_of, warn_of_labels_for_logits
 
 X = np.zeros((6, 4), np.float32)
 LOGITS = np.array([[-1.0, 2.0, 0.5]] * 6, np.float32)
@@ -27,7 +27,7 @@ MANY = np.array([[1, 1, 0]] * 6)
         (LOGITS[:, :1], CLASSES.astype("float32"), Task("numbers", True, True)),
         (LOGITS, None, Task("classes", False, True)),
         (PROBABILITIES, None, Task("classes", False, False)),
-        (np.clip(LOGITS, 0, 1), MANY, Task("numbers", True, True)),
+        (LOGITS, MANY, Task("numbers", True, True)),
         (LOGITS[:, None].repeat(2, 1), np.zeros((6, 2), int), Task("classes", True, True)),
     ],
 )
@@ -47,7 +47,6 @@ def test_task(outputs, labels, task):
         (LOGITS, CLASSES + 0.5, r"labels of shape \(6,\) and type float64 do not fit"),
         (LOGITS[:, :1], None, "only labels y can tell"),
         (np.clip(LOGITS, 0, 1), None, "may be several labels at once, or numbers; only labels y"),
-        (LOGITS, MANY, "several labels at once.* logits, of -1 to 2; let it end in a sigmoid"),
         ([LOGITS, LOGITS], CLASSES, "must have one output"),
     ],
 )
@@ -61,6 +60,16 @@ def test_outputs_that_may_be_logits_are_said_to_be_taken_for_them(capsys):
     assert capsys.readouterr().err == ""
     task_of(LOGITS, Data(X, None))
     assert "the 3 outputs are taken for the logits of as many classes" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("outputs", "labels", "warns"),
+    [(LOGITS, MANY, True), (np.clip(LOGITS, 0, 1), MANY, False), (LOGITS, 2 * MANY, False)],
+)
+def test_logits_of_several_labels_are_warned_of(capsys, outputs, labels, warns):
+    task = task_of(outputs, Data(X, labels))
+    warn_of_labels_for_logits(task, outputs, labels)
+    assert ("from -1 to 2, which are trained to be 0 and 1" in capsys.readouterr().err) == warns
 
 
 @pytest.mark.parametrize(

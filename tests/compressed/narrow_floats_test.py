@@ -90,17 +90,18 @@ def test_values_beyond_float16_are_refused(path, options):
     assert not path.exists()
 
 
-@pytest.mark.parametrize(("factor", "fits"), [(1e-3, True), (1e-9, False)])
-def test_scales_that_float16_would_lose_are_refused(path, factor, fits):
-    tensor = quantized_tensor((64, 64), bucket_size=32, scaling="symmetric")
+@pytest.mark.parametrize("scaling", ["symmetric", "affine"])
+@pytest.mark.parametrize(("factor", "stored"), [(1e-3, "float16"), (1e-9, "bfloat16")])
+def test_scales_that_float16_would_lose_are_stored_in_bfloat16(path, scaling, factor, stored):
+    tensor = quantized_tensor((64, 64), bucket_size=32, scaling=scaling)
     tiny = dataclasses.replace(tensor, scale=tensor.scale * np.float32(factor))
-    if fits:
-        assert saved(only(tiny), path, scale_dtype="float16").tensors["dense/kernel"].scale.all()
-        return
-    with pytest.raises(ValueError, match=r"'dense/kernel': its scales, of .*e-09 .*take bfloat16"):
-        write_archive(only(tiny), path, scale_dtype="float16")
-    assert not path.exists()
-    assert saved(only(tiny), path, scale_dtype="bfloat16").tensors["dense/kernel"].scale.all()
+    loaded = saved(only(tiny), path, scale_dtype="float16").tensors["dense/kernel"]
+    np.testing.assert_allclose(loaded.scale, tiny.scale, rtol=2.0**-8)
+    (entry,) = read_manifest(path).tensors
+    assert entry.scale_dtype == stored
+    in_half = saved(only(tensor), path, scale_dtype="float16")
+    assert in_half.tensors["dense/kernel"].scale.all()
+    assert read_manifest(path).tensors[0].bytes == entry.bytes
 
 
 def test_buckets_of_nothing_beside_others_may_become_zero(path):

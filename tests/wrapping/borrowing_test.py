@@ -53,13 +53,34 @@ def in_default(version, hidden, embedding):
 
 
 def in_activation(version, hidden, embedding):
+    @version.saving.register_keras_serializable("borrowing_test")
     def scaled(x):
         return x * tf.reduce_mean(tf.convert_to_tensor(embedding.embeddings))
 
     return version.layers.Dense(20, activation=scaled, name="head")(hidden)
 
 
-@pytest.mark.parametrize("head", [in_closure, in_nested_function, in_default, in_activation])
+def in_function_called(version, hidden, embedding):
+    def head(x):
+        return logits(x, embedding.embeddings)
+
+    return version.layers.Lambda(lambda x: head(x), output_shape=(5, 20), name="head")(hidden)
+
+
+def in_layer_called(version, hidden, embedding):
+    def head(x):
+        return embedding(tf.argmax(x, -1))
+
+    return version.layers.Lambda(head, output_shape=(5, 8), name="head")(hidden)
+
+
+HEADS = [
+    *(in_closure, in_nested_function, in_default, in_activation),
+    *(in_function_called, in_layer_called),
+]
+
+
+@pytest.mark.parametrize("head", HEADS)
 def test_function_that_reads_a_weight_is_refused(version, head):
     model = tied(version, functools.partial(head, version))
     with pytest.raises(ValueError, match=f"the function .* {READS}"):
@@ -101,6 +122,43 @@ def test_functions_of_other_things_are_copied(version):
         return version.layers.Lambda(scaled, output_shape=(5, 3), name="head")(hidden)
 
     quantized = tfqd.quantize_model(tied(version, head), SPEC)
+    assert quantized(TOKENS).shape == (2, 5, 3)
+
+
+def test_functions_may_know_the_sizes_of_layers(version):
+    def head(hidden, embedding):
+        def first(x):
+            return x[..., : embedding.output_dim // 2]
+
+        return version.layers.Lambda(first, output_shape=(5, 4), name="head")(hidden)
+
+    quantized = tfqd.quantize_model(tied(version, head), SPEC)
+    assert quantized(TOKENS).shape == (2, 5, 4)
+
+
+@tf_keras.saving.register_keras_serializable("borrowing_test")
+class Scaled(tf_keras.layers.Layer):
+    """A layer with a function and an activation of its own, which its copy has too."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.activation = tf_keras.layers.PReLU()
+        self.inner = tf_keras.layers.Lambda(lambda x: x * self.scale)
+
+    def build(self, input_shape):
+        self.scale = self.add_weight(name="scale", shape=(), initializer="ones")
+        super().build(input_shape)
+
+    def function(self, x):
+        return self.inner(x)
+
+    def call(self, x):
+        return self.activation(self.function(x))
+
+
+def test_functions_that_a_copy_has_for_itself_are_copied_in_tf_keras():
+    model = tied(tf_keras, lambda hidden, embedding: tf_keras.layers.Dense(3)(Scaled()(hidden)))
+    quantized = tfqd.quantize_model(model, SPEC)
     assert quantized(TOKENS).shape == (2, 5, 3)
 
 

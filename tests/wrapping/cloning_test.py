@@ -216,3 +216,16 @@ def test_configuration_of_another_model_is_noticed():
     model(X)
     with pytest.raises(ValueError, match="cannot be copied: made again from its configuration"):
         tfqd.quantize_model(model, tfqd.Uniform(bits=4))
+
+
+def test_adapters_of_lora_are_merged_into_kernels_that_train():
+    model = sequential(layers.Dense(5), layers.Dense(5))
+    model.layers[0].enable_lora(2)
+    model.layers[0].lora_kernel_b.assign(np.full((2, 5), 0.3))
+    expected = model(X)
+    copy = copy_model(model)
+    np.testing.assert_allclose(copy(X), expected, rtol=1e-5, atol=1e-6)
+    assert [w.path for w in copy.weights] == [w.path for w in model.weights if "lora" not in w.path]
+    assert len(copy.trainable_weights) == len(copy.weights) == 6
+    quantized = tfqd.quantize_model(model, tfqd.LearnedStep(bits=8))
+    assert [entry.variable.trainable for entry in quantized.quantized_variables] == [True] * 3

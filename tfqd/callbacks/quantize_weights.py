@@ -224,7 +224,7 @@ def _check_model(model) -> None:
         if getattr(layer, "lora_enabled", False):
             raise ValueError(
                 f"layer {layer.name!r} has LoRA matrices, which Keras adds to its kernel in files, "
-                "past the callback; tfqd.quantize_model takes such layers"
+                "past the callback; tfqd.quantize_model merges them"
             )
 
 

@@ -55,7 +55,8 @@ def encode_archive(
         rest_dtype: ``"float32"`` keeps what stayed float as it is;
             ``"float16"`` and ``"bfloat16"`` round it.
         scale_dtype: how scales and offsets are stored, likewise. Weights then
-            move a little; the manifest states by how much at most.
+            move a little; the manifest states by how much at most. Scales that are all too
+            small for float16 are stored in bfloat16.
         versions: of the libraries that made the model, for the manifest.
 
     Raises:

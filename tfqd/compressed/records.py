@@ -25,8 +25,6 @@ _STRINGS = re.compile(r"S[1-9]\d{0,8}")
 # How many of scale and offset are stored a bucket.
 _NUMBERS = {"none": 0, "symmetric": 1, "affine": 2}
 _POINT_BYTES = {"float32": 4, float8.NAME: 1}
-# Of a tensor's largest scale; bfloat16 rounds to 2^-9 of a number.
-_LARGEST_LOSS = 2.0**-8
 _MAX_RANK = 32
 _MAX_WEIGHTS = 2**42
 
@@ -37,8 +35,9 @@ def encode_quantized(
     """The manifest entry and the bytes of a quantized tensor.
 
     Raises:
-        ValueError: when a scale or offset is too large for `scale_dtype`, or scales too small.
+        ValueError: when a scale or offset is too large for `scale_dtype`.
     """
+    scale_dtype = _type_of_scales(tensor, scale_dtype)
     codes = tensor.codes.reshape(-1)
     coded = coding.encode(codes, tensor.bits, tensor.levels)
     per_bucket = [tensor.scale] if tensor.is_scaled else []
@@ -50,8 +49,6 @@ def encode_quantized(
         widen(data, scale_dtype).astype(np.float64) - values
         for data, values in zip(stored, per_bucket, strict=True)
     ]
-    if tensor.is_scaled:
-        _check_not_lost(tensor.scale, changes[0], scale_dtype)
     size = tensor.bucketing.bucket_size
     entry = QuantizedEntry(
         path=path,
@@ -76,14 +73,10 @@ def encode_quantized(
     return entry, data
 
 
-def _check_not_lost(scale: np.ndarray, changes: np.ndarray, dtype: str) -> None:
-    """Of scales beside larger ones little is lost when they become 0; of the largest, all."""
-    largest = float(scale.max(initial=0.0))
-    if np.abs(changes).max(initial=0.0) > _LARGEST_LOSS * largest:
-        raise ValueError(
-            f"its scales, of {largest:g} at most, are too small for {dtype}; take bfloat16, which "
-            "has the range of float32"
-        )
+def _type_of_scales(tensor: QuantizedTensor, wanted: str) -> str:
+    """bfloat16, which has float32's range, in place of a float16 that would lose all scales."""
+    lost = tensor.is_scaled and tensor.scale.max(initial=0.0) < np.finfo(np.float16).tiny
+    return "bfloat16" if wanted == "float16" and lost else wanted
 
 
 def payload_bytes(tensor: QuantizedTensor) -> int:

@@ -100,7 +100,10 @@ def _losses_by_place(student, loss, places: Collection[str]) -> dict[str, Any]:
     """What each output is compiled with; nothing where Keras will say what is wrong."""
     if isinstance(loss, Mapping):
         names = list(getattr(student, "output_names", None) or ())
-        by_name = dict(zip(places, names, strict=True)) if len(names) == len(places) else {}
+        # Keras too knows the outputs of a dict by its keys alone.
+        keyed = any(place.startswith("['") for place in places)
+        named = not keyed and len(names) == len(places)
+        by_name = dict(zip(places, names, strict=True)) if named else {}
         return {
             place: loss[key]
             for place in places

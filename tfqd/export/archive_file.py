@@ -51,7 +51,8 @@ def save(
         rest_dtype: ``"float32"``, ``"float16"`` or ``"bfloat16"`` for the
             weights that stayed float.
         scale_dtype: the same for scales and offsets. The weights then move a
-            little, by at most what the manifest states.
+            little, by at most what the manifest states. Scales that are all too small
+            for float16 are stored in bfloat16.
         probes: inputs to hold the file against the model by, as the model takes
             them; random ones that fit its inputs when None. They are kept in the
             file for `tfqd.export.verify`.

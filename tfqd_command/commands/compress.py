@@ -25,7 +25,7 @@ from tfqd_command.outputs import BATCH, Written, answers, check_writable, kind_o
 from tfqd_command.pages import page_of_compression
 from tfqd_command.starting import warn
 from tfqd_command.tables import table
-from tfqd_command.task import Task, task_of
+from tfqd_command.task import Task, task_of, warn_of_labels_for_logits
 from tfqd_command.training import Schedule, state_path, train
 
 ARGUMENTS = ("MODEL",)
@@ -119,7 +119,10 @@ def _with_data(values, path: str, model, method: str, data: Data) -> Result:
     import tfqd
 
     teacher = model if values.teacher is None else load_teacher(values.teacher)
-    task = task_of(answers(model, data.x[:BATCH]), data)
+    first = answers(model, data.x[:BATCH])
+    task = task_of(first, data)
+    if method in TRAINED:
+        warn_of_labels_for_logits(task, first, data.y)
     judge = Judge(task, teacher, data)
     spec, callbacks, options = _chosen(values, model, method, data, task)
     student = tfqd.quantize_model(model, spec)

@@ -1,12 +1,13 @@
 """Copies of Keras 3 models, weights, vocabularies and seeds included."""
 
+import inspect
 import itertools
 import tempfile
 from collections.abc import Mapping
 
 import keras
 
-from tfqd.wrapping.borrowing import check_borrows_nothing
+from tfqd.wrapping.borrowing import Held, check_borrows_nothing, held_by_functions
 from tfqd.wrapping.keras3.configuration import Configuration
 from tfqd.wrapping.keras3.deserialization import deserialize
 from tfqd.wrapping.keras3.insides import (
@@ -21,13 +22,16 @@ from tfqd.wrapping.keras3.insides import (
 )
 from tfqd.wrapping.layers import all_layers
 
+_ADAPTERS = ("lora_kernel_a", "lora_kernel_b", "lora_embeddings_a", "lora_embeddings_b")
+
 
 def copy_model(model: keras.Model, unwrap: Mapping[type, str] | None = None) -> keras.Model:
     """An independent copy of a built model.
 
     The copy is made from the model's configuration and state, as a reload from
     disk would be, except that custom classes and functions need not be
-    registered. It is not compiled.
+    registered. It is not compiled. LoRA's adapters are merged into its kernels, which
+    are trained again.
 
     Args:
         model: a built Functional, Sequential or subclassed model.
@@ -50,7 +54,9 @@ def copy_model(model: keras.Model, unwrap: Mapping[type, str] | None = None) -> 
         raise _cannot_be_copied(model, _reason(error)) from error
     graphs = [layer for layer in all_layers(model) if isinstance(layer, Functional)]
     arguments = itertools.chain.from_iterable(map(arguments_in, graphs))
-    check_borrows_nothing(model, configuration.references.values(), arguments)
+    functions = filter(inspect.isfunction, configuration.references.values())
+    held = itertools.chain(held_by_functions(functions), itertools.starmap(Held, arguments))
+    check_borrows_nothing(model, held)
     _copy_state(model, copy, {id(layer) for layer in configuration.unwrapped})
     return copy
 
@@ -88,12 +94,18 @@ def _copy_layer_state(old: keras.layers.Layer, new: keras.layers.Layer) -> None:
         new.dtype_policy = old.dtype_policy
     # Sequential's configuration leaves it out: a frozen one would never thaw.
     set_own_trainable(new, old.trainable)
-    for old_variable, new_variable in zip(own_variables(old), own_variables(new), strict=True):
+    for old_variable, new_variable in zip(_lasting(old), _lasting(new), strict=True):
         set_path(new_variable, old_variable.path)
 
 
 def _shapes(layer: keras.layers.Layer) -> list:
-    return [variable.shape for variable in own_variables(layer)]
+    return [variable.shape for variable in _lasting(layer)]
+
+
+def _lasting(layer: keras.layers.Layer) -> list[keras.Variable]:
+    """The layer's own variables but for LoRA's adapters, which a copy has in its kernel."""
+    adapters = {id(getattr(layer, name, None)) for name in _ADAPTERS}
+    return [variable for variable in own_variables(layer) if id(variable) not in adapters]
 
 
 def _reason(error: Exception) -> str:

@@ -55,6 +55,8 @@ class Configuration:
         if not _is_keras(type(part)):
             entry["registered_name"] = self._refer(type(part))
         config = entry["config"]
+        if getattr(part, "lora_enabled", False):  # Keras keeps kernels with adapters merged.
+            config.pop("lora_rank"), config.pop("lora_alpha")
         if isinstance(part, Functional | keras.Sequential) and "layers" in config:
             self._visit_layers(config, _parts(part))
         else:

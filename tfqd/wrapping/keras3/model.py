@@ -123,7 +123,7 @@ class QuantizedModel(KeepsSeeds, KeepsOwnSteps, TracesOnce, SubstitutedCall, ker
             raise ValueError(
                 f"model {self.name!r} had {self._wrapped_weights} weights when it was quantized "
                 f"and has {len(self.model.weights)} now; call enable_lora(), or what has made "
-                "them, on the float model, before tfqd.quantize_model"
+                "them, before tfqd.quantize_model, which merges adapters into kernels"
             )
 
     def quantize(self, *args, **kwargs):
@@ -136,10 +136,6 @@ class QuantizedModel(KeepsSeeds, KeepsOwnSteps, TracesOnce, SubstitutedCall, ker
             f"model {self.name!r} is quantized by tfqd; quantize what "
             "tfqd.strip_quantization(model) gives with Keras' own integers"
         )
-
-    def get_layer(self, name=None, index=None):
-        """The inner model's, such as the base of a transfer."""
-        return self.model.get_layer(name, index)
 
     def build(self, *args, **kwargs):
         """Does nothing: the inner model was built when it was wrapped."""

@@ -1,14 +1,16 @@
 """Copies of tf_keras models, weights and vocabularies included."""
 
+import inspect
+import itertools
 import tempfile
 import warnings
-from collections.abc import Callable
-from typing import TypeAlias
+from collections.abc import Callable, Iterator
+from typing import Any, TypeAlias
 
 import tensorflow as tf
 import tf_keras
 
-from tfqd.wrapping.borrowing import check_borrows_nothing
+from tfqd.wrapping.borrowing import Held, check_borrows_nothing, held_by_functions
 from tfqd.wrapping.layers import all_layers
 from tfqd.wrapping.own_steps import is_own, is_users, overridden
 from tfqd.wrapping.tf_keras.insides import Functional, arguments_in, own_weights
@@ -48,11 +50,13 @@ class Copy:
         self._made: dict[int, Layer] = {}
         self._pairs: list[tuple[Layer, Layer]] = []
         self._origins: dict[int, tf.Variable] = {}
-        _check_borrows_nothing(source)
+        check_borrows_nothing(source, itertools.starmap(Held, _arguments(source)))
         with tfmot.quantization.keras.quantize_scope():  # Its layers may be among the model's.
             self.model = self._model(source)
         for old, new in self._pairs:
             self._copy_state(old, new)
+        # Those that the copy has in common with the source read what the source has.
+        check_borrows_nothing(source, held_by_functions(_functions(self.model)))
         self._check_shares_nothing(source)
 
     def origin(self, variable: tf.Variable) -> tf.Variable:
@@ -84,7 +88,7 @@ class Copy:
         """Layers made from configurations of their own have weights of their own."""
         once: set[int] = set()
         for variable in self._origins.values():
-            if id(variable) in once:
+            if id(variable) in once and variable.trainable:
                 raise ValueError(
                     f"model {source.name!r} cannot be copied: two of its layers hold "
                     f"{variable.name}, of which a copy would have two. Let one layer hold it, or "
@@ -123,12 +127,20 @@ class Copy:
             self._origins[id(new_variable)] = old_variable
 
 
-def _check_borrows_nothing(source: tf_keras.Model) -> None:
-    for layer in all_layers(source):
-        functions = [getattr(layer, name, None) for name in _FUNCTIONS]
-        in_graph = isinstance(layer, Functional) and not isinstance(layer, tf_keras.Sequential)
-        arguments = arguments_in(layer) if in_graph else ()
-        check_borrows_nothing(source, filter(callable, functions), arguments)
+def _arguments(model: tf_keras.Model) -> Iterator[tuple[str, Any]]:
+    """What is given to the layers in a model's graphs, each with the name of the layer."""
+    for layer in all_layers(model):
+        if isinstance(layer, Functional) and not isinstance(layer, tf_keras.Sequential):
+            yield from arguments_in(layer)
+
+
+def _functions(model: tf_keras.Model) -> Iterator[Callable]:
+    """The users' functions in a model."""
+    for layer in all_layers(model):
+        for name in _FUNCTIONS:
+            function = getattr(layer, name, None)
+            if inspect.isfunction(function):
+                yield function
 
 
 def of_class(model: tf_keras.Model, kind: type[tf_keras.Model]) -> tf_keras.Model:
