@@ -95,18 +95,20 @@ def task_of(outputs: Any, data: Data) -> Task:
             "outputs from 0 to 1 that do not sum to 1 may be several labels at once, or numbers; "
             "only labels y can tell"
         )
-    if not probabilities:
-        warn(
-            f"without labels y the {outputs.shape[-1]} outputs are taken for the logits of as "
-            "many classes; give y where they are something else"
-        )
     return Task("classes", False, not probabilities)
 
 
-def warn_of_labels_for_logits(task: Task, outputs: Any, labels: Any) -> None:
-    """Of several labels at once, logits would be trained to be 0 and 1 themselves."""
+def warn_of_guesses(task: Task, outputs: Any, labels: Any) -> None:
+    """Says what outputs are trained as, where that may not be what they are for."""
     import numpy as np
 
+    if not task.labelled:
+        if task.from_logits:
+            warn(
+                f"without labels y the {outputs.shape[-1]} outputs are taken for the logits of "
+                "as many classes; give y where they are something else"
+            )
+        return
     several = task.kind == "numbers" and outputs.shape[-1] > 1
     if several and np.isin(labels, (0, 1)).all() and not _are_shares(outputs):
         warn(

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from tfqd_command.data import Data
-from tfqd_command.task import Task, task_of, warn_of_labels_for_logits
+from tfqd_command.task import Task, task_of, warn_of_guesses
 
 X = np.zeros((6, 4), np.float32)
 LOGITS = np.array([[-1.0, 2.0, 0.5]] * 6, np.float32)
@@ -56,9 +56,9 @@ def test_what_does_not_fit(outputs, labels, message):
 
 
 def test_outputs_that_may_be_logits_are_said_to_be_taken_for_them(capsys):
-    task_of(PROBABILITIES, Data(X, None))
-    assert capsys.readouterr().err == ""
-    task_of(LOGITS, Data(X, None))
+    for outputs in (PROBABILITIES, LOGITS):
+        assert capsys.readouterr().err == ""
+        warn_of_guesses(task_of(outputs, Data(X, None)), outputs, None)
     assert "the 3 outputs are taken for the logits of as many classes" in capsys.readouterr().err
 
 
@@ -68,7 +68,7 @@ def test_outputs_that_may_be_logits_are_said_to_be_taken_for_them(capsys):
 )
 def test_logits_of_several_labels_are_warned_of(capsys, outputs, labels, warns):
     task = task_of(outputs, Data(X, labels))
-    warn_of_labels_for_logits(task, outputs, labels)
+    warn_of_guesses(task, outputs, labels)
     assert ("from -1 to 2, which are trained to be 0 and 1" in capsys.readouterr().err) == warns
 
 

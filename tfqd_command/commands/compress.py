@@ -25,7 +25,7 @@ from tfqd_command.outputs import BATCH, Written, answers, check_writable, kind_o
 from tfqd_command.pages import page_of_compression
 from tfqd_command.starting import warn
 from tfqd_command.tables import table
-from tfqd_command.task import Task, task_of, warn_of_labels_for_logits
+from tfqd_command.task import Task, task_of, warn_of_guesses
 from tfqd_command.training import Schedule, state_path, train
 
 ARGUMENTS = ("MODEL",)
@@ -121,14 +121,13 @@ def _with_data(values, path: str, model, method: str, data: Data) -> Result:
     teacher = model if values.teacher is None else load_teacher(values.teacher)
     first = answers(model, data.x[:BATCH])
     task = task_of(first, data)
-    if method in TRAINED:
-        warn_of_labels_for_logits(task, first, data.y)
     judge = Judge(task, teacher, data)
     spec, callbacks, options = _chosen(values, model, method, data, task)
     student = tfqd.quantize_model(model, spec)
     scores = {"float": judge.score(model), "untrained": judge.score(student)}
     kept, record = [], None
     if method in TRAINED:
+        warn_of_guesses(task, first, data.y)
         schedule = Schedule(values.epochs, values.batch_size, values.learning_rate, values.seed)
         command = {**values.flag_values_dict(), "method": method, "version": tfqd.__version__}
         del command["json"], command["debug"]
