@@ -24,7 +24,8 @@ _OF_FUNCTIONAL_MODELS = (
 
 check_attributes(tf_keras, tf_keras.layers.Layer(name="asked_by_tfqd"), _OF_LAYERS)
 _input = tf_keras.Input((1,), name="asked_by_tfqd_too")
-check_attributes(tf_keras, Functional(_input, _input), _OF_FUNCTIONAL_MODELS)
+_graph = Functional(_input, _input, name="asked_by_tfqd_at_last")  # Not the first "model".
+check_attributes(tf_keras, _graph, _OF_FUNCTIONAL_MODELS)
 
 
 def own_weights(layer: tf_keras.layers.Layer) -> list[tf.Variable]:
