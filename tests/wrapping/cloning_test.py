@@ -229,3 +229,13 @@ def test_adapters_of_lora_are_merged_into_kernels_that_train():
     assert len(copy.trainable_weights) == len(copy.weights) == 6
     quantized = tfqd.quantize_model(model, tfqd.LearnedStep(bits=8))
     assert [entry.variable.trainable for entry in quantized.quantized_variables] == [True] * 3
+
+
+def test_adapters_of_an_embedding_are_merged_too():
+    model = keras.Sequential([keras.Input((3,), dtype="int32"), layers.Embedding(9, 4)])
+    model.layers[0].enable_lora(2)
+    model.layers[0].lora_embeddings_b.assign(np.full((2, 4), 0.3))
+    tokens = np.arange(6).reshape(2, 3)
+    copy = copy_model(model)
+    np.testing.assert_allclose(copy(tokens), model(tokens), rtol=1e-5, atol=1e-6)
+    assert len(copy.weights) == 1

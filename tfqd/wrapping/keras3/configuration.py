@@ -56,7 +56,8 @@ class Configuration:
             entry["registered_name"] = self._refer(type(part))
         config = entry["config"]
         if getattr(part, "lora_enabled", False):  # Keras keeps kernels with adapters merged.
-            config.pop("lora_rank"), config.pop("lora_alpha")
+            for name in ("lora_rank", "lora_alpha"):
+                config.pop(name, None)  # Older versions have no alpha.
         if isinstance(part, Functional | keras.Sequential) and "layers" in config:
             self._visit_layers(config, _parts(part))
         else:
