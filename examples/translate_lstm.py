@@ -47,7 +47,7 @@ from rich.console import Console
 from rich.table import Table
 from text_translator import text_translator
 from trainings import Trainer, Training
-from translation_data import END, PAD, START, PairBatches, Pairs, Subwords
+from translation_data import END, PAD, START, PairBatches, Pairs, Subwords, token_accuracy
 from translation_networks import network
 
 import tfqd
@@ -163,14 +163,13 @@ class Students:
         self._teachers = teachers or self
         self.settings = {
             "seed": seed,
+            "teacher_seed": seed if teachers is None else teachers.settings["seed"],
             "epochs": _EPOCHS.value,
             "rate": _RATE.value,
             "vocabulary": len(subwords.pieces),
             "teacher_units": _TEACHER_UNITS.value,
             "student_units": _STUDENT_UNITS.value,
         }
-        if teachers is not None:
-            self.settings["teacher_seed"] = teachers.settings["seed"]
         self._folder = pathlib.Path(_OUTPUT.value, "_".join(map(str, self.settings.values())))
 
     def row(self, run: str) -> dict[str, Any]:
@@ -275,17 +274,6 @@ def _cut(sources: tf.Tensor, targets: tf.Tensor) -> list[tf.Tensor]:
     """Sources without the padding that all of them have, and the targets."""
     longest = tf.reduce_max(tf.math.count_nonzero(sources != PAD, axis=1))
     return [sources[:, :longest], targets]
-
-
-def token_accuracy(model: keras.Model, batches: tf.data.Dataset) -> float:
-    """The share of the tokens that the model, given those before, gets right."""
-    hits, count = 0, 0
-    for inputs, targets in batches:
-        likeliest = tf.argmax(model(list(inputs), training=False), -1, targets.dtype)
-        counted = targets != PAD
-        hits += int(tf.math.count_nonzero((likeliest == targets) & counted))
-        count += int(tf.math.count_nonzero(counted))
-    return hits / count
 
 
 def _table(rows: list[dict[str, Any]]) -> Table:

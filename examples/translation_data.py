@@ -6,6 +6,7 @@ import itertools
 import pathlib
 import re
 
+import keras
 import numpy as np
 import tensorflow as tf
 import tokenizers
@@ -201,3 +202,14 @@ def _lesson(sources: tf.Tensor, targets: tf.Tensor):
 def _cut(tokens: tf.Tensor) -> tf.Tensor:
     lengths = tf.reduce_sum(tf.cast(tokens != PAD, tf.int32), axis=1)
     return tokens[:, : tf.reduce_max(lengths)]
+
+
+def token_accuracy(model: keras.Model, batches: tf.data.Dataset) -> float:
+    """The share of the tokens that the model, given those before, gets right."""
+    hits, count = 0, 0
+    for inputs, targets in batches:
+        likeliest = tf.argmax(model(list(inputs), training=False), -1, targets.dtype)
+        counted = targets != PAD
+        hits += int(tf.math.count_nonzero((likeliest == targets) & counted))
+        count += int(tf.math.count_nonzero(counted))
+    return hits / count

@@ -47,7 +47,8 @@ def test_students_of_another_seed_may_share_the_teacher(made):
     folder, _ = made
     arguments = ["--smoke", "--seeds=2", "--teacher_seed=1", "--runs=continued"]
     assert run_here("translate_lstm.py", f"--output={folder}", *arguments).end is None
-    *_, row = json.loads((folder / "results.json").read_text())["rows"]
+    *others, row = json.loads((folder / "results.json").read_text())["rows"]
+    assert {other["teacher_seed"] for other in others} == {1}
     assert (row["run"], row["seed"], row["teacher_seed"]) == ("continued", 2, 1)
     assert row["perplexity"]["invented"] < 20
     trained = {path.parent.name for path in folder.glob("2_*/*/*")}
