@@ -57,7 +57,7 @@ from cifar_data import Images, batches, held_out
 from epochs import Checkpoint, EpochLog
 from resnet8_data import BATCH, better_teacher, better_teacher_file, load
 from resnet8_runs import RUNS, Run
-from results_file import ResultsFile
+from results_file import ResultsFile, mean_and_deviation
 from rich.console import Console
 from rich.table import Table
 
@@ -139,10 +139,9 @@ def _table(rows: list[dict]) -> Table:
     for row in rows:
         groups.setdefault((row["run"], row.get("epochs", 0)), []).append(row)
     for (run, epochs), group in sorted(groups.items()):
-        accuracy = np.array([row["accuracy"] for row in group])
-        spread = f" ± {accuracy.std(ddof=1):.2f}" if len(group) > 1 else ""
+        accuracy = mean_and_deviation([row["accuracy"] for row in group])
         size = f"{np.mean([row['bytes'] for row in group]):,.0f}"
-        table.add_row(run, str(epochs), str(len(group)), f"{accuracy.mean():.2f}{spread} %", size)
+        table.add_row(run, str(epochs), str(len(group)), accuracy, size)
     return table
 
 

@@ -27,7 +27,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 from paper_recipes import Recipe
-from results_file import ResultsFile
+from results_file import ResultsFile, mean_and_deviation
 from rich.table import Table
 from trainings import LOSS, Trainer, Training, accuracy
 
@@ -263,8 +263,6 @@ def table(rows: Sequence[dict[str, Any]]) -> Table:
     for row in rows:
         groups[row["student"], row["recipe"], row["run"], row.get("epochs", 0)].append(row)
     for (student, recipe, run, epochs), group in groups.items():
-        accuracies = np.array([row["accuracy"] for row in group])
-        spread = f" ± {accuracies.std(ddof=1):.2f}" if len(group) > 1 else ""
         paper = [row["paper_bytes"] for row in group if "paper_bytes" in row]
         lines.add_row(
             student,
@@ -272,7 +270,7 @@ def table(rows: Sequence[dict[str, Any]]) -> Table:
             run,
             str(epochs),
             str(len(group)),
-            f"{accuracies.mean():.2f}{spread} %",
+            mean_and_deviation([row["accuracy"] for row in group]),
             f"{np.mean([row['bytes'] for row in group]):,.0f}",
             f"{np.mean(paper):,.0f}" if paper else "",
         )

@@ -32,7 +32,7 @@ import tensorflow as tf
 from absl import app, flags
 from cifar_data import Images
 from resnet8_data import float_network
-from results_file import ResultsFile
+from results_file import ResultsFile, mean_and_deviation
 from rich.console import Console
 from rich.table import Table
 from short_trainings import reestimate, train
@@ -155,8 +155,6 @@ def _table(rows: list[dict]) -> Table:
     for row in rows:
         ways[tuple(row[name] for name in WAY)].append(row)
     for (network, bits, sparsity, training, steps), group in sorted(ways.items()):
-        accuracies = [100 * row["accuracy"] for row in group]
-        spread = f" ± {statistics.stdev(accuracies):.2f}" if len(group) > 1 else ""
         table.add_row(
             network,
             str(bits),
@@ -164,7 +162,7 @@ def _table(rows: list[dict]) -> Table:
             training,
             f"2 x {steps}",
             str(len(group)),
-            f"{statistics.mean(accuracies):.2f}{spread} %",
+            mean_and_deviation([100 * row["accuracy"] for row in group]),
             f"{statistics.mean(row['bytes'] for row in group):,.0f}",
         )
     return table

@@ -4,6 +4,8 @@ import fcntl
 import json
 import os
 import pathlib
+import statistics
+from collections.abc import Sequence
 from typing import Any
 
 
@@ -53,3 +55,9 @@ class ResultsFile:
         if self._path.exists():
             return json.loads(self._path.read_text(encoding="utf-8"))
         return {**self._facts, "rows": []}
+
+
+def mean_and_deviation(percents: Sequence[float]) -> str:
+    """The mean of several seeds, and their standard deviation where there are several."""
+    spread = f" ± {statistics.stdev(percents):.2f}" if len(percents) > 1 else ""
+    return f"{statistics.mean(percents):.2f}{spread} %"
