@@ -18,7 +18,9 @@ from compressed_examples import (
     assert_equal_models,
     assert_equal_tensors,
     constant_tensor,
+    only,
     quantized_tensor,
+    saved,
     small_model,
 )
 
@@ -39,15 +41,6 @@ ROOT = pathlib.Path(__file__).parents[2]
 @pytest.fixture
 def path(tmp_path):
     return tmp_path / "model.tfqd"
-
-
-def saved(compressed, path, **options):
-    write_archive(compressed, path, **options)
-    return read_archive(path)
-
-
-def only(tensor):
-    return CompressedModel({"dense/kernel": tensor})
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,13 @@
 import ml_dtypes
 import numpy as np
 
-from tfqd.compressed import CompressedModel, Probes, QuantizedTensor
+from tfqd.compressed import (
+    CompressedModel,
+    Probes,
+    QuantizedTensor,
+    read_archive,
+    write_archive,
+)
 from tfqd.spec import Codebook, LearnedStep, Uniform
 from tfqd.spec.bucketing import Bucketing
 
@@ -117,3 +123,14 @@ def assert_equal_tensors(actual, expected):
             assert getattr(actual, name) is None
         else:
             assert_equal_tensors(getattr(actual, name), getattr(expected, name))
+
+
+def only(tensor):
+    """A model of one tensor."""
+    return CompressedModel({"dense/kernel": tensor})
+
+
+def saved(compressed, path, **options):
+    """The model as an archive gives it back."""
+    write_archive(compressed, path, **options)
+    return read_archive(path)

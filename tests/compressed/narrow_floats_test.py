@@ -5,23 +5,20 @@ import dataclasses
 import ml_dtypes
 import numpy as np
 import pytest
-from compressed_examples import assert_equal_tensors, quantized_tensor, small_model
+from compressed_examples import (
+    assert_equal_tensors,
+    only,
+    quantized_tensor,
+    saved,
+    small_model,
+)
 
-from tfqd.compressed import CompressedModel, read_archive, read_manifest, write_archive
+from tfqd.compressed import CompressedModel, read_manifest, write_archive
 
 
 @pytest.fixture
 def path(tmp_path):
     return tmp_path / "model.tfqd"
-
-
-def saved(compressed, path, **options):
-    write_archive(compressed, path, **options)
-    return read_archive(path)
-
-
-def only(tensor):
-    return CompressedModel({"dense/kernel": tensor})
 
 
 @pytest.mark.parametrize("kind", ["uniform", "codebook", "learned_step"])

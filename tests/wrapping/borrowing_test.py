@@ -174,28 +174,32 @@ def test_variable_that_is_not_set_is_no_weight():
     assert tfqd.quantize_model(tied(keras, head), SPEC)(TOKENS).shape == (2, 5, 8)
 
 
-class Head(keras.layers.Layer):
-    """Logits by the embedding of another layer."""
+def layer_that_holds(version, embedding):
+    """Makes logits by the embedding of another layer."""
 
-    def __init__(self, embedding, **kwargs):
-        super().__init__(**kwargs)
-        self.embedding = embedding
+    class Head(version.layers.Layer):
+        def __init__(self, embedding, **kwargs):
+            super().__init__(**kwargs)
+            self.embedding = embedding
 
-    def call(self, x):
-        return logits(x, self.embedding.embeddings)
+        def call(self, x):
+            return logits(x, self.embedding.embeddings)
 
-    def get_config(self):
-        embedding = keras.saving.serialize_keras_object(self.embedding)
-        return {**super().get_config(), "embedding": embedding}
+        def get_config(self):
+            embedding = version.saving.serialize_keras_object(self.embedding)
+            return {**super().get_config(), "embedding": embedding}
 
-    @classmethod
-    def from_config(cls, config):
-        embedding = keras.saving.deserialize_keras_object(config.pop("embedding"))
-        return cls(embedding, **config)
+        @classmethod
+        def from_config(cls, config):
+            embedding = version.saving.deserialize_keras_object(config.pop("embedding"))
+            embedding.build(None)
+            return cls(embedding, **config)
+
+    return Head(embedding)
 
 
 def test_layer_that_holds_another_stays_tied_in_keras_3():
-    model = tied(keras, lambda hidden, embedding: Head(embedding)(hidden))
+    model = tied(keras, lambda hidden, embedding: layer_that_holds(keras, embedding)(hidden))
     quantized = tfqd.quantize_model(model, SPEC)
     before = quantized(TOKENS)
     (table,) = [weight for weight in quantized.weights if weight.path == "emb/embeddings"]
@@ -204,28 +208,7 @@ def test_layer_that_holds_another_stays_tied_in_keras_3():
     assert len(tfqd.compress(quantized).quantized) == 2
 
 
-class TfKerasHead(tf_keras.layers.Layer):
-    """`Head` for tf_keras."""
-
-    def __init__(self, embedding, **kwargs):
-        super().__init__(**kwargs)
-        self.embedding = embedding
-
-    def call(self, x):
-        return logits(x, self.embedding.embeddings)
-
-    def get_config(self):
-        embedding = tf_keras.saving.serialize_keras_object(self.embedding)
-        return {**super().get_config(), "embedding": embedding}
-
-    @classmethod
-    def from_config(cls, config):
-        embedding = tf_keras.saving.deserialize_keras_object(config.pop("embedding"))
-        embedding.build(None)
-        return cls(embedding, **config)
-
-
 def test_weight_that_a_copy_would_have_twice_is_refused_in_tf_keras():
-    model = tied(tf_keras, lambda hidden, embedding: TfKerasHead(embedding)(hidden))
+    model = tied(tf_keras, lambda hidden, embedding: layer_that_holds(tf_keras, embedding)(hidden))
     with pytest.raises(ValueError, match="two of its layers hold emb/embeddings:0"):
         tfqd.quantize_model(model, SPEC)
