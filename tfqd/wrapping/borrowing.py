@@ -77,7 +77,8 @@ def _read_of(value: Any, attributes: Iterable[str]) -> list[Any]:
         return [value]
     found = []
     for name in attributes:
-        with contextlib.suppress(Exception):  # Properties raise whatever they like.
+        # What Keras' properties raise of layers that are called nowhere, or several times.
+        with contextlib.suppress(AttributeError, RuntimeError, ValueError):
             found.append(getattr(value, name))
     is_plain = found and all(isinstance(each, int | float | str | tuple | None) for each in found)
     return value.weights if value.built and not is_plain else []

@@ -3,7 +3,7 @@
 import inspect
 import itertools
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 import keras
 
@@ -52,13 +52,17 @@ def copy_model(model: keras.Model, unwrap: Mapping[type, str] | None = None) -> 
             copy = deserialize(configuration.config)
     except (TypeError, ValueError, NotImplementedError) as error:
         raise _cannot_be_copied(model, _reason(error)) from error
-    graphs = [layer for layer in all_layers(model) if isinstance(layer, Functional)]
-    arguments = itertools.chain.from_iterable(map(arguments_in, graphs))
-    functions = filter(inspect.isfunction, configuration.references.values())
-    held = itertools.chain(held_by_functions(functions), itertools.starmap(Held, arguments))
-    check_borrows_nothing(model, held)
+    check_borrows_nothing(model, _in_common(model, configuration))
     _copy_state(model, copy, {id(layer) for layer in configuration.unwrapped})
     return copy
+
+
+def _in_common(model: keras.Model, configuration: Configuration) -> Iterator[Held]:
+    """What the copy's functions and the calls in its graphs have of the model's own."""
+    yield from held_by_functions(filter(inspect.isfunction, configuration.references.values()))
+    for layer in all_layers(model):
+        if isinstance(layer, Functional):
+            yield from itertools.starmap(Held, arguments_in(layer))
 
 
 def _copy_state(source: keras.Model, target: keras.Model, unwrapped: set[int]) -> None:
