@@ -1,7 +1,5 @@
 """A plain model under QuantizeWeights trains as a quantized one (Algorithm 1)."""
 
-import types
-
 import keras
 import numpy as np
 import pytest
@@ -271,57 +269,3 @@ def test_batch_norm_is_measured_with_the_quantized_weights(validated):
     expected = np.maximum(X @ np.array(first.kernel) + np.array(first.bias), 0).mean(0)
     np.testing.assert_allclose(seen[0], expected, rtol=1e-4, atol=1e-6)
     np.testing.assert_allclose(norm.moving_mean, expected, rtol=1e-4, atol=1e-6)
-
-
-def constrained():
-    layer = keras.layers.Dense(1, kernel_constraint="non_neg", name="bounded")
-    return keras.Sequential([keras.Input((6,)), layer])
-
-
-def adapted():
-    model = keras.Sequential([keras.Input((6,)), keras.layers.Dense(1, name="dense")])
-    model.layers[0].enable_lora(1)
-    return model
-
-
-REFUSED = {
-    "steps_per_execution must be 1; got 2": lambda: compiled(small_model(), steps_per_execution=2),
-    "use_ema": lambda: _with_ema(small_model()),
-    "already quantized": lambda: compiled(tfqd.quantize_model(small_model(), SPEC)),
-    "bounded/kernel to its constraint": lambda: compiled(constrained()),
-    "'dense' has LoRA matrices": lambda: compiled(adapted()),
-}
-
-
-def _with_ema(model):
-    model.compile(keras.optimizers.SGD(0.1, use_ema=True), "mse")
-    return model
-
-
-@pytest.mark.parametrize("message", REFUSED)
-def test_what_a_callback_cannot_serve_is_refused(message):
-    with pytest.raises(ValueError, match=message):
-        fit(REFUSED[message](), QuantizeWeights(SPEC))
-
-
-def test_several_replicas_are_refused(monkeypatch):
-    strategy = types.SimpleNamespace(num_replicas_in_sync=2)
-    callback = QuantizeWeights(SPEC)
-    callback.set_model(compiled(small_model()))
-    monkeypatch.setattr(keras.Model, "distribute_strategy", strategy)
-    with pytest.raises(ValueError, match="works on one replica; got 2"):
-        callback.on_train_begin()
-
-
-def test_specs_that_need_gradients_are_refused():
-    with pytest.raises(ValueError, match="no gradients to train points"):
-        QuantizeWeights(tfqd.Codebook(bits=2))
-    with pytest.raises(ValueError, match="clip stops gradients"):
-        QuantizeWeights({"kernel": tfqd.Uniform(bits=2, clip=1.0)})
-    with pytest.raises(TypeError, match="spec must be a tfqd spec"):
-        QuantizeWeights(4.0)
-
-
-def test_an_unused_callback_has_nothing_to_give():
-    with pytest.raises(ValueError, match="not been used in a fit"):
-        QuantizeWeights(SPEC).quantized_model()
