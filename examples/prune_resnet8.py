@@ -78,15 +78,23 @@ def main(argv) -> None:
     except (ValueError, OSError) as error:
         sys.exit(f"prune_resnet8: {error}")
     console.print(f"Data: {source}")
-    for name in runs:
-        key = {"network": _NETWORK.value, "run": name, "seed": _SEED.value, "steps": _steps()}
-        if results.find(key) is None:
-            kind, sparsity, bits = RUNS[name]
+    for (sparsity, bits), names in _by_first_training(runs).items():
+        keys = {name: _key(name) for name in names}
+        missing = [name for name in names if results.find(keys[name]) is None]
+        if not missing:
+            continue
+        start = time.perf_counter()
+        student = _pruned(model, sparsity / 100, bits, images)
+        weights, first = student.get_weights(), time.perf_counter() - start
+        for name in missing:
             start = time.perf_counter()
-            student = _trained(model, kind, sparsity / 100, bits, images)
-            seconds = round(time.perf_counter() - start)
+            student.set_weights(weights)
+            kind = RUNS[name][0]
+            _train_on(student, kind, sparsity / 100, images)
+            seconds = round(first + time.perf_counter() - start)
             row = {**_measured(name, model, student, images, output), "seconds": seconds}
-            results.add({**key, "sparsity": sparsity, "bits": bits, "training": kind, **row})
+            made = {"sparsity": sparsity, "bits": bits, "training": kind}
+            results.add({**keys[name], **made, **row})
             console.print(f"{name}: {100 * row['accuracy']:.2f} % in {row['bytes']:,} bytes")
     console.print(_table(results.rows))
 
@@ -103,15 +111,30 @@ def _steps() -> int:
     return 3 if _SMOKE.value else _STEPS.value
 
 
-def _trained(
-    model: keras.Model, kind: str, sparsity: float, bits: int, images: Images
-) -> keras.Model:
-    """The float model quantized, pruned and trained on."""
+def _key(name: str) -> dict:
+    """What a row is found by."""
+    return {"network": _NETWORK.value, "run": name, "seed": _SEED.value, "steps": _steps()}
+
+
+def _by_first_training(runs: list[str]) -> dict[tuple[int, int], list[str]]:
+    """The runs that differ in their second training alone, by zeros in percent and bits."""
+    alike = collections.defaultdict(list)
+    for name in runs:
+        alike[RUNS[name][1:]].append(name)
+    return alike
+
+
+def _pruned(model: keras.Model, sparsity: float, bits: int, images: Images) -> keras.Model:
+    """The float model quantized and, in the first training, pruned."""
     keras.utils.set_random_seed(_SEED.value)
     student = tfqd.quantize_model(model, tfqd.LearnedStep(bits=bits))
-    prune = [Prune(sparsity, end=1.0)] if sparsity else []
+    train(student, images, _SEED.value, range(_steps()), RATE, _pruning(sparsity))
+    return student
+
+
+def _train_on(student: keras.Model, kind: str, sparsity: float, images: Images) -> None:
+    """The second training."""
     steps = _steps()
-    train(student, images, _SEED.value, range(steps), RATE, prune)
     second = range(steps, 2 * steps)
     if kind == "mutual":
         labels_only = keras.optimizers.schedules.PiecewiseConstantDecay
@@ -123,9 +146,13 @@ def _trained(
         )
         train(distiller, images, _SEED.value, second, RATE)
     else:
-        train(student, images, _SEED.value, second, RATE, prune)
+        train(student, images, _SEED.value, second, RATE, _pruning(sparsity))
     reestimate(student, images, _SEED.value, steps)
-    return student
+
+
+def _pruning(sparsity: float) -> list[Prune]:
+    """What puts weights to zero while a training runs, or keeps them there."""
+    return [Prune(sparsity, end=1.0)] if sparsity else []
 
 
 def _measured(
