@@ -61,7 +61,14 @@ def _from_file(path: str) -> Mapping[str, Any]:
         if file.read(2) != b"PK":
             raise ValueError(f"{path} is no npz file")
     with np.load(path) as arrays:
-        return dict(arrays)
+        return {name: _array(path, arrays, name) for name in arrays.files}
+
+
+def _array(path: str, arrays: Any, name: str) -> Any:
+    try:
+        return arrays[name]
+    except ValueError as error:  # of objects, which only a pickle could hold
+        raise ValueError(f"{name} of {path} must be an array of numbers; {error}") from error
 
 
 def _called(source: str) -> Any:

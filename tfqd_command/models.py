@@ -44,6 +44,37 @@ def check_one_input_and_output(path: str, model: Any) -> None:
             )
 
 
+def check_inputs(path: str, model: Any, source: str, inputs: Any) -> None:
+    """Raises ValueError for data that cannot be inputs of a model with one of them.
+
+    Args:
+        path, model: the model and its file.
+        source: where the data are from.
+        inputs: array whose first axis counts examples.
+    """
+    taken = getattr(model, "inputs", None)
+    if not taken or len(taken) != 1:  # a subclassed model says nothing
+        return
+    wanted, found = list(taken[0].shape[1:]), list(inputs.shape[1:])
+    # Keras itself adds a last axis of one, or takes it away.
+    forms = [found, [*found, 1], *([found[:-1]] if found[-1:] == [1] else [])]
+    if not any(_fits(form, wanted) for form in forms):
+        raise ValueError(
+            f"x of {source} must have examples of the shape that {path} takes, "
+            f"{_shape(wanted)}; got {_shape(found)}"
+        )
+
+
+def _fits(found: list[int], wanted: list[int | None]) -> bool:
+    return len(found) == len(wanted) and all(
+        length in (None, size) for size, length in zip(found, wanted, strict=True)
+    )
+
+
+def _shape(lengths: list[int | None]) -> str:
+    return f"({', '.join('any' if length is None else str(length) for length in lengths)})"
+
+
 def keras_of(model: Any) -> Any:
     """The package that a model is of: ``keras`` or ``tf_keras``."""
     from tfqd.wrapping.version import version_of

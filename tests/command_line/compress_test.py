@@ -67,6 +67,8 @@ def folder(tmp_path_factory):
     np.savez(path / "nan.npz", x=np.where(x > 3, np.nan, x), y=y)
     np.savez(path / "other.npz", inputs=x)
     np.savez(path / "texts.npz", x=np.array(["a", "b"]))
+    np.savez(path / "objects.npz", x=np.array([[1], [2, 3]], object))
+    np.savez(path / "wide.npz", x=np.pad(x, ((0, 0), (0, 1))), y=y)
     (path / "damaged.npz").write_bytes(b"nothing of the kind")
     (path / "own_data.py").write_text(FUNCTIONS)
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
@@ -261,6 +263,8 @@ WRONG = [
     ("m.keras --to=a.tfqd --data=texts.npz", 1, "x of texts.npz must be an array of numbers"),
     ("m.keras --to=a.tfqd --data=lengths.npz", 1, "must be of one length; got 900 and 899"),
     ("m.keras --to=a.tfqd --data=nan.npz", 1, "x of nan.npz must be finite; it holds NaN or"),
+    ("m.keras --to=a.tfqd --data=objects.npz", 1, "x of objects.npz must be an array of numbers"),
+    ("m.keras --to=a.tfqd --data=wide.npz", 1, "the shape that m.keras takes, (8); got (9)"),
     ("m.keras --to=a.tfqd --data=half.npz", 1, "must have labels for both x and x_test"),
     ("m.keras --to=a.tfqd --data=wrong_classes.npz", 1, "classes from 0 to 2"),
     ("m.keras --to=a.tfqd --data=no_module:f", 1, "No module named 'no_module'"),

@@ -28,6 +28,8 @@ def folder(tmp_path_factory):
     y = model.predict(x, verbose=0).argmax(-1)
     np.savez(path / "d.npz", x=x, y=y)
     np.savez(path / "unlabelled.npz", x=x)
+    np.savez(path / "grey.npz", x=x[..., 0], y=y)
+    np.savez(path / "colour.npz", x=x.repeat(3, axis=-1), y=y)
     return path
 
 
@@ -60,3 +62,9 @@ def test_people_get_tables(capsys):
 def test_without_labels_there_is_nothing_to_measure_by(capsys):
     assert main(["evaluate", "m.keras", "--data=unlabelled.npz"]) == 1
     assert "--data needs labels y" in capsys.readouterr().err
+
+
+def test_inputs_of_another_shape_are_refused_but_for_a_last_axis_of_one(capsys):
+    assert main(["evaluate", "m.keras", "--data=colour.npz"]) == 1
+    assert "m.keras takes, (8, 8, 1); got (8, 8, 3)" in capsys.readouterr().err
+    assert main(["evaluate", "m.keras", "--data=grey.npz"]) == 0

@@ -188,6 +188,13 @@ def test_a_model_that_is_not_quantized_is_refused(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def test_a_file_of_keras_is_named_as_one(tmp_path):
+    path = tmp_path / "model.keras"
+    recurrent().save(path)
+    with pytest.raises(tfqd.ArchiveError, match=r"model\.keras: .* keras\.saving\.load_model"):
+        tfqd.load(path)
+
+
 def test_a_symbolic_link_is_followed_not_replaced(tmp_path):
     target, link = tmp_path / "stored.tfqd", tmp_path / "current.tfqd"
     target.write_bytes(b"old")

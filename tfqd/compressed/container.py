@@ -143,13 +143,17 @@ def open_container(path: str | os.PathLike) -> Iterator[Container]:
     """The archive at `path`, its structure and texts checked, its payload unread.
 
     Raises:
-        ArchiveError: when it is damaged or no tfqd archive.
+        ArchiveError: when it is damaged or no tfqd archive; also one that is raised by what
+            reads it, which then names the file too.
         OSError: when it cannot be opened.
     """
     if not stat.S_ISREG(os.stat(path).st_mode):  # opening a pipe would wait for a writer
         raise ArchiveError(f"{os.fspath(path)!r} is not a regular file")
     with open(path, "rb") as file:
-        yield Container(file, os.fstat(file.fileno()).st_size)
+        try:
+            yield Container(file, os.fstat(file.fileno()).st_size)
+        except ArchiveError as error:
+            raise ArchiveError(f"{os.fspath(path)}: {error}") from error
 
 
 def _pack_text(name: str, text: bytes) -> tuple[Member, bytes]:

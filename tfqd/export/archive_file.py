@@ -11,7 +11,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from tfqd.compressed import CompressedModel, Probes, read_archive, write_archive
+from tfqd.compressed import ArchiveError, CompressedModel, Probes, read_archive, write_archive
 from tfqd.compressed.archive import encode_archive
 from tfqd.compressed.atomic import new_file
 from tfqd.export import probes as probing
@@ -168,7 +168,12 @@ def load(path: str | os.PathLike, kind: str = "keras") -> keras.Model | Compress
     """
     if kind not in KINDS:
         raise ValueError(f"kind must be one of {', '.join(map(repr, KINDS))}; got {kind!r}")
-    compressed = read_archive(path)
+    try:
+        compressed = read_archive(path)
+    except ArchiveError as error:
+        if pathlib.Path(path).suffix == ".keras":
+            raise ArchiveError(f"{error}; keras.saving.load_model reads .keras files") from error
+        raise
     if kind == "compressed":
         return compressed
     model = model_from_compressed(compressed, quantized=kind == "quantized")

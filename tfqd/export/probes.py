@@ -221,7 +221,8 @@ def read_probes(path: pathlib.Path, read: Callable[[pathlib.Path], bytes]) -> tu
             raise
         raise ValueError(f"{path} is no export of tfqd: it has no {error.filename}") from error
     except (KeyError, ValueError, EOFError, zipfile.BadZipFile) as error:
-        raise ValueError(f"{path} is no export of tfqd, or damaged: {error}") from error
+        reason = error.args[0] if isinstance(error, KeyError) else error
+        raise ValueError(f"{path} is no export of tfqd, or damaged: {reason}") from error
 
 
 def _smallest_embedding(compressed: CompressedModel) -> int:

@@ -20,7 +20,13 @@ from tfqd_command import budgets, outputs
 from tfqd_command.command import Result, UsageError
 from tfqd_command.data import Data, check_source, load_data
 from tfqd_command.judging import Judge, Measured
-from tfqd_command.models import check_one_input_and_output, float_bytes, load_model, load_teacher
+from tfqd_command.models import (
+    check_inputs,
+    check_one_input_and_output,
+    float_bytes,
+    load_model,
+    load_teacher,
+)
 from tfqd_command.outputs import BATCH, Written, answers, check_writable, kind_of, write
 from tfqd_command.pages import page_of_compression
 from tfqd_command.starting import warn
@@ -101,6 +107,8 @@ def run(arguments: list[str], values: flags.FlagValues) -> Result:
         check_one_input_and_output(path, model)
     method = values.method or ("post_training" if values.data is None else "distill")
     data = None if values.data is None else load_data(values.data)
+    if data is not None:
+        check_inputs(path, model, values.data, data.x)
     if data is None:
         warn(
             "without --data nothing is trained, which costs accuracy below 8 bits: on CIFAR-10 "

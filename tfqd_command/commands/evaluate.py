@@ -11,7 +11,7 @@ from absl import flags
 
 from tfqd_command.command import Result, UsageError
 from tfqd_command.data import check_source, load_data
-from tfqd_command.models import load_model
+from tfqd_command.models import check_inputs, load_model
 
 ARGUMENTS = ("MODEL",)
 
@@ -42,6 +42,7 @@ def run(arguments: list[str], values: flags.FlagValues) -> Result:
     if labels is None:
         raise ValueError("--data needs labels y, to measure by")
     models = {path: load_model(path)}
+    check_inputs(path, models[path], values.data, inputs)
     for file in values.files:
         models[file] = load_model(file) if file.endswith(".keras") else file
     found = tfqd.evaluate(models, (inputs, labels), corruptions=values.corruptions, verbose=True)
