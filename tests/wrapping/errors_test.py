@@ -101,7 +101,13 @@ def test_quantized_model_refuses_keras_integers():
 def test_weights_that_come_after_quantization_are_refused(tmp_path):
     quantized = tfqd.quantize_model(dense_model(), SPEC)
     quantized.model.get_layer("dense").enable_lora(2)
-    for use in (lambda: quantized(np.ones((2, 8))), lambda: quantized.save(tmp_path / "m.keras")):
+    for use in (
+        lambda: quantized(np.ones((2, 8))),
+        lambda: quantized.save(tmp_path / "m.keras"),
+        lambda: quantized.save_weights(tmp_path / "m.weights.h5"),
+        lambda: tfqd.strip_quantization(quantized),
+        lambda: tfqd.compress(quantized),
+    ):
         with pytest.raises(ValueError, match=r"2 weights .* has 4 now; call enable_lora\(\)"):
             use()
 

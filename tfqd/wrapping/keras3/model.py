@@ -112,13 +112,17 @@ class QuantizedModel(KeepsSeeds, KeepsOwnSteps, TracesOnce, SubstitutedCall, ker
         return model_repr(self, self.quantized_variables)
 
     def call(self, *args, training=None, **kwargs):
-        self._check_weights()
+        self.check_count()
         faster = fused_batch_norm(self.model) if training else contextlib.nullcontext()
         with faster:
             return super().call(*args, training=training, **kwargs)
 
-    def _check_weights(self) -> None:
-        """Of weights that came later neither files nor the quantizers would know."""
+    def check_count(self) -> None:
+        """Of weights that came later neither files nor the quantizers would know.
+
+        Raises:
+            ValueError: where there are some.
+        """
         if len(self.model.weights) != self._wrapped_weights:
             raise ValueError(
                 f"model {self.name!r} had {self._wrapped_weights} weights when it was quantized "
@@ -137,6 +141,11 @@ class QuantizedModel(KeepsSeeds, KeepsOwnSteps, TracesOnce, SubstitutedCall, ker
             "tfqd.strip_quantization(model) gives with Keras' own integers"
         )
 
+    def save_weights(self, *args, **kwargs):
+        """As Keras does; weights that came after quantization are refused."""
+        self.check_count()
+        return super().save_weights(*args, **kwargs)
+
     def build(self, *args, **kwargs):
         """Does nothing: the inner model was built when it was wrapped."""
 
@@ -147,7 +156,7 @@ class QuantizedModel(KeepsSeeds, KeepsOwnSteps, TracesOnce, SubstitutedCall, ker
         """Does nothing: the inner model was built when it was wrapped."""
 
     def get_config(self) -> dict[str, Any]:
-        self._check_weights()
+        self.check_count()
         weights = self.model.weights
         index = {id(variable): i for i, variable in enumerate(weights)}
         return {

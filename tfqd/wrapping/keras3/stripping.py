@@ -61,5 +61,7 @@ def layers_of_tfqd(model: keras.Model) -> list[keras.layers.Layer]:
 
 def plain_weights(model: keras.Model) -> list[keras.Variable]:
     """The weights without the quantizers' own, in the order of the plain model."""
+    if isinstance(model, QuantizedModel):
+        model.check_count()
     state = {id(v) for entry in find_quantized(model) for v in entry.state.values()}
     return [variable for variable in model.weights if id(variable) not in state]
