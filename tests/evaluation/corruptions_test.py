@@ -103,3 +103,43 @@ def test_numbers_get_noise_in_units_of_their_feature():
     worse = corrupted(name, series, 5)
     assert worse.dtype == np.float32
     np.testing.assert_allclose((worse - series).std((0, 1)), (0.5, 50), rtol=0.05)
+
+
+def test_steps_that_pad_a_series_get_no_noise():
+    series = RNG.normal(0, (1, 100), (500, 20, 2)).astype(np.float32)
+    series[:, 12:] = 0
+    (name,) = corruptions_for(series)
+    worse = corrupted(name, series, 5)
+    assert not worse[:, 12:].any()
+    np.testing.assert_allclose((worse - series)[:, :12].std((0, 1)), (0.5, 50), rtol=0.05)
+    rows = series[:, 0]
+    rows[0] = 0
+    assert corrupted(name, rows, 5)[0].all()  # no series: zeros are numbers
+
+
+def test_bytes_without_channels_are_pictures():
+    grey = PICTURES["integers"][..., 0]
+    assert [*corruptions_for(grey)] == NAMES
+    worse = corrupted("shot noise", grey, 3)
+    assert (worse.shape, worse.dtype) == (grey.shape, np.uint8)
+    assert not np.array_equal(worse, grey)
+
+
+def words_of(old, new):
+    return zip(old.split(), new.split(), strict=True)
+
+
+@pytest.mark.parametrize("kind", ["U", "S", object])
+def test_words_are_replaced_by_others_of_the_data(kind):
+    lines = [f"the {animal} sat on the {place}" for animal in ("cat", "dog") for place in "abc"]
+    texts = np.array([*lines * 20, ""]).astype("U").astype(kind).reshape(-1, 1)
+    (name,) = corruptions_for(texts)
+    worse = corrupted(name, texts, 5)
+    assert worse.shape == texts.shape
+    pairs = list(zip(texts.flat, worse.flat, strict=True))
+    assert {word for _, new in pairs for word in new.split()} <= {
+        word for old, _ in pairs for word in old.split()
+    }
+    moved = np.mean([a != b for old, new in pairs for a, b in words_of(old, new)])
+    assert 0.1 < moved < 0.2
+    assert type(worse[0, 0]) is type(texts[0, 0])

@@ -19,8 +19,9 @@ def pareto(evaluation: Evaluation) -> Marks | None:
 def radar(evaluation: Evaluation) -> Radar | None:
     """All that was measured of every model, each measure as a share of the best.
 
-    A measure of which less is better counts as the least over the value. None where fewer
-    than three are known of all models.
+    A measure of which less is better counts as the least over the value; where the least is
+    0, as of shares that were lost, as the share that was not. None where fewer than three
+    are known of all models.
     """
     measures = [
         measure
@@ -43,11 +44,19 @@ def _values(evaluation: Evaluation, measure: Measure) -> list[float]:
 
 
 def _differs(evaluation: Evaluation, measure: Measure) -> bool:
-    """Whether a share of the best says something: it says nothing of 0."""
+    """Whether a share of the best says something.
+
+    It says nothing where the reference is at 0 by definition, and where less is better and
+    the best is 0 of something without an upper end.
+    """
     found = _values(evaluation, measure)
-    return min(found) > 0 and max(found) > min(found)
+    if measure.more_is_better:
+        return max(found) > min(found) and evaluation.values[evaluation.reference][measure.key] > 0
+    return max(found) > min(found) and (min(found) > 0 or max(found) <= 1)
 
 
 def _share(evaluation: Evaluation, measure: Measure, value: float) -> float:
     found = _values(evaluation, measure)
-    return value / max(found) if measure.more_is_better else min(found) / value
+    if measure.more_is_better:
+        return value / max(found)
+    return min(found) / value if min(found) > 0 else 1 - value

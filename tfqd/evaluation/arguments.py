@@ -5,36 +5,9 @@ from typing import Any
 
 import numpy as np
 
-from tfqd.batches import labelled_batches
 from tfqd.evaluation.corruptions import STRENGTHS
 from tfqd.evaluation.training_cost import TrainingCost
 from tfqd.spec.checks import is_integer
-
-
-def arrays_of(data: Any) -> tuple[Any, np.ndarray]:
-    """All inputs and labels, of whatever `tfqd.evaluate` takes as data.
-
-    Raises:
-        TypeError: when it is nothing of this.
-        ValueError: when it has no end, no example, or another number of labels.
-    """
-    if isinstance(data, tuple) and len(data) == 2:
-        inputs, labels = data
-        if not isinstance(inputs, Mapping | list):
-            inputs = np.asarray(inputs)
-        labels = np.asarray(labels)
-    else:
-        batches = list(labelled_batches(data, None, 128))
-        if not batches:
-            raise ValueError("data has no example")
-        inputs, labels = (np.concatenate([batch[i] for batch in batches]) for i in (0, 1))
-    if not len(labels):
-        raise ValueError("data has no example")
-    if isinstance(inputs, np.ndarray) and len(inputs) != len(labels):
-        raise ValueError(
-            f"data must have as many labels as inputs; got {len(labels)} and {len(inputs)}"
-        )
-    return inputs, labels
 
 
 def check_shapes(answers: Mapping[str, Any], reference: str) -> None:
@@ -44,6 +17,18 @@ def check_shapes(answers: Mapping[str, Any], reference: str) -> None:
         if np.shape(each) != expected:
             raise ValueError(
                 f"{name} must answer in the shape of {reference}, {expected}; got {np.shape(each)}"
+            )
+
+
+def check_finite(answers: Mapping[str, np.ndarray]) -> None:
+    """Raises ValueError for a model that answers with NaN or positive infinity."""
+    for name, each in answers.items():
+        unusable = np.isnan(each) | (each == np.inf)
+        if unusable.any():
+            share = float(np.mean(unusable.reshape(len(each), -1).any(-1)))
+            raise ValueError(
+                f"{name} answers with NaN or infinity to {share:.1%} of the examples, which no "
+                "score is for; leave it out"
             )
 
 

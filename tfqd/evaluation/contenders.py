@@ -25,8 +25,15 @@ class Contender(Protocol):
     def answers(self, inputs: Any, batch_size: int) -> np.ndarray:
         """What it answers to all inputs, [examples, ..., units]."""
 
-    def archive_bytes(self) -> int | None:
-        """Bytes of its archive; None for a file. ValueError when there can be none."""
+    def mask(self, inputs: Any, batch_size: int) -> np.ndarray | None:
+        """Which of its answers count, bool [examples, ...]; None where all do."""
+
+    def sizes(self) -> dict[str, int]:
+        """Bytes of the files that it is or can be but for TFLite, by the key of a `Measure`.
+
+        Raises:
+            ValueError: when a file that it should have cannot be made.
+        """
 
     def tflite(self, folder: pathlib.Path) -> pathlib.Path:
         """Its TFLite file, which is written into an empty folder if there is none yet.
@@ -53,10 +60,21 @@ class ModelContender:
         parts = [self.model.predict_on_batch(part) for part in input_batches(inputs, size)]
         return tf.nest.map_structure(lambda *each: np.concatenate(each), *parts)
 
-    def archive_bytes(self):
-        """See `Contender`; a float model's holds its floats."""
+    def mask(self, inputs, batch_size):
+        """See `Contender`; as the model's own layers say."""
+        if self._mask_of(next(input_batches(inputs, 1))) is None:
+            return None
+        parts = [self._mask_of(part) for part in input_batches(inputs, batch_size)]
+        return np.concatenate(parts)
+
+    def _mask_of(self, inputs):
+        mask = version_of(self.model).training.mask_of(self.model(inputs, training=False))
+        return None if mask is None else np.asarray(mask)
+
+    def sizes(self):
+        """See `Contender`; a float model's archive holds its floats."""
         quantized = is_quantized(self.model) or as_floats(self.model) is not None
-        return archive_size((compress if quantized else float_form)(self.model))
+        return {"archive_bytes": archive_size((compress if quantized else float_form)(self.model))}
 
     def tflite(self, folder):
         """See `Contender`."""
@@ -68,11 +86,30 @@ class ModelContender:
         return path
 
 
-class FileContender:
-    """A file of one input and one output."""
+class ArchiveContender(ModelContender):
+    """A ``.tfqd`` archive.
 
-    def archive_bytes(self) -> None:
-        """See `Contender`: another kind of file has none."""
+    Args:
+        path: of the file.
+
+    Raises:
+        OSError, ValueError: as `tfqd.load`.
+    """
+
+    def __init__(self, path: pathlib.Path):
+        super().__init__(load(path, "quantized"))
+        self._path = path
+
+    def sizes(self):
+        """See `Contender`."""
+        return {"archive_bytes": self._path.stat().st_size}
+
+
+class FileContender:
+    """A file of one input and one output, which tells no mask."""
+
+    def mask(self, inputs: Any, batch_size: int) -> None:
+        """See `Contender`."""
 
 
 class TfliteContender(FileContender):
@@ -107,6 +144,10 @@ class TfliteContender(FileContender):
         ]
         return np.concatenate([part[self._output] for part in parts])
 
+    def sizes(self):
+        """See `Contender`: that of the file is measured of every TFLite file."""
+        return {}
+
     def tflite(self, folder):
         """See `Contender`."""
         return self.path
@@ -124,8 +165,8 @@ class SavedModelContender(FileContender):
     """
 
     def __init__(self, path: pathlib.Path):
-        loaded = tf.saved_model.load(str(newest_version(path)))
-        self._path, self._serve = path, loaded.signatures["serving_default"]
+        self._path, self._version = path, newest_version(path)
+        self._serve = tf.saved_model.load(str(self._version)).signatures["serving_default"]
         self._input, taken = _only(self._serve.structured_input_signature[1])
         self._output, _ = _only(self._serve.structured_outputs)
         self._dtype = taken.dtype
@@ -136,6 +177,11 @@ class SavedModelContender(FileContender):
         return np.concatenate(
             [self._serve(**{self._input: part})[self._output].numpy() for part in parts]
         )
+
+    def sizes(self):
+        """See `Contender`: all files of the version that answers."""
+        files = (path for path in pathlib.Path(self._version).rglob("*") if path.is_file())
+        return {"saved_model_bytes": sum(path.stat().st_size for path in files)}
 
     def tflite(self, folder):
         """See `Contender`."""
@@ -168,7 +214,7 @@ def _of_file(path: pathlib.Path) -> Contender:
     if path.suffix == ".tflite":
         return TfliteContender(path)
     if path.suffix == ".tfqd":
-        return ModelContender(load(path, "quantized"))
+        return ArchiveContender(path)
     if is_saved_model(path):
         return SavedModelContender(path)
     raise ValueError("files must be .tfqd, .tflite or SavedModels")

@@ -3,10 +3,12 @@
 Those of images are nine of the common corruptions of Hendrycks and Dietterich 2019
 (arXiv 1903.12261), with the strengths of CIFAR-10-C: those that need neither pictures of
 frost nor more than TensorFlow. Of tokens a share is replaced by others of the same data;
-numbers of other inputs get normal noise in units of each feature's deviation.
+numbers of other inputs get normal noise in units of each feature's deviation, and texts other
+words of the same data. What pads stays: tokens of 0, and steps of a series that are 0 throughout.
 """
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 import tensorflow as tf
@@ -20,16 +22,20 @@ def corruptions_for(inputs: np.ndarray) -> Mapping[str, Corruption]:
     """What may be done to inputs, by name.
 
     Args:
-        inputs: images [examples, height, width, 1 or 3], integers of tokens, or other
-            floats.
+        inputs: images [examples, height, width, 1 or 3], or bytes [examples, height,
+            width]; integers of tokens; texts; or other floats.
 
     Each function takes inputs, a strength and a generator of random numbers, and gives
     inputs of the same shape and dtype.
     """
     if inputs.ndim == 4 and inputs.shape[-1] in (1, 3):
         return {name: _on_images(change) for name, change in _IMAGES.items()}
+    if inputs.ndim == 3 and inputs.dtype == np.uint8:
+        return {name: _without_channels(_on_images(change)) for name, change in _IMAGES.items()}
     if inputs.dtype.kind in "iu":
         return {"other tokens": _other_tokens}
+    if inputs.dtype.kind in "OSU":
+        return {"other words": _other_words}
     return {"noise": _feature_noise}
 
 
@@ -42,6 +48,15 @@ def _on_images(change: Corruption) -> Corruption:
         changed = np.clip(change(unit, strength, generator), 0.0, 1.0)
         changed = changed * (high - low) + low
         return (np.round(changed) if inputs.dtype.kind in "iu" else changed).astype(inputs.dtype)
+
+    return corrupted
+
+
+def _without_channels(change: Corruption) -> Corruption:
+    """A change of images that have no axis of channels."""
+
+    def corrupted(inputs, strength, generator):
+        return change(inputs[..., None], strength, generator)[..., 0]
 
     return corrupted
 
@@ -108,6 +123,9 @@ def _jpeg(images, strength, generator):
     return tf.map_fn(lambda image: tf.image.adjust_jpeg_quality(image, quality), images).numpy()
 
 
+# The share of tokens or words.
+_REPLACED = (0.02, 0.05, 0.1, 0.15, 0.2)
+
 _IMAGES: dict[str, Corruption] = {
     "Gaussian noise": _gaussian_noise,
     "shot noise": _shot_noise,
@@ -122,7 +140,7 @@ _IMAGES: dict[str, Corruption] = {
 
 
 def _other_tokens(tokens, strength, generator):
-    share = (0.02, 0.05, 0.1, 0.15, 0.2)[strength - 1]
+    share = _REPLACED[strength - 1]
     # 0 pads, and stays where it is.
     replaced = (generator.random(tokens.shape) < share) & (tokens != 0)
     others = tokens[tokens != 0]
@@ -131,8 +149,27 @@ def _other_tokens(tokens, strength, generator):
     return np.where(replaced, generator.choice(others, tokens.shape), tokens)
 
 
+def _other_words(texts, strength, generator):
+    kind = "S" if any(isinstance(text, bytes) for text in texts.flat) else "U"
+    lines = [text.split() for text in texts.astype(kind).flat]
+    words = np.array([word for line in lines for word in line])
+    if not words.size:
+        return texts
+    space: Any = b" " if kind == "S" else " "
+    worse = []
+    for line in lines:
+        replaced = generator.random(len(line)) < _REPLACED[strength - 1]
+        others = generator.choice(words, len(line))
+        worse.append(space.join(np.where(replaced, others, line) if line else line))
+    return np.array(worse, object if texts.dtype == object else None).reshape(texts.shape)
+
+
 def _feature_noise(inputs, strength, generator):
     share = (0.1, 0.2, 0.3, 0.4, 0.5)[strength - 1]
-    deviation = inputs.reshape(-1, inputs.shape[-1]).std(0)
-    noise = generator.normal(0, 1, inputs.shape) * share * deviation
+    # Of a series, steps of zeros alone pad.
+    padding = (inputs == 0).all(-1, keepdims=True) & (inputs.ndim > 2)
+    there = np.broadcast_to(~padding, inputs.shape)
+    axes = tuple(range(inputs.ndim - 1))
+    deviation = inputs.std(axes, where=there) if there.any() else 0.0
+    noise = generator.normal(0, 1, inputs.shape) * share * deviation * there
     return (inputs + noise).astype(inputs.dtype)

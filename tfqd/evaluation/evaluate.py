@@ -1,23 +1,23 @@
 """`tfqd.evaluate`: a float model and its compressed forms, measured in one way."""
 
-import pathlib
-import tempfile
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from rich.progress import track
 
-from tfqd.evaluation.arguments import arrays_of, check_shapes, checked_costs, checked_strengths
-from tfqd.evaluation.contenders import Contender, contender
-from tfqd.evaluation.corruptions import Corruption, corruptions_for
+from tfqd.evaluation.arguments import check_finite, check_shapes, checked_costs, checked_strengths
+from tfqd.evaluation.compiled_metrics import compiled_metrics
+from tfqd.evaluation.contenders import contender
+from tfqd.evaluation.corrupted import Corrupted
 from tfqd.evaluation.evaluation import Evaluation
+from tfqd.evaluation.examples import Examples
+from tfqd.evaluation.files import measure_files
+from tfqd.evaluation.notes import together
+from tfqd.evaluation.progress import track_steps
 from tfqd.evaluation.scorer import Scorer
-from tfqd.evaluation.task import task_of
-from tfqd.evaluation.training_cost import TrainingCost
+from tfqd.evaluation.task import check_answers
+from tfqd.evaluation.training_cost import TrainingCost, put_costs
 from tfqd.spec.checks import checked_count
-
-_ROUNDS = 20
 
 
 def evaluate(
@@ -43,9 +43,10 @@ def evaluate(
         models: name -> a Keras model (float or quantized, of Keras 3 or tf_keras), a
             `tfqd.CompressedModel`, or the path of a ``.tfqd`` or ``.tflite`` file or of a
             SavedModel. Each has one input and one output.
-        data: (inputs, labels) as arrays, or a ``tf.data.Dataset`` or other iterable of such
-            batches, with an end. Labels are classes, one-hot rows, 0 and 1 for one unit, or
-            numbers.
+        data: (inputs, labels) or (inputs, labels, sample weights) as arrays, or a
+            ``tf.data.Dataset`` or other iterable of such batches, with an end. Labels are
+            classes, one-hot rows, 0 and 1 for each unit, or numbers. Steps that the
+            reference masks count in no score.
         corruptions: whether answers to corrupted inputs are scored too, at the strengths 1,
             3 and 5 or at those given; see `tfqd.evaluation.corruptions`.
         efficiency: whether archives and TFLite files are made, weighed and run.
@@ -57,7 +58,7 @@ def evaluate(
     Raises:
         TypeError: for what is no model, and no data.
         ValueError: when there is no model or no example, labels and answers do not fit
-            together, or models answer in other shapes than the reference does.
+            together, or models answer in other shapes than the reference does, or with NaN.
         OSError: when a file cannot be read.
 
     Example:
@@ -73,100 +74,39 @@ def evaluate(
     checked_count("batch_size", batch_size)
     strengths = checked_strengths(corruptions)
     costs = checked_costs(training or {}, models)
-    inputs, labels = arrays_of(data)
+    examples = Examples.of(data)
     contenders = {name: contender(model) for name, model in models.items()}
-    answers = {
-        name: each.answers(inputs, batch_size)
-        for name, each in _progress(contenders.items(), "Answers", verbose)
-    }
     reference, *_ = contenders
-    task = task_of(answers[reference], labels)
+    answers = {
+        name: each.answers(examples.inputs, batch_size)
+        for name, each in track_steps(contenders.items(), "Answers", verbose)
+    }
+    check_answers(answers[reference])
     check_shapes(answers, reference)
-    scored = Scorer(task, task.labels(labels), answers[reference])
-    values: dict[str, dict[str, float]]
-    values = {name: scored.values(each) for name, each in answers.items()}
+    check_finite(answers)
+    mask = contenders[reference].mask(examples.inputs, batch_size)
+    if mask is not None and mask.shape != answers[reference].shape[:-1]:
+        mask = None  # It is of steps that the answers have no more.
+    scorer = Scorer(examples.labels, answers[reference], examples.counting(mask))
+    values = {name: scorer.values(each) for name, each in answers.items()}
     corrupted: dict[str, dict[str, float]] = {}
     if strengths:
-        corrupted = _corrupted(contenders, inputs, strengths, scored, batch_size, seed, verbose)
-        key = "corrupted" if task.classifies else "corrupted_error"
+        asked = Corrupted(examples.inputs, strengths, batch_size, seed, verbose)
+        corrupted = asked.scores(contenders, answers, scorer)
+        key = "corrupted" if scorer.task.classifies else "corrupted_error"
         for name, each in corrupted.items():
             values[name][key] = float(np.mean(list(each.values())))
-    notes: dict[str, str] = {}
+    compiled, notes = compiled_metrics(contenders[reference], examples, mask, answers, scorer.task)
     if efficiency:
-        notes = _measure_efficiency(contenders, reference, values, verbose)
-    for name, cost in costs.items():
-        values[name] |= {"steps": cost.steps, "seconds": cost.seconds}
-    classes = {name: scored.by_class(each) for name, each in answers.items()}
-    classes = classes if task.classifies else {}
-    return Evaluation(reference, values, classes, corrupted, notes, len(labels))
-
-
-def _corrupted(
-    contenders: Mapping[str, Contender],
-    inputs: Any,
-    strengths: Sequence[int],
-    scored: Scorer,
-    batch_size: int,
-    seed: int,
-    verbose: bool,
-) -> dict[str, dict[str, float]]:
-    """name -> corruption -> score, the mean of the strengths; all see the same inputs."""
-    if not isinstance(inputs, np.ndarray):
-        raise ValueError(f"corruptions are for models of one input; got {type(inputs).__name__}")
-    changes: Mapping[str, Corruption] = corruptions_for(inputs)
-    found: dict[str, dict[str, list[float]]] = {
-        name: {change: [] for change in changes} for name in contenders
-    }
-    pairs = [(change, strength) for change in changes for strength in strengths]
-    # From 1: the generator of [seed, 0] is that of the plain seed, which may have made the data.
-    for place, (change, strength) in enumerate(_progress(pairs, "Corruptions", verbose), 1):
-        worse = changes[change](inputs, strength, np.random.default_rng([seed, place]))
-        for name, each in contenders.items():
-            found[name][change].append(scored.score(each.answers(worse, batch_size)))
-    return {
-        name: {change: float(np.mean(each)) for change, each in by_change.items()}
-        for name, by_change in found.items()
-    }
-
-
-def _measure_efficiency(
-    contenders: Mapping[str, Contender],
-    reference: str,
-    values: dict[str, dict[str, float]],
-    verbose: bool,
-) -> dict[str, str]:
-    """Puts what is measured of files into `values`; gives what could not be, and why."""
-    from tfqd.evaluation.efficiency import latency_ratios, memory_bytes  # imports the runtimes
-
-    notes: dict[str, str] = {}
-    with tempfile.TemporaryDirectory() as folder:
-        files: dict[str, pathlib.Path] = {}
-        for place, (name, each) in enumerate(_progress(contenders.items(), "Files", verbose)):
-            own = pathlib.Path(folder, str(place))
-            own.mkdir()
-            try:
-                archive = each.archive_bytes()
-                if archive is not None:
-                    values[name]["archive_bytes"] = archive
-                files[name] = each.tflite(own)
-            except ValueError as error:
-                notes[name] = _note(error)
-        for name, path in files.items():
-            values[name]["tflite_bytes"] = path.stat().st_size
-            memory = memory_bytes(path)
-            if memory is not None:
-                values[name]["memory"] = memory
-        if reference in files:
-            rounds = _progress(range(_ROUNDS), "Latency", verbose)
-            for name, ratio in latency_ratios(files, reference, rounds).items():
-                values[name]["latency"] = ratio
-    return notes
-
-
-def _progress(steps, title: str, verbose: bool):
-    return track(list(steps), description=title, disable=not verbose)
-
-
-def _note(error: ValueError) -> str:
-    first, *_ = str(error).splitlines()
-    return f"not all of its files can be made: {first}"
+        notes += measure_files(contenders, reference, examples.inputs, values, verbose)
+    put_costs(values, costs, reference)
+    classes = {name: scorer.by_class(each) for name, each in answers.items()}
+    return Evaluation(
+        reference,
+        values,
+        classes if scorer.task.classifies else {},
+        corrupted,
+        compiled,
+        together(notes),
+        len(examples.labels),
+    )

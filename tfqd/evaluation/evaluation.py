@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tfqd.evaluation.measures import MEASURES, SIDES, Measure
+from tfqd.evaluation.scorer import retained as retained_of
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,6 +23,7 @@ class Evaluation:
     values: name of the model -> key of a `Measure` -> what was measured.
     classes: name -> class -> the share of its examples that are right; empty for a regression.
     corruptions: name -> corruption -> accuracy or RMS error, the mean of its strengths.
+    compiled: name -> the loss and metrics that the reference was compiled with.
     notes: name -> why something was not measured.
     examples: how many examples it was measured on.
     """
@@ -30,8 +32,22 @@ class Evaluation:
     values: Mapping[str, Mapping[str, float]]
     classes: Mapping[str, Mapping[int, float]]
     corruptions: Mapping[str, Mapping[str, float]]
+    compiled: Mapping[str, Mapping[str, float]]
     notes: Mapping[str, str]
     examples: int
+
+    @property
+    def retained(self) -> dict[str, dict[int, float]]:
+        """name -> class -> its accuracy over the reference's, where that has any right."""
+        if not self.classes:
+            return {}
+        before = self.classes[self.reference]
+        return {name: retained_of(each, before) for name, each in self.classes.items()}
+
+    @property
+    def compiled_names(self) -> list[str]:
+        """The names of the compiled metrics."""
+        return list(dict.fromkeys(key for each in self.compiled.values() for key in each))
 
     def measures(self, side: str) -> list[Measure]:
         """What was measured of at least one model, on one of `tfqd.evaluation.SIDES`."""
@@ -47,7 +63,7 @@ class Evaluation:
 
     def to_dict(self) -> dict[str, Any]:
         """The evaluation as JSON values; numbers that are not finite are None."""
-        return _json(dataclasses.asdict(self))
+        return _json({**dataclasses.asdict(self), "retained": self.retained})
 
     def __str__(self) -> str:
         console = Console(width=120, color_system=None)
@@ -55,6 +71,8 @@ class Evaluation:
             for side in SIDES:
                 if self.measures(side):
                     console.print(self._table(side))
+            if self.compiled:
+                console.print(self._compiled_table())
             for name, note in self.notes.items():
                 console.print(f"{name}: {note}", soft_wrap=True, markup=False)
         return capture.get()
@@ -66,6 +84,22 @@ class Evaluation:
         for measure in measures:
             table.add_column(measure.title, justify="right")
         for row in self.rows(measures):
+            table.add_row(*map(Text, row))
+        return table
+
+    def compiled_rows(self) -> list[list[str]]:
+        """A row a model: its name, and the compiled metrics as people read them."""
+        return [
+            [name, *(format(values[key], ".4g") for key in self.compiled_names)]
+            for name, values in self.compiled.items()
+        ]
+
+    def _compiled_table(self) -> Table:
+        table = Table(title="As compiled")
+        table.add_column("model", overflow="fold")
+        for name in self.compiled_names:
+            table.add_column(name, justify="right", overflow="fold")
+        for row in self.compiled_rows():
             table.add_row(*map(Text, row))
         return table
 

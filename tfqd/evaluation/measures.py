@@ -92,6 +92,14 @@ MEASURES = {
             "RMS error on corrupted inputs, the mean of all corruptions and strengths",
         ),
         Measure("archive_bytes", "archive", EFFICIENCY, False, ",d", "bytes as a .tfqd archive"),
+        Measure(
+            "saved_model_bytes",
+            "SavedModel",
+            EFFICIENCY,
+            False,
+            ",d",
+            "bytes of the SavedModel's files, of models that are given as one",
+        ),
         Measure("tflite_bytes", "TFLite", EFFICIENCY, False, ",d", "bytes as a TFLite file"),
         Measure(
             "latency",
@@ -111,5 +119,16 @@ MEASURES = {
         ),
         Measure("steps", "steps", EFFICIENCY, False, ",d", "training steps that it took"),
         Measure("seconds", "seconds", EFFICIENCY, False, ",.0f", "seconds that they took"),
+        Measure(
+            "steps_ratio", "steps, times", EFFICIENCY, False, ".2f", "steps over the reference's"
+        ),
+        Measure(
+            "seconds_ratio",
+            "seconds, times",
+            EFFICIENCY,
+            False,
+            ".2f",
+            "seconds of training over the reference's",
+        ),
     )
 }

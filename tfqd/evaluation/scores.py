@@ -1,36 +1,49 @@
 """Scores of answers, as functions of arrays.
 
-`log_probabilities` are float64 [examples, classes], `labels` int64 [examples].
+`log_probabilities` are float64 [decisions, classes], `labels` int64 [decisions], `weights`
+float64 [decisions], how much each counts.
 """
 
 import numpy as np
 
 
 def decided(log_probabilities: np.ndarray) -> np.ndarray:
-    """The most probable class of each example: int64 [examples]."""
+    """The most probable class of each decision: int64 [decisions]."""
     return log_probabilities.argmax(-1)
 
 
-def accuracy(log_probabilities: np.ndarray, labels: np.ndarray) -> float:
-    """The share of examples whose most probable class is the right one."""
-    return float(np.mean(decided(log_probabilities) == labels))
+def accuracy(log_probabilities: np.ndarray, labels: np.ndarray, weights: np.ndarray) -> float:
+    """The share of decisions whose most probable class is the right one."""
+    return float(np.average(decided(log_probabilities) == labels, weights=weights))
 
 
-def accuracy_by_class(log_probabilities: np.ndarray, labels: np.ndarray) -> dict[int, float]:
-    """Of each class that occurs in `labels`, the share of its examples that are right."""
-    right = decided(log_probabilities) == labels
-    return {int(each): float(np.mean(right[labels == each])) for each in np.unique(labels)}
+def accuracy_by_group(
+    log_probabilities: np.ndarray, labels: np.ndarray, weights: np.ndarray, groups: np.ndarray
+) -> dict[int, float]:
+    """Of each group of which something counts, the share that is right.
+
+    Args:
+        groups: int64 [decisions]; the labels, for the accuracy of each class.
+    """
+    total = np.bincount(groups, weights)
+    right = np.bincount(groups, weights * (decided(log_probabilities) == labels))
+    return {int(each): float(right[each] / total[each]) for each in np.flatnonzero(total)}
 
 
-def negative_log_likelihood(log_probabilities: np.ndarray, labels: np.ndarray) -> float:
+def negative_log_likelihood(
+    log_probabilities: np.ndarray, labels: np.ndarray, weights: np.ndarray
+) -> float:
     """The mean of -log p of the right class, in nats."""
-    return float(-np.mean(np.take_along_axis(log_probabilities, labels[:, None], -1)))
+    right = np.take_along_axis(log_probabilities, labels[:, None], -1)[:, 0]
+    return float(-np.average(right, weights=weights))
 
 
-def calibration_error(log_probabilities: np.ndarray, labels: np.ndarray, bins: int = 15) -> float:
+def calibration_error(
+    log_probabilities: np.ndarray, labels: np.ndarray, weights: np.ndarray, bins: int = 15
+) -> float:
     """The expected calibration error: how far confidence is from accuracy.
 
-    The mean over bins of equal width, by their shares of the examples, of
+    The mean over bins of equal width, by their shares of the decisions, of
     |accuracy - mean confidence|; the confidence of an answer is its largest
     probability (Guo et al. 2017, "On Calibration of Modern Neural Networks",
     Eq. 3, arXiv 1706.04599).
@@ -39,22 +52,24 @@ def calibration_error(log_probabilities: np.ndarray, labels: np.ndarray, bins: i
     right = decided(log_probabilities) == labels
     # A bin holds its upper end: (0, 1/bins], ...
     places = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
-    gaps = np.bincount(places, weights=right - confidence, minlength=bins)
-    return float(np.abs(gaps).sum() / len(labels))
+    gaps = np.bincount(places, weights * (right - confidence), minlength=bins)
+    return float(np.abs(gaps).sum() / weights.sum())
 
 
-def agreement(log_probabilities: np.ndarray, reference: np.ndarray) -> float:
-    """The share of examples that are put into the class that the reference puts them into."""
-    return float(np.mean(decided(log_probabilities) == decided(reference)))
+def agreement(log_probabilities: np.ndarray, reference: np.ndarray, weights: np.ndarray) -> float:
+    """The share of decisions that are as the reference's."""
+    return float(np.average(decided(log_probabilities) == decided(reference), weights=weights))
 
 
-def lost(log_probabilities: np.ndarray, reference: np.ndarray, labels: np.ndarray) -> float:
-    """The share of examples that the reference has right and these answers wrong."""
+def lost(
+    log_probabilities: np.ndarray, reference: np.ndarray, labels: np.ndarray, weights: np.ndarray
+) -> float:
+    """The share of decisions that the reference has right and these answers wrong."""
     wrong = decided(log_probabilities) != labels
-    return float(np.mean(wrong & (decided(reference) == labels)))
+    return float(np.average(wrong & (decided(reference) == labels), weights=weights))
 
 
-def root_mean_squared_error(answers: np.ndarray, numbers: np.ndarray) -> float:
+def root_mean_squared_error(answers: np.ndarray, numbers: np.ndarray, weights: np.ndarray) -> float:
     """The root of the mean squared difference of two arrays of one size."""
     difference = np.asarray(answers, np.float64).reshape(-1) - np.reshape(numbers, -1)
-    return float(np.sqrt(np.mean(np.square(difference))))
+    return float(np.sqrt(np.average(np.square(difference), weights=weights)))

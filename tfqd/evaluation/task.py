@@ -12,7 +12,8 @@ class Task(NamedTuple):
     """What a model's answers are.
 
     kind: ``"classes"``, labels are numbers of classes; ``"one_hot"``; ``"binary"``, one
-        unit says yes or no; or ``"numbers"``, a regression.
+        unit says yes or no; ``"several"``, each unit says yes or no; or ``"numbers"``, a
+        regression.
     from_logits: whether answers are no probabilities; logits, of a classifier.
     """
 
@@ -24,36 +25,86 @@ class Task(NamedTuple):
         """Whether answers are of classes."""
         return self.kind != "numbers"
 
+    def of(self, answers: np.ndarray) -> "Task":
+        """The task of another model for the same, which may answer with logits or not."""
+        if not self.classifies:
+            return self
+        from_logits = not _are_shares(answers)
+        if self.from_logits and self.kind in ("classes", "one_hot"):
+            # Logits, too, may all happen to lie between 0 and 1.
+            from_logits = not looks_like_probabilities(answers)
+        return self._replace(from_logits=from_logits)
+
     def labels(self, labels: Any) -> np.ndarray:
-        """The right classes int64 [examples], or the right numbers float64 [numbers].
+        """The right classes int64 [decisions], or the right numbers float64 [decisions].
 
         Args:
-            labels: as they were given to `task_of`; leading axes count as examples.
+            labels: as they were given to `task_of`; leading axes count as examples, and of
+                several labels at once each is a decision.
         """
         labels = np.asarray(labels)
         if self.kind == "one_hot":
             labels = labels.argmax(-1)
         return labels.reshape(-1).astype(np.int64 if self.classifies else np.float64)
 
-    def log_probabilities(self, answers: np.ndarray) -> np.ndarray:
-        """log p of each class: float64 [examples, classes].
+    def groups(self, labels: Any) -> np.ndarray:
+        """What accuracy is told apart by, int64 [decisions]: the right class, or the unit."""
+        if self.kind == "several":
+            labels = np.broadcast_to(np.arange(np.shape(labels)[-1]), np.shape(labels))
+            return labels.reshape(-1)
+        return self.labels(labels)
+
+    def weights(self, weights: np.ndarray | None, answers: np.ndarray) -> np.ndarray:
+        """What each decision counts, float64 [decisions].
 
         Args:
-            answers: what a classifier answers, [..., classes] or, for two classes, [..., 1].
+            weights: of examples, or of their leading axes; None where all count alike.
+            answers: what a model answers, [examples, ..., units].
+
+        Raises:
+            ValueError: for weights of another shape.
         """
-        answers = np.asarray(answers, np.float64).reshape(-1, answers.shape[-1])
+        each = self.kind in ("several", "numbers")
+        shape = answers.shape if each else answers.shape[:-1]
+        if weights is None:
+            return np.ones(math.prod(shape))
+        weights = np.asarray(weights, np.float64)
+        if weights.ndim > 1 and weights.shape[-1] == 1:
+            weights = weights[..., 0]
+        if weights.shape != shape[: weights.ndim]:
+            raise ValueError(
+                f"sample weights must be one an example, or have the shape {shape}; got "
+                f"{weights.shape}"
+            )
+        weights = weights.reshape(weights.shape + (1,) * (len(shape) - weights.ndim))
+        return np.broadcast_to(weights, shape).reshape(-1)
+
+    def log_probabilities(self, answers: np.ndarray) -> np.ndarray:
+        """log p of each class: float64 [decisions, classes].
+
+        Args:
+            answers: what a classifier answers, [..., classes]; for two classes, and for
+                several labels at once, [..., units].
+        """
+        answers = np.asarray(answers, np.float64)
+        yes_or_no = self.kind in ("binary", "several")
+        answers = answers.reshape(-1, 1 if yes_or_no else answers.shape[-1])
         if self.from_logits:
-            if self.kind == "binary":
+            if yes_or_no:
                 answers = np.concatenate([np.zeros_like(answers), answers], -1)
             highest = answers.max(-1, keepdims=True)
             return answers - highest - np.log(np.exp(answers - highest).sum(-1, keepdims=True))
-        if self.kind == "binary":
+        if yes_or_no:
             answers = np.concatenate([1 - answers, answers], -1)
-        return np.log(np.maximum(answers, np.finfo(np.float32).tiny))
+        least = np.finfo(np.float32).tiny
+        shares = answers / np.maximum(answers.sum(-1, keepdims=True), least)
+        return np.log(np.maximum(shares, least))
 
 
 def task_of(answers: Any, labels: Any) -> Task:
     """What a model is for.
+
+    Answers that all lie between 0 and 1 are taken for probabilities.
 
     Args:
         answers: what it answers to some examples, [examples, ..., units].
@@ -67,12 +118,12 @@ def task_of(answers: Any, labels: Any) -> Task:
     shape = (len(labels), *answers.shape[1:])
     numeric = labels.dtype.kind in "iubf"
     numbers = labels.size == math.prod(shape) and numeric
+    from_logits = not _are_shares(answers)
+    yes_or_no = numbers and np.isin(labels, (0, 1)).all()
     if units == 1:
-        from_logits = bool(answers.min() < 0 or answers.max() > 1)
-        if numbers and np.isin(labels, (0, 1)).all():
+        if yes_or_no:
             return Task("binary", from_logits)
     else:
-        from_logits = not looks_like_probabilities(answers)
         whole = labels.dtype.kind in "iub" or (numeric and (labels == np.floor(labels)).all())
         if whole and labels.size == math.prod(shape[:-1]):
             if labels.min() < 0 or labels.max() >= units:
@@ -81,9 +132,9 @@ def task_of(answers: Any, labels: Any) -> Task:
                     f"outputs; got {labels.min():g} to {labels.max():g}"
                 )
             return Task("classes", from_logits)
-        one_hot = labels.shape == shape and np.isin(labels, (0, 1)).all()
-        if one_hot and (labels.sum(-1) == 1).all():
-            return Task("one_hot", from_logits)
+        if yes_or_no and labels.shape == shape:
+            alone = (labels.sum(-1) == 1).all()
+            return Task("one_hot" if alone else "several", from_logits)
     if numbers:
         return Task("numbers", from_logits)
     raise ValueError(
@@ -97,3 +148,8 @@ def check_answers(answers: Any) -> None:
     if not isinstance(answers, np.ndarray) or answers.ndim < 2:
         got = answers.shape if isinstance(answers, np.ndarray) else type(answers).__name__
         raise ValueError(f"the model must have one output [examples, ..., units]; got {got}")
+
+
+def _are_shares(answers: np.ndarray) -> bool:
+    """Whether all lie between 0 and 1; a softmax of few bits may be a little above."""
+    return bool(answers.min() >= 0 and answers.max() <= 1 + 1e-3)

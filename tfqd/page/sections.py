@@ -89,6 +89,9 @@ def evaluation_section(evaluation: Evaluation | None) -> Iterator[Element]:
             columns = (side, *(measure.title for measure in measures))
             table = _table(columns, evaluation.rows(measures))
             yield element("div", table, class_="card wide")
+    if evaluation.compiled:
+        columns = ("as compiled", *evaluation.compiled_names)
+        yield element("div", _table(columns, evaluation.compiled_rows()), class_="card wide")
 
 
 def files_section(files: Sequence[File], keras_version: str) -> Iterator[Element]:

@@ -1,0 +1,151 @@
+"""Answers of all forms are scored for what they are: logits or not, masked, weighted, several."""
+
+import re
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+import tf_keras
+
+import tfqd
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(200, 8)).astype(np.float32)
+SCORES = 3 * X @ RNG.normal(size=(8, 3)).astype(np.float32)
+CLASSES = (SCORES + RNG.normal(0, 2, SCORES.shape)).argmax(-1)
+KITS = pytest.mark.parametrize("kit", [keras, tf_keras], ids=["keras", "tf_keras"])
+
+
+def linear(kit, activation=None, units=3):
+    """A model whose logits are SCORES."""
+    layers = kit.layers
+    model = kit.Sequential([layers.Input((8,)), layers.Dense(units), layers.Activation(activation)])
+    weights = np.linalg.lstsq(X, SCORES[:, :units], rcond=None)[0]
+    model.set_weights([weights, np.zeros(units)])
+    return model
+
+
+def values(models, *data):
+    return tfqd.evaluate(models, data, efficiency=False).values
+
+
+@KITS
+def test_every_model_may_answer_with_logits_or_probabilities(kit):
+    logits, softmax = linear(kit), linear(kit, "softmax")
+    for models in ({"a": logits, "b": softmax}, {"a": softmax, "b": logits}):
+        found = values(models, X, CLASSES)
+        assert found["a"] == pytest.approx(found["b"], abs=1e-6)
+        assert found["b"]["agreement"] == 1
+        assert 0 < found["b"]["calibration_error"] < 0.5
+
+
+def test_corrupted_answers_are_scored_as_the_clean_ones():
+    found = tfqd.evaluate(
+        {"a": linear(keras, units=1), "b": linear(keras, "sigmoid", units=1)},
+        (X, SCORES[:, 0] > 0),
+        corruptions=[1],
+        efficiency=False,
+    )
+    assert found.values["a"]["corrupted"] == found.values["b"]["corrupted"] > 0.9
+
+
+def test_classes_of_sigmoids_are_shares():
+    model = linear(keras, "sigmoid")
+    found = values({"m": model}, X, np.eye(3)[CLASSES])["m"]
+    sigmoids = 1 / (1 + np.exp(-SCORES.astype(np.float64)))
+    shares = sigmoids / sigmoids.sum(-1, keepdims=True)
+    expected = -np.mean(np.log(shares[np.arange(len(X)), CLASSES]))
+    assert found["negative_log_likelihood"] == pytest.approx(expected, rel=1e-4)
+
+
+@KITS
+@pytest.mark.parametrize("activation", [None, "sigmoid"])
+def test_several_labels_at_once_are_decisions_of_their_own(kit, activation):
+    y = (SCORES + RNG.normal(0, 2, SCORES.shape) > 0).astype(np.float32)
+    found = tfqd.evaluate({"m": linear(kit, activation)}, (X, y), efficiency=False)
+    right = (SCORES > 0) == y
+    assert found.values["m"]["accuracy"] == pytest.approx(right.mean())
+    assert found.classes["m"] == pytest.approx(dict(enumerate(right.mean(0))))
+    p = 1 / (1 + np.exp(-SCORES.astype(np.float64)))
+    likelihood = -np.mean(np.log(np.where(y == 1, p, 1 - p)))
+    assert found.values["m"]["negative_log_likelihood"] == pytest.approx(likelihood, rel=1e-4)
+
+
+def tagger(kit):
+    layers = kit.layers
+    kit.utils.set_random_seed(3)
+    return kit.Sequential(
+        [layers.Input((6,)), layers.Embedding(9, 4, mask_zero=True), layers.Dense(3)]
+    )
+
+
+@KITS
+def test_masked_steps_count_in_no_score(kit):
+    tokens, tags = RNG.integers(1, 9, (50, 6)), RNG.integers(0, 3, (50, 6))
+    tokens[:, 2:] = 0
+    model = tagger(kit)
+    quantized = tfqd.quantize_model(model, tfqd.presets.deployable(2))
+    found = values({"float": model, "2 bits": quantized}, tokens, tags)
+    for name, each in {"float": model, "2 bits": quantized}.items():
+        right = each.predict(tokens, verbose=0).argmax(-1) == tags
+        assert found[name]["accuracy"] == pytest.approx(right[:, :2].mean())
+    shown = values({"float": model}, tokens, tags, np.repeat([2.0, 0.0], 25))["float"]
+    right = model.predict(tokens, verbose=0).argmax(-1) == tags
+    assert shown["accuracy"] == pytest.approx(right[:25, :2].mean())
+
+
+def test_examples_count_as_much_as_they_weigh():
+    model, chosen = linear(keras), CLASSES != 1
+    weighed = tfqd.evaluate({"m": model}, (X, CLASSES, chosen), efficiency=False)
+    alone = tfqd.evaluate({"m": model}, (X[chosen], CLASSES[chosen]), efficiency=False)
+    assert weighed.values["m"] == pytest.approx(alone.values["m"])
+    assert weighed.classes["m"].keys() == {0, 2}
+    numbers = linear(keras, units=2)
+    weights = np.arange(200.0)[:, None]
+    data = tf.data.Dataset.from_tensor_slices((X, SCORES[:, :2] + 1, weights)).batch(64)
+    assert tfqd.evaluate({"m": numbers}, data, efficiency=False).values["m"][
+        "error"
+    ] == pytest.approx(1, rel=1e-4)
+
+
+@pytest.mark.parametrize("kind", [tuple, dict])
+def test_inputs_of_datasets_may_be_several(kind):
+    both = [keras.Input((4,), name="a"), keras.Input((4,), name="b")]
+    scores = keras.layers.Dense(3)(keras.layers.Concatenate()(both))
+    halves = (X[:, :4], X[:, 4:])
+    given = halves if kind is tuple else {"a": halves[0], "b": halves[1]}
+    model = keras.Model(both if kind is tuple else dict(zip("ab", both, strict=True)), scores)
+    expected = values({"m": model}, given, CLASSES)
+    batches = tf.data.Dataset.from_tensor_slices((given, CLASSES)).batch(64)
+    found = tfqd.evaluate({"m": model}, batches, efficiency=False).values
+    assert found["m"] == pytest.approx(expected["m"])
+
+
+def broken(kit):
+    model = linear(kit)
+    model.set_weights([np.full((8, 3), np.nan), np.zeros(3)])
+    return model
+
+
+BAD = [
+    ((X, np.where(SCORES > 9, np.nan, SCORES)), "labels must be finite"),
+    ((X, CLASSES, -np.ones(200)), "sample weights must be finite, and 0 or more"),
+    ((X, CLASSES, np.ones((200, 2))), "one an example, or have the shape (200,); got (200, 2)"),
+    ((X, CLASSES, np.zeros(200)), "nothing counts"),
+    ((X, CLASSES, np.ones(7)), "as many labels as weights; got 200 and 7"),
+    (([X[:3]], CLASSES), "as many labels as inputs; got 200 and 3"),
+    ([(X[:2], CLASSES[:2]), (X[:2, :3], CLASSES[:2])], "batches of data must have one shape"),
+]
+
+
+@pytest.mark.parametrize(("data", "message"), BAD, ids=[each[1] for each in BAD])
+def test_bad_data_are_named(data, message):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        tfqd.evaluate({"m": linear(keras)}, data, efficiency=False)
+
+
+def test_a_model_that_answers_nan_is_named():
+    models = {"float": linear(keras), "lost": broken(keras)}
+    with pytest.raises(ValueError, match=r"lost answers with NaN or infinity to 100\.0%"):
+        values(models, X, CLASSES)
