@@ -30,9 +30,9 @@ class Examples(NamedTuple):
             ValueError: when it has no end, no example, other numbers of inputs, labels and
                 weights, or labels or weights that are not finite or below 0.
         """
-        examples = cls(*_arrays(data) if isinstance(data, tuple) else _joined(data))
-        examples._check()
-        return examples
+        inputs, labels, weights = _arrays(data) if isinstance(data, tuple) else _joined(data)
+        _check(inputs, labels, weights)
+        return cls(inputs, labels, weights)
 
     def counting(self, mask: np.ndarray | None) -> np.ndarray | None:
         """The weights, with 0 for what is masked; None where all count alike.
@@ -53,22 +53,21 @@ class Examples(NamedTuple):
             )
         return weights * mask
 
-    def _check(self) -> None:
-        count = len(self.labels)
-        if not count:
-            raise ValueError("data has no example")
-        for name, arrays in {"inputs": self.inputs, "weights": self.weights}.items():
-            for array in tf.nest.flatten(arrays):
-                if array is not None and len(array) != count:
-                    raise ValueError(
-                        f"data must have as many labels as {name}; got {count} and {len(array)}"
-                    )
-        if self.labels.dtype.kind == "f" and not np.isfinite(self.labels).all():
-            raise ValueError("labels must be finite; they hold NaN or infinity")
-        if self.weights is None:
-            return
-        if not (np.isfinite(self.weights).all() and (self.weights >= 0).all()):
-            raise ValueError("sample weights must be finite, and 0 or more")
+
+def _check(inputs: Any, labels: np.ndarray, weights: np.ndarray | None) -> None:
+    count = len(labels)
+    if not count:
+        raise ValueError("data has no example")
+    for name, arrays in {"inputs": inputs, "weights": weights}.items():
+        for array in tf.nest.flatten(arrays):
+            if array is not None and len(array) != count:
+                raise ValueError(
+                    f"data must have as many labels as {name}; got {count} and {len(array)}"
+                )
+    if labels.dtype.kind == "f" and not np.isfinite(labels).all():
+        raise ValueError("labels must be finite; they hold NaN or infinity")
+    if weights is not None and not (np.isfinite(weights).all() and (weights >= 0).all()):
+        raise ValueError("sample weights must be finite, and 0 or more")
 
 
 def _arrays(data: tuple) -> tuple[Any, Any, Any]:
