@@ -39,6 +39,8 @@ FLOAT_RUNS = ("labels", "distilled")
 METHODS = ("post_training", "post_training_buckets", "quantized", "points")
 RUNS = (*FLOAT_RUNS, *(f"{method}_{bits}bit" for method in METHODS for bits in BITS))
 ALLOCATION_BATCHES = 5
+# What `tfqd.evaluate` is asked for, and on how many batches of a hundred test images.
+MEASURES, EVALUATED = ("calibration_error", "agreement"), 20
 Teacher: TypeAlias = keras.Model | CachedTeacher
 MACHINE = f"{platform.machine()}, {os.cpu_count()} cores"
 
@@ -62,6 +64,7 @@ class Comparison:
         build: gives a new student, with its Dropout or without.
         teacher: gives the trained teacher, or its answers to all that such a training sees;
             called where they are needed.
+        reference: gives the trained teacher, which what was trained is held against.
         recipe: the settings.
         trainer: makes all trainings.
         test: images and labels to measure on.
@@ -73,6 +76,7 @@ class Comparison:
         self,
         build: Callable[[bool], keras.Model],
         teacher: Callable[[Training], Teacher],
+        reference: Callable[[], keras.Model],
         recipe: Recipe,
         trainer: Trainer,
         test: tf.data.Dataset,
@@ -81,6 +85,7 @@ class Comparison:
     ):
         self._build = build
         self._teacher = teacher
+        self._reference = reference
         self._recipe = recipe
         self._trainer = trainer
         self._test = test
@@ -105,7 +110,7 @@ class Comparison:
         start = time.perf_counter()
         model = self.model(name)
         measured = 100 * accuracy(model, self._test)
-        row = {"accuracy": round(measured, 2), "epochs": self.epochs(name)}
+        row = {"accuracy": round(measured, 2), "epochs": self.epochs(name), **self._held(model)}
         if name in FLOAT_RUNS:
             row["bytes"] = 4 * model.count_params()
         else:
@@ -115,6 +120,13 @@ class Comparison:
             row["bytes"] = file.stat().st_size
             row["paper_bytes"] = round(tfqd.size_report(model).total.paper_bytes)
         return {**row, "seconds": round(time.perf_counter() - start)}
+
+    def _held(self, model: keras.Model) -> dict[str, float]:
+        """What `tfqd.evaluate` says of the model, held against the teacher."""
+        images = self._test.unbatch().batch(100).take(EVALUATED)
+        models = {"teacher": self._reference(), "student": model}
+        found = tfqd.evaluate(models, images, efficiency=False).values["student"]
+        return {key: round(found[key], 4) for key in MEASURES}
 
     def epochs(self, name: str) -> int:
         """How many epochs the run's own training has at most; 0 where there is none."""
@@ -244,6 +256,7 @@ class Study:
         return Comparison(
             functools.partial(self._build, student),
             self._answers,
+            self._teacher,
             self._recipe,
             self._trainer,
             self._test,

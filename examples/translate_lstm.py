@@ -16,9 +16,10 @@ recurrent kernels and the output layer included. For every seed:
 * points_Nbit: points of it trained, weights frozen (Algorithm 2).
 
 Measured are perplexity, and by sacrebleu BLEU of lower-cased sentences written by beam
-search, on each test set. Where the paper trained by SGD from rate 1 this trains by Adam with
-a falling rate, and there is no input feeding. `serving/` of a quantized student is a
-SavedModel with text in and text out.
+search, on each test set; of the next tokens calibration, and agreement with the teacher.
+Where the paper trained by SGD from rate 1 this trains by Adam with a falling rate, and there
+is no input feeding. `serving/` of a quantized student is a SavedModel with text in and text
+out.
 
 DATA holds ``translation/multi30k.*.tsv.gz``. Without --data_dir the program runs on a few
 hundred invented sentences, to try it out; `--smoke` makes the shortest of all trials. A run
@@ -26,7 +27,6 @@ that is interrupted goes on from its last whole epoch, and one that is in the re
 repeated; several processes may share the results.
 """
 
-import math
 import os
 import pathlib
 import sys
@@ -37,8 +37,6 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import keras
 import numpy as np
-import sacrebleu
-import tensorflow as tf
 import translation_data
 from absl import app, flags
 from learning_rates import Cosine
@@ -47,11 +45,12 @@ from rich.console import Console
 from rich.table import Table
 from text_translator import text_translator
 from trainings import Trainer, Training
-from translation_data import END, PAD, START, PairBatches, Pairs, Subwords, token_accuracy
+from translation_data import PairBatches, Pairs, Subwords, token_accuracy
+from translation_measures import BATCH, Judge
 from translation_networks import network
 
 import tfqd
-from tfqd.distillation import SequenceDistillation, generate_targets
+from tfqd.distillation import SequenceDistillation
 
 BITS = (4, 2)
 METHODS = ("post_training", "quantized", "points")
@@ -61,7 +60,6 @@ SMOKE_RUNS = ("teacher", "word", "quantized_4bit")
 LESSONS = ("train", "val")
 TESTS = ("test_2016_flickr", "test_2017_flickr", "test_2017_mscoco", "test_2018_flickr")
 LENGTH = 40
-BATCH = 64
 
 _DATA = flags.DEFINE_string("data_dir", None, "folder with Multi30k")
 _OUTPUT = flags.DEFINE_string("output", "translate_lstm", "folder for checkpoints and models")
@@ -160,6 +158,7 @@ class Students:
         teachers: "Students | None" = None,
     ):
         self._subwords, self._data, self._tests, self._seed = subwords, data, tests, seed
+        self._judge = Judge(subwords, tests, LENGTH, _BEAM.value)
         self._teachers = teachers or self
         self.settings = {
             "seed": seed,
@@ -184,10 +183,7 @@ class Students:
             row["bytes"] = (folder / "student.tfqd").stat().st_size
             if not (folder / "serving").exists():
                 self._export(model, folder / "serving")
-        row["bleu"], row["perplexity"] = {}, {}
-        for name, pairs in self._tests.items():
-            row["bleu"][name] = round(self._bleu(model, pairs), 2)
-            row["perplexity"][name] = round(self._perplexity(model, pairs), 3)
+        row |= self._judge.row(model, self._teachers.model("teacher"))
         return {**row, "seconds": round(time.perf_counter() - start)}
 
     def model(self, run: str) -> keras.Model:
@@ -228,52 +224,13 @@ class Students:
         file = self._folder / "sequence" / "targets.npy"
         if not file.exists():
             file.parent.mkdir(parents=True, exist_ok=True)
-            np.save(file, self._write(self._teachers.model("teacher"), self._data.sources))
+            np.save(file, self._judge.write(self._teachers.model("teacher"), self._data.sources))
         return self._data.retold(np.load(file))
-
-    def _write(self, model: keras.Model, sources: np.ndarray) -> np.ndarray:
-        # Sources of like length are searched together, with no more padding than these need.
-        order = np.argsort(np.count_nonzero(sources != PAD, axis=1), kind="stable")
-        written = np.empty((len(sources), LENGTH), np.int32)
-        written[order] = generate_targets(
-            model,
-            sources[order],
-            start_token=START,
-            end_token=END,
-            pad_token=PAD,
-            max_length=LENGTH,
-            beam_size=_BEAM.value,
-            inputs=_cut,
-        )
-        return written
-
-    def _bleu(self, model: keras.Model, pairs: Pairs) -> float:
-        sources, _ = translation_data.table(self._subwords, pairs, LENGTH)
-        written = self._subwords.decode(self._write(model, sources))
-        references = [english for _, english in pairs]
-        return sacrebleu.corpus_bleu(written, [references], lowercase=True).score
-
-    def _perplexity(self, model: keras.Model, pairs: Pairs) -> float:
-        total, count = 0.0, 0.0
-        sides = translation_data.table(self._subwords, pairs, LENGTH)
-        for inputs, targets in translation_data.lessons(sides, BATCH):
-            logits = model(list(inputs), training=False)
-            losses = tf.nn.sparse_softmax_cross_entropy_with_logits(targets, logits)
-            counted = tf.cast(targets != PAD, tf.float32)
-            total += float(tf.reduce_sum(losses * counted))
-            count += float(tf.reduce_sum(counted))
-        return math.exp(total / count)
 
     def _export(self, model: keras.Model, folder: pathlib.Path) -> None:
         texts = [german for german, _ in next(iter(self._tests.values()))[:3]]
         translator = text_translator(model, self._subwords.pieces, LENGTH)
         tfqd.export.saved_model(translator, folder, probes=np.array(texts, object))
-
-
-def _cut(sources: tf.Tensor, targets: tf.Tensor) -> list[tf.Tensor]:
-    """Sources without the padding that all of them have, and the targets."""
-    longest = tf.reduce_max(tf.math.count_nonzero(sources != PAD, axis=1))
-    return [sources[:, :longest], targets]
 
 
 def _table(rows: list[dict[str, Any]]) -> Table:

@@ -23,6 +23,8 @@ def test_smoke_makes_a_run_of_each_kind(tmp_path):
         (archive,) = tmp_path.glob(f"*/S3/{name}/student.tfqd")
         assert archive.stat().st_size == rows[name]["bytes"]
         assert 0.9 < rows[name]["paper_bytes"] / rows[name]["bytes"] < 1
+    assert rows["labels"]["agreement"] == 1
+    assert all(0 <= row["calibration_error"] <= 1 for row in rows.values())
     assert "epoch 1 of 1" in done.stdout
     assert "ends at" in done.stdout
 

@@ -34,6 +34,9 @@ def test_the_student_learns_to_translate(made):
     for row in rows.values():
         assert row["perplexity"]["invented"] < 20, "a guess among the subwords has 172"
         assert 0 < row["bleu"]["invented"] <= 100
+        assert 0 <= row["calibration_error"] <= 1
+    assert rows["teacher"]["agreement"] == 1
+    assert 0.5 < rows["word"]["agreement"] < 1
 
 
 def test_embeddings_and_recurrent_kernels_are_in_the_small_file(made):

@@ -56,9 +56,15 @@ class ModelContender:
     def answers(self, inputs, batch_size):
         """See `Contender`."""
         size = even_batch_size(len(tf.nest.flatten(inputs)[0]), batch_size)
-        # `predict` makes a pipeline for its data first, which takes longer than a small model.
-        parts = [self.model.predict_on_batch(part) for part in input_batches(inputs, size)]
+        parts = [self._asked(part) for part in input_batches(inputs, size)]
         return tf.nest.map_structure(lambda *each: np.concatenate(each), *parts)
+
+    def _asked(self, part):
+        # `predict` makes a pipeline for its data first, which takes longer than a small model.
+        if self.model.distribute_strategy.num_replicas_in_sync == 1:
+            return self.model.predict_on_batch(part)
+        # Keras 3 has each replica answer to the whole batch, and gives all answers.
+        return tf.nest.map_structure(np.asarray, self.model(part, training=False))
 
     def mask(self, inputs, batch_size):
         """See `Contender`; as the model's own layers say."""
