@@ -6,7 +6,9 @@ A trained float network is quantized (`tfqd.LearnedStep`) and trained twice for 
 labels: first while the smallest weights go to zero (`tfqd.callbacks.Prune`), then with its
 zeros as they are. The runs ``mutual`` differ in the second training alone: the pruned
 network and the whole one around it teach each other (`tfqd.unpruned`, in the manner of PQK),
-the first fifth of it on labels only. Both take as many steps of the student.
+the first fifth of it on labels only. Both take as many steps of the student. The runs
+``bytes`` are the rivals of as many bytes as pruned networks have: `tfqd.EntropyConstrained`
+under `tfqd.callbacks.within_bytes`, trained on labels in both trainings.
 
 Every row has the bytes of the `.tfqd` file and what `tfqd.evaluate` says of the model beside
 the float one. A row that is in the results is not made again, so that a run that was
@@ -23,6 +25,7 @@ import pathlib
 import statistics
 import sys
 import time
+from typing import NamedTuple
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
@@ -38,7 +41,7 @@ from rich.table import Table
 from short_trainings import reestimate, train
 
 import tfqd
-from tfqd.callbacks import Prune
+from tfqd.callbacks import Prune, within_bytes
 from tfqd.distillation import LogitsDistillation
 
 _DATA = flags.DEFINE_string("data_dir", None, "folder with CIFAR-10 and the float networks")
@@ -51,18 +54,40 @@ _SEED = flags.DEFINE_integer("seed", 0, "seed of the trainings", lower_bound=0)
 _SMOKE = flags.DEFINE_bool("smoke", False, "the shortest trial: three steps a training")
 
 SPARSITIES, BITS = (0, 80, 90, 50), (2, 4)
+# About the bytes of the pruned networks.
+BUDGETS = {"resnet8": (36_600, 23_300, 17_700, 14_800), "resnet20": (110_000, 66_600, 49_000)}
 RATE, WARM_UP = 1e-3, 0.2
+LOSS, ALLOCATION_IMAGES = "sparse_categorical_crossentropy", 512
 # What rows have in common that differ in their seeds.
-WAY = ("network", "bits", "sparsity", "training", "steps")
+WAY = ("network", "run", "steps")
 # What the rows keep of an evaluation.
 MEASURES = ("accuracy", "calibration_error", "agreement")
-RUNS = {
-    f"{kind}_{sparsity}_{bits}bit": (kind, sparsity, bits)
-    for sparsity in SPARSITIES
-    for bits in BITS
-    for kind in ("labels", "mutual")
-    if sparsity or kind == "labels"
-}
+
+
+class Run(NamedTuple):
+    """What is trained.
+
+    training: the second one: ``"labels"`` or ``"mutual"``.
+    bits: of a learned step, pruned to `sparsity` percent zeros; or None.
+    budget: the bytes of entropy-constrained codes; or None.
+    """
+
+    training: str = "labels"
+    sparsity: int = 0
+    bits: int | None = None
+    budget: int | None = None
+
+
+def runs_of(network: str) -> dict[str, Run]:
+    """The runs by their names."""
+    pruned = {
+        f"{training}_{sparsity}_{bits}bit": Run(training, sparsity, bits)
+        for sparsity in SPARSITIES
+        for bits in BITS
+        for training in ("labels", "mutual")
+        if sparsity or training == "labels"
+    }
+    return pruned | {f"bytes_{budget}": Run(budget=budget) for budget in BUDGETS[network]}
 
 
 def main(argv) -> None:
@@ -78,33 +103,33 @@ def main(argv) -> None:
     except (ValueError, OSError) as error:
         sys.exit(f"prune_resnet8: {error}")
     console.print(f"Data: {source}")
-    for (sparsity, bits), names in _by_first_training(runs).items():
+    for names in _by_first_training(runs):
         keys = {name: _key(name) for name in names}
         missing = [name for name in names if results.find(keys[name]) is None]
         if not missing:
             continue
         start = time.perf_counter()
-        student = _pruned(model, sparsity / 100, bits, images)
+        student, callbacks = _first_trained(model, runs[names[0]], images)
         weights, first = student.get_weights(), time.perf_counter() - start
         for name in missing:
             start = time.perf_counter()
             student.set_weights(weights)
-            kind = RUNS[name][0]
-            _train_on(student, kind, sparsity / 100, images)
+            _train_on(student, runs[name].training, callbacks, images)
             seconds = round(first + time.perf_counter() - start)
             row = {**_measured(name, model, student, images, output), "seconds": seconds}
-            made = {"sparsity": sparsity, "bits": bits, "training": kind}
+            made = {key: value for key, value in runs[name]._asdict().items() if value is not None}
             results.add({**keys[name], **made, **row})
             console.print(f"{name}: {100 * row['accuracy']:.2f} % in {row['bytes']:,} bytes")
     console.print(_table(results.rows))
 
 
-def _chosen() -> list[str]:
-    runs = _RUNS.value or (["mutual_80_2bit"] if _SMOKE.value else [*RUNS])
-    unknown = [name for name in runs if name not in RUNS]
+def _chosen() -> dict[str, Run]:
+    known = runs_of(_NETWORK.value)
+    names = _RUNS.value or (["mutual_80_2bit", "bytes_23300"] if _SMOKE.value else [*known])
+    unknown = [name for name in names if name not in known]
     if unknown:
-        raise ValueError(f"--runs: no run called {unknown[0]!r}; there are {', '.join(RUNS)}")
-    return runs
+        raise ValueError(f"--runs: no run called {unknown[0]!r}; there are {', '.join(known)}")
+    return {name: known[name] for name in names}
 
 
 def _steps() -> int:
@@ -116,27 +141,41 @@ def _key(name: str) -> dict:
     return {"network": _NETWORK.value, "run": name, "seed": _SEED.value, "steps": _steps()}
 
 
-def _by_first_training(runs: list[str]) -> dict[tuple[int, int], list[str]]:
-    """The runs that differ in their second training alone, by zeros in percent and bits."""
+def _by_first_training(runs: dict[str, Run]) -> list[list[str]]:
+    """The names of the runs, those together that differ in their second training alone."""
     alike = collections.defaultdict(list)
-    for name in runs:
-        alike[RUNS[name][1:]].append(name)
-    return alike
+    for name, run in runs.items():
+        alike[run._replace(training="labels")].append(name)
+    return [*alike.values()]
 
 
-def _pruned(model: keras.Model, sparsity: float, bits: int, images: Images) -> keras.Model:
-    """The float model quantized and, in the first training, pruned."""
+def _first_trained(
+    model: keras.Model, run: Run, images: Images
+) -> tuple[keras.Model, list[keras.callbacks.Callback]]:
+    """The float model quantized and trained once, and the callbacks that did it."""
     keras.utils.set_random_seed(_SEED.value)
-    student = tfqd.quantize_model(model, tfqd.LearnedStep(bits=bits))
-    train(student, images, _SEED.value, range(_steps()), RATE, _pruning(sparsity))
-    return student
+    if run.budget is None:
+        spec = tfqd.LearnedStep(bits=run.bits)
+        callbacks = [Prune(run.sparsity / 100, end=1.0)] if run.sparsity else []
+    else:
+        some = images.x_train[:ALLOCATION_IMAGES].astype("float32")
+        data = some, images.y_train[: len(some)]
+        spec, callbacks = within_bytes(model, run.budget, data=data, loss=LOSS)
+    student = tfqd.quantize_model(model, spec)
+    train(student, images, _SEED.value, range(_steps()), RATE, callbacks)
+    return student, callbacks
 
 
-def _train_on(student: keras.Model, kind: str, sparsity: float, images: Images) -> None:
+def _train_on(
+    student: keras.Model,
+    training: str,
+    callbacks: list[keras.callbacks.Callback],
+    images: Images,
+) -> None:
     """The second training."""
     steps = _steps()
     second = range(steps, 2 * steps)
-    if kind == "mutual":
+    if training == "mutual":
         labels_only = keras.optimizers.schedules.PiecewiseConstantDecay
         distiller = tfqd.Distiller(
             tfqd.unpruned(student),
@@ -146,13 +185,8 @@ def _train_on(student: keras.Model, kind: str, sparsity: float, images: Images) 
         )
         train(distiller, images, _SEED.value, second, RATE)
     else:
-        train(student, images, _SEED.value, second, RATE, _pruning(sparsity))
+        train(student, images, _SEED.value, second, RATE, callbacks)
     reestimate(student, images, _SEED.value, steps)
-
-
-def _pruning(sparsity: float) -> list[Prune]:
-    """What puts weights to zero while a training runs, or keeps them there."""
-    return [Prune(sparsity, end=1.0)] if sparsity else []
 
 
 def _measured(
@@ -176,19 +210,18 @@ def _measured(
 def _table(rows: list[dict]) -> Table:
     """One line for each way to train, over its seeds."""
     table = Table(title="Pruned and quantized", caption="bytes: the .tfqd file; means of seeds")
-    for heading in ("network", "bits", "zeros", "training", "steps", "seeds", "accuracy", "bytes"):
+    for heading in (*WAY, "seeds", "zeros", "accuracy", "bytes"):
         table.add_column(heading, justify="right")
     ways = collections.defaultdict(list)
     for row in rows:
         ways[tuple(row[name] for name in WAY)].append(row)
-    for (network, bits, sparsity, training, steps), group in sorted(ways.items()):
+    for (network, run, steps), group in sorted(ways.items()):
         table.add_row(
             network,
-            str(bits),
-            f"{sparsity} %",
-            training,
+            run,
             f"2 x {steps}",
             str(len(group)),
+            f"{statistics.mean(row['zeros'] for row in group):.0%}",
             mean_and_deviation([100 * row["accuracy"] for row in group]),
             f"{statistics.mean(row['bytes'] for row in group):,.0f}",
         )
