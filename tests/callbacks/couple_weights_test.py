@@ -1,6 +1,7 @@
 """Coupled weights gather in clusters that the data choose, and become codebooks as they are."""
 
 import functools
+import warnings
 
 import keras
 import numpy as np
@@ -98,6 +99,23 @@ def test_selected_variables_alone_move_and_options_are_the_codebooks():
     assert (spec.gradient_scale, spec.init, spec.bucket_size) == ("lsq", "kmeans", None)
 
 
+@pytest.mark.parametrize("version", [keras, tf_keras], ids=["keras", "tf_keras"])
+def test_frozen_layers_stay_as_they_are_unless_they_are_selected(version):
+    model = network(version)
+    model.layers[0].trainable = False
+    before = kernels(model)
+    coupling = CoupleWeights(strength=20, reach=0.4)
+    fit(model, version, coupling, epochs=20)
+    hidden, out = kernels(model)
+    np.testing.assert_array_equal(hidden, before[0])
+    assert not np.array_equal(out, before[1])
+    (path,) = coupling.settle()
+    assert "out" in path
+    model.trainable = False
+    with pytest.raises(ValueError, match=r"no kernel of model .* trains; name those to couple"):
+        fit(model, version, CoupleWeights(strength=20, reach=0.4), epochs=1)
+
+
 def test_a_student_is_coupled_under_a_distiller():
     student = network(keras)
     before = kernels(student)
@@ -118,6 +136,87 @@ def test_a_collapsed_tensor_is_said_and_refused():
     with pytest.raises(ValueError, match="have gathered at one value; train with less strength"):
         coupling.settle()
     np.testing.assert_array_equal(kernels(model)[0], before[0])
+
+
+def coupled_as(weights, start=None):
+    """A model whose hidden kernel has these weights after coupling that moved none of them."""
+    model = network(keras, np.shape(weights)[1])
+    model.layers[0].kernel.assign(weights if start is None else start)
+    coupling = CoupleWeights(strength=1e-9, reach=0.4, select="hidden/kernel")
+    fit(model, keras, coupling, epochs=1, rate=1e-9)
+    model.layers[0].kernel.assign(weights)
+    return model, coupling
+
+
+def test_all_but_an_outlier_at_one_value_is_said_and_refused():
+    start = np.random.default_rng(0).normal(size=(8, 64))
+    gathered = np.full((8, 64), 0.1)
+    gathered[0, 0] = 3
+    model, coupling = coupled_as(gathered, start)
+    with pytest.warns(UserWarning, match=r"99\.8 % of the weights of .* gathered at one value"):
+        coupling.on_train_end()
+    with pytest.warns(UserWarning, match="train with less strength or reach"):
+        assert [spec.levels for spec in coupling.settle().values()] == [2]
+    with pytest.raises(ValueError, match="gathered at one value; train with less strength"):
+        coupling.settle(least=0.01)
+    apart = np.where(start > 1, 3, start / 10)
+    model.layers[0].kernel.assign(apart)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert np.mean(apart < 3) < 0.95
+        coupling.settle()
+
+
+def test_weights_hardly_any_of_which_have_parted_are_said():
+    weights = np.random.default_rng(0).normal(size=(8, 64))
+    weights[0, 0] = 9
+    _, coupling = coupled_as(weights)
+    with pytest.warns(UserWarning, match="not parted into clusters yet; train longer, or with m"):
+        coupling.settle(least=0)
+
+
+def test_zeros_of_a_sparse_layer_are_no_collapse():
+    sparse = np.zeros((8, 100))
+    sparse[0, :20] = np.linspace(-1, 1, 20)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model, coupling = coupled_as(sparse)
+        assert [spec.levels for spec in coupling.settle().values()] == [21]
+    sparse[0, 1:20] = 0
+    model.layers[0].kernel.assign(sparse)
+    with pytest.warns(UserWarning, match=r"99\.88 % of the weights of .* gathered at one value"):
+        coupling.on_train_end()
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({"gradient_scale": "bogus"}, ValueError, "gradient_scale must be one of"),
+        ({"bits": 2}, ValueError, "settle takes no bits, which the clusters decide; got bits=2"),
+        ({"init": "quantile"}, ValueError, "settle takes no init"),
+        ({"points": 3}, ValueError, "settle takes no points"),
+        ({"layout": "channel"}, ValueError, "settle takes no layout"),
+        ({"bucket_size": 16}, ValueError, "settle takes no bucket_size"),
+        ({"colour": 1}, TypeError, "colour"),
+        ({"least": 0.9}, ValueError, "have less than 0.9 of them; give a smaller least"),
+    ],
+)
+def test_a_model_is_as_it_was_when_it_cannot_settle(options, error, message):
+    weights = np.random.default_rng(0).integers(-3, 4, size=(8, 8)).clip(-1)
+    model, coupling = coupled_as(weights + np.random.default_rng(1).normal(0, 0.01, (8, 8)))
+    before = kernels(model)[0]
+    with pytest.raises(error, match=message):
+        coupling.settle(**options)
+    np.testing.assert_array_equal(kernels(model)[0], before)
+
+
+def test_weights_that_have_diverged_are_called_that():
+    model, coupling = network(keras), CoupleWeights(strength=20, reach=0.4)
+    model.compile("sgd", "mse")
+    with pytest.warns(UserWarning, match=r"64 of the 64 weights of .* NaN or infinite: training"):
+        model.fit(X[:32], Y[:32] * np.nan, verbose=0, callbacks=[coupling])
+    with pytest.raises(ValueError, match=r"256 of the 256 weights of .*hidden/kernel are NaN"):
+        coupling.settle()
 
 
 def test_weights_that_have_not_parted_yet_are_refused():

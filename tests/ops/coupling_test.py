@@ -64,3 +64,4 @@ def test_small_clusters_go_to_the_nearest_that_stays():
     alone, (center,) = ops.gathered(weights, 1.0, least=0.9)
     assert np.all(alone == center)
     assert center == pytest.approx(9.98)
+    np.testing.assert_allclose(ops.largest_cluster(weights, 1.0), [9.9, 10, 10, 10, 10])

@@ -9,7 +9,7 @@ points its codebook has.
 import dataclasses
 import re
 import warnings
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
@@ -24,6 +24,11 @@ from tfqd.wrapping.fitting import handed_over, learning_rate, steps_per_executio
 from tfqd.wrapping.quantized import find_quantized
 from tfqd.wrapping.version import version_of
 
+# What a codebook of clusters, whose centers it is to hold exactly, leaves no choice of.
+_DECIDED = ("bits", "points", "init", "bucket_size", "layout", "channels_per_codebook")
+# A tensor with more of its weights in one cluster has lost what it was, or not parted yet.
+_CROWD = 0.95
+
 
 @dataclasses.dataclass(frozen=True)
 class _Coupled:
@@ -31,11 +36,29 @@ class _Coupled:
 
     path: of the variable.
     deviation: the standard deviation of its weights at the start.
+    zeros: the share of its weights that were 0 at the start, as after pruning.
     """
 
     variable: Any
     path: str
     deviation: float
+    zeros: float
+
+    @property
+    def values(self) -> np.ndarray:
+        """The weights as they are now: float32."""
+        return _values(self.variable)
+
+
+class _Crowd(NamedTuple):
+    """A cluster outside of which a tensor has hardly any weights.
+
+    share: of the tensor's weights.
+    gathered: whether its weights lie near one value, and not merely without gaps.
+    """
+
+    share: float
+    gathered: bool
 
 
 class CoupleWeights(Callback):
@@ -59,12 +82,13 @@ class CoupleWeights(Callback):
         reach: how far weights attract one another, in standard deviations of the tensor's
             weights at the start. Fewer clusters form where it is greater.
         select: a regular expression, searched for in the paths of variables, for those to
-            couple; None for all kernels, recurrent kernels and embeddings.
+            couple, also where they are frozen; None for all kernels, recurrent kernels and
+            embeddings that train.
 
     Raises:
         ValueError: when an argument is not positive; in `fit`, for a model that is not
-            built or quantized already, weights that are NaN, infinite or all the same, and
-            ``steps_per_execution`` above 1.
+            built, is quantized already or has no kernels that train, weights that are NaN,
+            infinite or all the same, and ``steps_per_execution`` above 1.
 
     Example:
 
@@ -81,6 +105,7 @@ class CoupleWeights(Callback):
         super().__init__()
         self.strength = checked_positive("strength", strength)
         self.reach = checked_positive("reach", reach)
+        self._only_trained = select is None
         self._selection: Selection = (
             Uniform(bits=8) if select is None else {select: Uniform(bits=8)}
         )
@@ -106,10 +131,7 @@ class CoupleWeights(Callback):
             )
         if self._coupled_model is model:
             return  # A second fit goes on in the units of the first.
-        chosen = version_of(model).building.choose_variables(model, self._selection)
-        self._coupled = [
-            _Coupled(variable, path, _deviation(variable, path)) for variable, path, _ in chosen
-        ]
+        self._coupled = [_coupled(*each) for each in self._chosen(model)]
         self._coupled_model = model
 
     def on_train_batch_end(self, batch, logs=None):
@@ -119,81 +141,135 @@ class CoupleWeights(Callback):
 
     def on_train_end(self, logs=None):
         for each in self._coupled:
-            _, centers = self._gathered(each, least=0.0)
-            if len(centers) == 1 and self._is_one_value(each):
-                warnings.warn(
-                    f"the weights of {each.path} have gathered at one value: strength "
-                    f"{self.strength:g} or reach {self.reach:g} is too great for it",
-                    stacklevel=2,
-                )
+            if (fault := _divergence(each)) is not None:
+                warnings.warn(fault, stacklevel=2)
+            elif (crowd := self._crowd(each)) is not None and crowd.gathered:
+                warnings.warn(self._advice(each, crowd), stacklevel=2)
 
     def settle(self, least: float = 0.001, **options: Any) -> dict[str, Codebook]:
         """Puts each weight to the nearest center of a cluster, and gives codebooks of the centers.
 
-        Clusters are parted by gaps of half the reach.
+        Clusters are parted by gaps of half the reach. Warned of is a tensor with over 95 % of
+        its weights in one of them, not counting those that were 0 before training.
 
         Args:
             least: share of a tensor's weights that a cluster must have; smaller ones have
                 no center.
-            options: further arguments of `tfqd.Codebook`.
+            options: further arguments of `tfqd.Codebook`, but for those that the clusters
+                decide: `bits`, `points`, `init`, `bucket_size`, `layout` and
+                `channels_per_codebook`.
 
         Returns:
             A selection for `tfqd.quantize_model`: codebooks that hold the centers.
 
         Raises:
-            ValueError: before a `fit`, for `least` outside 0 to 1, and for a tensor whose
-                weights have gathered at one value, in no clusters yet or in more than 256;
+            ValueError: before a `fit`, for `least` outside 0 to 1, options that the clusters
+                decide or a codebook cannot have, and for a tensor whose weights have
+                diverged, have gathered at one value, in no clusters yet or in more than 256;
                 the model is as it was then.
+            TypeError: for an option that codebooks do not know.
         """
         if not self._coupled:
             raise ValueError("this callback has not been used in a fit yet")
         if not is_number(least, 0, 1) or least == 1:
             raise ValueError(f"least must be a number from 0 to below 1; got {least!r}")
-        found = [self._gathered(each, least) for each in self._coupled]
-        for each, (_, centers) in zip(self._coupled, found, strict=True):
-            self._check_count(each, len(centers))
-        selection = {}
-        for each, (weights, centers) in zip(self._coupled, found, strict=True):
-            each.variable.assign(tf.cast(weights, each.variable.dtype))
-            selection[f"^{re.escape(each.path)}$"] = _codebook(len(centers), options)
+        settled, selection = [], {}
+        for each in self._coupled:
+            weights, count = self._settled(each, least)
+            settled.append((each.variable, tf.cast(weights, each.variable.dtype)))
+            selection[f"^{re.escape(each.path)}$"] = _codebook(count, options)
+        for variable, weights in settled:
+            variable.assign(weights)
         return selection
 
-    def _gathered(self, each: _Coupled, least: float) -> tuple[np.ndarray, np.ndarray]:
-        return ops.gathered(_values(each.variable), self.reach * each.deviation / 2, least)
+    def _chosen(self, model) -> list[tuple[Any, str]]:
+        """The variables that are to be coupled, and their paths."""
+        chosen = version_of(model).building.choose_variables(model, self._selection)
+        trained = {id(variable) for variable in model.trainable_variables}
+        found = [
+            (variable, path)
+            for variable, path, _ in chosen
+            if id(variable) in trained or not self._only_trained
+        ]
+        if not found:
+            raise ValueError(
+                f"no kernel of model {model.name!r} trains; name those to couple in select"
+            )
+        return found
 
-    def _is_one_value(self, each: _Coupled) -> bool:
-        """Whether weights in one cluster are near one another, and not merely without gaps."""
-        return float(np.std(_values(each.variable))) <= self.reach * each.deviation / 2
+    def _settled(self, each: _Coupled, least: float) -> tuple[np.ndarray, int]:
+        """The weights at the centers of clusters, and how many these are."""
+        if (fault := _divergence(each)) is not None:
+            raise ValueError(fault)
+        weights, centers = ops.gathered(each.values, self._gap(each), least)
+        crowd = self._crowd(each)
+        if len(centers) == 1:
+            raise ValueError(
+                f"all clusters but one of the weights of {each.path} have less than {least:g} of "
+                "them; give a smaller least"
+                if crowd is None
+                else self._advice(each, crowd)
+            )
+        if len(centers) > MOST_POINTS:
+            raise ValueError(
+                f"the weights of {each.path} lie in {len(centers)} clusters, more than the "
+                f"{MOST_POINTS} points of a codebook; train longer, or with more strength or "
+                f"reach than {self._settings}"
+            )
+        if crowd is not None:
+            warnings.warn(self._advice(each, crowd), stacklevel=3)
+        return weights, len(centers)
 
-    def _check_count(self, each: _Coupled, count: int) -> None:
-        settings = f"{self.strength:g} and {self.reach:g}"
-        if count == 1 and self._is_one_value(each):
-            raise ValueError(
-                f"the weights of {each.path} have gathered at one value; train with less strength "
-                f"or reach than {settings}, or leave it out of select"
+    def _crowd(self, each: _Coupled) -> _Crowd | None:
+        """The cluster that has nearly all weights, were they not 0 before; None without one."""
+        cluster = ops.largest_cluster(each.values, self._gap(each))
+        share = cluster.size / each.values.size
+        if share - each.zeros <= _CROWD * (1 - each.zeros):
+            return None
+        return _Crowd(share, float(np.std(cluster)) <= each.deviation / 2)
+
+    def _advice(self, each: _Coupled, crowd: _Crowd) -> str:
+        whose = f"{100 * crowd.share:.4g} % of the weights of {each.path}"
+        if crowd.gathered:
+            return (
+                f"{whose} have gathered at one value; train with less strength or reach than "
+                f"{self._settings}, or leave it out of select"
             )
-        if count == 1:
-            raise ValueError(
-                f"the weights of {each.path} have not parted into clusters yet; train longer, or "
-                f"with more strength or less reach than {settings}"
-            )
-        if count > MOST_POINTS:
-            raise ValueError(
-                f"the weights of {each.path} lie in {count} clusters, more than the {MOST_POINTS} "
-                "points of a codebook; train longer, or with more strength or reach than "
-                f"{settings}"
-            )
+        return (
+            f"{whose} have not parted into clusters yet; train longer, or with more strength or "
+            f"less reach than {self._settings}"
+        )
+
+    def _gap(self, each: _Coupled) -> float:
+        """What parts two clusters of a tensor, in its weights' unit."""
+        return self.reach * each.deviation / 2
+
+    @property
+    def _settings(self) -> str:
+        return f"{self.strength:g} and {self.reach:g}"
 
 
 def _values(variable) -> np.ndarray:
     return np.asarray(tf.convert_to_tensor(variable), np.float32)
 
 
-def _deviation(variable, path: str) -> float:
-    deviation = float(np.std(_values(variable)))
+def _coupled(variable, path: str) -> _Coupled:
+    weights = _values(variable)
+    deviation = float(np.std(weights))
     if not deviation:
         raise ValueError(f"the weights of {path} are all the same; leave it out of select")
-    return deviation
+    return _Coupled(variable, path, deviation, zeros=float(np.mean(weights == 0)))
+
+
+def _divergence(each: _Coupled) -> str | None:
+    """What there is to say of weights that are numbers no more."""
+    lost = int(np.sum(~np.isfinite(each.values)))
+    if not lost:
+        return None
+    return (
+        f"{lost} of the {each.values.size} weights of {each.path} are NaN or infinite: training "
+        "has diverged; train anew, with a lower learning rate or less strength"
+    )
 
 
 @tf.function(reduce_retracing=True)
@@ -208,5 +284,11 @@ def _move(variable, pace: float, reach: float) -> None:
 
 
 def _codebook(points: int, options: dict[str, Any]) -> Codebook:
-    fixed = {"bits": (points - 1).bit_length(), "bucket_size": None, "init": "kmeans"}
-    return Codebook(**{**options, **fixed}).with_levels(points)
+    decided = [name for name in options if name in _DECIDED]
+    if decided:
+        raise ValueError(
+            f"settle takes no {decided[0]}, which the clusters decide; got "
+            f"{decided[0]}={options[decided[0]]!r}"
+        )
+    bits = (points - 1).bit_length()
+    return Codebook(bits=bits, bucket_size=None, init="kmeans", **options).with_levels(points)

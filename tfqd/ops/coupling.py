@@ -55,11 +55,30 @@ def gathered(weights: np.ndarray, gap: float, least: float) -> tuple[np.ndarray,
     Returns:
         float32 of the weights' shape, and the centers: float32 [clusters], ascending.
     """
-    ordered = np.sort(weights, axis=None).astype(np.float64)
-    ends = np.append(np.flatnonzero(np.diff(ordered) > gap) + 1, ordered.size)
+    ordered, ends = _clusters(weights, gap)
     sizes = np.diff(ends, prepend=0)
     sums = np.diff(np.cumsum(ordered)[ends - 1], prepend=0.0)
     kept = (sizes >= least * ordered.size) | (sizes == sizes.max())
     centers = (sums / sizes)[kept].astype(np.float32)
     nearest = np.searchsorted((centers[1:] + centers[:-1]) / 2, weights)
     return centers[nearest], centers
+
+
+def largest_cluster(weights: np.ndarray, gap: float) -> np.ndarray:
+    """The weights of the largest of the clusters that gaps of more than `gap` part.
+
+    Args:
+        weights: floats of any shape, finite.
+        gap: in the weights' unit.
+
+    Returns:
+        float64 [weights], ascending.
+    """
+    ordered, ends = _clusters(weights, gap)
+    return max(np.split(ordered, ends[:-1]), key=len)
+
+
+def _clusters(weights: np.ndarray, gap: float) -> tuple[np.ndarray, np.ndarray]:
+    """All weights in ascending order, float64, and where each cluster among them ends."""
+    ordered = np.sort(weights, axis=None).astype(np.float64)
+    return ordered, np.append(np.flatnonzero(np.diff(ordered) > gap) + 1, ordered.size)
