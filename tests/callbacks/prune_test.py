@@ -5,6 +5,7 @@ import warnings
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 import tf_keras
 
 import tfqd
@@ -130,6 +131,41 @@ def test_a_resumed_run_keeps_its_zeros():
     assert np.all(kernel(model)[zeros] == 0)
 
 
+def unknown_length():
+    """Eight batches of which TensorFlow does not know that there are eight."""
+    signature = tf.TensorSpec((16, 8)), tf.TensorSpec((16, 2))
+    batches = list(zip(np.split(X, 8), np.split(Y, 8), strict=True))
+    return tf.data.Dataset.from_generator(lambda: iter(batches), output_signature=signature)
+
+
+@pytest.mark.parametrize("version", [keras, tf_keras], ids=["keras", "tf_keras"])
+def test_epochs_of_unknown_length_are_counted_and_prune_no_sooner(version):
+    model, zeros = tfqd.quantize_model(network(version), STEP), []
+    see = version.callbacks.LambdaCallback(
+        on_batch_end=lambda batch, logs: zeros.append(np.mean(kernel(model, 0) == 0))
+    )
+    model.compile(version.optimizers.Adam(0.02), "mse")
+    prune = Prune(0.75, end=0.5, every=1)
+    history = model.fit(unknown_length(), epochs=4, verbose=0, callbacks=[prune, see]).history
+    done = np.concatenate([np.zeros(8), 1 + np.arange(1, 17) / 8])
+    expected = 0.75 * (1 - np.maximum(0, 1 - done / 4 / 0.5) ** 3)
+    np.testing.assert_allclose(zeros[:24], expected, atol=1 / 256)
+    assert history["sparsity"] == pytest.approx([0.75 * 7 / 8, 0.75, 0.75, 0.75], abs=2 / 320)
+
+
+def test_one_epoch_of_unknown_length_is_warned_of():
+    model = tfqd.quantize_model(network(keras), STEP)
+    model.compile("sgd", "mse")
+    with pytest.warns(UserWarning, match="at once when that ends; give fit steps_per_epoch"):
+        logs = model.fit(unknown_length(), verbose=0, callbacks=[Prune(0.75)])
+    assert logs.history["sparsity"] == [0.75]
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", "the data do not say")
+        data = unknown_length().repeat()
+        model.fit(data, steps_per_epoch=8, verbose=0, callbacks=[Prune(0.75)])
+        model.fit(unknown_length(), epochs=2, verbose=0, callbacks=[Prune(0.75)])
+
+
 @pytest.mark.parametrize("version", [keras, tf_keras], ids=["keras", "tf_keras"])
 @pytest.mark.parametrize("gradient", ["frozen", "revive"])
 def test_averages_of_weights_keep_the_zeros(version, gradient):
@@ -223,6 +259,11 @@ def test_what_cannot_be_pruned_is_refused():
     held = tfqd.Uniform(bits=4, scaling="symmetric", preserve_zeros=True)
     with pytest.raises(ValueError, match="gradient='revive' needs gradients at zeros"):
         fit(tfqd.quantize_model(network(keras), held), Prune(0.5, gradient="revive"))
+    student = tfqd.quantize_model(network(keras), STEP)
+    fit(student, Prune(0.5), epochs=1)
+    tfqd.unpruned(student)
+    with pytest.raises(ValueError, match=r"which tfqd.unpruned has stopped .*'frozen', or before"):
+        fit(student, Prune(0.5, gradient="revive"), epochs=1)
     with pytest.raises(ValueError, match=r"out/kernel: a tensor of shape .* has no fours"):
         fit(tfqd.quantize_model(network(keras, 30), STEP), Prune(0.5, structure="2:4"))
     model = tfqd.quantize_model(network(keras), STEP)

@@ -148,6 +148,48 @@ def test_a_distiller_that_is_read_from_a_file_goes_on(tmp_path):
     )
 
 
+@BOTH
+def test_weights_pruned_while_both_learn_go_on_in_the_teacher_as_they_were(version):
+    class LastStep(version.callbacks.Callback):
+        """Keeps what the student was before Prune chose for the last time."""
+
+        def on_train_batch_end(self, batch, logs=None):
+            self.before = values(student)
+
+    student, see = pruned(version), LastStep()
+    teacher = tfqd.unpruned(student)
+    distiller = compiled(tfqd.Distiller(teacher, student, student_loss_weight=0.5), version)
+    prune = Prune(0.9, end=1, every=8)
+    distiller.fit(X, Y, epochs=3, batch_size=16, verbose=0, callbacks=[prune, see])
+    compared = 0
+    for now, own, before in zip(values(student), kernels(teacher.network), see.before, strict=True):
+        new = (now == 0) & (before != 0)
+        np.testing.assert_array_equal(own[new], before[new])
+        compared += np.sum(new)
+    assert compared > 0
+
+
+@BOTH
+def test_weights_pruned_before_a_file_was_read_are_not_known(version, tmp_path):
+    path = tmp_path / "student.keras"
+    pruned(version).save(path)
+    loaded = version.saving.load_model(path)
+    for gradient in ("revive", "frozen"):
+        more = [Prune(0.8, gradient=gradient, every=2)]
+        loaded.fit(X, Y, epochs=4, initial_epoch=3, verbose=0, callbacks=more)
+        with pytest.raises(ValueError, match=r"is not known; .* files do not hold them"):
+            tfqd.unpruned(loaded)
+
+
+def test_a_few_weights_that_began_at_zero_are_no_reason_to_refuse():
+    model = keras.Sequential([keras.Input((8,)), keras.layers.Dense(99)])
+    model.layers[0].kernel.assign(np.maximum(np.arange(8 * 99).reshape(8, 99), 1) % 99)
+    student = compiled(tfqd.quantize_model(model, tfqd.LearnedStep(bits=4)), keras)
+    student.layers[0].trainable = False
+    student.fit(X, Y, verbose=0, callbacks=[Prune(0.9)])
+    assert tfqd.unpruned(student).is_whole_of(student)
+
+
 def test_what_is_no_pruned_student_is_refused():
     student = pruned(keras)
     with pytest.raises(TypeError, match="model must be a Keras model"):

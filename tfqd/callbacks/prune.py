@@ -13,11 +13,11 @@ import math
 import warnings
 
 import numpy as np
-import tensorflow as tf
 
 from tfqd import ops
 from tfqd.callbacks.annealing import epochs_of
 from tfqd.callbacks.callback import Callback
+from tfqd.callbacks.pruned_variable import PrunedVariable
 from tfqd.spec import Codebook, Spec
 from tfqd.spec.checks import check_choice, checked_count, is_number
 from tfqd.wrapping.fitting import (
@@ -37,6 +37,8 @@ class Prune(Callback):
     For models of `tfqd.quantize_model` and the student of a `tfqd.Distiller`. Every
     quantized tensor gets the same sparsity; log ``sparsity`` is the share of zeros.
     A run that is resumed with ``initial_epoch`` goes on with the weights that are zero.
+    Where data do not say how many steps an epoch has, the first one is pruned when it ends,
+    and its steps are counted for those after it.
     What was pruned away is known to `tfqd.unpruned`, which makes a teacher of it. The zeros
     stay when an optimizer with ``use_ema`` puts averages in at the end of training, and when
     `EarlyStopping` puts the weights of an epoch with fewer zeros back, which is warned of.
@@ -54,8 +56,8 @@ class Prune(Callback):
     Raises:
         ValueError: for other arguments; in `fit`, when nothing is quantized or a spec has
             levels without 0 or `freeze_above`, a tensor cannot have the structure,
-            ``gradient="revive"`` meets ``preserve_zeros=True``, which stops gradients, or
-            ``steps_per_execution`` is above 1.
+            ``gradient="revive"`` meets ``preserve_zeros=True`` or the student of
+            `tfqd.unpruned`, which stop gradients, or ``steps_per_execution`` is above 1.
 
     Example:
 
@@ -90,8 +92,10 @@ class Prune(Callback):
         self.sparsity, self.end = float(sparsity), float(end)
         self.every = checked_count("every", every)
         self.structure, self.gradient = structure, gradient
-        self._pruned: list[_Pruned] = []
+        self._pruned: list[PrunedVariable] = []
         self._epoch = 0
+        self._steps: int | None = None
+        self._counted = 0
 
     def on_train_begin(self, logs=None):
         steps = steps_per_execution(self.model)
@@ -109,14 +113,25 @@ class Prune(Callback):
             )
         for entry in entries:
             self._check(entry)
-        self._pruned = [_Pruned(entry, self.gradient == "revive") for entry in entries]
+        self._pruned = [PrunedVariable(entry, self.gradient == "revive") for entry in entries]
+        self._steps = self.params.get("steps")
 
     def on_epoch_begin(self, epoch, logs=None):
         self._epoch = epoch
+        if self._steps is None and epoch == 0 and self.end * epochs_of(self) <= 1:
+            warnings.warn(
+                "the data do not say how many steps an epoch has, and the whole sparsity is to be "
+                "reached in the first: Prune puts the weights to zero at once when that ends; give "
+                "fit steps_per_epoch, or more epochs",
+                stacklevel=2,
+            )
 
     def on_train_batch_end(self, batch, logs=None):
+        self._counted = batch + 1
         if batch % self.every == 0:
-            sparsity = self._sparsity(batch)
+            # Of an epoch of unknown length nothing is done until it ends.
+            share = min(self._counted / self._steps, 1.0) if self._steps else 0.0
+            sparsity = self._sparsity(self._epoch + share)
             for each in self._pruned:
                 each.choose(sparsity, self.structure)
         for each in self._pruned:
@@ -124,8 +139,8 @@ class Prune(Callback):
 
     def on_epoch_end(self, epoch, logs=None):
         # At the last step of an epoch none may have been chosen for long.
-        steps = self.params.get("steps")
-        sparsity = self._sparsity((steps or 1) - 1)
+        self._steps = self._steps or self._counted
+        sparsity = self._sparsity(epoch + 1)
         for each in self._pruned:
             each.choose(sparsity, self.structure)
             each.put_to_zero()
@@ -152,10 +167,8 @@ class Prune(Callback):
                 stacklevel=2,
             )
 
-    def _sparsity(self, batch: int) -> float:
-        """What there is to be after a step."""
-        steps = self.params.get("steps")
-        done = self._epoch + ((batch + 1) / steps if steps else 1.0)
+    def _sparsity(self, done: float) -> float:
+        """What there is to be after so many epochs."""
         left = max(0.0, 1 - done / epochs_of(self) / self.end)
         return self.sparsity * (1 - left**3)
 
@@ -176,84 +189,17 @@ class Prune(Callback):
                 f"gradient='revive' needs gradients at zeros, which preserve_zeros=True stops; "
                 f"{entry.path} has {spec}"
             )
+        if self.gradient == "revive" and entry.holds_zeros:
+            raise ValueError(
+                "gradient='revive' needs gradients at zeros, which tfqd.unpruned has stopped in "
+                f"its student; prune {entry.path} with gradient='frozen', or before"
+            )
         try:
             ops.kept_weights(
                 np.zeros(entry.variable.shape), 0.0, self.structure, entry.quantizer.channel_axes
             )
         except ValueError as error:
             raise ValueError(f"{entry.path}: {error}") from error
-
-
-class _Pruned:
-    """A variable some of whose weights are at zero.
-
-    Args:
-        entry: the variable.
-        revives: whether weights learn on out of sight, and may come back.
-    """
-
-    def __init__(self, entry: QuantizedVariable, revives: bool):
-        self.entry = entry
-        self._revives = revives
-        weights = self._weights()
-        self._kept = tf.cast(weights != 0, weights.dtype)
-        # What the weights were when they were last kept or, out of sight, have become since.
-        whole = weights if entry.whole is None else tf.where(weights != 0, weights, entry.whole)
-        self._whole = entry.whole = tf.Variable(whole, trainable=False)
-        self._shown = tf.Variable(weights, trainable=False) if revives else None
-
-    def choose(self, sparsity: float, structure: str) -> None:
-        """Chooses anew which weights are to be kept."""
-        self._learn()
-        known = self._whole if self._revives else self._whole * self._kept
-        axes = self.entry.quantizer.channel_axes
-        kept = ops.kept_weights(np.asarray(known, np.float32), sparsity, structure, axes)
-        kept = tf.cast(kept, self._kept.dtype)
-        self._kept = kept if self._revives else kept * self._kept
-
-    def put_to_zero(self) -> None:
-        """Puts the others to zero, where the last step has left them elsewhere."""
-        if self._shown is None:
-            self.entry.variable.assign(self._weights() * self._kept)
-            return
-        self._learn()
-        shown = self._whole * self._kept
-        self._shown.assign(shown)
-        self.entry.variable.assign(shown)
-
-    def prune_what_was_put_in(self) -> int:
-        """Puts chosen weights of new values to zero, unless as many are at zero already.
-
-        Returns:
-            How many more than the kept ones were not 0.
-        """
-        weights = self._weights()
-        more = int(np.count_nonzero(weights) - np.count_nonzero(self._kept))
-        if more <= 0:
-            return 0
-        self._whole.assign(tf.where(self._kept != 0, weights, self._whole))
-        shown = weights * self._kept
-        if self._shown is not None:
-            self._shown.assign(shown)
-        self.entry.variable.assign(shown)
-        return more
-
-    @property
-    def zeros(self) -> int:
-        """How many weights are at zero."""
-        return int(np.count_nonzero(np.asarray(self._kept) == 0))
-
-    def _learn(self) -> None:
-        """Gives what the optimizer did to the weights shown to those that are known."""
-        weights = self._weights()
-        if self._shown is None:
-            self._whole.assign(tf.where(self._kept != 0, weights, self._whole))
-        else:
-            self._whole.assign_add(weights - self._shown)
-            self._shown.assign(weights)
-
-    def _weights(self) -> tf.Tensor:
-        return tf.convert_to_tensor(self.entry.variable)
 
 
 def _has_zero(spec: Spec) -> bool:

@@ -11,6 +11,7 @@ from tfqd.spec import Activations
 from tfqd.spec.selection import Selection, SpecLike
 from tfqd.wrapping.fitting import handed_over
 from tfqd.wrapping.quantized import find_quantized
+from tfqd.wrapping.unpruned import knows_whole
 from tfqd.wrapping.version import version_named, version_of
 
 
@@ -117,7 +118,8 @@ def unpruned(student: keras.Model) -> keras.Model:
     read of it. As in DCIL, of two of its authors (arXiv 2109.04660): kept weights learn
     from the student's loss alone, pruned ones from the teacher's, and BatchNormalization
     is the teacher's own. tfqd's choice: so are biases and all that is not quantized, the
-    teacher is float, and pruned weights begin where `tfqd.callbacks.Prune` left them.
+    teacher is float, and pruned weights begin where `tfqd.callbacks.Prune` left them,
+    also those that it prunes while both train.
 
     Args:
         student: from `quantize_model`, after a `fit` with `tfqd.callbacks.Prune`; of
@@ -130,7 +132,8 @@ def unpruned(student: keras.Model) -> keras.Model:
     Raises:
         TypeError: when `student` is no Keras model.
         ValueError: when it is not quantized, or the weights that were pruned away are not
-            known: it was not pruned, or read from a file since.
+            known: it was not pruned, or read from a file since, after which pruning
+            may have gone on.
 
     Example:
 
@@ -144,10 +147,11 @@ def unpruned(student: keras.Model) -> keras.Model:
     """
     version = version_of(student)
     entries = find_quantized(student)
-    if not any(entry.whole is not None for entry in entries):
+    if not knows_whole(entries):
         raise ValueError(
             f"which weights were pruned away from model {student.name!r} is not known; fit a "
-            "model of tfqd.quantize_model with tfqd.callbacks.Prune, and give it as it is then"
+            "model of tfqd.quantize_model with tfqd.callbacks.Prune, and give it as it is then: "
+            "files do not hold them"
         )
     return version.building.unpruned(student)
 

@@ -27,6 +27,9 @@ class QuantizedVariable(abc.ABC):
     holds_zeros: whether weights that are zero get no gradient.
     whole: where weights were pruned away, the variable's value with them in it: a
         tensor of the variable's type and shape; else None.
+    lost: where `whole` knows nothing of a pruned weight, which was zero when the training
+        with `tfqd.callbacks.Prune` began: bool, the variable's shape; None as `whole`.
+    own: the variable of `tfqd.unpruned` that counts where this one is zero; else None.
     """
 
     def __init__(self, variable, quantizer: Quantizer, state: dict[str, Any]):
@@ -36,6 +39,8 @@ class QuantizedVariable(abc.ABC):
         self.active: Quantizer | None = quantizer
         self.holds_zeros = False
         self.whole: tf.Variable | None = None
+        self.lost: tf.Tensor | None = None
+        self.own: Any = None
 
     @property
     @abc.abstractmethod

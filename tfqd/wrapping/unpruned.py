@@ -12,6 +12,9 @@ import tensorflow as tf
 
 from tfqd.wrapping.quantized import QuantizedVariable, find_quantized
 
+# Share of the zeros that random numbers, and layers that begin with some zeros, may have made.
+_CHANCE = 0.01
+
 
 class Unpruned:
     """Mixin: a model that runs `network` with a pruned student's weights where it has some.
@@ -32,7 +35,7 @@ class Unpruned:
         """
         self._shared = _Shared(pairs)
         for variable, entry in pairs:
-            entry.holds_zeros = True
+            entry.holds_zeros, entry.own = True, variable
             if entry.whole is not None:
                 kept = entry.value()
                 whole = tf.where(kept == 0, tf.cast(entry.whole, tf.float32), kept)
@@ -72,3 +75,15 @@ def _joined(variable, entry: QuantizedVariable) -> tf.Tensor:
     """A weight where it is the student's, the network's own where the student has a zero."""
     kept = tf.stop_gradient(entry.value())
     return tf.where(kept == 0, tf.cast(tf.convert_to_tensor(variable), tf.float32), kept)
+
+
+def knows_whole(entries: Sequence[QuantizedVariable]) -> bool:
+    """Whether hardly any of the weights that are zero were so when their pruning began."""
+    known = [entry for entry in entries if entry.whole is not None]
+    zeros = [entry.value() == 0 for entry in known]
+    lost = [zero & entry.lost for entry, zero in zip(known, zeros, strict=True)]
+    return bool(known) and _count(lost) <= _CHANCE * _count(zeros)
+
+
+def _count(masks: Sequence[tf.Tensor]) -> int:
+    return sum(int(tf.math.count_nonzero(mask)) for mask in masks)
