@@ -126,10 +126,30 @@ def test_layers_that_are_not_known_keep_their_channels_and_say_so():
     for name in ("before", "mixing", "shared"):
         emptied(model.get_layer(name), [0, 1])
     found = tfqd.shrink(model)
-    assert after(found) == {"before": 8, "out": 2}
+    assert after(found) == {"before": 8, "unknown": 8, "mixing": 6, "shared": 6, "out": 2}
+    reasons = [each.reason for each in found.layers]
+    assert reasons[1:] == [
+        "LayerNormalization is not known here",
+        "Dense is not known here with its options",
+        "called several times",
+        None,
+    ]
     assert found.layers[0].reason == "LayerNormalization 'unknown' takes them as they are"
     assert "LayerNormalization 'unknown'" in str(found)
     assert_alike(model, found.model, (6, 4))
+
+
+def test_a_model_in_the_model_stays_and_is_listed():
+    inner = [layers.Dense(8, "relu"), layers.Dense(5)]
+    inner = randomized(keras.Sequential([keras.Input((6,)), *inner], name="inner"))
+    emptied(inner.layers[0], [0, 1], bias=-1.0)
+    inputs = keras.Input((6,))
+    x = layers.Dense(6, name="before")(inputs)
+    model = randomized(keras.Model(inputs, layers.Dense(2, name="out")(inner(x))))
+    found = tfqd.shrink(model)
+    assert after(found) == {"before": 6, "inner": 5, "out": 2}
+    assert found.layers[1].reason == "a model in the model, which is not looked into"
+    assert_alike(model, found.model, (6,))
 
 
 def test_a_kernel_of_one_place_pads_nothing():
@@ -206,6 +226,69 @@ def test_inputs_of_which_a_kernel_makes_its_scale_stay():
     found = tfqd.shrink(tfqd.quantize_model(model, spec))
     assert 3 < after(found)["first"] < 6
     assert "makes its scales of weights there" in str(found)
+
+
+def with_constants(bias):
+    """A model half of whose hidden channels are constant, most of them not zero."""
+    inputs = keras.Input((6,))
+    x = layers.Dense(16, "sigmoid", name="hidden")(inputs)
+    x = layers.Dense(12, "relu", name="between")(x)
+    model = randomized(keras.Model(inputs, layers.Dense(3, name="out")(x)))
+    emptied(model.get_layer("hidden"), list(range(8)), bias=bias)
+    emptied(model.get_layer("between"), list(range(4)), bias=bias)
+    return model
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        tfqd.LearnedStep(bits=8),
+        tfqd.Uniform(bits=8, scaling="symmetric", bucket_size=None),
+        tfqd.Uniform(bits=8, bucket_size=None),
+        tfqd.Codebook(bits=4, bucket_size=None, scaling="symmetric", preserve_zeros=True),
+    ],
+    ids=repr,
+)
+def test_quantized_biases_have_what_is_added_to_them(spec, tmp_path):
+    # The largest bias of all goes, of which a scale may be made.
+    student = tfqd.quantize_model(
+        with_constants(bias=3.0), {"kernel": tfqd.LearnedStep(bits=8), "bias": spec}
+    )
+    found = tfqd.shrink(student)
+    assert after(found) == {"hidden": 8, "between": 8, "out": 3}
+    assert_alike(student, found.model, (6,))
+    paths = [entry.path for entry in found.model.quantized_variables]
+    kept = {"out/kernel", "between/kernel", "hidden/kernel"}
+    if isinstance(spec, tfqd.LearnedStep):
+        kept.add("hidden/bias")
+    assert set(paths) == kept
+    tfqd.save(found.model, tmp_path / "smaller.tfqd")
+    assert_alike(student, tfqd.load(tmp_path / "smaller.tfqd"), (6,))
+
+
+def test_rounded_activations_let_channels_go(tmp_path):
+    quantized = tfqd.quantize_model(
+        with_constants(bias=0.5),
+        tfqd.LearnedStep(bits=8, layout="channel", bucket_size=None),
+        activations=tfqd.Activations(bits=8),
+    )
+    with pytest.raises(ValueError, match=r"is not known yet; call tfqd.calibrate"):
+        tfqd.shrink(quantized)
+    x = RNG.normal(size=(200, 6)).astype("float32")
+    tfqd.calibrate(quantized, x)
+    found = tfqd.shrink(quantized)
+    assert [each.after for each in found.layers] == [8, 8, 3]
+    expected = np.asarray(quantized(x))
+    # A sum of fewer numbers, in another order, may be rounded to the next integer.
+    apart = np.abs(found.model(x) - expected)
+    assert apart.max() <= np.abs(expected).max() * 2 / 255
+    assert np.mean(apart > 1e-5) < 0.01
+    sizes = {}
+    for name, model in (("whole", quantized), ("smaller", found.model)):
+        path = tmp_path / f"{name}.tflite"
+        tfqd.export.tflite(model, path)
+        sizes[name] = path.stat().st_size
+    assert sizes["smaller"] < sizes["whole"]
 
 
 def test_what_cannot_be_shrunk_is_refused():

@@ -14,6 +14,7 @@ from tfqd.export.precision import tolerance_of
 from tfqd.export.probes import answers
 from tfqd.report import render
 from tfqd.spec.checks import checked_optional_positive
+from tfqd.wrapping.activations import quantized_activations
 from tfqd.wrapping.shrunk import LayerChannels
 from tfqd.wrapping.version import version_of
 
@@ -37,7 +38,7 @@ class Shrunk:
         table.add_column("layer")
         table.add_column("before", justify="right")
         table.add_column("after", justify="right")
-        table.add_column("why constant ones stay")
+        table.add_column("why constant ones stay, or all")
         for each in self.layers:
             table.add_row(each.name, str(each.before), str(each.after), each.reason or "")
         return table
@@ -54,22 +55,28 @@ def shrink(model: keras.Model, *, probes: Any = None, tolerance: float | None = 
     known here; the table says so. The model is computed before and after on probes.
 
     Known are Dense, convolutions of one group, depthwise ones, BatchNormalization (as in
-    inference), activations that treat every number alike, pooling, Flatten, Dropout,
-    zero padding, cropping, Add and Concatenate, with channels last. One channel of every
-    layer stays.
+    inference), activations that treat every number alike, those that ``activations=`` rounds
+    too, pooling, Flatten, Dropout, zero padding, cropping, Add and Concatenate, with channels
+    last. Other layers with weights, models in the model, and layers that are called several
+    times stay as they are, which the table says. One channel of every layer stays.
 
     Args:
         model: a built Keras 3 model, Sequential or Functional, float or from
             `quantize_model`. It is not changed. Shrink a quantized student before it is
-            saved: it stays quantized, with its own codes, and can be trained on.
+            saved: it stays quantized, with its own codes, and can be trained on. Of biases
+            that are quantized too, those become float that constants are added to, or that
+            lose the number that makes their scale.
         probes: inputs to compute both on, as the model takes them; random ones when None.
         tolerance: the largest difference to let pass, relative to the largest output; None
-            for 1e-5, or 1e-2 and 5e-2 where layers compute in float16 and bfloat16.
+            for 1e-5, 1e-2 and 5e-2 where layers compute in float16 and bfloat16, and two
+            steps of the coarsest range where activations are rounded: sums over fewer
+            channels end in other last digits, which may tip one to the next integer.
 
     Raises:
         TypeError: when `model` is no Keras model.
-        ValueError: for tf_keras models and subclassed ones, and where a kernel that would
-            lose channels has buckets that lie across them.
+        ValueError: for tf_keras models and subclassed ones, activations that were not
+            calibrated, and where a kernel that would lose channels has buckets that lie
+            across them.
         VerificationError: a ValueError, when the smaller model answers otherwise.
 
     Example:
@@ -83,7 +90,8 @@ def shrink(model: keras.Model, *, probes: Any = None, tolerance: float | None = 
     checked_optional_positive("tolerance", tolerance)
     smaller, layers = version_of(model).building.shrunk(model)
     origin = origin_of(model, probes)
-    tolerance = tolerance or tolerance_of(origin.compressed.architecture)
+    rounding = max(tolerance_of(origin.compressed.architecture), _tipped(model))
+    tolerance = tolerance or rounding
     difference = hold_against(
         origin.probes,
         "shrunk",
@@ -96,3 +104,9 @@ def shrink(model: keras.Model, *, probes: Any = None, tolerance: float | None = 
             f"difference is {difference:.3g} of the largest output, the tolerance {tolerance:.3g}"
         )
     return Shrunk(smaller, layers)
+
+
+def _tipped(model: keras.Model) -> float:
+    """What an activation that is rounded to the next integer changes, of the largest output."""
+    bits = [layer.bits for layer in quantized_activations(model) if layer.bits]
+    return 2 / (2 ** min(bits) - 1) if bits else 0.0

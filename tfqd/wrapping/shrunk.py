@@ -14,7 +14,8 @@ class LayerChannels:
     name: the layer's.
     before: how many it had.
     after: how many it has now.
-    reason: why channels that are constant are among them; None where none are.
+    reason: why channels that are constant are among them, or the layer stays as it is; None
+        where neither is so.
     """
 
     name: str
@@ -71,6 +72,12 @@ def sets_scale(entry: QuantizedVariable) -> np.ndarray:
         return weights == weights.max(within, keepdims=True)
     ends = weights.max(within, keepdims=True), weights.min(within, keepdims=True)
     return (weights == ends[0]) | (weights == ends[1])
+
+
+def loses_scale(entry: QuantizedVariable, cut: Cut) -> bool:
+    """Whether what makes a scale or offset of a tensor is among what goes."""
+    scaling = sets_scale(entry)
+    return bool(np.count_nonzero(cut(scaling)) < np.count_nonzero(scaling))
 
 
 def take_over(old: QuantizedVariable, new: QuantizedVariable, cut: Cut) -> None:

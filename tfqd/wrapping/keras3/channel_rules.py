@@ -13,6 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfqd.wrapping.channels import Channels, Ties
+from tfqd.wrapping.keras3.activations import QuantizedActivation
 from tfqd.wrapping.keras3.insides import graph_of, run_graph
 
 _layers = keras.layers
@@ -20,11 +21,15 @@ Value = Callable[[keras.Variable], np.ndarray]
 
 
 class Visit(NamedTuple):
-    """A layer of the graph, which is called once, and what it takes and gives."""
+    """A call of a layer of the graph, and what it takes and gives.
+
+    reason: why the layer stays as it is; None where channels can be taken from it.
+    """
 
     layer: keras.layers.Layer
     inputs: list[Channels]
     outputs: Channels
+    reason: str | None = None
 
 
 class Walk:
@@ -36,7 +41,7 @@ class Walk:
         sets_scale: which weights of a kernel make a scale of other inputs too.
 
     Attributes:
-        visits: the layers that channels can be taken from, in the order of their calls.
+        visits: of the layers, in the order of their calls.
         ties: of the channels.
     """
 
@@ -58,17 +63,30 @@ class Walk:
 
     def _call(self, layer, *args, **kwargs):
         inputs = [x for x in keras.tree.flatten([args, kwargs]) if isinstance(x, Channels)]
-        rule = RULES.get(type(layer)) if self._calls[id(layer)] == 1 else None
-        outputs = None
-        if rule is not None and getattr(layer, "data_format", "channels_last") == "channels_last":
-            outputs = rule(self, layer, inputs)
-        if outputs is None:
-            reason = f"{type(layer).__name__} {layer.name!r} takes them as they are"
-            for each in inputs:
-                self.ties.keep(each.ids, reason)
-            return keras.tree.map_structure(lambda x: self._opaque(x, reason), layer.output)
-        self.visits.append(Visit(layer, inputs, outputs))
-        return outputs
+        rule, reason = RULES.get(type(layer)), self._obstacle(layer)
+        outputs = rule(self, layer, inputs) if rule and not reason else None
+        if outputs is not None:
+            self.visits.append(Visit(layer, inputs, outputs))
+            return outputs
+        taken = f"{type(layer).__name__} {layer.name!r} takes them as they are"
+        for each in inputs:
+            self.ties.keep(each.ids, taken)
+        given = keras.tree.map_structure(lambda x: self._opaque(x, taken), layer.output)
+        reason = reason or f"{type(layer).__name__} is not known here with its options"
+        self.visits.append(Visit(layer, inputs, keras.tree.flatten(given)[0], reason))
+        return given
+
+    def _obstacle(self, layer) -> str | None:
+        """Why a layer stays as it is; None where its rule is to say."""
+        if isinstance(layer, keras.Model):
+            return "a model in the model, which is not looked into"
+        if type(layer) not in RULES:
+            return f"{type(layer).__name__} is not known here"
+        if self._calls[id(layer)] > 1 and not isinstance(layer, QuantizedActivation):
+            return "called several times"
+        if getattr(layer, "data_format", "channels_last") != "channels_last":
+            return "its channels come first"
+        return None
 
     def _opaque(self, tensor, reason: str) -> Channels:
         """Channels of which nothing is known but that they stay."""
@@ -79,9 +97,9 @@ class Walk:
 
     def _leave_one_each(self) -> None:
         """Has one channel of every layer stay."""
-        for _, _, outputs in self.visits:
-            if not any(self.ties.kept(outputs.ids)):
-                self.ties.keep(outputs.ids[:1], "the last one of its layer")
+        for ids in [visit.outputs.ids for visit in self.visits]:
+            if not any(self.ties.kept(ids)):
+                self.ties.keep(ids[:1], "the last one of its layer")
 
 
 def places_of(tensor) -> int | None:
@@ -260,6 +278,7 @@ RULES: dict[type, Callable[[Walk, Any, Sequence[Channels]], Channels | None]] = 
     _layers.BatchNormalization: _normalized,
     _layers.Activation: _activation,
     **dict.fromkeys((_layers.ReLU, _layers.LeakyReLU, _layers.ELU), _by_itself),
+    QuantizedActivation: _by_itself,
     _layers.Rescaling: _scaled,
     **dict.fromkeys(
         (

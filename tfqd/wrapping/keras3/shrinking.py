@@ -5,6 +5,8 @@ from typing import Any
 import keras
 import numpy as np
 
+from tfqd.wrapping.activations import check_ranges
+from tfqd.wrapping.keras3.activations import QuantizedActivation
 from tfqd.wrapping.keras3.channel_rules import DEPTHWISE, MULTIPLIED, Visit, Walk, folded
 from tfqd.wrapping.keras3.cloning import copy_model
 from tfqd.wrapping.keras3.insides import (
@@ -17,7 +19,14 @@ from tfqd.wrapping.keras3.insides import (
 )
 from tfqd.wrapping.keras3.model import QuantizedModel
 from tfqd.wrapping.quantized import QuantizedVariable
-from tfqd.wrapping.shrunk import Cut, LayerChannels, check_buckets, sets_scale, take_over
+from tfqd.wrapping.shrunk import (
+    Cut,
+    LayerChannels,
+    check_buckets,
+    loses_scale,
+    sets_scale,
+    take_over,
+)
 
 _NORM = ("gamma", "beta", "moving_mean", "moving_variance")
 
@@ -26,8 +35,8 @@ def shrunk(model: keras.Model) -> tuple[keras.Model, list[LayerChannels]]:
     """See `tfqd.shrink`; the model is not verified.
 
     Raises:
-        ValueError: for a model without a graph, and quantizers that channels cannot be
-            taken from.
+        ValueError: for a model without a graph, activations whose ranges are not known yet,
+            and quantizers that channels cannot be taken from.
     """
     quantized = isinstance(model, QuantizedModel)
     inner = model.model if quantized else model
@@ -36,6 +45,7 @@ def shrunk(model: keras.Model) -> tuple[keras.Model, list[LayerChannels]]:
             "shrink needs a Sequential or Functional model, whose graph tells which channels "
             f"belong together; {model.name!r} is a {type(inner).__name__}"
         )
+    check_ranges(model)
     copy = copy_model(inner)
     copies = {id(old): new for old, new in zip(inner.weights, copy.weights, strict=True)}
     entries = model.quantized_variables if quantized else []
@@ -60,15 +70,14 @@ class _Smaller:
         self._walk = Walk(model, self._value, self._sets_scale)
         self._cuts: dict[int, Cut] = {}
         self._variables = {id(variable): variable for variable in model.weights}
-        visits = [visit for visit in self._walk.visits if not seed_generators(visit.layer)]
+        visits = [visit for visit in self._walk.visits if _changes(visit)]
         made = {id(visit.layer): self._made(visit) for visit in visits}
         self.model = _rebuilt(model, made)
         set_own_trainable(self.model, model.trainable)
         for visit in visits:
             self._fill(visit, made[id(visit.layer)])
-        self.layers = [
-            self._row(visit) for visit in visits if isinstance(visit.layer, MULTIPLIED + DEPTHWISE)
-        ]
+        rows = {id(visit.layer): visit for visit in self._walk.visits if _has_channels(visit)}
+        self.layers = [self._row(visit) for visit in rows.values()]
 
     def quantized(self) -> QuantizedModel:
         """The model quantized as the one before, with what its quantizers had learned."""
@@ -114,11 +123,12 @@ class _Smaller:
         old, outputs = visit.layer, self._stays(visit.outputs.ids)
         if isinstance(old, MULTIPLIED):
             inputs = self._stays(visit.inputs[0].ids)
+            added = self._added(visit)[outputs]
             self._move(old.kernel, new.kernel, Cut({-2: inputs, -1: outputs}))
             if old.use_bias:
-                self._move(old.bias, new.bias, Cut({-1: outputs}))
+                self._move(old.bias, new.bias, Cut({-1: outputs}), changed=bool(np.any(added)))
             if new.use_bias:
-                new.bias.assign_add(self._added(visit)[outputs])
+                new.bias.assign_add(added)
         elif isinstance(old, DEPTHWISE):
             self._move(old.kernel, new.kernel, Cut({-2: outputs}))
             if old.use_bias:
@@ -128,19 +138,46 @@ class _Smaller:
                 if getattr(old, name, None) is not None:
                     self._move(getattr(old, name), getattr(new, name), Cut({-1: outputs}))
 
-    def _move(self, old: keras.Variable, new: keras.Variable, cut: Cut) -> None:
-        if id(old) in self._entries:
-            check_buckets(self._entries[id(old)], cut)
-        new.assign(cut(np.asarray(old)))
+    def _move(
+        self, old: keras.Variable, new: keras.Variable, cut: Cut, changed: bool = False
+    ) -> None:
+        """Gives a new variable what stays of an old one.
+
+        Args:
+            changed: whether other values are added to it than its quantizer gives.
+        """
+        value, entry = np.asarray(old), self._entries.get(id(old))
+        if entry is not None:
+            check_buckets(entry, cut)
+            if changed or (value.ndim == 1 and loses_scale(entry, cut)):
+                value = self._value(old)
+                del self._entries[id(old)]
+        new.assign(cut(value))
         set_path(new, old.path)
         self._variables[id(old)], self._cuts[id(old)] = new, cut
 
     def _row(self, visit: Visit) -> LayerChannels:
+        if visit.reason is not None:
+            count = len(visit.outputs)
+            return LayerChannels(visit.layer.name, count, count, visit.reason)
         reasons = self._walk.ties.kept(visit.outputs.ids)
         constant = ~np.isnan(visit.outputs.constants)
         why = [reason for reason, known in zip(reasons, constant, strict=True) if known and reason]
         after = sum(reason is not None for reason in reasons)
         return LayerChannels(visit.layer.name, len(reasons), after, why[0] if why else None)
+
+
+def _changes(visit: Visit) -> bool:
+    """Whether a layer is made anew, of fewer channels."""
+    kept = isinstance(visit.layer, QuantizedActivation) or seed_generators(visit.layer)
+    return visit.reason is None and not kept
+
+
+def _has_channels(visit: Visit) -> bool:
+    """Whether a layer has weights that make its output channels, or may have."""
+    if visit.reason is None:
+        return isinstance(visit.layer, MULTIPLIED + DEPTHWISE)
+    return bool(visit.layer.weights)
 
 
 def _rebuilt(model: keras.Model, made: dict[int, keras.layers.Layer]) -> keras.Model:
