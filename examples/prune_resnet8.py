@@ -125,7 +125,8 @@ def main(argv) -> None:
 
 def _chosen() -> dict[str, Run]:
     known = runs_of(_NETWORK.value)
-    names = _RUNS.value or (["mutual_80_2bit", "bytes_23300"] if _SMOKE.value else [*known])
+    shortest = ["mutual_80_2bit", f"bytes_{BUDGETS[_NETWORK.value][1]}"]
+    names = _RUNS.value or (shortest if _SMOKE.value else [*known])
     unknown = [name for name in names if name not in known]
     if unknown:
         raise ValueError(f"--runs: no run called {unknown[0]!r}; there are {', '.join(known)}")

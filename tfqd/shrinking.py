@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import keras
+import numpy as np
 from rich.table import Table
 
 from tfqd.export import VerificationError
@@ -68,9 +69,10 @@ def shrink(model: keras.Model, *, probes: Any = None, tolerance: float | None = 
             lose the number that makes their scale.
         probes: inputs to compute both on, as the model takes them; random ones when None.
         tolerance: the largest difference to let pass, relative to the largest output; None
-            for 1e-5, 1e-2 and 5e-2 where layers compute in float16 and bfloat16, and two
-            steps of the coarsest range where activations are rounded: sums over fewer
-            channels end in other last digits, which may tip one to the next integer.
+            for 1e-5, and 1e-2 and 5e-2 where layers compute in float16 and bfloat16. Where
+            activations are rounded None lets the root mean square be half a step of the
+            coarsest range, and one answer eight times that: sums over fewer channels end in
+            other last digits, which may tip one to the next integer.
 
     Raises:
         TypeError: when `model` is no Keras model.
@@ -90,23 +92,26 @@ def shrink(model: keras.Model, *, probes: Any = None, tolerance: float | None = 
     checked_optional_positive("tolerance", tolerance)
     smaller, layers = version_of(model).building.shrunk(model)
     origin = origin_of(model, probes)
-    rounding = max(tolerance_of(origin.compressed.architecture), _tipped(model))
-    tolerance = tolerance or rounding
-    difference = hold_against(
-        origin.probes,
-        "shrunk",
-        float("inf"),
-        lambda inputs: answers(smaller, origin.signature, inputs),
-    ).largest_difference
-    if difference > tolerance:
-        raise VerificationError(
-            f"model {model.name!r} answers otherwise without its constant channels: the largest "
-            f"difference is {difference:.3g} of the largest output, the tolerance {tolerance:.3g}"
+    spans = None
+    if tolerance is None:
+        tolerance = tolerance_of(origin.compressed.architecture)
+        if bits := [layer.bits for layer in quantized_activations(model) if layer.bits]:
+            tolerance = max(tolerance, 0.5 / (2 ** min(bits) - 1))
+            spans = {
+                name: float(np.abs(output).max(initial=0.0))
+                for name, output in origin.probes.outputs.items()
+            }
+    try:
+        hold_against(
+            origin.probes,
+            "shrunk",
+            tolerance,
+            lambda inputs: answers(smaller, origin.signature, inputs),
+            spans,
         )
+    except VerificationError as error:
+        difference = str(error).partition(": ")[2]
+        raise VerificationError(
+            f"model {model.name!r} answers otherwise without its constant channels: {difference}"
+        ) from error
     return Shrunk(smaller, layers)
-
-
-def _tipped(model: keras.Model) -> float:
-    """What an activation that is rounded to the next integer changes, of the largest output."""
-    bits = [layer.bits for layer in quantized_activations(model) if layer.bits]
-    return 2 / (2 ** min(bits) - 1) if bits else 0.0

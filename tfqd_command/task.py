@@ -85,7 +85,10 @@ def task_of(outputs: Any, data: Data) -> Task:
 
     if data.y is not None:
         kind, from_logits = task.task_of(outputs, data.y)
-        return Task(kind, True, from_logits)
+        if kind in ("classes", "one_hot"):
+            from_logits = not looks_like_probabilities(outputs)
+        # Several labels at once are learned as the numbers 0 and 1.
+        return Task("numbers" if kind == "several" else kind, True, from_logits)
     task.check_answers(outputs)
     if outputs.shape[-1] == 1:
         raise ValueError("what a model of one output unit is for only labels y can tell")

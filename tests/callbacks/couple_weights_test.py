@@ -111,6 +111,12 @@ def test_frozen_layers_stay_as_they_are_unless_they_are_selected(version):
     assert not np.array_equal(out, before[1])
     (path,) = coupling.settle()
     assert "out" in path
+    model.layers[0].trainable, model.layers[1].trainable = True, False
+    settled = kernels(model)[1]
+    fit(model, version, coupling, epochs=20)
+    np.testing.assert_array_equal(kernels(model)[1], settled)
+    assert not np.array_equal(kernels(model)[0], hidden)
+    assert len(coupling.settle()) == 2
     model.trainable = False
     with pytest.raises(ValueError, match=r"no kernel of model .* trains; name those to couple"):
         fit(model, version, CoupleWeights(strength=20, reach=0.4), epochs=1)

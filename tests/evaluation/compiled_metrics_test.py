@@ -52,14 +52,65 @@ def test_masked_steps_are_left_out_of_them(kit):
     assert found.compiled["m"]["accuracy"] == pytest.approx(right[:, :3].mean())
 
 
-def test_a_metric_that_cannot_be_made_again_is_noted():
+class Unsaved(keras.optimizers.schedules.LearningRateSchedule):
+    """A schedule, and a loss, that Keras could not save."""
+
+    def __call__(self, step, *_):
+        return 0.001
+
+
+@KITS
+def test_what_no_file_could_hold_is_computed_too(kit):
     def own(y_true, y_pred):
         return y_pred[:, 0]
 
-    found = tfqd.evaluate({"m": compiled(keras, [own])}, (X, CLASSES), efficiency=False)
+    def loss(y_true, y_pred):
+        return y_pred[:, 1]
+
+    model = compiled(kit, [own])
+    model.compile(kit.optimizers.Adam(), loss, metrics=[own])
+    if kit is keras:
+        model.compile(keras.optimizers.Adam(Unsaved()), loss, metrics=[own])
+    (found,) = tfqd.evaluate({"m": model}, (X, CLASSES), efficiency=False).compiled.values()
+    answers = np.asarray(model(X))
+    assert found == pytest.approx({"loss": answers[:, 1].mean(), "own": answers[:, 0].mean()})
+
+
+def test_a_metric_that_fails_is_noted_of_the_model_that_it_fails_for():
+    def small(y_true, y_pred):
+        if np.abs(y_pred).max() > 50:
+            raise ArithmeticError("too large")
+        return y_pred[:, 0]
+
+    model = compiled(keras, [small])
+    large = compiled(keras, None)
+    large.set_weights([100 * weight for weight in model.get_weights()])
+    found = tfqd.evaluate({"m": model, "large": large}, (X, CLASSES), efficiency=False)
+    assert found.compiled.keys() == {"m"}
+    assert found.notes["large"] == "compiled metrics cannot be computed: too large"
+    assert found.notes["large"] in str(found)
+
+
+@KITS
+def test_metrics_need_no_loss(kit):
+    model = compiled(kit, None)
+    model.compile("sgd", loss=None, metrics=["sparse_categorical_accuracy"])
+    found = tfqd.evaluate({"m": model}, (X, CLASSES), efficiency=False)
+    accuracy = found.values["m"]["accuracy"]
+    assert found.compiled["m"] == {"sparse_categorical_accuracy": pytest.approx(accuracy)}
+
+
+def test_a_class_that_computes_its_own_is_noted():
+    class Own(keras.Model):
+        def compute_loss(self, *args, **kwargs):
+            return super().compute_loss(*args, **kwargs) + 7
+
+    inputs = keras.Input((8,))
+    model = Own(inputs, keras.layers.Dense(4)(inputs))
+    model.compile("sgd", "mse")
+    found = tfqd.evaluate({"m": model}, (X, CLASSES), efficiency=False)
     assert found.compiled == {}
-    assert found.notes["m"].startswith("its compiled metrics cannot be computed: ")
-    assert found.notes["m"] in str(found)
+    assert found.notes["m"].endswith("its class has a compute_loss of its own")
 
 
 def test_logits_are_not_given_to_metrics_of_probabilities():

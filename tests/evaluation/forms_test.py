@@ -122,6 +122,60 @@ def test_inputs_of_datasets_may_be_several(kind):
     assert found["m"] == pytest.approx(expected["m"])
 
 
+class Rounded(keras.layers.Layer):
+    """Probabilities, in the steps of an INT8 file, from a layer that does not say what it gives."""
+
+    def call(self, logits):
+        return keras.ops.round(keras.ops.softmax(logits) * 256) / 256
+
+
+@pytest.mark.parametrize("units", [1, 3])
+def test_constant_logits_are_no_probabilities(units):
+    model, constant = linear(keras, units=units), linear(keras, units=units)
+    constant.set_weights([0 * weight for weight in constant.get_weights()])
+    y = CLASSES if units == 3 else (CLASSES > 0).astype(int)
+    for models in ({"m": model, "c": constant}, {"c": constant}):
+        found = values(models, X, y)["c"]
+        assert found["negative_log_likelihood"] == pytest.approx(np.log(max(units, 2)))
+
+
+def test_probabilities_of_few_bits_are_told_from_logits():
+    small = keras.Sequential([linear(keras), Rounded()])
+    found = values({"logits": linear(keras), "small": small}, X, CLASSES)
+    expected = found["logits"]["calibration_error"]
+    assert found["small"]["calibration_error"] == pytest.approx(expected, abs=0.01)
+
+
+def test_labels_where_nothing_counts_do_not_matter():
+    model, counts = linear(keras), CLASSES != 1
+    expected = values({"m": model}, X, CLASSES, counts)["m"]
+    for labels in (np.where(counts, CLASSES, -1), np.eye(3)[CLASSES] * counts[:, None]):
+        assert values({"m": model}, X, labels, counts)["m"] == pytest.approx(expected)
+
+
+def test_weights_of_examples_hold_for_masks_of_several_axes():
+    layers = keras.layers
+    model = keras.Sequential(
+        [layers.Input((2, 6)), layers.Embedding(9, 4, mask_zero=True), layers.Dense(3)]
+    )
+    tokens, tags = RNG.integers(0, 9, (2, 2, 6)), RNG.integers(0, 3, (2, 2, 6))
+    found = values({"m": model}, tokens, tags, np.array([1.0, 0.0]))["m"]
+    right = model.predict(tokens, verbose=0).argmax(-1) == tags
+    assert found["accuracy"] == pytest.approx(right[0][tokens[0] != 0].mean())
+
+
+@KITS
+def test_a_model_of_one_batch_size_and_of_states_is_asked_once(kit):
+    inputs = kit.layers.Input(batch_shape=(50, 4, 2))
+    model = kit.Model(inputs, kit.layers.Dense(3)(kit.layers.LSTM(5, stateful=True)(inputs)))
+    data = X.reshape(200, 4, 2), CLASSES
+    found = tfqd.evaluate({"m": model}, data, efficiency=False, batch_size=50).values["m"]
+    model.layers[1].reset_states() if kit is tf_keras else model.layers[1].reset_state()
+    answers = [np.asarray(model(part)) for part in np.split(data[0], 4)]
+    right = np.concatenate(answers).argmax(-1) == CLASSES
+    assert found["accuracy"] == pytest.approx(right.mean())
+
+
 def broken(kit):
     model = linear(kit)
     model.set_weights([np.full((8, 3), np.nan), np.zeros(3)])
@@ -131,9 +185,16 @@ def broken(kit):
 BAD = [
     ((X, np.where(SCORES > 9, np.nan, SCORES)), "labels must be finite"),
     ((X, CLASSES, -np.ones(200)), "sample weights must be finite, and 0 or more"),
-    ((X, CLASSES, np.ones((200, 2))), "one an example, or have the shape (200,); got (200, 2)"),
+    (
+        (X, CLASSES, np.ones((200, 2))),
+        "one a label; got weights of shape (200, 2), labels of shape (200,)",
+    ),
     ((X, CLASSES, np.zeros(200)), "nothing counts"),
     ((X, CLASSES, np.ones(7)), "as many labels as weights; got 200 and 7"),
+    (
+        [(X[:32], CLASSES[:32]), (X[32:], CLASSES[32:], np.ones(168))],
+        "sample weights must be in all batches of data, or in none",
+    ),
     (([X[:3]], CLASSES), "as many labels as inputs; got 200 and 3"),
     ([(X[:2], CLASSES[:2]), (X[:2, :3], CLASSES[:2])], "batches of data must have one shape"),
 ]

@@ -33,3 +33,5 @@ def test_nothing_is_drawn_as_nothing_and_lost_as_what_was_not():
     assert found["worst class"] == (1, 0)
     assert found["lost"] == pytest.approx((1, 0.7))
     assert "gained" not in found  # the reference has none by definition
+    numbers = spokes(error=(1.0, 2.0), difference=(0.0, 0.1), tflite_bytes=(9, 3), latency=(1, 2))
+    assert "to reference" not in numbers

@@ -17,6 +17,7 @@ from tfqd.wrapping.insides import check_attributes
 # By the file of tfqd/wrapping that uses them.
 USED = {
     "bridge": "_inputs_struct",
+    "compiled": "_compile_config",
     "keras3.features": "_layers",
     "keras3.first_step": "_compile_metrics",
     "keras3.insides": """

@@ -110,6 +110,7 @@ class CoupleWeights(Callback):
             Uniform(bits=8) if select is None else {select: Uniform(bits=8)}
         )
         self._coupled: list[_Coupled] = []
+        self._moving: list[_Coupled] = []
         self._coupled_model: Any = None
 
     def on_train_begin(self, logs=None):
@@ -129,18 +130,23 @@ class CoupleWeights(Callback):
             raise ValueError(
                 f"model {model.name!r} is quantized already; couple the weights of the float model"
             )
-        if self._coupled_model is model:
-            return  # A second fit goes on in the units of the first.
-        self._coupled = [_coupled(*each) for each in self._chosen(model)]
+        # A second fit goes on in the units of the first.
+        known = self._coupled if self._coupled_model is model else []
+        by_id = {id(each.variable): each for each in known}
+        self._moving = [
+            by_id.get(id(variable)) or _coupled(variable, path)
+            for variable, path in self._chosen(model)
+        ]
+        self._coupled = [*known, *(each for each in self._moving if id(each.variable) not in by_id)]
         self._coupled_model = model
 
     def on_train_batch_end(self, batch, logs=None):
         pace = learning_rate(self.model) * self.strength
-        for each in self._coupled:
+        for each in self._moving:
             _move(each.variable, pace * each.deviation, self.reach * each.deviation)
 
     def on_train_end(self, logs=None):
-        for each in self._coupled:
+        for each in self._moving:
             if (fault := _divergence(each)) is not None:
                 warnings.warn(fault, stacklevel=2)
             elif (crowd := self._crowd(each)) is not None and crowd.gathered:

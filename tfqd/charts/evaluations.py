@@ -46,13 +46,13 @@ def _values(evaluation: Evaluation, measure: Measure) -> list[float]:
 def _differs(evaluation: Evaluation, measure: Measure) -> bool:
     """Whether a share of the best says something.
 
-    It says nothing where the reference is at 0 by definition, and where less is better and
-    the best is 0 of something without an upper end.
+    It says nothing where more is better and the reference is at 0, as of what was gained,
+    and where less is better and the best is 0 of something without an upper end.
     """
     found = _values(evaluation, measure)
     if measure.more_is_better:
         return max(found) > min(found) and evaluation.values[evaluation.reference][measure.key] > 0
-    return max(found) > min(found) and (min(found) > 0 or max(found) <= 1)
+    return max(found) > min(found) and (min(found) > 0 or measure.share)
 
 
 def _share(evaluation: Evaluation, measure: Measure, value: float) -> float:

@@ -25,6 +25,10 @@ class Contender(Protocol):
     def answers(self, inputs: Any, batch_size: int) -> np.ndarray:
         """What it answers to all inputs, [examples, ..., units]."""
 
+    @property
+    def gives_logits(self) -> bool | None:
+        """Whether it answers with logits; None where it does not say."""
+
     def mask(self, inputs: Any, batch_size: int) -> np.ndarray | None:
         """Which of its answers count, bool [examples, ...]; None where all do."""
 
@@ -66,16 +70,37 @@ class ModelContender:
         # Keras 3 has each replica answer to the whole batch, and gives all answers.
         return tf.nest.map_structure(np.asarray, self.model(part, training=False))
 
+    @property
+    def gives_logits(self):
+        """See `Contender`; as the activation of its last layer says."""
+        layer = self.model
+        while getattr(layer, "layers", None):
+            layer = layer.layers[-1]
+        name = getattr(getattr(layer, "activation", None), "__name__", None)
+        if type(layer).__name__ == "Softmax" or name in ("softmax", "sigmoid"):
+            return False
+        return True if name == "linear" else None
+
     def mask(self, inputs, batch_size):
         """See `Contender`; as the model's own layers say."""
-        if self._mask_of(next(input_batches(inputs, 1))) is None:
-            return None
-        parts = [self._mask_of(part) for part in input_batches(inputs, batch_size)]
-        return np.concatenate(parts)
+        mask_of = version_of(self.model).training.mask_of
 
-    def _mask_of(self, inputs):
-        mask = version_of(self.model).training.mask_of(self.model(inputs, training=False))
-        return None if mask is None else np.asarray(mask)
+        def ask(part):
+            return mask_of(self.model(part, training=False))
+
+        size = even_batch_size(len(tf.nest.flatten(inputs)[0]), batch_size)
+        parts = [
+            tf.nest.map_structure(tf.convert_to_tensor, part)
+            for part in input_batches(inputs, size)
+        ]
+        if self.model.run_eagerly:
+            found = [ask(part) for part in parts]
+            return None if found[0] is None else np.concatenate(found)
+        # What the mask does not depend on is left out when the graph runs.
+        traced = tf.function(ask, autograph=False)
+        if traced.get_concrete_function(parts[0]).structured_outputs is None:
+            return None
+        return np.concatenate([traced(part) for part in parts])
 
     def sizes(self):
         """See `Contender`; a float model's archive holds its floats."""
@@ -113,6 +138,8 @@ class ArchiveContender(ModelContender):
 
 class FileContender:
     """A file of one input and one output, which tells no mask."""
+
+    gives_logits = None
 
     def mask(self, inputs: Any, batch_size: int) -> None:
         """See `Contender`."""
@@ -208,8 +235,8 @@ def contender(model: Any) -> Contender:
     if isinstance(model, str | pathlib.Path):
         try:
             return _of_file(pathlib.Path(model))
-        except ValueError as error:  # What reads a file does not name it.
-            raise ValueError(f"{model}: {error}") from error
+        except ValueError as error:
+            raise error if str(model) in str(error) else ValueError(f"{model}: {error}") from error
     if isinstance(model, CompressedModel):
         return ModelContender(model_from_compressed(model, quantized=True))
     version_of(model)

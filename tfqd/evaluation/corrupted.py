@@ -10,6 +10,7 @@ from tfqd.evaluation.contenders import Contender
 from tfqd.evaluation.corruptions import corruptions_for
 from tfqd.evaluation.progress import track_steps
 from tfqd.evaluation.scorer import Scorer
+from tfqd.evaluation.task import Task
 
 
 class Corrupted:
@@ -38,14 +39,14 @@ class Corrupted:
     def scores(
         self,
         contenders: Mapping[str, Contender],
-        answers: Mapping[str, np.ndarray],
+        tasks: Mapping[str, Task],
         scorer: Scorer,
     ) -> dict[str, dict[str, float]]:
         """name -> corruption -> score, the mean of the strengths.
 
         Args:
             contenders: the models.
-            answers: what they answer to the clean inputs.
+            tasks: as each has it.
             scorer: of the clean answers.
         """
         changes = corruptions_for(self._inputs)
@@ -65,7 +66,7 @@ class Corrupted:
             }
             check_finite(given)
             for name, each in given.items():
-                found[name][change].append(scorer.corrupted_score(each, answers[name]))
+                found[name][change].append(scorer.score(each, tasks[name]))
         return {
             name: {change: float(np.mean(each)) for change, each in by_change.items()}
             for name, by_change in found.items()

@@ -87,20 +87,26 @@ def evaluate(
     mask = contenders[reference].mask(examples.inputs, batch_size)
     if mask is not None and mask.shape != answers[reference].shape[:-1]:
         mask = None  # It is of steps that the answers have no more.
-    scorer = Scorer(examples.labels, answers[reference], examples.counting(mask))
-    values = {name: scorer.values(each) for name, each in answers.items()}
+    logits = {name: each.gives_logits for name, each in contenders.items()}
+    weights = examples.counting(mask)
+    scorer = Scorer(examples.labels, answers[reference], weights, logits[reference])
+    tasks = {name: scorer.task_of(each, logits[name]) for name, each in answers.items()}
+    values, classes = {}, {}
+    for name, each in answers.items():
+        values[name], classes[name] = scorer.scores(each, tasks[name])
     corrupted: dict[str, dict[str, float]] = {}
     if strengths:
         asked = Corrupted(examples.inputs, strengths, batch_size, seed, verbose)
-        corrupted = asked.scores(contenders, answers, scorer)
+        corrupted = asked.scores(contenders, tasks, scorer)
         key = "corrupted" if scorer.task.classifies else "corrupted_error"
-        for name, each in corrupted.items():
-            values[name][key] = float(np.mean(list(each.values())))
-    compiled, notes = compiled_metrics(contenders[reference], examples, mask, answers, scorer.task)
+        for name, shares in corrupted.items():
+            values[name][key] = float(np.mean(list(shares.values())))
+    compiled, notes = compiled_metrics(
+        contenders[reference], examples, mask, answers, lambda name: tasks[name].from_logits
+    )
     if efficiency:
         notes += measure_files(contenders, reference, examples.inputs, values, verbose)
     put_costs(values, costs, reference)
-    classes = {name: scorer.by_class(each) for name, each in answers.items()}
     return Evaluation(
         reference,
         values,

@@ -43,15 +43,17 @@ class Examples(NamedTuple):
         Raises:
             ValueError: for weights that are neither one an example nor one a step.
         """
-        if mask is None or self.weights is None:
-            return self.weights if mask is None else mask.astype(np.float64)
-        weights = self.weights.reshape(len(mask), -1)
-        if weights.shape[1] not in (1, mask.shape[1]):
+        weights = self.weights
+        if weights is not None and weights.ndim > 1 and weights.shape[-1] == 1:
+            weights = weights[..., 0]
+        if mask is None or weights is None:
+            return weights if mask is None else mask.astype(np.float64)
+        if weights.shape != mask.shape[: weights.ndim]:
             raise ValueError(
                 f"sample weights must be one an example, or have the shape {mask.shape}; got "
-                f"{self.weights.shape}"
+                f"{weights.shape}"
             )
-        return weights * mask
+        return weights.reshape(weights.shape + (1,) * (mask.ndim - weights.ndim)) * mask
 
 
 def _check(inputs: Any, labels: np.ndarray, weights: np.ndarray | None) -> None:
@@ -91,6 +93,8 @@ def _joined(data: Any) -> tuple[Any, Any, Any]:
     batches = list(labelled_batches(data, None, 128))
     if not batches:
         raise ValueError("data has no example")
+    if len({weights is None for _, _, weights in batches}) > 1:
+        raise ValueError("sample weights must be in all batches of data, or in none")
     try:
         inputs, labels, weights = (
             tf.nest.map_structure(_concatenated, *parts) for parts in zip(*batches, strict=True)

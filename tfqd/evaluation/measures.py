@@ -15,6 +15,7 @@ class Measure(NamedTuple):
     more_is_better: which way is better.
     shown: a format of Python.
     meaning: what it is, with its unit.
+    share: whether it is a share of which less is better, and which may be 0.
     """
 
     key: str
@@ -23,6 +24,7 @@ class Measure(NamedTuple):
     more_is_better: bool
     shown: str
     meaning: str
+    share: bool = False
 
 
 MEASURES = {
@@ -53,6 +55,7 @@ MEASURES = {
             False,
             ".4f",
             "expected |accuracy - confidence|, 15 bins (Guo et al. 2017)",
+            share=True,
         ),
         Measure(
             "negative_log_likelihood",
@@ -65,7 +68,15 @@ MEASURES = {
         Measure(
             "agreement", "agreement", RELIABILITY, True, ".2%", "share of the reference's answers"
         ),
-        Measure("lost", "lost", RELIABILITY, False, ".2%", "share right before and wrong now"),
+        Measure(
+            "lost",
+            "lost",
+            RELIABILITY,
+            False,
+            ".2%",
+            "share right before and wrong now",
+            share=True,
+        ),
         Measure("gained", "gained", RELIABILITY, True, ".2%", "share wrong before and right now"),
         Measure(
             "difference",

@@ -5,8 +5,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tfqd.distillation.losses import looks_like_probabilities
-
 
 class Task(NamedTuple):
     """What a model's answers are.
@@ -25,15 +23,31 @@ class Task(NamedTuple):
         """Whether answers are of classes."""
         return self.kind != "numbers"
 
-    def of(self, answers: np.ndarray) -> "Task":
-        """The task of another model for the same, which may answer with logits or not."""
+    def of(self, answers: np.ndarray, from_logits: bool | None) -> "Task":
+        """The task of another model for the same, which may answer with logits or not.
+
+        Args:
+            answers: what it answers.
+            from_logits: as its last layer says; None where that is not known.
+        """
         if not self.classifies:
             return self
-        from_logits = not _are_shares(answers)
-        if self.from_logits and self.kind in ("classes", "one_hot"):
-            # Logits, too, may all happen to lie between 0 and 1.
-            from_logits = not looks_like_probabilities(answers)
+        if from_logits is None:
+            from_logits = not self._has_shares(answers)
         return self._replace(from_logits=from_logits)
+
+    def _has_shares(self, answers: np.ndarray) -> bool:
+        """Whether another model's answers look like probabilities, beside the reference's."""
+        if not _are_shares(answers):
+            return False
+        if self.kind in ("binary", "several"):
+            # One answer to everything tells nothing.
+            return not self.from_logits or bool(answers.max() > answers.min())
+        sums = np.asarray(answers, np.float64).sum(-1)
+        if not self.from_logits:
+            return bool(sums.all())
+        # Logits, too, may all lie between 0 and 1, and those of 8 bits sum to nearly 1.
+        return bool((np.abs(sums - 1) <= max(1e-3, answers.shape[-1] / 512)).all())
 
     def labels(self, labels: Any) -> np.ndarray:
         """The right classes int64 [decisions], or the right numbers float64 [decisions].
@@ -60,22 +74,12 @@ class Task(NamedTuple):
         Args:
             weights: of examples, or of their leading axes; None where all count alike.
             answers: what a model answers, [examples, ..., units].
-
-        Raises:
-            ValueError: for weights of another shape.
         """
         each = self.kind in ("several", "numbers")
         shape = answers.shape if each else answers.shape[:-1]
         if weights is None:
             return np.ones(math.prod(shape))
         weights = np.asarray(weights, np.float64)
-        if weights.ndim > 1 and weights.shape[-1] == 1:
-            weights = weights[..., 0]
-        if weights.shape != shape[: weights.ndim]:
-            raise ValueError(
-                f"sample weights must be one an example, or have the shape {shape}; got "
-                f"{weights.shape}"
-            )
         weights = weights.reshape(weights.shape + (1,) * (len(shape) - weights.ndim))
         return np.broadcast_to(weights, shape).reshape(-1)
 
@@ -101,14 +105,14 @@ class Task(NamedTuple):
         return np.log(np.maximum(shares, least))
 
 
-def task_of(answers: Any, labels: Any) -> Task:
+def task_of(answers: Any, labels: Any, from_logits: bool | None = None) -> Task:
     """What a model is for.
-
-    Answers that all lie between 0 and 1 are taken for probabilities.
 
     Args:
         answers: what it answers to some examples, [examples, ..., units].
         labels: of these examples, and perhaps of more.
+        from_logits: whether answers are logits, as the model's last layer says; None where
+            that is not known: then those that all lie between 0 and 1 are probabilities.
 
     Raises:
         ValueError: when labels and answers do not fit together.
@@ -118,7 +122,9 @@ def task_of(answers: Any, labels: Any) -> Task:
     shape = (len(labels), *answers.shape[1:])
     numeric = labels.dtype.kind in "iubf"
     numbers = labels.size == math.prod(shape) and numeric
-    from_logits = not _are_shares(answers)
+    if from_logits is None:
+        # Of several classes none is as sure as all of them together.
+        from_logits = not _are_shares(answers) or (units > 1 and not answers.sum(-1).all())
     yes_or_no = numbers and np.isin(labels, (0, 1)).all()
     if units == 1:
         if yes_or_no:

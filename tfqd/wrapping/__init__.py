@@ -150,8 +150,8 @@ def unpruned(student: keras.Model) -> keras.Model:
     if not knows_whole(entries):
         raise ValueError(
             f"which weights were pruned away from model {student.name!r} is not known; fit a "
-            "model of tfqd.quantize_model with tfqd.callbacks.Prune, and give it as it is then: "
-            "files do not hold them"
+            "model of tfqd.quantize_model with tfqd.callbacks.Prune, and give it as it is then. "
+            "Weights that were 0 before, as in a file of a pruned model, tell nothing"
         )
     return version.building.unpruned(student)
 
