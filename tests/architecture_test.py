@@ -41,7 +41,7 @@ RULES = {
         "batches compressed wrapping spec version",
         "numpy tensorflow keras ai_edge_litert flatbuffers ml_dtypes safetensors",
     ),
-    "shrinking": rule("export report spec wrapping", "keras rich"),
+    "shrinking": rule("export report spec wrapping", "keras numpy rich"),
     "callbacks": rule(
         "allocation batches wrapping export compressed ops spec",
         "numpy tensorflow keras tensorboard",
@@ -50,9 +50,7 @@ RULES = {
         "batches wrapping export compressed quantizers report spec",
         "numpy tensorflow keras rich matplotlib",
     ),
-    "evaluation": rule(
-        "batches compressed distillation export spec wrapping", "numpy tensorflow rich"
-    ),
+    "evaluation": rule("batches compressed export spec wrapping", "numpy tensorflow rich"),
     "charts": rule("callbacks compressed evaluation wrapping", "numpy"),
     "plot": rule("callbacks charts evaluation wrapping", "matplotlib"),
     "page": rule("callbacks charts compressed evaluation export version"),

@@ -177,7 +177,7 @@ def test_weights_pruned_before_a_file_was_read_are_not_known(version, tmp_path):
     for gradient in ("revive", "frozen"):
         more = [Prune(0.8, gradient=gradient, every=2)]
         loaded.fit(X, Y, epochs=4, initial_epoch=3, verbose=0, callbacks=more)
-        with pytest.raises(ValueError, match=r"is not known; .* files do not hold them"):
+        with pytest.raises(ValueError, match=r"is not known; .* as in a file of a pruned model"):
             tfqd.unpruned(loaded)
 
 
