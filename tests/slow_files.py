@@ -76,6 +76,7 @@ SLOW = frozenset(
         "series_gru_test",
         "serving_test",
         "several_codebooks_test",
+        "shrinking_quantized_test",
         "shrinking_test",
         "simulate_integer_test",
         "site_test",
