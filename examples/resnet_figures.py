@@ -1,23 +1,24 @@
-"""Draws `docs/resnet8.svg` and `docs/resnet20.svg`: all students in the committed results.
+"""Draws the figures of `docs/benchmarks.md`: all ResNet students in the committed results.
 
     python examples/resnet_figures.py
 
 Accuracy against bytes of the `.tfqd` files, of `cifar10_resnet8.py`, `prune_resnet8.py` and
-`couple_resnet20.py`. Rings were trained for fewer than six epochs or not at all.
+`couple_resnet20.py`: `docs/resnet8.svg`, `docs/resnet20.svg`, and `docs/resnet8_pruned.svg`
+with the pruned ones down to the lowest, beside entropy-constrained ones. Rings were trained
+for fewer than six epochs or not at all.
 `tests/examples/resnet_figures_test.py` holds figures and results equal.
 """
 
+import functools
 import json
 import pathlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 from bytes_figure import Mark, draw
 
 ROOT = pathlib.Path(__file__).parents[1]
 RESULTS = ROOT / "examples" / "results"
-FIGURES = {name: ROOT / "docs" / f"{name}.svg" for name in ("resnet8", "resnet20")}
-# Accuracies at the bottom and at the top; what is below is not drawn.
-ENDS = (74, 90)
 COLOURS = {
     "learned step": "#3457d5",
     "bits allotted": "#0b7285",
@@ -52,32 +53,41 @@ GROUPS = {
 }
 
 
-def main() -> None:
-    for network, figure in FIGURES.items():
-        figure.write_text(drawing(network), encoding="utf-8")
+class Figure(NamedTuple):
+    """A figure of some of the students.
 
+    sources: what gives their marks.
+    ends: accuracies at the bottom and at the top; what is below is not drawn.
+    step: between the accuracies that are written.
+    """
 
-def drawing(network: str) -> str:
-    found = list(marks(network))
-    groups = {mark.group for mark in found}
-    colours = {group: colour for group, colour in COLOURS.items() if group in groups}
-    return draw(found, colours, ENDS, 2)
+    sources: tuple[Callable[[], Iterator[Mark]], ...]
+    ends: tuple[int, int]
+    step: int = 2
 
+    def marks(self) -> list[Mark]:
+        """One for each row with quantized weights that is not below the figure."""
+        every = (mark for source in self.sources for mark in source())
+        return [mark for mark in every if mark.accuracy >= self.ends[0]]
 
-def marks(network: str) -> Iterator[Mark]:
-    """One for each row with quantized weights that is not below the figure."""
-    trained = _trained() if network == "resnet8" else ()
-    for mark in (*trained, *_pruned(network), *_coupled(network)):
-        if mark.accuracy >= ENDS[0]:
-            yield mark
+    def drawing(self) -> str:
+        """The figure as SVG."""
+        marks = self.marks()
+        groups = {mark.group for mark in marks}
+        colours = {group: colour for group, colour in COLOURS.items() if group in groups}
+        return draw(marks, colours, self.ends, self.step)
 
 
 def _trained() -> Iterator[Mark]:
-    for file in ("cifar10_resnet8.json", "cifar10_resnet8_bytes.json"):
-        for row in _rows(file):
-            if row["spec"] is not None:
-                epochs = row.get("epochs", 0)
-                yield _mark(row, row["run"], row["bytes"], row["accuracy"], epochs >= 6)
+    for row in _rows("cifar10_resnet8.json"):
+        if row["spec"] is not None:
+            epochs = row.get("epochs", 0)
+            yield _mark(row, row["run"], row["bytes"], row["accuracy"], epochs >= 6)
+
+
+def _to_bytes() -> Iterator[Mark]:
+    for row in _rows("cifar10_resnet8_bytes.json"):
+        yield _mark(row, row["run"], row["bytes"], row["accuracy"], row["epochs"] >= 6)
 
 
 def _pruned(network: str) -> Iterator[Mark]:
@@ -101,6 +111,25 @@ def _mark(row: dict, name: str, size: int, accuracy: float, filled: bool) -> Mar
 
 def _rows(file: str) -> list[dict]:
     return json.loads((RESULTS / file).read_text(encoding="utf-8"))["rows"]
+
+
+_PRUNED = {network: functools.partial(_pruned, network) for network in ("resnet8", "resnet20")}
+_COUPLED = {network: functools.partial(_coupled, network) for network in ("resnet8", "resnet20")}
+FIGURES = {
+    "resnet8": Figure((_trained, _to_bytes, _PRUNED["resnet8"], _COUPLED["resnet8"]), (74, 90)),
+    "resnet8_pruned": Figure((_to_bytes, _PRUNED["resnet8"]), (34, 90), 4),
+    "resnet20": Figure((_PRUNED["resnet20"], _COUPLED["resnet20"]), (72, 90)),
+}
+
+
+def path_of(name: str) -> pathlib.Path:
+    """Where a figure is."""
+    return ROOT / "docs" / f"{name}.svg"
+
+
+def main() -> None:
+    for name, figure in FIGURES.items():
+        path_of(name).write_text(figure.drawing(), encoding="utf-8")
 
 
 if __name__ == "__main__":
