@@ -122,6 +122,26 @@ def test_inputs_of_datasets_may_be_several(kind):
     assert found["m"] == pytest.approx(expected["m"])
 
 
+@KITS
+@pytest.mark.parametrize("inside", [False, True], ids=["alone", "last"])
+def test_what_the_code_of_a_class_does_to_its_last_layer_is_seen(kit, inside):
+    class Own(kit.Model):
+        def __init__(self):
+            super().__init__()
+            self.linear = linear(kit)
+
+        def call(self, x):
+            return tf.nn.softmax(self.linear(x))
+
+    own = Own()
+    own(X[:1])
+    if inside:
+        inputs = kit.Input((8,))
+        own = kit.Model(inputs, own(inputs))
+    found = values({"logits": linear(kit), "own": own}, X, CLASSES)
+    assert found["own"] == pytest.approx(found["logits"], abs=1e-6)
+
+
 class Rounded(keras.layers.Layer):
     """Probabilities, in the steps of an INT8 file, from a layer that does not say what it gives."""
 

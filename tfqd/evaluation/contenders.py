@@ -72,9 +72,13 @@ class ModelContender:
 
     @property
     def gives_logits(self):
-        """See `Contender`; as the activation of its last layer says."""
+        """See `Contender`; as the activation of the last layer of its graph says."""
         layer = self.model
-        while getattr(layer, "layers", None):
+        if is_quantized(layer):
+            layer = getattr(layer, "model", layer)
+        while hasattr(layer, "layers"):
+            if not getattr(layer, "inputs", None):
+                return None  # The layers of a subclassed model are in no order.
             layer = layer.layers[-1]
         name = getattr(getattr(layer, "activation", None), "__name__", None)
         if type(layer).__name__ == "Softmax" or name in ("softmax", "sigmoid"):
