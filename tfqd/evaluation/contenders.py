@@ -59,9 +59,11 @@ class ModelContender:
 
     def answers(self, inputs, batch_size):
         """See `Contender`."""
-        size = even_batch_size(len(tf.nest.flatten(inputs)[0]), batch_size)
-        parts = [self._asked(part) for part in input_batches(inputs, size)]
+        parts = map(self._asked, self._batches(inputs, batch_size))
         return tf.nest.map_structure(lambda *each: np.concatenate(each), *parts)
+
+    def _batches(self, inputs, batch_size):
+        return input_batches(inputs, even_batch_size(len(tf.nest.flatten(inputs)[0]), batch_size))
 
     def _asked(self, part):
         # `predict` makes a pipeline for its data first, which takes longer than a small model.
@@ -87,24 +89,22 @@ class ModelContender:
 
     def mask(self, inputs, batch_size):
         """See `Contender`; as the model's own layers say."""
-        mask_of = version_of(self.model).training.mask_of
-
-        def ask(part):
-            return mask_of(self.model(part, training=False))
-
-        size = even_batch_size(len(tf.nest.flatten(inputs)[0]), batch_size)
-        parts = [
+        ask: Any = self._mask_of
+        parts = (
             tf.nest.map_structure(tf.convert_to_tensor, part)
-            for part in input_batches(inputs, size)
-        ]
-        if self.model.run_eagerly:
-            found = [ask(part) for part in parts]
-            return None if found[0] is None else np.concatenate(found)
-        # What the mask does not depend on is left out when the graph runs.
-        traced = tf.function(ask, autograph=False)
-        if traced.get_concrete_function(parts[0]).structured_outputs is None:
-            return None
-        return np.concatenate([traced(part) for part in parts])
+            for part in self._batches(inputs, batch_size)
+        )
+        first = next(parts)
+        if not self.model.run_eagerly:
+            # What the mask does not depend on is left out when the graph runs.
+            ask = tf.function(ask, autograph=False)
+            if ask.get_concrete_function(first).structured_outputs is None:
+                return None
+        mask = ask(first)
+        return None if mask is None else np.concatenate([mask, *map(ask, parts)])
+
+    def _mask_of(self, part):
+        return version_of(self.model).training.mask_of(self.model(part, training=False))
 
     def sizes(self):
         """See `Contender`; a float model's archive holds its floats."""
