@@ -93,7 +93,7 @@ def task_of(outputs: Any, data: Data) -> Task:
     if outputs.shape[-1] == 1:
         raise ValueError("what a model of one output unit is for only labels y can tell")
     probabilities = looks_like_probabilities(outputs)
-    if not probabilities and _are_shares(outputs):
+    if not probabilities and task.are_shares(outputs):
         raise ValueError(
             "outputs from 0 to 1 that do not sum to 1 may be several labels at once, or numbers; "
             "only labels y can tell"
@@ -105,6 +105,8 @@ def warn_of_guesses(task: Task, outputs: Any, labels: Any) -> None:
     """Says what outputs are trained as, where that may not be what they are for."""
     import numpy as np
 
+    from tfqd.evaluation.task import are_shares
+
     if not task.labelled:
         if task.from_logits:
             warn(
@@ -113,13 +115,9 @@ def warn_of_guesses(task: Task, outputs: Any, labels: Any) -> None:
             )
         return
     several = task.kind == "numbers" and outputs.shape[-1] > 1
-    if several and np.isin(labels, (0, 1)).all() and not _are_shares(outputs):
+    if several and np.isin(labels, (0, 1)).all() and not are_shares(outputs):
         warn(
             "y is 0 or 1 throughout, and the model answers with numbers from "
             f"{outputs.min():.3g} to {outputs.max():.3g}, which are trained to be 0 and 1; where "
             "they are logits of several labels at once, let the model end in a sigmoid"
         )
-
-
-def _are_shares(outputs: Any) -> bool:
-    return bool(outputs.min() >= 0 and outputs.max() <= 1)

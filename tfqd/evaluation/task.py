@@ -38,7 +38,7 @@ class Task(NamedTuple):
 
     def _has_shares(self, answers: np.ndarray) -> bool:
         """Whether another model's answers look like probabilities, beside the reference's."""
-        if not _are_shares(answers):
+        if not are_shares(answers):
             return False
         if self.kind in ("binary", "several"):
             # One answer to everything tells nothing.
@@ -124,7 +124,7 @@ def task_of(answers: Any, labels: Any, from_logits: bool | None = None) -> Task:
     numbers = labels.size == math.prod(shape) and numeric
     if from_logits is None:
         # Of several classes none is as sure as all of them together.
-        from_logits = not _are_shares(answers) or (units > 1 and not answers.sum(-1).all())
+        from_logits = not are_shares(answers) or (units > 1 and not answers.sum(-1).all())
     yes_or_no = numbers and np.isin(labels, (0, 1)).all()
     if units == 1:
         if yes_or_no:
@@ -156,6 +156,6 @@ def check_answers(answers: Any) -> None:
         raise ValueError(f"the model must have one output [examples, ..., units]; got {got}")
 
 
-def _are_shares(answers: np.ndarray) -> bool:
+def are_shares(answers: np.ndarray) -> bool:
     """Whether all lie between 0 and 1; a softmax of few bits may be a little above."""
     return bool(answers.min() >= 0 and answers.max() <= 1 + 1e-3)
