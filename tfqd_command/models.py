@@ -1,9 +1,7 @@
 """Keras models read from files."""
 
-import contextlib
 import importlib
 import pathlib
-from collections.abc import Iterator
 from typing import Any
 
 _SUFFIXES = (".keras", ".h5", ".hdf5")
@@ -85,6 +83,7 @@ def keras_of(model: Any) -> Any:
 def load_teacher(path: str) -> Any:
     """The model of a file of Keras or of an archive, to learn from."""
     import tfqd
+    from tfqd.export.paths import naming
 
     if pathlib.Path(path).suffix != ".tfqd":
         return load_model(path)
@@ -95,20 +94,12 @@ def load_teacher(path: str) -> Any:
 def load_for_export(path: str) -> Any:
     """What an archive or a file of Keras holds, as the writers of files take it."""
     import tfqd
+    from tfqd.export.paths import naming
 
     if pathlib.Path(path).suffix == ".tfqd":
         with naming(path):
             return tfqd.load(path, "compressed")
     return load_model(path)
-
-
-@contextlib.contextmanager
-def naming(path: str) -> Iterator[None]:
-    """Puts the path before the text of a ValueError that does not name it."""
-    try:
-        yield
-    except ValueError as error:
-        raise error if path in str(error) else ValueError(f"{path}: {error}") from error
 
 
 def float_bytes(model: Any) -> int:

@@ -4,7 +4,7 @@ import pathlib
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from tfqd_command.models import load_model, naming
+from tfqd_command.models import load_model
 
 _CHECKPOINT_ENDING = "/.ATTRIBUTES/VARIABLE_VALUE"
 
@@ -39,7 +39,7 @@ def tensors_in(path: str) -> list[Row]:
         ValueError: when it is none of these, or damaged.
         OSError: when it cannot be read.
     """
-    from tfqd.export.paths import check_regular
+    from tfqd.export.paths import check_regular, naming
 
     file = pathlib.Path(path)
     check_regular(file)

@@ -12,6 +12,7 @@ from tfqd import export
 from tfqd.batches import even_batch_size, input_batches
 from tfqd.compressed import CompressedModel
 from tfqd.export.archive_file import archive_size, load
+from tfqd.export.paths import bytes_on_disk, naming
 from tfqd.export.saved_model_file import is_saved_model, newest_version
 from tfqd.wrapping import compress, float_form, model_from_compressed
 from tfqd.wrapping.plain_values import as_floats
@@ -137,7 +138,7 @@ class ArchiveContender(ModelContender):
 
     def sizes(self):
         """See `Contender`."""
-        return {"archive_bytes": self._path.stat().st_size}
+        return {"archive_bytes": bytes_on_disk(self._path)}
 
 
 class FileContender:
@@ -217,8 +218,7 @@ class SavedModelContender(FileContender):
 
     def sizes(self):
         """See `Contender`: all files of the version that answers."""
-        files = (path for path in pathlib.Path(self._version).rglob("*") if path.is_file())
-        return {"saved_model_bytes": sum(path.stat().st_size for path in files)}
+        return {"saved_model_bytes": bytes_on_disk(pathlib.Path(self._version))}
 
     def tflite(self, folder):
         """See `Contender`."""
@@ -237,10 +237,8 @@ def contender(model: Any) -> Contender:
         OSError: when a file cannot be read.
     """
     if isinstance(model, str | pathlib.Path):
-        try:
+        with naming(model):
             return _of_file(pathlib.Path(model))
-        except ValueError as error:
-            raise error if str(model) in str(error) else ValueError(f"{model}: {error}") from error
     if isinstance(model, CompressedModel):
         return ModelContender(model_from_compressed(model, quantized=True))
     version_of(model)

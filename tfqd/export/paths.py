@@ -1,8 +1,10 @@
 """What may stand at a path that is read, and which paths TensorFlow can take."""
 
+import contextlib
 import os
 import pathlib
 import stat
+from collections.abc import Iterator
 
 _PATTERN = "*?[]"
 
@@ -49,3 +51,12 @@ def bytes_on_disk(path: pathlib.Path) -> int:
     """Of a file, or of all files in a folder."""
     files = [path] if path.is_file() else [each for each in path.rglob("*") if each.is_file()]
     return sum(file.stat().st_size for file in files)
+
+
+@contextlib.contextmanager
+def naming(path: str | os.PathLike) -> Iterator[None]:
+    """Puts the path before the text of a ValueError that does not name it."""
+    try:
+        yield
+    except ValueError as error:
+        raise error if os.fspath(path) in str(error) else ValueError(f"{path}: {error}") from error

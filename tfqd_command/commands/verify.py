@@ -7,7 +7,6 @@ has written it. A SavedModel's graph is executed: verify those you trust.
 from absl import flags
 
 from tfqd_command.command import Result
-from tfqd_command.models import naming
 
 ARGUMENTS = ("FILE",)
 
@@ -22,6 +21,7 @@ def check(arguments: list[str], values: flags.FlagValues) -> None:
 
 def run(arguments: list[str], values: flags.FlagValues) -> Result:
     from tfqd import export
+    from tfqd.export.paths import naming
 
     (path,) = arguments
     with naming(path):
