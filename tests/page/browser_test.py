@@ -10,6 +10,12 @@ import subprocess
 import pytest
 from example_page import write_example
 
+from tfqd.charts.chart import Radar, Ring
+from tfqd.evaluation import MEASURES
+from tfqd.page.elements import document, element
+from tfqd.page.style import style
+from tfqd.page.svg import figure
+
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 WIDTHS = (1280, 400)
 SCHEMES = ("light", "dark")
@@ -46,9 +52,9 @@ document.body.replaceChildren(Object.assign(document.createElement("pre"),
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is no package of Python")
 
 
-def frames(page: pathlib.Path) -> str:
+def frames(page: str) -> str:
     """A page that shows another one in every width and colour scheme, and looks at it."""
-    source = html.escape(page.read_text(encoding="utf-8"))
+    source = html.escape(page)
     shown = "".join(
         f'<iframe style="color-scheme: {scheme}" width="{width}" height="900" srcdoc="{source}">'
         "</iframe>"
@@ -59,19 +65,23 @@ def frames(page: pathlib.Path) -> str:
     return f"<!DOCTYPE html><title>frames</title><body>{shown}{script}"
 
 
-@pytest.fixture(scope="module")
-def opened(tmp_path_factory):
-    """What Chromium made of the page: what was looked at, and the messages of its console."""
-    folder = tmp_path_factory.mktemp("browser")
-    page = folder / "frames.html"
-    page.write_text(frames(write_example(folder, "s.tfqd").page), encoding="utf-8")
+def look(page: str, folder: pathlib.Path) -> tuple[list[dict], list[str]]:
+    """What Chromium made of a page: what was looked at, and the messages of its console."""
+    file = folder / "frames.html"
+    file.write_text(frames(page), encoding="utf-8")
     # The sandbox needs rights that a container has not.
     flags = ["--headless", "--no-sandbox", "--disable-gpu", "--virtual-time-budget=5000"]
     flags += ["--enable-logging=stderr", f"--user-data-dir={folder / 'profile'}"]
-    command = [CHROMIUM, *flags, "--dump-dom", page.as_uri()]
+    command = [CHROMIUM, *flags, "--dump-dom", file.as_uri()]
     run = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
     (seen,) = re.findall(r"<pre>(.+?)</pre>", run.stdout)
     return json.loads(html.unescape(seen)), re.findall(r".*CONSOLE.*", run.stderr)
+
+
+@pytest.fixture(scope="module")
+def opened(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("browser")
+    return look(write_example(folder, "s.tfqd").page.read_text(encoding="utf-8"), folder)
 
 
 def test_the_console_stays_silent(opened):
@@ -86,6 +96,17 @@ def test_nothing_is_cut_off(opened):
     for each in seen:
         assert each["texts"] > 80
         assert (each["scrolls"], each["outside"], each["cut"]) == (False, [], [])
+
+
+def test_no_title_of_a_measure_is_cut_off_wherever_it_stands(tmp_path):
+    titles = sorted({measure.title for measure in MEASURES.values()})
+    turned = [titles[i:] + titles[:i] for i in range(len(titles))]
+    radars = [figure(Radar("measures", spokes, [Ring("a", [1] * len(spokes))])) for spokes in turned]
+    page = element("html", element("style", style()), element("body", element("main", radars)))
+    seen, _ = look(document(page), tmp_path)
+    for each in seen:
+        assert each["texts"] >= len(titles) ** 2
+        assert each["cut"] == []
 
 
 def test_dark_is_light_on_dark(opened):

@@ -1,6 +1,7 @@
 """Charts drawn as SVG, in the colours of the page's style."""
 
 import math
+import textwrap
 from collections.abc import Callable, Sequence
 from xml.etree.ElementTree import Element
 
@@ -15,6 +16,7 @@ _ROW, _BAR = 34, 8
 _MOST_RULES = 32
 _WIDE, _NARROW = 6.4, 3.0
 _RADAR, _RADIUS = 290, 105
+_LINE = 12
 
 
 def figure(chart: Chart) -> Element:
@@ -101,7 +103,7 @@ def _radar(chart: Radar) -> tuple[Element, Element | None]:
         across, up = _direction(place, spokes)
         anchor = "middle" if abs(across) < 0.3 else "start" if across > 0 else "end"
         x, y = _at(1.08, place, spokes)
-        _write(drawing, name, x, y + 4 - 4 * up, anchor)
+        _write_lines(drawing, _wrapped(name, x, anchor), x, y + 4 - 4 * up, anchor)
     for place, ring in enumerate(chart.rings):
         shares = ", ".join(
             f"{name} {value:.2f}" for name, value in zip(chart.spokes, ring.values, strict=True)
@@ -159,6 +161,18 @@ def _write_x_ticks(drawing: Element, x: Axis, text: Callable[[float], str], labe
 
 def _write(drawing: Element, text: str, x: float, y: float, anchor: str) -> None:
     drawing.append(element("text", text, x=x, y=y, text_anchor=anchor))
+
+
+def _wrapped(text: str, x: float, anchor: str) -> list[str]:
+    """The text, in as many lines as it takes to stay within the drawing."""
+    room = {"start": _WIDTH - x, "end": x, "middle": 2 * min(x, _WIDTH - x)}[anchor]
+    return textwrap.wrap(text, max(1, int(room / _WIDE)), break_long_words=False)
+
+
+def _write_lines(drawing: Element, lines: Sequence[str], x: float, y: float, anchor: str) -> None:
+    """Writes lines around a height."""
+    for place, line in enumerate(lines):
+        _write(drawing, line, x, y + _LINE * (place - (len(lines) - 1) / 2), anchor)
 
 
 def _empty(title: str, height: float = _HEIGHT) -> Element:
