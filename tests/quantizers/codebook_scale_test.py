@@ -1,5 +1,7 @@
 """Codebooks whose scale is not the range of the weights."""
 
+import dataclasses
+
 import keras
 import numpy as np
 import pytest
@@ -26,10 +28,14 @@ def built(spec, weights=WEIGHTS):
     return quantizer, quantizer.build(weights.shape, "w", keras.layers.Layer(), lambda: tensor)
 
 
+ONE, EACH = {"layout": "channel"}, {"layout": "channel", "channels_per_codebook": 1}
+TILES = {"layout": "tile", "bucket_size": (8, 6)}
+
+
 @pytest.mark.parametrize("points", [2, 3, 4])
-@pytest.mark.parametrize("layout", ["flat", "channel"])
-def test_even_points_start_with_the_scale_of_least_error(points, layout):
-    quantizer, variables = built(own(points=points, layout=layout, init="uniform"))
+@pytest.mark.parametrize("fields", [{}, ONE, EACH, TILES], ids=["flat", "one", "each", "tiles"])
+def test_even_points_start_with_the_scale_of_least_error(points, fields):
+    quantizer, variables = built(own(points=points, init="uniform", **fields))
     found = np.array(variables["scale"])
 
     def error(scale):
@@ -38,7 +44,7 @@ def test_even_points_start_with_the_scale_of_least_error(points, layout):
 
     tried = min(error(np.full_like(found, factor)) for factor in np.linspace(0.3, 4, 75))
     assert error(found) <= tried * 1.01
-    if points == 2 and layout == "flat":
+    if points == 2 and not fields:
         np.testing.assert_allclose(found, np.mean(np.abs(WEIGHTS)), rtol=1e-5)
 
 
@@ -104,6 +110,37 @@ def test_trains_and_every_file_computes_what_was_trained(scale, tmp_path):
     model.save(tmp_path / "m.keras")
     np.testing.assert_array_equal(keras.saving.load_model(tmp_path / "m.keras")(x), expected)
     tfqd.export.tflite(model, tmp_path / "m.tflite")
+
+
+@pytest.mark.parametrize("grid", [None, "int8"])
+def test_scales_that_training_takes_through_0_count_by_their_size(grid, tmp_path):
+    """A negative one would turn the weights' order about, and no TFLite kernel takes it."""
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([keras.Input((6,)), keras.layers.Dense(3)])
+    student = tfqd.quantize_model(model, own(layout="channel", grid=grid))
+    (found,) = student.quantized_variables
+    before = student(WEIGHTS).numpy()
+    found.state["scale"].assign(found.state["scale"] * [1, -1, 1])
+    np.testing.assert_array_equal(student(WEIGHTS), before)
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_sum(student(WEIGHTS, training=True) ** 2)
+    slopes = tape.gradient(loss, found.state["scale"].value).numpy()
+    found.state["scale"].assign(np.abs(found.state["scale"]))
+    with tf.GradientTape() as tape:
+        loss = tf.reduce_sum(student(WEIGHTS, training=True) ** 2)
+    upright = tape.gradient(loss, found.state["scale"].value).numpy()
+    np.testing.assert_allclose(slopes, upright * [1, -1, 1], rtol=1e-5)
+    found.state["scale"].assign(found.state["scale"] * [1, -1, 1])
+    tfqd.save(student, tmp_path / "s.tfqd")
+    assert np.all(tfqd.load(tmp_path / "s.tfqd", "quantized")(WEIGHTS) == before)
+    tfqd.export.tflite(student, tmp_path / "s.tflite")
+
+
+def test_stored_scales_below_0_are_refused():
+    quantizer, variables = built(own())
+    stored = quantizer.encode(tf.constant(WEIGHTS), variables)
+    with pytest.raises(ValueError, match=r"scales of Codebook.* must not be negative"):
+        quantizer.restore(dataclasses.replace(stored, scale=-stored.scale), variables)
 
 
 def test_zero_weights_have_a_scale():

@@ -62,6 +62,8 @@ class CodebookQuantizer(Quantizer):
     def restore(self, stored: QuantizedTensor, weights: dict[str, Any]) -> None:
         if stored.points is None:
             raise ValueError(f"a tensor of {self.spec} must have points; it has none")
+        if self._has_own_scale and np.any(stored.scale < 0):
+            raise ValueError(f"the scales of {self.spec} must not be negative; some are")
         points = stored.points / np.float32(self.spec.steps)
         weights["points"].assign(kept(points, self.spec.learning_rate_multiplier))
         if self._has_own_scale:
@@ -82,8 +84,9 @@ class CodebookQuantizer(Quantizer):
         points = self._first_points(inputs, bucketing, scale, sensitivity)
         # Points that were not placed by the weights: so the scale is.
         even = sensitivity is None and self.spec.init in ("uniform", "normal")
-        if even and scale is not None and inputs is not None and points.ndim == 1:
-            start["scale"] = ops.fitted_scales(inputs, points, bucketing, scale)
+        if even and scale is not None and inputs is not None:
+            one = points.reshape(-1, points.shape[-1])[0]  # all codebooks begin alike
+            start["scale"] = ops.fitted_scales(inputs, one, bucketing, scale)
         return {**start, "points": kept(points, self.spec.learning_rate_multiplier)}
 
     def _first_points(self, inputs, bucketing: Bucketing, scale, sensitivity) -> np.ndarray:
@@ -147,7 +150,8 @@ class CodebookQuantizer(Quantizer):
         gradient_scale = 1 / spec.steps
         if spec.gradient_scale == "lsq":
             gradient_scale *= (bucketing.size / bucketing.count * spec.levels) ** -0.5
-        return trained(weights["scale"], 1 / spec.steps, gradient_scale)
+        # Its size counts, so that training may take it through 0.
+        return tf.abs(trained(weights["scale"], 1 / spec.steps, gradient_scale))
 
     def _points(self, weights, bucketing: Bucketing) -> tf.Tensor:
         """The points, on their grid and with 0, with their gradient as the spec scales it."""
