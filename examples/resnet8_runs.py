@@ -114,6 +114,11 @@ for _bits, _recipe in RECIPES.items():
         f"points_own_range_labels_{_bits}bit": Run(
             dataclasses.replace(POINTS[_bits], init="kmeans", **OWN_RANGE), distil=False, **_recipe
         ),
+        f"points_own_range_taught_{_bits}bit": Run(
+            dataclasses.replace(POINTS[_bits], init="kmeans", **OWN_RANGE),
+            teacher="resnet20",
+            **_recipe,
+        ),
         f"budget_{_bits}bit": Run(LEARNED[_bits], allocated=True, **_recipe),
         f"uniform_{_bits}bit": Run(PAPER[_bits], PHASES[_bits], **_recipe),
     }
