@@ -9,7 +9,9 @@ says in words which of the paper's orderings they confirm.
 
 import collections
 import json
+import math
 import pathlib
+import statistics
 from typing import Any, NamedTuple
 
 import translation_results
@@ -61,9 +63,10 @@ CLAIMS = (
 
 
 class Cell(NamedTuple):
-    """One run's means over its seeds."""
+    """One run's means over its seeds; the deviation is None of a single one."""
 
     accuracy: float
+    deviation: float | None
     bytes: float
     paper_bytes: float | None
     epochs: int
@@ -99,7 +102,9 @@ def _mean(rows: list[dict[str, Any]]) -> Cell:
 
     paper_bytes = mean("paper_bytes") if "paper_bytes" in rows[0] else None
     epochs = rows[0].get("epochs", 0)
-    return Cell(mean("accuracy"), mean("bytes"), paper_bytes, epochs, len(rows))
+    accuracies = [row["accuracy"] for row in rows]
+    deviation = statistics.stdev(accuracies) if len(rows) > 1 else None
+    return Cell(mean("accuracy"), deviation, mean("bytes"), paper_bytes, epochs, len(rows))
 
 
 def page(paper: dict[str, Any], ours: dict[str, Any], translated: dict[str, Any]) -> str:
@@ -109,7 +114,8 @@ def page(paper: dict[str, Any], ours: dict[str, Any], translated: dict[str, Any]
     parts = [_introduction(paper, ours)]
     for student in students:
         parts += [f"## {student}", _table(paper["students"][student], found, student)]
-        parts.append(_verdicts(paper["students"][student], found, student))
+        verdicts = _verdicts(paper["students"][student], found, student)
+        parts.append("\n".join([*verdicts, *_losses(paper["students"][student], found, student)]))
     parts += ["## Accuracy and bytes", "![Accuracy against stored bytes](results.svg)"]
     parts += [translation_results.section(paper["translation"], translated["rows"]), BEYOND]
     return "\n\n".join(parts) + "\n"
@@ -134,7 +140,7 @@ def _table(paper: dict[str, float], found: Cells, student: str) -> str:
     for run in runs:
         made = [found.get((recipe, student, run)) for recipe in recipes]
         first = next((cell for cell in made if cell), None)
-        accuracies = ["" if cell is None else f"{cell.accuracy:.2f}" for cell in made]
+        accuracies = ["" if cell is None else _accuracy(cell) for cell in made]
         facts = ["", "", "", ""]
         if first is not None:
             stored = "" if first.paper_bytes is None else f"{first.paper_bytes:,.0f}"
@@ -146,7 +152,12 @@ def _table(paper: dict[str, float], found: Cells, student: str) -> str:
     )
 
 
-def _verdicts(paper: dict[str, float], found: Cells, student: str) -> str:
+def _accuracy(cell: Cell) -> str:
+    spread = "" if cell.deviation is None else f" ± {cell.deviation:.2f}"
+    return f"{cell.accuracy:.2f}{spread}"
+
+
+def _verdicts(paper: dict[str, float], found: Cells, student: str) -> list[str]:
     """Which of the paper's orderings ours confirm, by its own recipe."""
     lines = []
     for better, worse, claim in CLAIMS:
@@ -156,11 +167,32 @@ def _verdicts(paper: dict[str, float], found: Cells, student: str) -> str:
             lines.append(f"- *Not tried.* {claim} The paper: {theirs:+.2f}.")
             continue
         difference = ours[0].accuracy - ours[1].accuracy
-        verdict = "Confirmed" if difference > CLOSE else "Contradicted"
-        if abs(difference) <= CLOSE:
+        verdict = "Confirmed" if difference > 0 else "Contradicted"
+        if abs(difference) <= _close(*ours):
             verdict = "Too close to tell"
         lines.append(f"- *{verdict}.* {claim} The paper: {theirs:+.2f}; ours: {difference:+.2f}.")
-    return "\n".join(lines)
+    return lines
+
+
+def _close(*cells: Cell) -> float:
+    """What a difference of two means must exceed to tell: by the images and by the seeds."""
+    errors = [(cell.deviation or 0.0) / cell.seeds**0.5 for cell in cells]
+    return max(CLOSE, 2 * math.hypot(*errors))
+
+
+def _losses(paper: dict[str, float], found: Cells, student: str) -> list[str]:
+    """What quantized distillation loses of the distilled float student's accuracy."""
+    lines = []
+    for bits in (8, 4, 2):
+        runs = "distilled", f"quantized_{bits}bit"
+        ours = [found.get(("paper", student, run)) for run in runs]
+        if None not in ours:
+            theirs, lost = (paper[runs[0]] - paper[runs[1]], ours[0].accuracy - ours[1].accuracy)
+            lines.append(
+                f"- Quantized distillation at {bits} bits is behind the distilled float student "
+                f"by {lost:.2f} points (the paper: {theirs:.2f})."
+            )
+    return lines
 
 
 def figure(ours: dict[str, Any]) -> str:
@@ -193,16 +225,18 @@ with its seed, epochs and bytes.
 
 Ours were made by
 
-    python examples/cifar10_paper.py --data_dir=DATA --budget=0.04 --students=S3 \\
+    python examples/cifar10_paper.py --data_dir=DATA --budget=0.04 --students=S3 --seeds=1,2,3 \\
       --teacher=DATA/models/resnet20_cifar10.keras --results=examples/results/cifar10_paper.json
 
 on {machines}. The budget is 8 epochs of a float student where the paper made up to 200, so that
 accuracies are lower than the paper's and only orderings and drops compare. The teacher is
 {teachers}, which was at hand; the paper's own of 5.3 million parameters was not trained here.
 Accuracies are those of the quantized weights on CIFAR-10's 10,000 test images (one standard
-error is about 0.46), bytes those of the whole `.tfqd` file, of float models 4 a weight. Two
-accuracies less than 1.3 apart are called too close to tell. Students from labels alone have the
-paper's Dropout, which hurts a short training; the others have none, as in its code."""
+error is about 0.46), bytes those of the whole `.tfqd` file, of float models 4 a weight; means of
+the seeds, of accuracies with their standard deviation. Two accuracies are called too close to tell
+where they are less than 1.3 apart, or less than two standard errors of the means of their seeds.
+Students from labels alone have the paper's Dropout, which hurts a short training; the others have
+none, as in its code."""
 
 BEYOND = """## Not measured here
 

@@ -61,6 +61,24 @@ def test_an_ordering_is_judged_by_its_difference(distilled, verdict):
     assert text.count("*Not tried.*") == len(paper_results.CLAIMS) - 1
 
 
+def test_seeds_that_differ_leave_an_ordering_open():
+    paper, _, translated = load()
+    several = [of(labels=70.0 - spread, distilled=73.0 + spread) for spread in (-6.0, 0.0, 6.0)]
+    rows = {"rows": [row for each in several for row in each["rows"]]}
+    text = page(paper, rows, translated)
+    assert "- *Too close to tell.* A teacher makes" in text
+    assert "| 73.00 ± 6.00 |" in text
+
+
+def test_what_quantizing_loses_is_held_against_the_distilled_student():
+    paper, _, translated = load()
+    text = page(paper, of(labels=60.0, distilled=70.0, quantized_4bit=69.5), translated)
+    assert (
+        "at 4 bits is behind the distilled float student by 0.50 points (the paper: 0.45)" in text
+    )
+    assert "at 2 bits is behind" not in text
+
+
 def test_translations_stand_in_the_table_with_their_means():
     text = PAGE.read_text(encoding="utf-8").split("## Translation\n")[1]
     rows = load()[2]["rows"]
