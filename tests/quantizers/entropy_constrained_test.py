@@ -71,21 +71,6 @@ def test_longer_steps_take_fewer_bits():
     assert entry.coded_bits() == pytest.approx(entry.size * entropy(after), rel=1e-5)
 
 
-def test_the_price_is_that_of_the_bits_and_pulls_at_steps_alone():
-    model = tfqd.quantize_model(network(), tfqd.EntropyConstrained(average_bits=3))
-    entry = model.quantized_variables[0]
-    entry.set_bit_price(1e-3)
-    with tf.GradientTape() as tape:
-        price = entry.price()
-    bits = entry.size * float(ops.entropy(entry.state["code_frequency"].value))
-    assert float(price) == pytest.approx(1e-3 * bits, rel=1e-5)
-    assert entry.coded_bits() == pytest.approx(bits, rel=0.01)
-    step, kernel = entry.state["step"].value, entry.variable.value
-    to_step, to_kernel = tape.gradient(price, [step, kernel])
-    np.testing.assert_allclose(to_step * step, [-1e-3 * entry.size / np.log(2)], rtol=1e-5)
-    assert to_kernel is None
-
-
 def test_steps_are_held_in_units_of_about_their_size():
     model = tfqd.quantize_model(network(), tfqd.EntropyConstrained(layout="channel"))
     for entry in model.quantized_variables:

@@ -14,6 +14,9 @@ has that level's code, whatever the frequencies are: what was quantized stays as
 import numpy as np
 import tensorflow as tf
 
+from tfqd.ops.buckets import bucket_sizes
+from tfqd.spec.bucketing import Bucketing
+
 # How near a border may come to a level, in steps.
 _MARGIN = 0.01
 
@@ -64,6 +67,19 @@ def shares(codes: tf.Tensor, levels: int) -> tf.Tensor:
     counts = tf.math.bincount(codes, minlength=levels, maxlength=levels, dtype=tf.float32)
     counts = tf.ensure_shape(counts, [levels])  # Which a graph does not know.
     return counts / tf.cast(tf.size(codes), tf.float32)
+
+
+def spared_bits(step: tf.Tensor, bucketing: Bucketing) -> tf.Tensor:
+    """Bits that steps spare at many levels, beside steps of 1: float32 [], differentiable.
+
+    A step twice as long spares each weight of its bucket one bit.
+
+    Args:
+        step: float32 [bucketing.count], whose sign counts for nothing.
+        bucketing: where the buckets lie.
+    """
+    sizes = bucket_sizes(bucketing).astype(np.float32)
+    return tf.reduce_sum(sizes * tf.math.log(tf.abs(step))) / np.log(2.0).astype(np.float32)
 
 
 def entropy(frequency: tf.Tensor) -> tf.Tensor:

@@ -1,5 +1,6 @@
 """Uniform quantization with a trained step and codes that are cheap to store."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -30,20 +31,22 @@ class EntropyConstrainedQuantizer(LearnedStepQuantizer):
 
     spec: EntropyConstrained
 
-    def price(self, size: int, weights: dict[str, Any]) -> tf.Tensor:
+    def price(self, shape: Sequence[int], weights: dict[str, Any]) -> tf.Tensor:
         """What the tensor's code counts in the loss: float32 [], `bit_price` times its bits.
 
         Bits are those of `code_frequency`, where training starts; `coded_bits` are those of now.
         The gradient is that of a code's length at many levels: a step twice as long
-        spares each weight one bit.
+        spares each weight of its bucket one bit. It comes to the steps as that of the loss
+        does, scaled alike, so that both are in balance where they are without that scale.
 
         Args:
-            size: number of the tensor's weights.
+            shape: the tensor's.
             weights: what `build` returned.
         """
-        bits = size * ops.entropy(tf.convert_to_tensor(weights["code_frequency"]))
-        logarithm = tf.math.log(tf.abs(tf.convert_to_tensor(weights["step"])))
-        spared = size * tf.reduce_mean(logarithm) / np.float32(np.log(2.0))
+        bucketing = self.bucketing(shape)
+        step, _ = self._trained(weights, bucketing)
+        bits = bucketing.size * ops.entropy(tf.convert_to_tensor(weights["code_frequency"]))
+        spared = ops.spared_bits(step, bucketing)
         price = tf.convert_to_tensor(weights["bit_price"])
         return price * (tf.stop_gradient(bits + spared) - spared)
 

@@ -127,7 +127,7 @@ class QuantizedVariable(abc.ABC):
 
     def price(self) -> tf.Tensor:
         """What its code counts in the loss, where its spec weighs code lengths: float32 []."""
-        return self._weighing.price(self.size, self.state)
+        return self._weighing.price(tuple(self.variable.shape), self.state)
 
     def coded_bits(self) -> float:
         """Bits of its entropy-coded codes, where its spec weighs their lengths."""

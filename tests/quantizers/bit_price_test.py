@@ -1,0 +1,71 @@
+"""What a bit counts in the loss: one price for tensors and buckets of every size."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import tfqd
+from tfqd import ops
+
+
+def two_kernels(**options):
+    """The quantized kernels of a large and of a small layer, [300, 64] and [16, 8]."""
+    keras.utils.set_random_seed(1)
+    initializer = keras.initializers.RandomNormal(stddev=0.3, seed=0)
+    dense = [
+        keras.layers.Dense(units, use_bias=False, kernel_initializer=initializer)
+        for units in (64, 8)
+    ]
+    inputs = [keras.Input((300,)), keras.Input((16,))]
+    model = keras.Model(inputs, [layer(each) for layer, each in zip(dense, inputs, strict=True)])
+    spec = tfqd.EntropyConstrained(average_bits=3, bits=8, rate_weight=0.116, **options)
+    return tfqd.quantize_model(model, spec).quantized_variables
+
+
+def steps_of(entry):
+    scale = np.array(entry.encode().scale)
+    return scale / 128
+
+
+@pytest.mark.parametrize("options", [{}, {"layout": "channel"}, {"bucket_size": 100}], ids=repr)
+def test_tensors_of_equal_curvature_come_to_equal_steps_whatever_their_size(options):
+    entries = two_kernels(**options)
+    wanted = 0.05
+    price = wanted**2 * np.log(2) / 6  # F s^2 = 6 price / ln 2, with F = 1
+    for entry in entries:
+        entry.set_bit_price(price)
+    steps = [entry.state["step"] for entry in entries]
+    optimizer = keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(0.02, 400))
+    optimizer.build(steps)
+
+    @tf.function
+    def gradients():
+        with tf.GradientTape() as tape:
+            errors = [entry.quantize(True) - tf.stop_gradient(entry.value()) for entry in entries]
+            loss = sum(tf.reduce_sum(tf.square(error)) for error in errors)
+            loss += sum(entry.price() for entry in entries)
+        return tape.gradient(loss, [step.value for step in steps])
+
+    for _ in range(400):
+        optimizer.apply(gradients(), steps)
+    for entry in entries:
+        squares = np.average(steps_of(entry) ** 2)
+        assert squares / wanted**2 == pytest.approx(1, abs=0.2)
+
+
+@pytest.mark.parametrize("options", [{}, {"bucket_size": 100}], ids=repr)
+def test_the_price_is_that_of_the_bits_and_pulls_at_steps_alone(options):
+    entry = two_kernels(**options)[1]
+    entry.set_bit_price(1e-3)
+    with tf.GradientTape() as tape:
+        price = entry.price()
+    bits = entry.size * float(ops.entropy(entry.state["code_frequency"].value))
+    assert float(price) == pytest.approx(1e-3 * bits, rel=1e-5)
+    assert entry.coded_bits() == pytest.approx(bits, rel=0.02)
+    step, kernel = entry.state["step"].value, entry.variable.value
+    to_step, to_kernel = tape.gradient(price, [step, kernel])
+    sizes = np.array([100, 28] if options else [128])
+    slope = -1e-3 * sizes / np.log(2) / steps_of(entry) / np.sqrt(sizes * 127)
+    np.testing.assert_allclose(to_step, slope, rtol=1e-5)
+    assert to_kernel is None
