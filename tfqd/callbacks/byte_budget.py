@@ -46,6 +46,8 @@ class ByteBudget(Callback):
     and about 99 % of it.
 
     ``logs["size_bytes"]`` are the bytes after each epoch, ``logs["bit_price"]`` the price.
+    The loss of training holds the price of the bits, that of validation does not, and what
+    is validated is what the file of that epoch holds.
     Put the callback before those that write checkpoints: training from one goes on with
     the steps, frequencies and price that it holds. Weights that are put in at the end of
     training, as averages by an optimizer with ``use_ema``, are kept to the budget too.
@@ -131,6 +133,18 @@ class ByteBudget(Callback):
                 f"{self._price():.3g}",
                 flush=True,
             )
+
+    def on_test_begin(self, logs=None):
+        # What is validated is what the file holds, and its loss without what bits count.
+        if self._undo and not self._is_suspended():
+            self._measure()
+            self._keep(settle=False)
+        if self._undo:
+            self._set_price(0.0)
+
+    def on_test_end(self, logs=None):
+        if self._undo:
+            self._set_price(math.exp(self._log_price))
 
     def on_train_end(self, logs=None):
         self._take_away()
