@@ -1,27 +1,14 @@
 """The bytes of the archive as a target of training."""
 
-import dataclasses
 import math
-import warnings
 from collections.abc import Callable
 
 import numpy as np
 
-from tfqd.callbacks.bisection import bisect, bracket
 from tfqd.callbacks.callback import Callback
-from tfqd.compressed import QuantizedTensor
-from tfqd.compressed.records import payload_bytes
-from tfqd.export.archive_file import archive_size
-from tfqd.spec import EntropyConstrained
+from tfqd.callbacks.stretched_steps import StretchedSteps
 from tfqd.spec.budget import parse_bytes
 from tfqd.wrapping.fitting import handed_over, hold_at_the_end, trace_again
-from tfqd.wrapping.quantized import find_quantized
-
-# A file of this share of the budget is left as it is, and one of the other is searched for.
-_GOOD, _AIM = 0.99, 0.995
-# The first factors that steps are stretched by: e to this.
-_STRETCH = 0.25
-_ROUNDS = 4
 
 # The price is moved every so many batches, by a proportional and an integral controller of
 # the logarithm of how many times too many bits there are.
@@ -83,17 +70,7 @@ class ByteBudget(Callback):
 
     def on_train_begin(self, logs=None):
         self._take_away()  # What an interrupted fit has left.
-        self._entries = find_quantized(handed_over(self.model))
-        self._priced = [
-            entry for entry in self._entries if isinstance(entry.quantizer.spec, EntropyConstrained)
-        ]
-        if not self._priced:
-            raise ValueError(
-                f"model {self.model.name!r} has no weights whose code length counts; give "
-                "tfqd.quantize_model a tfqd.EntropyConstrained"
-            )
-        self._measure()
-        self._check_possible()
+        self._steps = StretchedSteps(handed_over(self.model), self.budget)
         self._has_begun = False
 
     def on_epoch_begin(self, epoch, logs=None):
@@ -101,44 +78,41 @@ class ByteBudget(Callback):
 
     def on_train_batch_begin(self, batch, logs=None):
         # Not before: other callbacks change bits and load weights.
-        if not self._has_begun and not self._is_suspended():
+        if not self._has_begun and not self._steps.is_suspended:
             self._begin()
 
     def on_train_batch_end(self, batch, logs=None):
         # With steps_per_execution not every batch is told of.
-        if batch - self._moved_at < _EVERY or self._is_suspended():
+        if batch - self._moved_at < _EVERY or self._steps.is_suspended:
             return
         self._moved_at = batch
-        bits = max(self._coded_bits(), 1.0)
-        excess = math.log(bits / self._aimed_bits)
+        bits = max(self._steps.coded_bits(), 1.0)
+        excess = math.log(bits / self._steps.aimed_bits)
         self._log_price += _INTEGRAL * excess
         self._set_price(math.exp(self._log_price + _PROPORTIONAL * excess))
-        if self._is_usable:
+        if self._steps.is_usable:
             # A step twice as long spares each weight about a bit.
-            too_many = (bits - self._aimed_bits) / sum(entry.size for entry in self._priced)
-            for entry in self._priced:
-                entry.stretch_steps(2.0 ** (_CORRECTED * too_many), settle=False)
+            too_many = (bits - self._steps.aimed_bits) / self._steps.weights
+            self._steps.stretch(2.0 ** (_CORRECTED * too_many), settle=False)
 
     def on_epoch_end(self, epoch, logs=None):
-        if self._is_suspended():
+        if self._steps.is_suspended:
             return
-        self._measure()
-        self._keep(settle=False)
+        self._steps.keep(settle=False)
         self._set_price(math.exp(self._log_price))
         if logs is not None:
-            logs["size_bytes"], logs["bit_price"] = self._size, self._price()
+            logs["size_bytes"], logs["bit_price"] = self._steps.size, self._price()
         if self._verbose:
             print(
-                f"ByteBudget: {self._size:,} of {self.budget:,} bytes, a bit counts "
+                f"ByteBudget: {self._steps.size:,} of {self.budget:,} bytes, a bit counts "
                 f"{self._price():.3g}",
                 flush=True,
             )
 
     def on_test_begin(self, logs=None):
         # What is validated is what the file holds, and its loss without what bits count.
-        if self._undo and not self._is_suspended():
-            self._measure()
-            self._keep(settle=False)
+        if self._undo and not self._steps.is_suspended:
+            self._steps.keep(settle=False)
         if self._undo:
             self._set_price(0.0)
 
@@ -154,105 +128,24 @@ class ByteBudget(Callback):
     def _begin(self) -> None:
         """Brings the model to the budget and has its loss count bits."""
         self._has_begun = True
-        self._measure()
-        self._keep(settle=True)
-        self._log_price = math.log(self._price() or _FIRST_PRICE / self._coded_bits())
+        self._steps.keep(settle=True)
+        self._log_price = math.log(self._price() or _FIRST_PRICE / self._steps.coded_bits())
         self._set_price(math.exp(self._log_price))
-        self._undo = [entry.add_penalty(entry.price) for entry in self._priced]
+        self._undo = [entry.add_penalty(entry.price) for entry in self._steps.priced]
         trace_again(self.model)
 
     def _keep_what_was_put_in(self) -> None:
-        if not self._is_suspended():
-            self._measure()
-            self._keep(settle=not self._has_begun)
-
-    def _is_suspended(self) -> bool:
-        """Whether a schedule trains with other bits for now."""
-        return any(entry.active is not entry.quantizer for entry in self._priced)
-
-    def _check_possible(self) -> None:
-        least = self._rest + sum(_least_bytes(entry.encode()) for entry in self._entries)
-        if least > self.budget:
-            raise ValueError(
-                f"the smallest file, in which all quantized weights are 0, takes {least:,} bytes, "
-                f"more than the budget of {self.budget:,}"
-            )
-
-    def _measure(self) -> None:
-        """Notes the bytes of the file, and of what it holds beside quantized tensors."""
-        self._size = archive_size(handed_over(self.model))
-        self._rest = self._size - self._payload()
-
-    def _keep(self, settle: bool) -> None:
-        """Stretches steps until the file is within the budget and, if levels can, fills it.
-
-        Args:
-            settle: whether lengths of codes are counted anew.
-        """
-        self._is_usable = True
-        for _ in range(_ROUNDS):
-            if _GOOD * self.budget <= self._size <= self.budget:
-                break
-            self._is_usable = self._stretch(settle)
-            if not self._is_usable:
-                break
-            self._measure()
-        self._aimed_bits = max(self._coded_bits() + 8 * (_AIM * self.budget - self._size), 1.0)
-
-    def _stretch(self, settle: bool) -> bool:
-        """Stretches all steps by one factor, until the payload is what is left for it.
-
-        Args:
-            settle: as `_keep` takes it.
-
-        Returns:
-            Whether the levels can use that much.
-        """
-        aim, now = self.budget - self._rest, 0.0
-
-        def payload_at(logarithm: float) -> int:
-            nonlocal now
-            for entry in self._priced:
-                entry.stretch_steps(math.exp(logarithm - now), settle)
-            now = logarithm
-            return self._payload()
-
-        ends = bracket(payload_at, aim, _STRETCH)
-        if ends is None:
-            payload_at(now + _STRETCH)
-            self._measure()
-            warnings.warn(
-                f"{self.budget:,} bytes are more than the levels of the specs can use; give "
-                "tfqd.EntropyConstrained more bits",
-                stacklevel=2,
-            )
-            return False
-        payload_at(bisect(payload_at, aim, *ends, _AIM * aim))
-        return True
-
-    def _coded_bits(self) -> float:
-        return sum(entry.coded_bits() for entry in self._priced)
+        if not self._steps.is_suspended:
+            self._steps.keep(settle=not self._has_begun)
 
     def _price(self) -> float:
-        return float(np.asarray(self._priced[0].state["bit_price"]))
+        return float(np.asarray(self._steps.priced[0].state["bit_price"]))
 
     def _set_price(self, price: float) -> None:
-        for entry in self._priced:
+        for entry in self._steps.priced:
             entry.set_bit_price(price)
 
     def _take_away(self) -> None:
         for undo in self._undo:
             undo()
         self._undo = []
-
-    def _payload(self) -> int:
-        """Bytes of all quantized tensors in the archive."""
-        tensors = (entry.encode() for entry in self._entries)
-        return sum(payload_bytes(tensor) for tensor in tensors if tensor is not None)
-
-
-def _least_bytes(tensor: QuantizedTensor | None) -> int:
-    """Bytes of the tensor when all its codes are the same."""
-    if tensor is None:
-        return 0
-    return payload_bytes(dataclasses.replace(tensor, codes=np.zeros_like(tensor.codes)))

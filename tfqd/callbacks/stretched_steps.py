@@ -1,0 +1,144 @@
+"""The steps of a model, stretched by one factor until its file takes what it may."""
+
+import dataclasses
+import math
+import warnings
+from typing import Any
+
+import numpy as np
+
+from tfqd.callbacks.bisection import bisect, bracket
+from tfqd.compressed import QuantizedTensor
+from tfqd.compressed.records import payload_bytes
+from tfqd.export.archive_file import archive_size
+from tfqd.spec import EntropyConstrained
+from tfqd.wrapping.quantized import find_quantized
+
+# A file of this share of the budget is left as it is, and one of the other is searched for.
+_GOOD, _AIM = 0.99, 0.995
+# The first factors that steps are stretched by: e to this.
+_STRETCH = 0.25
+_ROUNDS = 4
+
+
+class StretchedSteps:
+    """The steps of a model's `tfqd.EntropyConstrained` weights, and the bytes of its archive.
+
+    priced: the quantized variables whose steps these are.
+    size: bytes of the archive when it was last measured.
+    aimed_bits: what the priced codes may take; known once `keep` was called.
+    is_usable: whether the levels of the specs can use the budget; likewise.
+
+    Args:
+        model: a quantized model of Keras 3 or tf_keras.
+        budget: bytes of the archive.
+
+    Raises:
+        ValueError: when no weight is `tfqd.EntropyConstrained`, or no file can be as small.
+    """
+
+    def __init__(self, model: Any, budget: int):
+        self._model = model
+        self._budget = budget
+        self._entries = find_quantized(model)
+        self.priced = [
+            entry for entry in self._entries if isinstance(entry.quantizer.spec, EntropyConstrained)
+        ]
+        if not self.priced:
+            raise ValueError(
+                f"model {model.name!r} has no weights whose code length counts; give "
+                "tfqd.quantize_model a tfqd.EntropyConstrained"
+            )
+        self._measure()
+        self._check_possible()
+
+    @property
+    def is_suspended(self) -> bool:
+        """Whether a schedule trains with other bits for now."""
+        return any(entry.active is not entry.quantizer for entry in self.priced)
+
+    @property
+    def weights(self) -> int:
+        """Number of weights that have these steps."""
+        return sum(entry.size for entry in self.priced)
+
+    def coded_bits(self) -> float:
+        """Bits of the priced codes, as they are now."""
+        return sum(entry.coded_bits() for entry in self.priced)
+
+    def stretch(self, factor: float, settle: bool) -> None:
+        """Makes all steps `factor` times as long; see `QuantizedVariable.stretch_steps`."""
+        for entry in self.priced:
+            entry.stretch_steps(factor, settle)
+
+    def keep(self, settle: bool) -> None:
+        """Stretches steps until the file is within the budget and, if levels can, fills it.
+
+        Args:
+            settle: whether lengths of codes are counted anew.
+        """
+        self._measure()
+        self.is_usable = True
+        for _ in range(_ROUNDS):
+            if _GOOD * self._budget <= self.size <= self._budget:
+                break
+            self.is_usable = self._search(settle)
+            if not self.is_usable:
+                break
+            self._measure()
+        self.aimed_bits = max(self.coded_bits() + 8 * (_AIM * self._budget - self.size), 1.0)
+
+    def _search(self, settle: bool) -> bool:
+        """Stretches all steps by one factor, until the payload is what is left for it.
+
+        Args:
+            settle: as `keep` takes it.
+
+        Returns:
+            Whether the levels can use that much.
+        """
+        aim, now = self._budget - self._rest, 0.0
+
+        def payload_at(logarithm: float) -> int:
+            nonlocal now
+            self.stretch(math.exp(logarithm - now), settle)
+            now = logarithm
+            return self._payload()
+
+        ends = bracket(payload_at, aim, _STRETCH)
+        if ends is None:
+            payload_at(now + _STRETCH)
+            self._measure()
+            warnings.warn(
+                f"{self._budget:,} bytes are more than the levels of the specs can use; give "
+                "tfqd.EntropyConstrained more bits",
+                stacklevel=2,
+            )
+            return False
+        payload_at(bisect(payload_at, aim, *ends, _AIM * aim))
+        return True
+
+    def _check_possible(self) -> None:
+        least = self._rest + sum(_least_bytes(entry.encode()) for entry in self._entries)
+        if least > self._budget:
+            raise ValueError(
+                f"the smallest file, in which all quantized weights are 0, takes {least:,} bytes, "
+                f"more than the budget of {self._budget:,}"
+            )
+
+    def _measure(self) -> None:
+        """Notes the bytes of the file, and of what it holds beside quantized tensors."""
+        self.size = archive_size(self._model)
+        self._rest = self.size - self._payload()
+
+    def _payload(self) -> int:
+        """Bytes of all quantized tensors in the archive."""
+        tensors = (entry.encode() for entry in self._entries)
+        return sum(payload_bytes(tensor) for tensor in tensors if tensor is not None)
+
+
+def _least_bytes(tensor: QuantizedTensor | None) -> int:
+    """Bytes of the tensor when all its codes are the same."""
+    if tensor is None:
+        return 0
+    return payload_bytes(dataclasses.replace(tensor, codes=np.zeros_like(tensor.codes)))
