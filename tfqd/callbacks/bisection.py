@@ -17,7 +17,7 @@ def bracket(
 
     Returns:
         (low, high) with function(low) > limit >= function(high); None when it stops to
-        rise, going down from 0, or has not risen above the limit after a hundred steps.
+        rise, going down from 0, or has not crossed the limit after a hundred steps.
 
     Example:
 
@@ -28,6 +28,8 @@ def bracket(
     if value > limit:
         while value > limit:
             place += step
+            if place > _FARTHEST * step:
+                return None
             value = function(place)
         return place - step, place
     while value <= limit:

@@ -3,6 +3,7 @@
 import dataclasses
 import math
 import warnings
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,13 +13,13 @@ from tfqd.compressed import QuantizedTensor
 from tfqd.compressed.records import payload_bytes
 from tfqd.export.archive_file import archive_size
 from tfqd.spec import EntropyConstrained
-from tfqd.wrapping.quantized import find_quantized
+from tfqd.wrapping.quantized import QuantizedVariable, find_quantized
 
 # A file of this share of the budget is left as it is, and one of the other is searched for.
 _GOOD, _AIM = 0.99, 0.995
 # The first factors that steps are stretched by: e to this.
 _STRETCH = 0.25
-_ROUNDS = 4
+_ROUNDS = 6
 
 
 class StretchedSteps:
@@ -50,7 +51,9 @@ class StretchedSteps:
                 "tfqd.quantize_model a tfqd.EntropyConstrained"
             )
         self._measure()
-        self._check_possible()
+        # Else it is seen once the model's own bits are back.
+        if not self.is_suspended and (least := self._least()) > budget:
+            raise self._refusal(least)
 
     @property
     def is_suspended(self) -> bool:
@@ -76,55 +79,76 @@ class StretchedSteps:
 
         Args:
             settle: whether lengths of codes are counted anew.
+
+        Raises:
+            ValueError: when no file can be as small; the steps are then as they were.
         """
         self._measure()
+        before, spare = self._held(), 0
         self.is_usable = True
         for _ in range(_ROUNDS):
             if _GOOD * self._budget <= self.size <= self._budget:
                 break
-            self.is_usable = self._search(settle)
+            self.is_usable = self._search(self._budget - self._rest - spare, settle)
+            self._measure()
             if not self.is_usable:
                 break
-            self._measure()
+            spare += max(0, self.size - self._budget)
+        if self.size > self._budget:
+            self._put(before)
+            raise self._refusal(self._least())
         self.aimed_bits = max(self.coded_bits() + 8 * (_AIM * self._budget - self.size), 1.0)
 
-    def _search(self, settle: bool) -> bool:
+    def _search(self, aim: int, settle: bool) -> bool:
         """Stretches all steps by one factor, until the payload is what is left for it.
 
         Args:
+            aim: bytes of the payload.
             settle: as `keep` takes it.
 
         Returns:
-            Whether the levels can use that much.
+            Whether there is such a factor. If not, the payload is the largest that the levels
+            can use or, where even the longest steps take more, the smallest.
         """
-        aim, now = self._budget - self._rest, 0.0
+        start, seen = self._held(), {}
 
         def payload_at(logarithm: float) -> int:
-            nonlocal now
-            self.stretch(math.exp(logarithm - now), settle)
-            now = logarithm
-            return self._payload()
+            self._put(start)
+            if settle or logarithm:
+                self.stretch(math.exp(logarithm), settle)
+            seen[logarithm] = self._payload()
+            return seen[logarithm]
 
         ends = bracket(payload_at, aim, _STRETCH)
-        if ends is None:
-            payload_at(now + _STRETCH)
-            self._measure()
+        if ends is not None:
+            payload_at(bisect(payload_at, aim, *ends, _AIM * aim))
+            return True
+        if seen[0.0] <= aim:
+            payload_at(max(seen, key=lambda place: (seen[place], place)))
             warnings.warn(
                 f"{self._budget:,} bytes are more than the levels of the specs can use; give "
                 "tfqd.EntropyConstrained more bits",
                 stacklevel=2,
             )
-            return False
-        payload_at(bisect(payload_at, aim, *ends, _AIM * aim))
-        return True
+        return False
 
-    def _check_possible(self) -> None:
-        least = self._rest + sum(_least_bytes(entry.encode()) for entry in self._entries)
-        if least > self._budget:
-            raise ValueError(
-                f"the smallest file, in which all quantized weights are 0, takes {least:,} bytes, "
-                f"more than the budget of {self._budget:,}"
-            )
+    def _held(self) -> list[dict[str, np.ndarray]]:
+        return [entry.held_steps() for entry in self.priced]
+
+    def _put(self, held: list[dict[str, np.ndarray]]) -> None:
+        for entry, values in zip(self.priced, held, strict=True):
+            entry.put_steps(values)
+
+    def _least(self) -> int:
+        """Bytes of the smallest file that longer steps can lead to."""
+        priced = sum(_least_bytes(entry.encode()) for entry in self.priced)
+        return self._rest + self._payload() - self._payload_of(self.priced) + priced
+
+    def _refusal(self, least: int) -> ValueError:
+        return ValueError(
+            "the smallest file, in which all weights of tfqd.EntropyConstrained are 0, takes "
+            f"{least:,} bytes, more than the budget of {self._budget:,}"
+        )
 
     def _measure(self) -> None:
         """Notes the bytes of the file, and of what it holds beside quantized tensors."""
@@ -133,7 +157,10 @@ class StretchedSteps:
 
     def _payload(self) -> int:
         """Bytes of all quantized tensors in the archive."""
-        tensors = (entry.encode() for entry in self._entries)
+        return self._payload_of(self._entries)
+
+    def _payload_of(self, entries: Sequence[QuantizedVariable]) -> int:
+        tensors = (entry.encode() for entry in entries)
         return sum(payload_bytes(tensor) for tensor in tensors if tensor is not None)
 
 

@@ -8,11 +8,15 @@ import tensorflow as tf
 
 from tfqd import ops
 from tfqd.compressed import QuantizedTensor
+from tfqd.quantizers import oscillation
 from tfqd.quantizers.base import assign
 from tfqd.quantizers.learned_step import LearnedStepQuantizer
 from tfqd.spec import EntropyConstrained
 from tfqd.spec.bucketing import Bucketing
 from tfqd.spec.grid import zero_code
+
+# What `EntropyConstrainedQuantizer.stretch_steps` changes.
+STRETCHED = ("step", "offset", "step_unit", "code_frequency", "mean_code", "held_code")
 
 
 class EntropyConstrainedQuantizer(LearnedStepQuantizer):
@@ -65,7 +69,8 @@ class EntropyConstrainedQuantizer(LearnedStepQuantizer):
     ) -> None:
         """Makes all steps `factor` times as long.
 
-        Offsets move such that the middle code stays where it is.
+        Offsets move such that the middle code stays where it is. Weights that are frozen for
+        their oscillation get the code that their own values have on the longer steps.
 
         Args:
             factor: positive.
@@ -78,6 +83,9 @@ class EntropyConstrainedQuantizer(LearnedStepQuantizer):
         assign(self._kept(*stretched), weights)
         if settle:
             weights["code_frequency"].assign(self._frequency(inputs, weights))
+        if self.spec.freeze_above is not None:
+            middle, codes = zero_code(self.spec.levels), self._codes(inputs, weights)
+            oscillation.stretch(factor, middle, codes, weights)
 
     def restore(self, stored: QuantizedTensor, weights: dict[str, Any]) -> None:
         intervals = zero_code(stored.levels) if stored.offset is None else stored.levels - 1

@@ -72,6 +72,20 @@ def hold(codes, state: dict[str, Any]) -> None:
     state["held_code"].assign(tf.cast(codes, tf.float32))
 
 
+def stretch(factor: float, middle: float, codes: tf.Tensor, state: dict[str, Any]) -> None:
+    """Puts means and codes that are kept on a grid whose steps have become longer.
+
+    Args:
+        factor: how many times as long.
+        middle: the code that stayed where it is.
+        codes: what the weights' own values have on the new grid, the tensor's shape.
+        state: from `build`.
+    """
+    mean, held = (tf.convert_to_tensor(state[role]) for role in ("mean_code", "held_code"))
+    state["mean_code"].assign(middle + (mean - middle) / factor)
+    state["held_code"].assign(tf.where(held < 0, held, tf.cast(codes, tf.float32)))
+
+
 def observe(codes: tf.Tensor, state: dict[str, Any]) -> None:
     """Takes in the codes of one training step and freezes what oscillates too often.
 

@@ -10,7 +10,8 @@ import tensorflow as tf
 
 from tfqd.compressed import QuantizedTensor
 from tfqd.quantizers import Quantizer, quantizer_for
-from tfqd.quantizers.entropy_constrained import EntropyConstrainedQuantizer
+from tfqd.quantizers.base import assign
+from tfqd.quantizers.entropy_constrained import STRETCHED, EntropyConstrainedQuantizer
 from tfqd.quantizers.oscillation import THRESHOLD
 from tfqd.spec import uniform_like
 from tfqd.wrapping.layers import all_layers, has_layers
@@ -145,6 +146,14 @@ class QuantizedVariable(abc.ABC):
             settle: whether lengths are counted anew, by the frequencies of the new codes.
         """
         self._weighing.stretch_steps(factor, self.value(), self.state, settle)
+
+    def held_steps(self) -> dict[str, np.ndarray]:
+        """What `stretch_steps` changes of its quantizer's variables, by role."""
+        return {role: np.array(self.state[role]) for role in STRETCHED if role in self.state}
+
+    def put_steps(self, held: dict[str, np.ndarray]) -> None:
+        """Puts what `held_steps` gave back in."""
+        assign(held, self.state)
 
     @property
     def _weighing(self) -> EntropyConstrainedQuantizer:
