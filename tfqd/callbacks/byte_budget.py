@@ -17,7 +17,7 @@ _PROPORTIONAL, _INTEGRAL = 10.0, 2.0
 # The share of too many bits that is taken away each time, by longer steps: a price alone does
 # nothing once the learning rate has fallen, and what it leaves would come at once at the end.
 _CORRECTED = 0.1
-# What all bits together count in the loss at first. Where small networks come to rest, it is 0.01
+# What the bits of the budget together count in the loss at first. Where small networks come to rest, it is 0.01
 # to 1, as the loss that is left and the bits of a weight are less or more.
 _FIRST_PRICE = 0.1
 
@@ -130,7 +130,7 @@ class ByteBudget(Callback):
         """Brings the model to the budget and has its loss count bits."""
         self._has_begun = True
         self._steps.keep(settle=True)
-        self._log_price = math.log(self._price() or _FIRST_PRICE / self._steps.coded_bits())
+        self._log_price = math.log(self._price() or _FIRST_PRICE / self._steps.aimed_bits)
         self._set_price(math.exp(self._log_price))
         self._undo = [entry.add_penalty(entry.price) for entry in self._steps.priced]
         trace_again(self.model)
