@@ -8,7 +8,7 @@ import tensorflow as tf
 from tfqd.ops import uniform_grid
 from tfqd.ops.buckets import from_buckets, to_buckets
 from tfqd.ops.entropy import borders, entropy, round_between, shares
-from tfqd.ops.learned_step import range_of_steps, start_of_steps
+from tfqd.ops.learned_step import SMALLEST_START, range_of_steps, start_of_steps
 from tfqd.spec.bucketing import Bucketing
 from tfqd.spec.grid import zero_code
 
@@ -41,7 +41,7 @@ def steps_of_entropy(
     Returns:
         float32 [bucketing.count] steps, and offsets or None.
     """
-    step, offset = start_of_steps(weights, bucketing, levels, scaling)
+    step, offset = _alike(*start_of_steps(weights, bucketing, levels, scaling), levels)
     zero, last = zero_code(levels), levels - 1
     place = _positions(weights, step, offset, bucketing, levels) - zero
     few = place[:: -(-len(place) // _WEIGHTS)]
@@ -59,6 +59,19 @@ def steps_of_entropy(
                 high = middle
         factor = high
     return stretched(step, offset, factor or 1.0, levels)
+
+
+def _alike(step: np.ndarray, offset: np.ndarray | None, levels: int):
+    """The steps, those of buckets without a spread as long as the others' geometric mean.
+
+    `start_of_steps` gives such buckets its shortest step, from which they hardly move.
+    """
+    empty = step <= SMALLEST_START
+    if np.all(empty):
+        return step, offset
+    mean = np.exp(np.mean(np.log(step[~empty])))
+    longer = np.where(empty, mean, step).astype(np.float32)
+    return longer, None if offset is None else offset + zero_code(levels) * (step - longer)
 
 
 def stretched(

@@ -1,5 +1,6 @@
 """Uniform quantization with a trained step and codes that are cheap to store."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -31,6 +32,8 @@ class EntropyConstrainedQuantizer(LearnedStepQuantizer):
       in it: an optimizer that moves all variables alike moves long and short steps by the
       same share,
     * `bit_price`, float32 [], what a bit counts in the loss; 0 until a callback sets it.
+
+    Tensors that are all zero start as if they were drawn anew (`_as_drawn`).
     """
 
     spec: EntropyConstrained
@@ -108,7 +111,18 @@ class EntropyConstrainedQuantizer(LearnedStepQuantizer):
     def _first_steps(self, inputs: tf.Tensor, bucketing: Bucketing):
         spec = self.spec
         arguments = (spec.levels, spec.scaling, spec.rate_weight, spec.average_bits)
-        return ops.steps_of_entropy(inputs, bucketing, *arguments)
+        return ops.steps_of_entropy(self._as_drawn(inputs), bucketing, *arguments)
+
+    def _as_drawn(self, inputs: tf.Tensor) -> tf.Tensor:
+        """The tensor or, where all of it is zero, numbers of the size that training may give it.
+
+        These are normal, of a variance of one over the weights of an output.
+        """
+        if np.any(inputs):
+            return inputs
+        outputs = math.prod(inputs.shape[axis] for axis in self.channel_axes)
+        drawn = tf.random.stateless_normal(inputs.shape, seed=(0, 0))
+        return drawn * math.sqrt(outputs / inputs.shape.num_elements())
 
     def _kept(self, step: np.ndarray, offset: np.ndarray | None) -> dict[str, np.ndarray]:
         unit = _unit(step)
@@ -126,6 +140,7 @@ class EntropyConstrainedQuantizer(LearnedStepQuantizer):
     def _frequency(self, inputs, weights) -> np.ndarray:
         bucketing, spec = self.bucketing(inputs.shape), self.spec
         steps = self._trained(weights, bucketing)
+        inputs = self._as_drawn(inputs)
         return ops.settled_frequency(inputs, *steps, bucketing, spec.levels, spec.rate_weight)
 
     def _border(self, weights: dict[str, Any], bucketing: Bucketing) -> tf.Tensor:
