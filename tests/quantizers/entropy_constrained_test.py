@@ -127,6 +127,7 @@ def test_allocated_bits_are_those_after_entropy_coding():
         ({"rate_weight": -1}, "rate_weight must be a finite number of at least 0; got -1"),
         ({"rate_weight": float("nan")}, "got nan"),
         ({"clip": 1.0}, "clip must be None"),
+        ({"bits": 1, "average_bits": 1}, "bits must be an integer from 2 to 8.* got 1"),
     ],
 )
 def test_bad_arguments_are_refused(arguments, words):

@@ -17,8 +17,8 @@ _PROPORTIONAL, _INTEGRAL = 10.0, 2.0
 # The share of too many bits that is taken away each time, by longer steps: a price alone does
 # nothing once the learning rate has fallen, and what it leaves would come at once at the end.
 _CORRECTED = 0.1
-# What the bits of the budget together count in the loss at first. Where small networks come to rest, it is 0.01
-# to 1, as the loss that is left and the bits of a weight are less or more.
+# What the bits of the budget together count in the loss at first. Where small networks come to
+# rest, it is 0.01 to 1, as the loss that is left and the bits of a weight are less or more.
 _FIRST_PRICE = 0.1
 
 

@@ -27,7 +27,7 @@ class EntropyConstrained(LearnedStep):
         average_bits: bits a weight, after entropy coding, that the steps start with;
             above 0 and at most `bits`. Where the levels are too few for them, steps
             start with the largest weight on the last level.
-        bits: of the code as kernels of integers take it: 2^bits levels.
+        bits: of the code as kernels of integers take it: 2^bits levels; at least 2.
         rate_weight: what a bit of length counts, in squares of the step; 0 for the
             nearest level. On fine grids ln 2 / 6 = 0.12 is what trades error for length
             as the step does (`docs/method.md`); more makes finer steps and more zeros
@@ -48,6 +48,12 @@ class EntropyConstrained(LearnedStep):
 
     def __post_init__(self):
         super().__post_init__()
+        if self.bits < 2:
+            raise ValueError(
+                "bits must be an integer from 2 to 8: of the two levels of 1 bit none is 0, where "
+                "codes become short; tfqd.LearnedStep(bits=1) takes 1 bit a weight; got "
+                f"{self.bits!r}"
+            )
         if not is_positive(self.average_bits) or self.average_bits > self.bits:
             raise ValueError(
                 f"average_bits must be a number above 0 and at most bits, which is {self.bits}; "
