@@ -101,56 +101,6 @@ def test_averages_of_weights_are_kept_to_the_budget(library, tmp_path):
     check(quantized, budget, tmp_path)
 
 
-class Killed(Exception):
-    """What ends a fit in the middle of training."""
-
-
-class Kill(keras.callbacks.Callback):
-    """Ends a fit before the first step of an epoch."""
-
-    def __init__(self, epoch):
-        super().__init__()
-        self.last = epoch
-
-    def on_epoch_begin(self, epoch, logs=None):
-        self.epoch = epoch
-
-    def on_train_batch_begin(self, batch, logs=None):
-        if self.epoch == self.last:
-            raise Killed
-
-
-def test_a_killed_fit_goes_on_as_the_whole_one_would_have(tmp_path):
-    budget = budget_of(dense(), 2.0)
-
-    def run(folder, *more):
-        keras.utils.clear_session()  # Names are a part of the file, and so of its size.
-        quantized = tfqd.quantize_model(dense(), tfqd.EntropyConstrained(average_bits=2, bits=5))
-        quantized.compile(keras.optimizers.Adam(0.01), "mse")
-        backup = keras.callbacks.BackupAndRestore(str(tmp_path / folder))
-        callbacks = [ByteBudget(budget, verbose=0), backup, *more]
-        arguments = {"epochs": 3, "shuffle": False, "verbose": 0}
-        history = quantized.fit(X, Y, callbacks=callbacks, **arguments).history
-        return history["bit_price"][-1], history["size_bytes"][-1]
-
-    whole = run("whole")
-    with pytest.raises(Killed):
-        run("killed", Kill(2))
-    assert run("killed") == pytest.approx(whole, rel=1e-4)
-
-
-def test_a_fit_that_goes_on_begins_with_what_the_last_one_left(tmp_path):
-    budget = budget_of(dense(), 2.0)
-    checkpoint = keras.callbacks.ModelCheckpoint(str(tmp_path / "m.keras"))
-    quantized, _ = fit(dense(), budget, epochs=1, callbacks=[checkpoint])
-    resumed = keras.saving.load_model(tmp_path / "m.keras")
-    budget = ByteBudget(budget, verbose=0)
-    with pytest.raises(Killed):
-        resumed.fit(X, Y, verbose=0, callbacks=[budget, Kill(0)])
-    for one, other in zip(resumed.get_weights(), quantized.get_weights(), strict=True):
-        np.testing.assert_array_equal(one, other)
-
-
 @pytest.mark.parametrize("budget_first", [True, False])
 def test_a_model_is_brought_to_the_budget_when_its_own_bits_come(budget_first, tmp_path):
     budget = budget_of(dense(), 2.0)

@@ -8,7 +8,7 @@ import numpy as np
 from tfqd.callbacks.callback import Callback
 from tfqd.callbacks.stretched_steps import StretchedSteps
 from tfqd.spec.budget import parse_bytes
-from tfqd.wrapping.fitting import handed_over, hold_at_the_end, trace_again
+from tfqd.wrapping.fitting import handed_over, hold_at_the_end, optimizer_steps, trace_again
 
 # The price is moved every so many batches, by a proportional and an integral controller of
 # the logarithm of how many times too many bits there are.
@@ -73,20 +73,23 @@ class ByteBudget(Callback):
         self._take_away()  # What an interrupted fit has left.
         self._steps = StretchedSteps(handed_over(self.model), self.budget)
         self._has_begun = False
+        self._batches = 0
 
     def on_epoch_begin(self, epoch, logs=None):
-        self._moved_at = -1
+        self._epoch, self._batches_before = epoch, self._batches
 
     def on_train_batch_begin(self, batch, logs=None):
         # Not before: other callbacks change bits and load weights.
         if not self._has_begun and not self._steps.is_suspended:
-            self._begin()
+            self._begin(batch)
 
     def on_train_batch_end(self, batch, logs=None):
         # With steps_per_execution not every batch is told of.
-        if batch - self._moved_at < _EVERY or self._steps.is_suspended:
+        self._batches = self._batches_before + batch + 1
+        moves = self._batches // _EVERY
+        if not self._has_begun or self._steps.is_suspended or moves == self._moves:
             return
-        self._moved_at = batch
+        self._moves = moves
         bits = max(self._steps.coded_bits(), 1.0)
         excess = math.log(bits / self._steps.aimed_bits)
         self._log_price += _INTEGRAL * excess
@@ -100,7 +103,9 @@ class ByteBudget(Callback):
         if self._steps.is_suspended:
             return
         self._steps.keep(settle=False)
+        # What a checkpoint holds of it, and so what a fit that goes on from there begins with.
         self._set_price(math.exp(self._log_price))
+        self._log_price = math.log(self._price())
         if logs is not None:
             logs["size_bytes"], logs["bit_price"] = self._steps.size, self._price()
         if self._verbose:
@@ -126,10 +131,18 @@ class ByteBudget(Callback):
         trace_again(self.model)
         hold_at_the_end(self.model, self._keep_what_was_put_in)
 
-    def _begin(self) -> None:
-        """Brings the model to the budget and has its loss count bits."""
+    def _begin(self, batch: int) -> None:
+        """Brings the model to the budget and has its loss count bits.
+
+        Args:
+            batch: the coming one of the epoch.
+        """
         self._has_begun = True
-        self._steps.keep(settle=True)
+        self._batches = optimizer_steps(self.model)
+        self._batches_before = self._batches - batch
+        self._moves = self._batches // _EVERY
+        goes_on = self._epoch > 0 and self._price() > 0
+        self._steps.keep(settle=not goes_on)
         self._log_price = math.log(self._price() or _FIRST_PRICE / self._steps.aimed_bits)
         self._set_price(math.exp(self._log_price))
         self._undo = [entry.add_penalty(entry.price) for entry in self._steps.priced]

@@ -33,8 +33,9 @@ def averages_weights(model) -> bool:
 
 
 def optimizer_steps(model) -> int:
-    """How many steps the model's optimizer has made."""
-    return int(model.optimizer.iterations)
+    """How many steps the model's optimizer has made; 0 where it has none."""
+    optimizer = getattr(model, "optimizer", None)
+    return 0 if optimizer is None else int(optimizer.iterations)
 
 
 def learning_rate(model) -> float:
