@@ -208,7 +208,7 @@ def test_penalties_are_taken_away_in_any_order(library, first):
     model = network(library, LEARNED)
     (entry, _) = model.quantized_variables
     before = float(sum(model.losses))
-    undo = [entry.add_penalty(lambda: 10.0), entry.add_penalty(lambda: 100.0)]
+    undo = [entry.add_penalty("one", lambda: 10.0), entry.add_penalty("other", lambda: 100.0)]
     assert float(sum(model.losses)) == pytest.approx(before + 110)
     undo[first]()
     assert float(sum(model.losses)) == pytest.approx(before + (100, 10)[first])

@@ -145,7 +145,7 @@ class ByteBudget(Callback):
         self._steps.keep(settle=not goes_on)
         self._log_price = math.log(self._price() or _FIRST_PRICE / self._steps.aimed_bits)
         self._set_price(math.exp(self._log_price))
-        self._undo = [entry.add_penalty(entry.price) for entry in self._steps.priced]
+        self._undo = [entry.add_penalty("price", entry.price) for entry in self._steps.priced]
         trace_again(self.model)
 
     def _keep_what_was_put_in(self) -> None:

@@ -63,7 +63,7 @@ class DampenOscillations(Callback):
             )
         with self.model.distribute_strategy.scope():
             self._strength = tf.Variable(0.0, trainable=False)
-        self._undo = [entry.add_penalty(self._penalty(entry)) for entry in entries]
+        self._undo = [entry.add_penalty("pull", self._penalty(entry)) for entry in entries]
         trace_again(self.model)
 
     def on_epoch_begin(self, epoch, logs=None):

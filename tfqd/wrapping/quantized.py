@@ -53,10 +53,11 @@ class QuantizedVariable(abc.ABC):
         """The variable's own value, float32, as the quantizers take it."""
 
     @abc.abstractmethod
-    def add_penalty(self, penalty: Callable[[], tf.Tensor]) -> Callable[[], None]:
+    def add_penalty(self, kind: str, penalty: Callable[[], tf.Tensor]) -> Callable[[], None]:
         """Makes a penalty part of the loss that the variable is trained on.
 
         Args:
+            kind: there is one penalty of a kind, in place of what an interrupted fit has left.
             penalty: gives a float32 scalar; called while a step is traced.
 
         Returns:

@@ -54,7 +54,7 @@ class ShadowedVariable(QuantizedVariable):
         source = self.variable if self.shadow.holds is Contents.FLOATS else self.floats
         return tf.cast(tf.convert_to_tensor(source), tf.float32)
 
-    def add_penalty(self, penalty):
+    def add_penalty(self, kind, penalty):
         raise ValueError(
             f"{self.path} holds its quantized values in a training step, of which nothing pulls "
             "the float ones; use tfqd.quantize_model(model, spec) instead of QuantizeWeights"

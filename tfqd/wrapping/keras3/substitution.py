@@ -38,12 +38,12 @@ class SubstitutedVariable(quantized.QuantizedVariable):
         """The quantized value in the variable's own type: what its layer computes with."""
         return tf.cast(self.quantize(training), self.variable._dtype)
 
-    def add_penalty(self, penalty: Callable[[], tf.Tensor]) -> Callable[[], None]:
+    def add_penalty(self, kind: str, penalty: Callable[[], tf.Tensor]) -> Callable[[], None]:
         over = self.variable.regularizer
         if not isinstance(over, _Penalized):
             over = self.variable.regularizer = _Penalized(over)
-        over.penalties.append(penalty)
-        return functools.partial(over.take_away, penalty, self.variable)
+        over.penalties[kind] = penalty
+        return functools.partial(over.take_away, kind, penalty, self.variable)
 
 
 class _Penalized:
@@ -54,14 +54,18 @@ class _Penalized:
 
     def __init__(self, own: Callable | None):
         self._own = own
-        self.penalties: list[Callable[[], tf.Tensor]] = []
+        self.penalties: dict[str, Callable[[], tf.Tensor]] = {}
 
     def __call__(self, value):
-        added = sum(penalty() for penalty in self.penalties)
+        added = sum(penalty() for penalty in self.penalties.values())
         return added if self._own is None else self._own(value) + added
 
-    def take_away(self, penalty: Callable[[], tf.Tensor], variable: keras.Variable) -> None:
-        self.penalties.remove(penalty)
+    def take_away(
+        self, kind: str, penalty: Callable[[], tf.Tensor], variable: keras.Variable
+    ) -> None:
+        if self.penalties.get(kind) is not penalty:
+            return  # Another has taken its place.
+        del self.penalties[kind]
         if not self.penalties:
             variable.regularizer = self._own
 

@@ -28,6 +28,7 @@ class AttributeVariable(quantized.QuantizedVariable):
         super().__init__(variable, quantizer, state)
         self._path = path
         self._layer = layer
+        self._penalties: dict[str, Callable[[], tf.Tensor]] = {}
 
     @property
     def path(self) -> str:
@@ -36,10 +37,17 @@ class AttributeVariable(quantized.QuantizedVariable):
     def value(self) -> tf.Tensor:
         return float_value(self.variable)
 
-    def add_penalty(self, penalty: Callable[[], tf.Tensor]) -> Callable[[], None]:
-        losses = self._layer._callable_losses
-        losses.append(penalty)
-        return functools.partial(losses.remove, penalty)
+    def add_penalty(self, kind: str, penalty: Callable[[], tf.Tensor]) -> Callable[[], None]:
+        if kind in self._penalties:
+            self._take_away(kind, self._penalties[kind])
+        self._penalties[kind] = penalty
+        self._layer._callable_losses.append(penalty)
+        return functools.partial(self._take_away, kind, penalty)
+
+    def _take_away(self, kind: str, penalty: Callable[[], tf.Tensor]) -> None:
+        if self._penalties.get(kind) is penalty:
+            del self._penalties[kind]
+            self._layer._callable_losses.remove(penalty)
 
     def distance(self) -> tf.Tensor:
         with as_stored():
