@@ -98,3 +98,14 @@ def test_less_is_stored_for_the_same_error():
     for error in (0.1, 0.2, 0.3):
         bits = [np.interp(-error, -each[:, 1], each[:, 0]) for each in (nearest, weighed)]
         assert bits[1] < bits[0] - 0.03
+
+
+def test_more_codes_than_float32_counts_are_counted():
+    codes = tf.zeros([2**24 + 2**22], tf.uint8)
+    assert float(ops.shares(codes, 4)[0]) == 1
+
+
+def test_positions_of_nan_have_codes_of_nan():
+    border = tf.constant([0.4, 0.5, 0.6])
+    codes = round_between(tf.constant([np.nan, 1.4, np.inf]), border, 4)
+    np.testing.assert_array_equal(codes, [np.nan, 1, 3])

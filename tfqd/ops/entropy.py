@@ -40,7 +40,7 @@ def borders(frequency: tf.Tensor, size: int | tf.Tensor, rate_weight: tf.Tensor)
 
 
 def round_between(position: tf.Tensor, border: tf.Tensor | None, levels: int) -> tf.Tensor:
-    """The codes of positions on a grid: float32, of their shape.
+    """The codes of positions on a grid: float32, of their shape; NaN of NaN.
 
     Args:
         position: float32, in codes that are not rounded.
@@ -52,7 +52,8 @@ def round_between(position: tf.Tensor, border: tf.Tensor | None, levels: int) ->
     if border is None:
         return tf.round(clipped)
     lower = tf.minimum(tf.floor(clipped), last - 1)
-    above = clipped - lower > tf.gather(border, tf.cast(lower, tf.int32))
+    place = tf.maximum(tf.cast(lower, tf.int32), 0)  # The integer of NaN may be the smallest.
+    above = clipped - lower > tf.gather(border, place)
     return lower + tf.cast(above, tf.float32)
 
 
@@ -64,9 +65,10 @@ def shares(codes: tf.Tensor, levels: int) -> tf.Tensor:
         levels: number of levels.
     """
     codes = tf.cast(tf.reshape(codes, [-1]), tf.int32)
-    counts = tf.math.bincount(codes, minlength=levels, maxlength=levels, dtype=tf.float32)
+    # As float32 a count would stay at 2^24.
+    counts = tf.math.bincount(codes, minlength=levels, maxlength=levels, dtype=tf.int32)
     counts = tf.ensure_shape(counts, [levels])  # Which a graph does not know.
-    return counts / tf.cast(tf.size(codes), tf.float32)
+    return tf.cast(counts, tf.float32) / tf.cast(tf.size(codes), tf.float32)
 
 
 def spared_bits(step: tf.Tensor, bucketing: Bucketing) -> tf.Tensor:
