@@ -39,14 +39,15 @@ class ByteBudget(Callback):
     Put the callback before those that write checkpoints: training from one goes on with
     the steps, frequencies and price that it holds. Weights that are put in at the end of
     training, as averages by an optimizer with ``use_ema``, are kept to the budget too.
+    Frozen layers stay as they are, and their bytes count.
 
     Args:
         budget: bytes of the file, or a text such as ``"26 kB"``.
         verbose: 0 for silence, 1 for a line after each epoch.
 
     Raises:
-        ValueError: when `budget` is no size; in `fit`, when no weight is
-            `tfqd.EntropyConstrained`, or no file can be as small.
+        ValueError: when `budget` is no size; in `fit`, when no trained
+            weight is `tfqd.EntropyConstrained`, or no file can be as small.
 
     Example:
 

@@ -25,7 +25,7 @@ _ROUNDS = 6
 class StretchedSteps:
     """The steps of a model's `tfqd.EntropyConstrained` weights, and the bytes of its archive.
 
-    priced: the quantized variables whose steps these are.
+    priced: the quantized variables whose steps these are; those of frozen layers stay.
     size: bytes of the archive when it was last measured.
     aimed_bits: what the priced codes may take; known once `keep` was called.
     is_usable: whether the levels of the specs can use the budget; likewise.
@@ -35,20 +35,26 @@ class StretchedSteps:
         budget: bytes of the archive.
 
     Raises:
-        ValueError: when no weight is `tfqd.EntropyConstrained`, or no file can be as small.
+        ValueError: when no trained weight is `tfqd.EntropyConstrained`, or no file can be as
+            small.
     """
 
     def __init__(self, model: Any, budget: int):
         self._model = model
         self._budget = budget
         self._entries = find_quantized(model)
-        self.priced = [
-            entry for entry in self._entries if isinstance(entry.quantizer.spec, EntropyConstrained)
-        ]
-        if not self.priced:
+        weighing = [e for e in self._entries if isinstance(e.quantizer.spec, EntropyConstrained)]
+        if not weighing:
             raise ValueError(
                 f"model {model.name!r} has no weights whose code length counts; give "
                 "tfqd.quantize_model a tfqd.EntropyConstrained"
+            )
+        trained = {id(variable) for variable in model.trainable_variables}
+        self.priced = [entry for entry in weighing if id(entry.state["step"]) in trained]
+        if not self.priced:
+            raise ValueError(
+                f"all tfqd.EntropyConstrained weights of model {model.name!r} are frozen, and keep "
+                "their bytes; set trainable of a layer to True"
             )
         self._measure()
         # Else it is seen once the model's own bits are back.
@@ -146,8 +152,8 @@ class StretchedSteps:
 
     def _refusal(self, least: int) -> ValueError:
         return ValueError(
-            "the smallest file, in which all weights of tfqd.EntropyConstrained are 0, takes "
-            f"{least:,} bytes, more than the budget of {self._budget:,}"
+            "the smallest file, in which all trained weights of tfqd.EntropyConstrained are 0, "
+            f"takes {least:,} bytes, more than the budget of {self._budget:,}"
         )
 
     def _measure(self) -> None:
