@@ -6,9 +6,18 @@ from collections.abc import Callable
 import numpy as np
 
 from tfqd.callbacks.callback import Callback
+from tfqd.callbacks.compressed_checkpoint import FILE_SIZES
 from tfqd.callbacks.stretched_steps import StretchedSteps
+from tfqd.compressed import CompressedModel
+from tfqd.export.archive_file import archive_size
 from tfqd.spec.budget import parse_bytes
-from tfqd.wrapping.fitting import handed_over, hold_at_the_end, optimizer_steps, trace_again
+from tfqd.wrapping.fitting import (
+    handed_over,
+    hold_at_the_end,
+    notes_of_fit,
+    optimizer_steps,
+    trace_again,
+)
 
 # The price is moved every so many batches, by a proportional and an integral controller of
 # the logarithm of how many times too many bits there are.
@@ -31,7 +40,8 @@ class ByteBudget(Callback):
     budget (a Lagrange multiplier), and all steps are stretched a little by one factor.
     Before training, and after every epoch, what is left to do is done by such a factor
     alone: the file that `tfqd.save` then writes, without facts, takes at most the budget
-    and about 99 % of it.
+    and about 99 % of it. What a `CompressedCheckpoint` of the same `fit` writes, with its
+    facts and probes, takes no more either; ``size_bytes`` are then those of the larger file.
 
     ``logs["size_bytes"]`` are the bytes after each epoch, ``logs["bit_price"]`` the price.
     The loss of training holds the price of the bits, that of validation does not, and what
@@ -72,7 +82,7 @@ class ByteBudget(Callback):
 
     def on_train_begin(self, logs=None):
         self._take_away()  # What an interrupted fit has left.
-        self._steps = StretchedSteps(handed_over(self.model), self.budget)
+        self._steps = StretchedSteps(handed_over(self.model), self.budget, self._file_size)
         self._has_begun = False
         self._batches = 0
 
@@ -148,6 +158,11 @@ class ByteBudget(Callback):
         self._set_price(math.exp(self._log_price))
         self._undo = [entry.add_penalty("price", entry.price) for entry in self._steps.priced]
         trace_again(self.model)
+
+    def _file_size(self, compressed: CompressedModel) -> int:
+        """Bytes of what `tfqd.save` or a callback of this fit writes, whichever are more."""
+        others = notes_of_fit(self.model).get(FILE_SIZES, ())
+        return max(archive_size(compressed), *(size(compressed) for size in others), 0)
 
     def _keep_what_was_put_in(self) -> None:
         if not self._steps.is_suspended:

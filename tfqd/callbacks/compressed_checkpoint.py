@@ -8,14 +8,19 @@ from collections.abc import Mapping
 from typing import Any
 
 from tfqd.callbacks.callback import Callback
-from tfqd.compressed import read_manifest
-from tfqd.export.archive_file import save
+from tfqd.compressed import CompressedModel, read_manifest
+from tfqd.export.archive_file import archive_size, save
 from tfqd.export.endings import check_ending
-from tfqd.wrapping.fitting import handed_over, has_its_own_bits
+from tfqd.wrapping.fitting import handed_over, has_its_own_bits, notes_of_fit
 from tfqd.wrapping.shadow import quantized_values_in
 
 _SMALLER_IS_BETTER = re.compile(r"loss|error|mse|mae|mape|msle|perplexity|size_bytes|code_flips")
 _LARGER_IS_BETTER = re.compile(r"acc|auc|precision|recall|f1|iou|size_ratio")
+
+# By this name, in the notes of a fit, stand what give the bytes of files of a compressed model.
+FILE_SIZES = "file sizes"
+# No value takes more characters; how many bytes they are in the file differs by one or two.
+_LONGEST, _DIFFER = -1.2345678901234567e-308, 4
 
 
 class CompressedCheckpoint(Callback):
@@ -78,6 +83,7 @@ class CompressedCheckpoint(Callback):
     def on_train_begin(self, logs=None):
         self._any_epoch_counts = False
         self._first_epoch = None
+        notes_of_fit(self.model).setdefault(FILE_SIZES, []).append(self._most_bytes)
 
     def on_epoch_begin(self, epoch, logs=None):
         if self._first_epoch is None:
@@ -101,13 +107,20 @@ class CompressedCheckpoint(Callback):
             self.best = self._best_on_disk()
         better = self._is_better(value)
         if better or not self._save_best_only:
-            record = {"epoch": epoch, "monitor": self._monitor, "value": value}
             with quantized_values_in(model):
-                save(
-                    model, self._path, facts={**self._facts, "checkpoint": record}, **self._options
-                )
+                save(model, self._path, facts=self._facts_of(epoch, value), **self._options)
         if better:
             self.best = value
+
+    def _facts_of(self, epoch: int, value: float) -> dict[str, Any]:
+        record = {"epoch": epoch, "monitor": self._monitor, "value": value}
+        return {**self._facts, "checkpoint": record}
+
+    def _most_bytes(self, compressed: CompressedModel) -> int:
+        """What the file of the model takes at most, in whatever epoch it is written."""
+        last = (self.params or {}).get("epochs") or 1
+        facts = self._facts_of(last, _LONGEST)
+        return archive_size(compressed, facts=facts, **self._options) + _DIFFER
 
     def _monitored(self, logs: Mapping[str, Any]) -> float:
         if self._monitor not in logs:

@@ -3,16 +3,16 @@
 import dataclasses
 import math
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from tfqd.callbacks.bisection import bisect, bracket
-from tfqd.compressed import QuantizedTensor
+from tfqd.compressed import CompressedModel, QuantizedTensor
 from tfqd.compressed.records import payload_bytes
-from tfqd.export.archive_file import archive_size
 from tfqd.spec import EntropyConstrained
+from tfqd.wrapping import compress
 from tfqd.wrapping.quantized import QuantizedVariable, find_quantized
 
 # A file of this share of the budget is left as it is, and one of the other is searched for.
@@ -33,15 +33,17 @@ class StretchedSteps:
     Args:
         model: a quantized model of Keras 3 or tf_keras.
         budget: bytes of the archive.
+        file_size: gives the bytes of the archive of a compressed model.
 
     Raises:
         ValueError: when no trained weight is `tfqd.EntropyConstrained`, or no file can be as
             small.
     """
 
-    def __init__(self, model: Any, budget: int):
+    def __init__(self, model: Any, budget: int, file_size: Callable[[CompressedModel], int]):
         self._model = model
         self._budget = budget
+        self._file_size = file_size
         self._entries = find_quantized(model)
         weighing = [e for e in self._entries if isinstance(e.quantizer.spec, EntropyConstrained)]
         if not weighing:
@@ -158,7 +160,7 @@ class StretchedSteps:
 
     def _measure(self) -> None:
         """Notes the bytes of the file, and of what it holds beside quantized tensors."""
-        self.size = archive_size(self._model)
+        self.size = self._file_size(compress(self._model))
         self._rest = self.size - self._payload()
 
     def _payload(self) -> int:

@@ -97,15 +97,18 @@ def save(
 def archive_size(
     model: keras.Model | CompressedModel,
     *,
+    facts: Mapping[str, Any] | None = None,
     rest_dtype: str = "float32",
     scale_dtype: str = "float32",
     probes: Any = None,
 ) -> int:
-    """Bytes of the file that `save` would write without facts; no file is written.
+    """Bytes of the file that `save` would write; no file is written.
 
     The arguments and errors are those of `save`.
     """
     compressed = model if isinstance(model, CompressedModel) else compress(model)
+    if facts is not None:
+        compressed = dataclasses.replace(compressed, facts=dict(facts))
     if compressed.architecture is not None:
         origin = origin_of(compressed, probes)
         compact = probing.compacted(origin.signature, origin.probes)

@@ -1,6 +1,7 @@
 """What callbacks need to know of a model that is being fitted, of either Keras version."""
 
 from collections.abc import Callable
+from typing import Any
 
 from tfqd.wrapping.activations import quantized_activations
 from tfqd.wrapping.layers import all_layers
@@ -83,6 +84,15 @@ def after_all_callbacks(model, function: Callable[[], None], first: bool = False
             function()
 
     history.on_train_end = on_train_end
+
+
+def notes_of_fit(model) -> dict[str, Any]:
+    """What callbacks leave for one another in the running fit, by name; empty in each new one.
+
+    In a training loop of the user's own, which has no History, nothing is kept.
+    """
+    history = getattr(model, "history", None)
+    return {} if history is None else vars(history).setdefault("_tfqd_notes", {})
 
 
 def hold_at_the_end(model, function: Callable[[], None], first: bool = False) -> None:
