@@ -74,6 +74,10 @@ class ByteBudget(Callback):
     True
     """
 
+    # From `_begin` on: the price without what is proportional to the excess, and its moves.
+    _log_price: float
+    _moves: int
+
     def __init__(self, budget: int | str, verbose: int = 1):
         super().__init__()
         self.budget = parse_bytes(budget)
@@ -162,7 +166,7 @@ class ByteBudget(Callback):
     def _file_size(self, compressed: CompressedModel) -> int:
         """Bytes of what `tfqd.save` or a callback of this fit writes, whichever are more."""
         others = notes_of_fit(self.model).get(FILE_SIZES, ())
-        return max(archive_size(compressed), *(size(compressed) for size in others), 0)
+        return max([archive_size(compressed), *(size(compressed) for size in others)])
 
     def _keep_what_was_put_in(self) -> None:
         if not self._steps.is_suspended:
