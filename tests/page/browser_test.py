@@ -101,7 +101,9 @@ def test_nothing_is_cut_off(opened):
 def test_no_title_of_a_measure_is_cut_off_wherever_it_stands(tmp_path):
     titles = sorted({measure.title for measure in MEASURES.values()})
     turned = [titles[i:] + titles[:i] for i in range(len(titles))]
-    radars = [figure(Radar("measures", spokes, [Ring("a", [1] * len(spokes))])) for spokes in turned]
+    radars = [
+        figure(Radar("measures", spokes, [Ring("a", [1] * len(spokes))])) for spokes in turned
+    ]
     page = element("html", element("style", style()), element("body", element("main", radars)))
     seen, _ = look(document(page), tmp_path)
     for each in seen:
