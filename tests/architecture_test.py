@@ -32,11 +32,11 @@ RULES = {
     "quantizers": rule("compressed ops spec", "numpy tensorflow"),
     "report": rule("compressed", "rich"),
     "wrapping": rule(
-        "quantizers compressed spec report",
+        "batches quantizers compressed spec report",
         "numpy tensorflow keras tf_keras tensorflow_model_optimization",
     ),
     "calibration": rule("batches wrapping", "keras"),
-    "distillation": rule("wrapping compressed spec", "numpy tensorflow keras"),
+    "distillation": rule("batches wrapping compressed spec", "numpy tensorflow keras"),
     "export": rule(
         "batches compressed wrapping spec version",
         "numpy tensorflow keras ai_edge_litert flatbuffers ml_dtypes safetensors",

@@ -79,6 +79,13 @@ def even_batch_size(examples: int, most: int) -> int:
     return next((size for size in sizes if examples % size == 0), most)
 
 
+def example_count(batch) -> tf.Tensor | None:
+    """The number of examples in a batch, by its first array: int32 []; None of no array."""
+    arrays = (array for array in tf.nest.flatten(batch) if array is not None)
+    first = next(arrays, None)
+    return None if first is None else tf.shape(first)[0]
+
+
 def _spread(arrays, batch_size: int, batches: int):
     """So many batches of examples from the first to the last, each of which has some of all places.
 

@@ -38,6 +38,7 @@ def read(output):
 def assert_equal(results, expected):
     assert results.keys() == expected.keys()
     assert {"loss", "student_loss", "feature_distillation", "accuracy"} <= expected.keys()
+    np.testing.assert_allclose(results["total_loss"], results["loss"], rtol=1e-5)
     for name, values in expected.items():
         np.testing.assert_allclose(results[name], values, rtol=2e-4, atol=2e-5, err_msg=name)
 

@@ -41,7 +41,7 @@ def main(devices: str, output: str) -> None:
         distiller = tfqd.Distiller(network(24, norm=False), student(), losses, [1.0, 0.1])
         distiller.compile(keras.optimizers.SGD(0.05), HARD, metrics=["accuracy"], jit_compile=False)
     weights = np.linspace(0.5, 1.5, len(X), dtype=np.float32)
-    data = tf.data.Dataset.from_tensor_slices((X, Y, weights)).batch(24)
+    data = tf.data.Dataset.from_tensor_slices((X, Y, weights)).batch(28)  # The last is smaller.
     logs = distiller.fit(data, epochs=3, verbose=0).history
     # The student's state of oscillation among them, which no gradient reaches.
     trained = {str(i): v.numpy() for i, v in enumerate(distiller.student.variables)}

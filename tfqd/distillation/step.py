@@ -11,6 +11,7 @@ from typing import Any
 
 import tensorflow as tf
 
+from tfqd.batches import example_count
 from tfqd.distillation.cached_teacher import CachedTeacher, split_batch
 from tfqd.distillation.classification import check_classification
 from tfqd.distillation.gradient_cosine import gradient_cosine
@@ -132,6 +133,7 @@ class DistillationStep:
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         """The student's total loss; see the class."""
         keras = self._version.training
+        self._thread.examples = example_count(x)
         weight = self._at_step(self.student_loss_weight)
         hard = self._hard(y, y_pred, sample_weight)
         taught = self._teach(x) if self._learns_from_teacher else None
@@ -139,15 +141,15 @@ class DistillationStep:
         self._thread.losses = hard, soft
         terms = [keras.penalties(self)]
         if hard is not None:
-            self.student_tracker.update_state(keras.mean_of_replica(hard))
+            self._log(self.student_tracker, keras.mean_of_replica(hard))
             terms.append(weight * hard)
         if soft is not None:
-            self.distillation_tracker.update_state(keras.mean_of_replica(soft))
+            self._log(self.distillation_tracker, keras.mean_of_replica(soft))
             terms.append((1 - weight) * soft)
         if taught is not None and self._teacher_trains:
             terms.append(self._loss_of_teacher(weight, y, taught[0], y_pred, sample_weight))
         total = tf.add_n(terms)
-        self.total_tracker.update_state(keras.mean_of_replica(total))
+        self._log(self.total_tracker, keras.mean_of_replica(total))
         return total
 
     def _hard(self, y, y_pred, sample_weight) -> tf.Tensor | None:
@@ -178,7 +180,7 @@ class DistillationStep:
         for term in self._terms:
             loss = self._share(term, taught, learnt, sample_weight)
             if term.tracker is not None:
-                term.tracker.update_state(self._version.training.mean_of_replica(loss))
+                self._log(term.tracker, self._version.training.mean_of_replica(loss))
             total += self._at_step(term.weight) * loss
         return total
 
@@ -196,7 +198,7 @@ class DistillationStep:
         hard = self._hard(y, outputs, sample_weight)
         if hard is not None:
             total += weight * hard
-        self.teacher_tracker.update_state(self._version.training.mean_of_replica(total))
+        self._log(self.teacher_tracker, self._version.training.mean_of_replica(total))
         return total
 
     def _share(self, term: Term, taught: Answers, learnt: Answers, sample_weight) -> tf.Tensor:
@@ -226,6 +228,10 @@ class DistillationStep:
             outputs = self._version.training.inference(teacher, inputs, keep=states)
         return (outputs, {}) if self._teacher_reader is None else outputs
 
+    def _log(self, tracker, value: tf.Tensor) -> None:
+        """Logs what a batch gives, which counts by its examples, as Keras' own loss does."""
+        tracker.update_state(value, sample_weight=self._thread.examples)
+
     def _at_step(self, weight: Weight):
         if not callable(weight):
             return weight
@@ -241,5 +247,5 @@ class DistillationStep:
         hard, soft = self._thread.losses
         if hard is not None and soft is not None:
             weights = self._version.training.values(self.student.trainable_variables)
-            self.cosine_tracker.update_state(gradient_cosine(tape, hard, soft, weights))
+            self._log(self.cosine_tracker, gradient_cosine(tape, hard, soft, weights))
         return self.get_metrics_result()

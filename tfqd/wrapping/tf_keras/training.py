@@ -7,6 +7,7 @@ from typing import Any
 import tensorflow as tf
 import tf_keras
 
+from tfqd.batches import example_count
 from tfqd.wrapping.tf_keras.insides import losses_utils
 from tfqd.wrapping.unpruned import Unpruned
 
@@ -38,7 +39,7 @@ class TrainedModel(tf_keras.Model):
 
     def track_loss(self, loss: tf.Tensor, x) -> None:
         """Logs the total loss of a batch."""
-        self.loss_tracker.update_state(mean_of_replica(loss), _count(x))
+        self.loss_tracker.update_state(mean_of_replica(loss), example_count(x))
 
 
 def has_loss(model: tf_keras.Model) -> bool:
@@ -108,7 +109,3 @@ def steps_per_execution(model: tf_keras.Model) -> int | str:
     if model._autotune_steps_per_execution:
         return "auto"
     return int(model._steps_per_execution)
-
-
-def _count(x) -> tf.Tensor:
-    return tf.shape(tf.nest.flatten(x)[0])[0]
