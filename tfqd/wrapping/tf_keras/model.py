@@ -137,18 +137,31 @@ def with_quantizers(
 ) -> tf_keras.Model:
     """A copy of a model in which the layers of the chosen variables are wrapped.
 
+    A layer that is wrapped for tfmot's quantizers of its activations has them in one wrapper
+    with its weights', as in `quantize_model`.
+
     Args:
         model: Sequential or Functional.
         chosen: the variables, and by what each is quantized.
         kind: the class that the copy is to be of; None for the model's.
     """
     configs = configs_of(chosen)
+    rewrapped: list[tuple[QuantizeWrapper, QuantizeWrapper]] = []
 
     def wrap(layer, clone):
-        config = configs.get(id(layer))
-        return clone(layer) if config is None else QuantizeWrapper(clone(layer), config)
+        if isinstance(layer, QuantizeWrapper) and id(layer.layer) in configs:
+            config = configs[id(layer.layer)].with_activations(layer.quantize_config.activations)
+            wrapper = QuantizeWrapper(clone(layer.layer), config, name=layer.name)
+            rewrapped.append((layer, wrapper))
+            return wrapper
+        if id(layer) in configs:
+            return QuantizeWrapper(clone(layer), configs[id(layer)])
+        return clone(layer)
 
-    return _finished(of_class(Copy(model, wrap).model, kind or type(model)))
+    copy = Copy(model, wrap)
+    for old, new in rewrapped:
+        copy.copy_variables(old.activation_variables, new.activation_variables)
+    return _finished(of_class(copy.model, kind or type(model)))
 
 
 def _with_ranges(

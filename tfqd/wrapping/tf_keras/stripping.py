@@ -10,7 +10,7 @@ from tfqd.wrapping.quantized import find_quantized
 from tfqd.wrapping.tf_keras.candidates import layers_of
 from tfqd.wrapping.tf_keras.cloning import Copy, of_class
 from tfqd.wrapping.tf_keras.config import QuantizeConfig
-from tfqd.wrapping.tf_keras.insides import Functional, own_weights
+from tfqd.wrapping.tf_keras.insides import Functional
 from tfqd.wrapping.tf_keras.model import QuantizedFunctional, QuantizedSequential
 from tfqd.wrapping.tf_keras.toolkit import tfmot
 from tfqd.wrapping.tf_keras.variable import variables_of
@@ -81,12 +81,7 @@ def plain_copy(model: tf_keras.Model) -> Copy:
     with told_vocabularies(model, except_mode="tf_idf"):
         copy = Copy(model, unwrap)
     for old, new in kept:
-        copy.copy_variables(_of_activations(old), _of_activations(new))
+        copy.copy_variables(old.activation_variables, new.activation_variables)
     for part in all_layers(copy.model):
         part.__class__ = _PLAIN.get(type(part), type(part))
     return copy
-
-
-def _of_activations(wrapper: QuantizeWrapper) -> list[tf.Variable]:
-    of_weights = {id(v) for entry in wrapper.quantized_variables for v in entry.state.values()}
-    return [variable for variable in own_weights(wrapper) if id(variable) not in of_weights]

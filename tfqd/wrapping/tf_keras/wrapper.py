@@ -14,6 +14,7 @@ import tensorflow as tf
 import tf_keras
 
 from tfqd.wrapping.tf_keras import first_call
+from tfqd.wrapping.tf_keras.insides import own_weights
 from tfqd.wrapping.tf_keras.quantization import Quantization
 from tfqd.wrapping.tf_keras.toolkit import tfmot
 from tfqd.wrapping.tf_keras.variable import AttributeVariable
@@ -79,6 +80,12 @@ class QuantizeWrapper(tfmot.quantization.keras.QuantizeWrapperV2):
     def quantized_variables(self) -> list[AttributeVariable]:
         """The variables that tfqd's quantizers quantize, in the config's order."""
         return [] if self._quantization is None else list(self._quantization.entries)
+
+    @property
+    def activation_variables(self) -> list[tf.Variable]:
+        """The wrapper's own variables that are none of tfqd's quantizers."""
+        ours = {id(v) for entry in self.quantized_variables for v in entry.state.values()}
+        return [variable for variable in own_weights(self) if id(variable) not in ours]
 
     def call(self, inputs, *args, **kwargs):
         args, kwargs = self._by_name(args, kwargs)
