@@ -25,13 +25,14 @@ class Distiller(
     The constructor is that of ``keras.distillation.Distiller``, whose loss
     objects work here too. The logs hold the compiled metrics, ``student_loss``,
     ``distillation_loss``, ``total_loss``, which is Keras' name for ``loss``, and, of several
-    distillation losses, each by its name. Models that are not built are when the first
-    batch comes.
+    distillation losses, each by its name: means over examples, of what was computed. Models
+    that are not built are when the first batch comes.
 
     Args:
         teacher: a Keras model, which runs once a step in inference mode, is not trained, and
             stays as it is, but for the states of stateful recurrent layers, which go on from
-            batch to batch as the student's do; a `CachedTeacher`, whose outputs come with the data;
+            batch to batch as the student's do; a `CachedTeacher`, whose outputs come with the data
+            (on validation data without them the loss is that on the labels in full, w = 1);
             None for a float copy of the student as it is now; or `tfqd.unpruned` of
             the student, which learns with it: from the labels and the student's
             outputs, by the same losses and weights. Log ``teacher_loss`` is its own; what

@@ -6,7 +6,7 @@ logic, a subclass of it and of that version's ``Model`` is the model.
 
 import functools
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import tensorflow as tf
@@ -47,9 +47,7 @@ class DistillationStep:
     distillation_loss_weights: list[Weight]
     student_loss_weight: Weight
     log_gradient_cosine: bool
-    # The model's, of either Keras version.
-    loss: Any
-    get_metrics_result: Callable[[], dict[str, Any]]
+    loss: Any  # The model's, of either Keras version.
 
     def _add_trackers(self) -> None:
         """Adds the metrics that are logged."""
@@ -133,11 +131,11 @@ class DistillationStep:
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None, training=True):
         """The student's total loss; see the class."""
         keras = self._version.training
-        self._thread.examples = example_count(x)
-        weight = self._at_step(self.student_loss_weight)
+        self._thread.examples, self._thread.logged = example_count(x), set()
         hard = self._hard(y, y_pred, sample_weight)
         taught = self._teach(x) if self._learns_from_teacher else None
         soft = self._soft(taught, y_pred, sample_weight)
+        weight = 1 if taught is None else self._at_step(self.student_loss_weight)
         self._thread.losses = hard, soft
         terms = [keras.penalties(self)]
         if hard is not None:
@@ -231,6 +229,35 @@ class DistillationStep:
     def _log(self, tracker, value: tf.Tensor) -> None:
         """Logs what a batch gives, which counts by its examples, as Keras' own loss does."""
         tracker.update_state(value, sample_weight=self._thread.examples)
+        self._thread.logged.add(tracker.name)
+
+    def get_metrics_result(self) -> dict[str, Any]:
+        """The logs, without what no batch gave."""
+        results = super().get_metrics_result()  # type: ignore[misc]  # the model's
+        return {name: result for name, result in results.items() if name not in self._silent()}
+
+    @property
+    def metrics_names(self) -> list[str]:
+        """The names of the logs, without what no batch gave."""
+        return [name for name in super().metrics_names if name not in self._silent()]  # type: ignore[misc]  # the model's
+
+    def _silent(self) -> set[str]:
+        """Of the losses that are logged, those that nothing was computed for, by their names.
+
+        While a step is traced that is known of the step, at other times of the steps since the
+        logs began.
+        """
+        own = [self.student_tracker, self.distillation_tracker, self.total_tracker]
+        own += filter(None, [*self.loss_trackers, self.teacher_tracker, self.cosine_tracker])
+        if tf.executing_eagerly():
+            logged = {each.name for each in own if float(tf.convert_to_tensor(each.count)) > 0}
+        else:
+            logged = getattr(self._thread, "logged", set())
+        if not logged:  # No step was taken.
+            return set()
+        silent = {tracker.name for tracker in own} - logged
+        no_loss = {"student_loss", "distillation_loss"} <= silent
+        return silent | {"loss", "total_loss"} if no_loss else silent
 
     def _at_step(self, weight: Weight):
         if not callable(weight):
