@@ -145,6 +145,16 @@ def test_weights_file_restores_another_model(saved, data, name, tmp_path):
     np.testing.assert_array_equal(other(data[0]), models[name](data[0]))
 
 
+@pytest.mark.parametrize("ending", [".h5", ".hdf5"])
+def test_a_file_that_keras_could_not_read_again_is_refused(tmp_path, ending):
+    quantized = tfqd.quantize_model(sequential(), UNIFORM)
+    for model in (quantized, tfqd.Distiller(None, quantized)):
+        path = tmp_path / f"model{ending}"
+        with pytest.raises(ValueError, match=rf"must be saved as \.keras: .*model\{ending}'"):
+            model.save(path)
+        assert not path.exists()
+
+
 @pytest.mark.parametrize("name", MODELS)
 def test_clone_has_the_same_quantizers_and_takes_the_same_weights(saved, data, name):
     _, models = saved

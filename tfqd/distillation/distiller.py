@@ -11,7 +11,12 @@ from tfqd.wrapping.version import KERAS3, find_version
 
 @keras.saving.register_keras_serializable(package="tfqd")
 class Distiller(
-    BaseDistiller, keras3.KeepsSeeds, keras3.TracesOnce, keras.Model, metaclass=abc.ABCMeta
+    BaseDistiller,
+    keras3.SavesWhole,
+    keras3.KeepsSeeds,
+    keras3.TracesOnce,
+    keras.Model,
+    metaclass=abc.ABCMeta,
 ):
     """A model whose `fit` trains the student on labels and on the teacher.
 

@@ -23,6 +23,7 @@ from tfqd.wrapping.keras3.candidates import choose_quantizers, owned_variables
 from tfqd.wrapping.keras3.cloning import copy_model
 from tfqd.wrapping.keras3.deserialization import deserialize
 from tfqd.wrapping.keras3.ends import with_ends
+from tfqd.wrapping.keras3.file_formats import SavesWhole
 from tfqd.wrapping.keras3.first_step import TracesOnce
 from tfqd.wrapping.keras3.insides import set_own_trainable, set_path
 from tfqd.wrapping.keras3.own_steps import KeepsOwnSteps, of_class, warn_of_lost
@@ -36,7 +37,9 @@ from tfqd.wrapping.quantized import model_repr
 
 
 @keras.saving.register_keras_serializable(package="tfqd")
-class QuantizedModel(KeepsSeeds, KeepsOwnSteps, TracesOnce, SubstitutedCall, keras.Model):
+class QuantizedModel(
+    SavesWhole, KeepsSeeds, KeepsOwnSteps, TracesOnce, SubstitutedCall, keras.Model
+):
     """Runs `model` with the quantized values of some of its variables.
 
     Made by `tfqd.quantize_model`. The float variables stay in `model` and are
