@@ -70,11 +70,29 @@ def test_only_the_floats_are_named(path):
     assert "deployable(3)" in text
 
 
-def test_codebooks_can_be_packed(path):
-    quantized = tfqd.quantize_model(network(), tfqd.Codebook(bits=4, layout="channel"))
+@pytest.mark.parametrize(
+    ("spec", "units", "types"),
+    [
+        (tfqd.Codebook(bits=3, layout="channel"), 64, {"codebook"}),
+        (tfqd.Codebook(bits=3, bucket_size=None), 64, {"codebook"}),
+        (tfqd.Codebook(bits=3), 64, {"float32"}),
+        (tfqd.Codebook(bits=3, layout="channel"), 4, {"float32"}),
+    ],
+    ids=["scale a channel", "scale a tensor", "buckets", "few weights"],
+)
+def test_it_is_said_which_codebooks_can_be_packed(path, spec, units, types):
+    layer = keras.layers.Dense(units, name="layer")
+    quantized = tfqd.quantize_model(keras.Sequential([keras.Input((64,)), layer]), spec)
     text = warned(tfqd.export.tflite, quantized, path)
     assert "its points are floats" in text
-    assert text.endswith(", and prefer='size' packs most codebooks")
+    assert text.endswith(
+        ", and prefer='size' packs codebooks that have one scale a channel or tensor "
+        "(layout='channel' or bucket_size=None) in kernels of some thousand weights or more"
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        report = tfqd.export.tflite(quantized, path, prefer="size").report
+    assert {row.type for row in report.weights} == types
 
 
 def test_where_no_spec_would_do_none_is_named(path):

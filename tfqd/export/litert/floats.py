@@ -62,7 +62,11 @@ def _advice(floats: Sequence[Row], packed: bool) -> str:
     bits = found.pop() if len(found) == 1 else "bits"
     specs = f"tfqd.presets.deployable({bits}) or tfqd.LearnedStep(bits={bits}, layout='channel')"
     codebooks = any(spec.get("kind") == "codebook" for spec in others)
-    pack = ", and prefer='size' packs most codebooks" if codebooks and not packed else ""
+    pack = (
+        ", and prefer='size' packs codebooks that have one scale a channel or tensor "
+        "(layout='channel' or bucket_size=None) in kernels of some thousand weights or more"
+    )
+    pack = pack if codebooks and not packed else ""
     return f"Kernels of integers take {specs}{pack}"
 
 
