@@ -82,8 +82,8 @@ class CoupleWeights(Callback):
         reach: how far weights attract one another, in standard deviations of the tensor's
             weights at the start. Fewer clusters form where it is greater.
         select: a regular expression, searched for in the paths of variables, for those to
-            couple, also where they are frozen; None for all kernels, recurrent kernels and
-            embeddings that train.
+            couple, also where they are frozen; None for what a lone spec quantizes of those
+            that train, as kernels and embeddings; see `tfqd.quantize_model`.
 
     Raises:
         ValueError: when an argument is not positive; in `fit`, for a model that is not

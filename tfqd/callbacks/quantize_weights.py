@@ -50,7 +50,7 @@ class QuantizeWeights(Callback):
     weights (Algorithm 1). Regularizers alone see the quantized ones here.
 
     Args:
-        spec: a `tfqd.Uniform` for all kernels, recurrent kernels and embeddings,
+        spec: a `tfqd.Uniform` for all kernels, recurrent kernels, embeddings and the like,
             or a mapping from a regular expression over the variable's path to
             one or None; see `tfqd.quantize_model`. Other specs train points or
             steps by gradients, which a callback does not have.

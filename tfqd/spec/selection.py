@@ -24,8 +24,8 @@ class Candidate(NamedTuple):
     """A variable that may be quantized.
 
     path: the name that patterns are matched against.
-    is_kernel: whether a lone spec applies to it: kernels, recurrent kernels
-        and embeddings, not biases or normalization weights.
+    is_kernel: whether a lone spec applies to it: kernels, recurrent kernels, embeddings
+        and others of two or more axes, not biases or normalization weights.
     """
 
     path: str

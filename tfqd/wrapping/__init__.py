@@ -46,8 +46,9 @@ def quantize_model(
         model: a built Keras 3 model: Sequential, Functional or subclassed; or a
             Sequential or Functional tf_keras model.
         spec: one spec (`tfqd.Uniform`, `tfqd.Codebook`, `tfqd.LearnedStep`) for all
-            kernels, recurrent kernels and embeddings; or an ordered mapping from a
-            regular expression over the variable's path to a spec or None
+            kernels, recurrent kernels and embeddings, and what else trains and has
+            two or more axes, but for biases, gains and slopes; or an ordered mapping
+            from a regular expression over the variable's path to a spec or None
             (float), of which the first match wins and what matches nothing
             stays float. `tfqd.presets` has ready ones. A spec may be given by its
             short name: ``4`` or ``"uniform4"``, ``"codebook2"``, ``"learned4"``.

@@ -13,8 +13,9 @@ _NOT_A_KERNEL = re.compile(r"(^|_)((bias|gamma|beta|alpha)(_|$)|scale$)")
 def is_kernel(name: str, rank: int) -> bool:
     """Whether a trainable variable is a kernel, recurrent kernel or embedding.
 
-    Biases (of any rank: those of attention and GRU layers are matrices),
-    normalization gains and the slopes of PReLU are not.
+    Others of two or more axes, as tables of positions, count as such. Biases (of any rank:
+    those of attention and GRU layers are matrices), normalization gains and the slopes of
+    PReLU are not.
     """
     return rank >= 2 and not _NOT_A_KERNEL.search(name)
 

@@ -30,7 +30,8 @@ class QuantizeConfig(tfmot.quantization.keras.QuantizeConfig):
         paths: attributes of the layer, with dots where a layer inside it holds
             them: ``"kernel"``, ``"cell.recurrent_kernel"``,
             ``"_query_dense.kernel"``. None for all kernels, recurrent kernels
-            and embeddings of the layer.
+            and embeddings of the layer, and what else a lone spec quantizes; see
+            `tfqd.quantize_model`.
         activations: a config, such as one of tfmot's, whose activation and
             output quantizers the layer is to have too; None for none.
 
