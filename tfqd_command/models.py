@@ -2,29 +2,33 @@
 
 import importlib
 import pathlib
+import zipfile
 from typing import Any
 
 _SUFFIXES = (".keras", ".h5", ".hdf5")
 
 
 def load_model(path: str) -> Any:
-    """The model in a file, not compiled: of Keras 3, or of tf_keras where Keras 3 fails.
+    """The model in a file, not compiled.
+
+    A ``.keras`` file says which Keras wrote it, which alone reads it. HDF5 does not: Keras 3 reads
+    it, or tf_keras where Keras 3 fails.
 
     Raises:
-        ValueError: when neither reads it.
+        ValueError: when it cannot be read.
         OSError: when there is no such file.
     """
     from tfqd.export.paths import check_regular
-    from tfqd.wrapping.version import version_named
+    from tfqd.wrapping.serving import read_as, written_by
 
     file = pathlib.Path(path)
     check_regular(file)
     if file.suffix not in _SUFFIXES:
         raise ValueError(f"{path} must be a {', '.join(_SUFFIXES)} file of a Keras model")
     reasons = []
-    for name in ("keras", "tf_keras"):
+    for name in (written_by(file),) if zipfile.is_zipfile(file) else ("keras", "tf_keras"):
         try:
-            return version_named(name).serving.load_keras_file(file)
+            return read_as(name, file)
         except Exception as error:  # readers raise whatever they like
             reasons.append(f"{name}: {_first_line(error)}")
     raise ValueError(f"{path} cannot be read as a model. {'; '.join(reasons)}")

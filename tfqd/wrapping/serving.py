@@ -46,8 +46,48 @@ def layer_names(model) -> list[str]:
 
 
 def load_keras_file(path: pathlib.Path):
-    """The model in a ``.keras`` file, of the Keras version that wrote it."""
-    with zipfile.ZipFile(path) as archive:
-        number = json.loads(archive.read("metadata.json"))["keras_version"]
-    name = "tf_keras" if number.startswith("2.") else "keras"
-    return version_named(name).serving.load_keras_file(path)
+    """The model in a ``.keras`` file, of the Keras version that wrote it.
+
+    Raises:
+        ValueError: as `written_by` and `read_as`; readers raise whatever they like besides.
+    """
+    return read_as(written_by(path), path)
+
+
+def written_by(path: pathlib.Path) -> str:
+    """The name of the Keras version that wrote a ``.keras`` file: ``"keras"`` or ``"tf_keras"``.
+
+    Raises:
+        ValueError: when the file does not say.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            number = json.loads(archive.read("metadata.json"))["keras_version"]
+    except (zipfile.BadZipFile, KeyError, TypeError, ValueError) as error:
+        raise ValueError(
+            f"{path} is no .keras file, or damaged: it has no metadata.json that says which "
+            "Keras wrote it"
+        ) from error
+    return "tf_keras" if str(number).startswith("2.") else "keras"
+
+
+def read_as(name: str, path: pathlib.Path):
+    """The model in a ``.keras`` or ``.h5`` file, as one Keras version reads it.
+
+    Args:
+        name: ``"keras"`` or ``"tf_keras"``.
+        path: of the file.
+
+    Raises:
+        ValueError: when what comes back is no model of that version, as when tf_keras finds a
+            class of Keras 3: such a model lacks the weights of the file.
+    """
+    version = version_named(name)
+    model = version.serving.load_keras_file(path)
+    if not isinstance(model, version.Model):
+        kind = type(model)
+        raise ValueError(
+            f"{version.title} must make a model of its own of {path}; it made a "
+            f"{kind.__module__}.{kind.__qualname__}"
+        )
+    return model
