@@ -9,6 +9,7 @@ from absl import flags
 
 from tfqd_command.command import UsageError
 from tfqd_command.models import load_model
+from tfqd_command.starting import warn
 
 BATCH = 256
 _KINDS = {
@@ -113,11 +114,22 @@ def write(model: Any, target: str, tflite: Mapping[str, Any]) -> Written:
         target = str(pathlib.Path(target, str(version)))
     elif kind == "tfqd":
         found = tfqd.save(model, target)
+    elif kind == "tflite":
+        found = _write_tflite(model, target, tflite)
     else:
-        options = tflite if kind == "tflite" else {}
-        found = getattr(tfqd.export, kind)(model, target, **options)
+        found = getattr(tfqd.export, kind)(model, target)
     difference = 0.0 if found is None else found.largest_difference
     return Written(target, kind, bytes_on_disk(pathlib.Path(target)), difference)
+
+
+def _write_tflite(model: Any, target: str, options: Mapping[str, Any]) -> Any:
+    # Its schema is in a package that is optional.
+    from tfqd.export.litert.one_example import write_free_or_one
+
+    found, batch_size = write_free_or_one(model, target, **options)
+    if batch_size is not None:
+        warn(f"{target} takes one example at a time, as the model's layers need it")
+    return found
 
 
 def answers(model: Any, x: Any) -> Any:

@@ -64,7 +64,8 @@ def allocate_bits(
             ``"archive"`` (`tfqd.save`), ``"tflite"`` (`tfqd.export.tflite`),
             ``"tflite_gzip"``, the same after gzip, or ``"saved_model"``
             (`tfqd.export.saved_model`, all files of the folder). TFLite files have
-            integers of 4 and 8 bits; after gzip each bit counts.
+            integers of 4 and 8 bits; after gzip each bit counts. Where there is none of
+            a free batch size it is one of ``batch_size=1``, and a warning says so.
         prefer: ``"size"`` for TFLite files written with ``prefer="size"``, in which
             convolutions take 4 bits too; export the model in the same way.
         spec: the method, a spec or a mapping as for `tfqd.quantize_model`; its

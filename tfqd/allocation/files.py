@@ -8,6 +8,7 @@ import abc
 import pathlib
 import re
 import tempfile
+import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -99,6 +100,7 @@ class Tflite(File):
     Args:
         prefer: as its writer takes it.
         wide: paths of the tensors of such operators.
+        batch_size: that is fixed in the file; None where it is free.
     """
 
     name = "TFLite file"
@@ -106,16 +108,27 @@ class Tflite(File):
     any_buckets = False
     takes_size = True
 
-    def __init__(self, prefer: str, wide: frozenset[str]):
-        self._prefer, self._wide = prefer, wide
+    def __init__(self, prefer: str, wide: frozenset[str], batch_size: int | None):
+        self._options: dict[str, Any] = {"prefer": prefer, "batch_size": batch_size}
+        self._wide = wide
 
     @classmethod
     def of(
         cls, specs: Mapping[str, Spec], quantized: Callable[[Selection], Any], prefer: str
     ) -> "File":
         short = {f"^{re.escape(path)}$": spec.with_bits(4) for path, spec in specs.items()}
-        rows = _tflite(quantized(short), prefer).weights
-        return cls(prefer, frozenset(row.path for row in rows if row.type == "int8"))
+        # Its schema is in a package that is optional.
+        from tfqd.export.litert.one_example import write_free_or_one
+
+        found, batch_size = _written(write_free_or_one, quantized(short), prefer=prefer)
+        if batch_size is not None:
+            warnings.warn(
+                "the bytes are those of a TFLite file that takes one example at a time, as the "
+                "model's layers need it: pass batch_size=1 to tfqd.export.tflite",
+                stacklevel=3,
+            )
+        wide = frozenset(row.path for row in found.report.weights if row.type == "int8")
+        return cls(prefer, wide, batch_size)
 
     def payload(self, path: str, tensor: QuantizedTensor) -> int:
         bits = 8 if path in self._wide or tensor.levels > _INT4_LEVELS else 4
@@ -123,7 +136,12 @@ class Tflite(File):
         return fixed_length_bytes(tensor.bucketing, bits, numbers, 0)
 
     def size(self, model) -> int:
-        return _tflite(model, self._prefer).bytes
+        return self._report(model).bytes
+
+    def _report(self, model) -> Any:
+        from tfqd.export.litert.writer import write_tflite
+
+        return _written(write_tflite, model, **self._options).report
 
 
 class TfliteGzip(Tflite):
@@ -135,7 +153,7 @@ class TfliteGzip(Tflite):
         return payload_bytes(tensor)
 
     def size(self, model) -> int:
-        return _tflite(model, self._prefer).gzip_bytes
+        return self._report(model).gzip_bytes
 
 
 FILES: dict[str, type[File]] = {
@@ -146,11 +164,8 @@ FILES: dict[str, type[File]] = {
 }
 
 
-def _tflite(model, prefer: str):
-    """The report of a model's TFLite file, all of whose quantized weights lie in bits."""
-    # Its schema is in a package that is optional.
-    from tfqd.export.litert.writer import write_tflite
-
+def _written(write: Callable[..., Any], model, **options: Any) -> Any:
+    """What a writer of TFLite files says of a model, all of whose quantized weights lie in bits."""
     with tempfile.TemporaryDirectory() as folder:
         path = pathlib.Path(folder, "model.tflite")
-        return write_tflite(model, path, prefer=prefer, strict=True, tolerance=_TOLERANCE).report
+        return write(model, path, strict=True, tolerance=_TOLERANCE, **options)

@@ -8,7 +8,6 @@ from typing import Any, Protocol
 import numpy as np
 import tensorflow as tf
 
-from tfqd import export
 from tfqd.batches import even_batch_size, input_batches
 from tfqd.compressed import CompressedModel
 from tfqd.export.archive_file import archive_size, load
@@ -113,12 +112,15 @@ class ModelContender:
         return {"archive_bytes": archive_size((compress if quantized else float_form)(self.model))}
 
     def tflite(self, folder):
-        """See `Contender`."""
+        """See `Contender`; of one example where there is none of a free batch size."""
+        # Its schema is in a package that is optional.
+        from tfqd.export.litert.one_example import write_free_or_one
+
         path = folder / "model.tflite"
         with warnings.catch_warnings():
             # Of weights that stay float: their bytes say it here.
             warnings.simplefilter("ignore")
-            export.tflite(self.model, path)
+            write_free_or_one(self.model, path)
         return path
 
 

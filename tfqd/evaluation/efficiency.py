@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from tfqd.export.litert.checking.runtimes import SIGNATURE, runtimes
+from tfqd.export.litert.checking.runtimes import SIGNATURE, fixed_batch, runtimes
 
 # A process of its own for each file, as memory that was given back may stay with a process.
 # Bytes that it grows by between having the interpreter and having run it once.
@@ -43,6 +43,10 @@ class TimedFile:
         path: of the file.
         inputs: the data: an array, or a list or mapping of them.
 
+    Attributes:
+        shapes: of its inputs, by name.
+        batch_size: examples that it takes at a time; None where that is free.
+
     Raises:
         ValueError: when lengths are free in the file that the data do not tell.
     """
@@ -61,6 +65,7 @@ class TimedFile:
             name: np.zeros(shape, details[name]["dtype"]) for name, shape in self.shapes.items()
         }
         self._run(**self._zeros)
+        self.batch_size = fixed_batch(details)
 
     def seconds(self, calls: int) -> float:
         """Seconds of one of so many calls."""

@@ -24,7 +24,7 @@ class Evaluation:
     classes: name -> class -> the share of its examples that are right; empty for a regression.
     corruptions: name -> corruption -> accuracy or RMS error, the mean of its strengths.
     compiled: name -> the loss and metrics that the reference was compiled with.
-    notes: name -> why something was not measured.
+    notes: name -> why something was not measured, or what of.
     examples: how many examples it was measured on.
     """
 

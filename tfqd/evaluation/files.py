@@ -19,7 +19,7 @@ def measure_files(
     values: Mapping[str, dict[str, float]],
     verbose: bool,
 ) -> list[Note]:
-    """Puts what is measured of files into `values`, and says what could not be.
+    """Puts what is measured of files into `values`; says what was not, and which take few examples.
 
     Args:
         contenders: name -> what files are made of, or a file.
@@ -49,6 +49,10 @@ def measure_files(
             except ValueError as error:
                 notes.append(Note.of(name, "its TFLite file was not run", error))
                 continue
+            size = timed[name].batch_size
+            if size is not None:
+                taken = "one example" if size == 1 else f"{size} examples"
+                notes.append(Note(name, f"its TFLite file takes {taken} at a time"))
             memory = memory_bytes(timed[name])
             if memory is not None:
                 values[name]["memory"] = memory

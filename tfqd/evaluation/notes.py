@@ -1,4 +1,4 @@
-"""Why something was not measured."""
+"""Why something was not measured, or what of."""
 
 from collections.abc import Iterable
 from typing import NamedTuple

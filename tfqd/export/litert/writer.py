@@ -22,6 +22,7 @@ from tfqd.export.litert.checking.runtimes import RuntimeRefusal
 from tfqd.export.litert.file.flatbuffer import File, op_name
 from tfqd.export.litert.file.readers import MICRO, check_operators, checked_readers
 from tfqd.export.litert.floats import say_or_refuse, stayed_float
+from tfqd.export.litert.lowering.complaints import FreeBatchError
 from tfqd.export.litert.lowering.conversion import converted
 from tfqd.export.litert.lowering.examples import RepresentativeDataset
 from tfqd.export.litert.lowering.float_constants import FloatConstants
@@ -44,6 +45,10 @@ _EXACT = 1e-4
 _ROUNDED_BIASES = 1e-2
 # Of the file's own, whose kernels round activations to 8 bits, layer after layer.
 _ROUNDED = 0.1
+
+
+class _FreeBatchRefused(VerificationError, FreeBatchError):
+    """A runtime does not run the file of a free batch size."""
 
 
 def write_tflite(
@@ -186,7 +191,7 @@ def write_tflite(
     except VerificationError as error:
         if batch_size is not None or not isinstance(error.__cause__, RuntimeRefusal):
             raise
-        raise VerificationError(
+        raise _FreeBatchRefused(
             f"{error}; pass batch_size=1, which fixes the shapes in the file"
         ) from error.__cause__
     with new_file(path) as staged:

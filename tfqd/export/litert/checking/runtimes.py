@@ -55,7 +55,7 @@ def run(runtime: str, data: bytes, inputs: Mapping[str, np.ndarray]) -> Answers:
     try:
         interpreter = _interpreter(runtimes()[runtime], data)
         runner = _InFloats(interpreter.get_signature_runner(SIGNATURE))
-        size = _fixed_batch(runner)
+        size = fixed_batch(runner.inputs)
         count = {len(array) for array in inputs.values() if np.ndim(array)}
         if size is None or count == {size}:
             return runner(**inputs)
@@ -155,8 +155,13 @@ def _dequantized(array: np.ndarray, details) -> np.ndarray:
     return np.float32(scale) * (array.astype(np.float32) - zero) if scale else array
 
 
-def _fixed_batch(runner: _InFloats) -> int | None:
-    for details in runner.inputs.values():
+def fixed_batch(inputs: Mapping[str, Mapping]) -> int | None:
+    """How many examples a file takes at a time; None where that is free.
+
+    Args:
+        inputs: name -> details, as the runner of a signature tells them.
+    """
+    for details in inputs.values():
         signature = details["shape_signature"]
         if len(signature) and signature[0] != -1:
             return int(signature[0])

@@ -20,6 +20,7 @@ _REMEDIES = (
         "indices",
     ),
 )
+_OF_FREE_BATCH = "pass batch_size=1: recurrent layers need it fixed"
 _OTHERWISE = "replace the layer by others, or export the model without it"
 
 
@@ -28,6 +29,14 @@ class ConversionError(ValueError):
 
     What the converter itself said is in ``__notes__``.
     """
+
+
+class FreeBatchError(ValueError):
+    """A model has no TFLite file of a free batch size; one of ``batch_size=1`` it may have."""
+
+
+class FreeBatchConversionError(ConversionError, FreeBatchError):
+    """TensorFlow's converter has none of a free batch size."""
 
 
 def conversion_error(
@@ -48,9 +57,11 @@ def conversion_error(
     reason = complaint[0] if complaint else lines[0][-300:]
     layer = _layer_at_fault(lines[0], layers)
     place = "" if layer is None else f" in layer {layer!r}"
-    error = ConversionError(
+    of_free_batch = "TensorList" in said and batch_size is None
+    kind = FreeBatchConversionError if of_free_batch else ConversionError
+    error = kind(
         f"TensorFlow's converter cannot convert the model: {reason}{place}; "
-        f"{_remedy(said, batch_size)}"
+        f"{_OF_FREE_BATCH if of_free_batch else _remedy(said)}"
     )
     error.__notes__ = [note for note in (said.strip(), printed.strip()) if note]
     return error
@@ -91,9 +102,7 @@ def _content(file) -> str:
     return file.read().decode(errors="replace")
 
 
-def _remedy(said: str, batch_size: int | None) -> str:
-    if "TensorList" in said and batch_size is None:
-        return "pass batch_size=1: recurrent layers need it fixed"
+def _remedy(said: str) -> str:
     # The second is what loops among trained ranges come to, of tf_keras.
     if "TensorList" in said or "duplicate values for the stateful op" in said:
         return "give the recurrent layers unroll=True, and the model inputs of fixed length"
