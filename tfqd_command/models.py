@@ -19,6 +19,7 @@ def load_model(path: str) -> Any:
         OSError: when there is no such file.
     """
     from tfqd.export.paths import check_regular
+    from tfqd.wrapping.complaints import complaint
     from tfqd.wrapping.serving import read_as, written_by
 
     file = pathlib.Path(path)
@@ -30,7 +31,7 @@ def load_model(path: str) -> Any:
         try:
             return read_as(name, file)
         except Exception as error:  # readers raise whatever they like
-            reasons.append(f"{name}: {_first_line(error)}")
+            reasons.append(f"{name}: {complaint(error)}")
     raise ValueError(f"{path} cannot be read as a model. {'; '.join(reasons)}")
 
 
@@ -109,7 +110,3 @@ def load_for_export(path: str) -> Any:
 def float_bytes(model: Any) -> int:
     """Bytes of a model's weights, 4 each."""
     return 4 * model.count_params()
-
-
-def _first_line(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}".strip().partition("\n")[0][:200]

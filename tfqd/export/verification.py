@@ -8,6 +8,7 @@ from tfqd.export.comparison import Verification
 from tfqd.export.keras_file import verify_keras
 from tfqd.export.paths import check_regular
 from tfqd.export.saved_model_file import verify_saved_model
+from tfqd.wrapping.complaints import complaint
 
 
 def verify(path: str | os.PathLike) -> Verification:
@@ -40,10 +41,7 @@ def verify(path: str | os.PathLike) -> Verification:
     except (OSError, ValueError):
         raise
     except Exception as error:  # a damaged file makes its reader raise whatever it likes
-        reason = str(error).partition("\n")[0]
-        raise ValueError(
-            f"{path} is no export of tfqd, or damaged: {type(error).__name__}: {reason}"
-        ) from error
+        raise ValueError(f"{path} is no export of tfqd, or damaged: {complaint(error)}") from error
 
 
 def _verify(path: pathlib.Path) -> Verification:

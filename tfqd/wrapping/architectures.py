@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfqd.compressed import ArchiveError, CompressedModel
+from tfqd.wrapping.complaints import complaint
 from tfqd.wrapping.repetitions import check_repetitions
 
 # Seeds and counters, which are variables but no weights.
@@ -93,18 +94,10 @@ def _elements(arguments: dict[str, Any]) -> int:
     return math.prod(tf.TensorShape(shape).as_list())
 
 
-def one_line(text: str) -> str:
-    """A text without line breaks and what else does not print, cut where it is long."""
-    printable = "".join(c if c.isprintable() else " " for c in text)
-    return f"{' '.join(printable.split()):.300}"
-
-
 def _reason(error: Exception) -> str:
-    text = str(error)
-    if "safe_mode" in text:
+    if "safe_mode" in str(error):
         return (
             "the architecture has a Python Lambda, whose code is never run from a file; use a "
             "layer class, registered by keras.saving.register_keras_serializable"
         )
-    first = text.strip().partition("\n")[0]
-    return f"the architecture cannot be made a model: {type(error).__name__}: {first}"
+    return f"the architecture cannot be made a model: {complaint(error)}"

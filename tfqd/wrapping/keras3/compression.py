@@ -6,7 +6,7 @@ import keras
 import numpy as np
 
 from tfqd.compressed import CompressedModel, QuantizedTensor
-from tfqd.wrapping.architectures import one_line
+from tfqd.wrapping.complaints import one_line
 from tfqd.wrapping.keras3.candidates import check_weights
 from tfqd.wrapping.keras3.model import QuantizedModel
 from tfqd.wrapping.keras3.stripping import layers_of_tfqd, plain_copy, plain_weights

@@ -6,7 +6,7 @@ import numpy as np
 import tf_keras
 
 from tfqd.compressed import CompressedModel, QuantizedTensor
-from tfqd.wrapping.architectures import one_line
+from tfqd.wrapping.complaints import one_line
 from tfqd.wrapping.quantized import QuantizedVariable, find_quantized
 from tfqd.wrapping.tf_keras.candidates import check_weights, layers_of, owned_variables
 from tfqd.wrapping.tf_keras.stripping import not_quantized, plain_copy
