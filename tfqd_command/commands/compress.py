@@ -100,15 +100,15 @@ def run(arguments: list[str], values: flags.FlagValues) -> Result:
         check_writable(target)
     budgets.check_text(values.budget)
     keras.utils.set_random_seed(values.seed)
+    # The module of --data may register layers of the model.
+    data = None if values.data is None else load_data(values.data)
     model = load_model(path)
     if tfqd.wrapping.quantized.is_quantized(model):
         raise ValueError(f"{path} is quantized already; tfqd convert makes other files of it")
-    if values.data is not None:
-        check_one_input_and_output(path, model)
-    method = values.method or ("post_training" if values.data is None else "distill")
-    data = None if values.data is None else load_data(values.data)
     if data is not None:
+        check_one_input_and_output(path, model)
         check_inputs(path, model, values.data, data.x)
+    method = values.method or ("post_training" if data is None else "distill")
     if data is None:
         warn(
             "without --data nothing is trained, which costs accuracy below 8 bits: on CIFAR-10 "

@@ -38,6 +38,7 @@ def run(arguments: list[str], values: flags.FlagValues) -> Result:
     import tfqd
 
     (path,) = arguments
+    # The module of --data may register layers of the models.
     inputs, labels = load_data(values.data).measured
     if labels is None:
         raise ValueError("--data needs labels y, to measure by")

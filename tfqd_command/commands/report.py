@@ -46,13 +46,22 @@ def run(arguments: list[str], values: flags.FlagValues) -> Result:
     (path,) = arguments
     check_writable(values.to)
     check_regular(pathlib.Path(path))
+    # The module of --data may register layers of the files.
+    data = None if values.data is None else load_data(values.data)
+    if data is not None and data.y is None:
+        raise ValueError("--data needs labels y, to measure files by")
     candidates = _candidates(pathlib.Path(path))
     shown = _shown(path, candidates)
-    ran = _ran(candidates)
+    ran, left_out = _ran(candidates)
+    # A model in training has tensors to show, and is no export to run.
+    if not ran and (data is not None or isinstance(shown, tfqd.CompressedModel)):
+        raise ValueError(f"{path} has no file that can be run: {'; '.join(left_out)}")
+    for reason in left_out:
+        warn(f"left out: {reason}")
     sizes = {each: bytes_on_disk(pathlib.Path(each)) for each in ran}
     results, metric = {}, "accuracy"
-    if values.data is not None:
-        scores, metric = _scores(ran, load_data(values.data))
+    if data is not None:
+        scores, metric = _scores(ran, data)
         results = {each: (sizes[each], score) for each, score in scores.items()}
     tfqd.html_report(shown, values.to, title=path, results=results, metric=metric, files=[*ran])
     files = [
@@ -93,25 +102,23 @@ def _shown(path: str, candidates: list[str]) -> Any:
     raise ValueError(f"{path} must be or hold a .tfqd archive or a quantized .keras file")
 
 
-def _ran(candidates: list[str]) -> dict[str, Any]:
-    """What came of running each file; those that tfqd has not exported are left out."""
+def _ran(candidates: list[str]) -> tuple[dict[str, Any], list[str]]:
+    """What came of running each file, and why others, which tfqd has not exported, are left out."""
     from tfqd import export
 
-    found = {}
+    found, left_out = {}, []
     for path in candidates:
         try:
             found[path] = export.verify(path)
         except export.VerificationError:
             raise
         except ValueError as error:
-            warn(f"left out: {error}")
-    return found
+            left_out.append(f"{error}" if path in str(error) else f"{path}: {error}")
+    return found, left_out
 
 
 def _scores(ran: dict[str, Any], data: Data) -> tuple[dict[str, float], str]:
     """How good each file is, and what that is called."""
-    if data.y is None:
-        raise ValueError("--data needs labels y, to measure files by")
     x, _ = data.measured
     outputs = {path: answers_of(path, x) for path in ran}
     judges = {path: Judge(task_of(outputs[path][:BATCH], data), None, data) for path in ran}
