@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from tfqd.spec import Activations
 from tfqd.wrapping.activations import quantized_activations
+from tfqd.wrapping.lookups import has_tables, rows_looked_up
 from tfqd.wrapping.placement import (
     INPUT,
     UNROUNDED,
@@ -23,6 +24,7 @@ from tfqd.wrapping.placement import (
     role_as_float,
     role_of,
     separate_activation,
+    takes_integers,
 )
 
 # Before the name of a layer whose answers were an output before they were rounded.
@@ -167,15 +169,34 @@ class _Recorder:
             role = role_as_float(kind)
         if not _is_of_floats(outputs):
             role = UNROUNDED
-        self.note(operation.name, role, inputs, outputs)
+        indices = self._indices(operation, kind, args, kwargs, outputs)
+        self.note(operation.name, role, inputs, outputs, indices)
         if not any(operation is known for known in self.operations):
             self.operations.append(operation)
         return outputs
 
-    def note(self, name: str, role, inputs, output) -> None:
+    def note(self, name: str, role, inputs, output, indices=()) -> None:
         """Adds a step."""
-        numbers = tuple(map(self.number, inputs))
-        self.steps.append(Step(name, role, numbers, self.number(output)))
+        numbers, of_indices = (tuple(map(self.number, each)) for each in (inputs, indices))
+        self.steps.append(Step(name, role, numbers, self.number(output), of_indices))
+
+    def _indices(self, operation, kind: str, args, kwargs, outputs) -> list:
+        """The tensors that an operation takes as indices."""
+        inputs = self._graphs.tensors_in([args, kwargs])
+        if takes_integers(kind, to_integers=not _is_of_floats(outputs)):
+            return inputs
+        if not has_tables(operation):
+            return []
+
+        def call(tensors):
+            others = {id(old): new for old, new in zip(inputs, tensors, strict=True)}
+            replaced = [others.get(id(each), each) for each in tf.nest.flatten([args, kwargs])]
+            positional, named = tf.nest.pack_sequence_as([args, kwargs], replaced)
+            return operation(*positional, **named)
+
+        specs = [tf.TensorSpec(each.shape, each.dtype) for each in inputs]
+        rows = rows_looked_up(operation, call, specs)
+        return [tensor for tensor, each in zip(inputs, rows, strict=True) if each is not None]
 
     def number(self, tensor) -> int:
         """The number of a tensor, a new one for a new tensor."""

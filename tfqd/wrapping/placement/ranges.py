@@ -10,25 +10,12 @@ from collections import Counter
 from collections.abc import Container, Iterable, Sequence
 from typing import NamedTuple
 
-from tfqd.wrapping.placement.roles import Kind, NoIntegerKernel, Role
+from tfqd.wrapping.placement.indices import with_indices_unrounded
+from tfqd.wrapping.placement.roles import Kind, NoIntegerKernel
+from tfqd.wrapping.placement.step import Step
 
 _KEEP_THE_RANGE = (Kind.MOVES, Kind.AVERAGES, Kind.JOINS)
 _NOT_ROUNDED = (Kind.MOVES, Kind.JOINS, Kind.UNROUNDED)
-
-
-class Step(NamedTuple):
-    """A call of a layer in a graph.
-
-    name: the layer's.
-    role: what it becomes.
-    inputs: the numbers of the tensors that it takes.
-    output: the number of the tensor that it gives.
-    """
-
-    name: str
-    role: Role
-    inputs: tuple[int, ...]
-    output: int
 
 
 class Range(NamedTuple):
@@ -74,6 +61,7 @@ def placed(steps: Sequence[Step], outputs: Sequence[int]) -> Placement:
         NoIntegerKernel: a ValueError, for a normalization that follows no product, and
             for ranges that are to be one and cannot.
     """
+    steps = with_indices_unrounded(steps)
     folded = _folded(steps, outputs)
     same = _Classes(step.output for step in steps)
     for step in steps:

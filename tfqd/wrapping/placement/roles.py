@@ -61,6 +61,9 @@ _OF_TWO = ("Add", "Subtract", "Multiply")
 _AVERAGES = ("AveragePooling2D",)
 _COMPUTES = ("GlobalAveragePooling1D", "GlobalAveragePooling2D")
 
+_OF_INTEGERS = ("CategoryEncoding", "Hashing", "IntegerLookup")
+_CASTS = ("Cast", "tf.cast")
+
 # The ends that kernels know alone: of INT8, and of INT16, which use one half for what has one sign.
 _FIXED = {
     "sigmoid": {8: (0.0, 255 / 256), 16: (0.0, 32767 / 32768)},
@@ -133,6 +136,16 @@ def role_as_float(kind: str) -> Role:
     Tables have rows of integers already, which converters would round anew by a range.
     """
     return UNROUNDED if kind == "Embedding" else FLOAT
+
+
+def takes_integers(kind: str, to_integers: bool) -> bool:
+    """Whether a layer takes the numbers of its input as integers, whatever their dtype.
+
+    Args:
+        kind: the name of its class.
+        to_integers: whether it answers in integers.
+    """
+    return kind in _OF_INTEGERS or (kind in _CASTS and to_integers)
 
 
 def separate_activation(kind: str, config: Mapping[str, Any]) -> str | None:
