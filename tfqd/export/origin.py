@@ -10,6 +10,7 @@ import tensorflow as tf
 
 from tfqd.compressed import CompressedModel, Probes
 from tfqd.export import probes as probing
+from tfqd.export.indices_in_floats import rows_of_inputs
 from tfqd.export.precision import computes_in_float32, with_compute_type
 from tfqd.export.signature import Signature
 from tfqd.wrapping import compress, float_form, model_from_compressed, strip_quantization
@@ -67,7 +68,8 @@ def origin_of(
         arrays = signature.check(arrays, "the compressed model's probes")
         return Origin(compressed, plain, signature, Probes(arrays, stored.outputs))
     if inputs is None:
-        arrays = probing.default_inputs(signature, compressed)
+        rows = rows_of_inputs(plain, signature)
+        arrays = probing.default_inputs(signature, compressed, rows=rows)
     else:
         arrays = signature.check(inputs, argument)
         if coarse:
@@ -87,8 +89,9 @@ def asked_within(
         spans: by the names of inputs the ends of their ranges; of others nothing is known.
         examples: how many.
     """
+    rows = rows_of_inputs(origin.plain, origin.signature)
     inputs = probing.default_inputs(
-        origin.signature, origin.compressed, examples=examples, spans=spans
+        origin.signature, origin.compressed, examples=examples, spans=spans, rows=rows
     )
     probes = probing.ask(origin.plain, origin.signature, inputs)
     return dataclasses.replace(origin, probes=probes)

@@ -35,10 +35,12 @@ def default_inputs(
     *,
     examples: int = 2,
     spans: Mapping[str, tuple[float, float]] | None = None,
+    rows: Mapping[str, int] | None = None,
 ) -> dict[str, np.ndarray]:
     """Random inputs that fit a model, the same for the same seed.
 
-    Floats are normal, of mean 0 and variance 1, or spread evenly over a span. Integers
+    Floats are normal, of mean 0 and variance 1, or spread evenly over a span; those that are
+    indices of a table's rows are integers below their number. Integers
     are valid indices for every embedding of the model (below its smallest table's
     length), or 0 and 1 when it has none. Strings are words of the vocabularies in its architecture.
     Free dimensions have `FREE_SIZE` entries.
@@ -49,16 +51,20 @@ def default_inputs(
         seed: of the numbers.
         examples: how many, where the model takes any number of them.
         spans: by the names of inputs the ends between which their floats lie.
+        rows: by the names of inputs whose floats are indices, how many rows there are for them.
 
     Raises:
         ValueError: for inputs of another kind, and strings without a vocabulary.
     """
     generator = np.random.default_rng(seed)
     limit, words = _smallest_embedding(compressed), list(_words(compressed.architecture))
-    spans = spans or {}
+    spans, rows = spans or {}, rows or {}
     inputs = {}
     for spec in signature.inputs:
-        run = _run(generator, spec, limit, words, spans.get(spec.name))
+        if spec.name in rows:
+            run = generator.integers(0, rows[spec.name], _RUN)
+        else:
+            run = _run(generator, spec, limit, words, spans.get(spec.name))
         repeated = np.resize(run, _default_shape(spec, examples))
         inputs[spec.name] = repeated.astype(spec.dtype.as_numpy_dtype)
     return inputs
@@ -132,10 +138,11 @@ def run_of(array: np.ndarray) -> np.ndarray:
     Floats come as float16 where that holds all of them.
     """
     flat = array.reshape(-1)
-    for run in (flat[:_RUN], flat):
-        if array.dtype.kind == "f":
-            with np.errstate(over="ignore"):
-                run = run.astype(np.float16)
+    runs = [flat[:_RUN], flat]
+    if array.dtype.kind == "f":
+        with np.errstate(over="ignore"):
+            runs = [runs[0].astype(np.float16), runs[1].astype(np.float16), *runs]
+    for run in runs:
         if np.array_equal(np.resize(run, array.shape).astype(array.dtype), array):
             return run
     return flat
