@@ -54,8 +54,9 @@ def save(
             little, by at most what the manifest states. Scales that are all too small
             for float16 are stored in bfloat16.
         probes: inputs to hold the file against the model by, as the model takes
-            them; random ones that fit its inputs when None. They are kept in the
-            file for `tfqd.export.verify`.
+            them; random ones that fit its inputs when None. Of a subclassed model they
+            say the dtypes of its inputs, float32 when None. They are kept in the file for
+            `tfqd.export.verify`.
 
     Returns:
         How exactly the file answers; None for weights without an architecture,

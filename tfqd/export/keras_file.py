@@ -42,8 +42,9 @@ def write_keras(
         model: a quantized, mixed or float Keras model, or a `tfqd.CompressedModel`.
         path: file to write or replace, ``*.keras``.
         probes: inputs to hold the file against the model by, as the model takes
-            them; random ones that fit its inputs when None. They are kept in the
-            file for `verify`.
+            them; random ones that fit its inputs when None. Of a subclassed model they
+            say the dtypes of its inputs, float32 when None. They are kept in the file for
+            `verify`.
         tolerance: the largest difference to let pass, relative to the largest
             output; None for 1e-5, or 1e-2 and 5e-2 where layers compute in
             float16 and bfloat16.

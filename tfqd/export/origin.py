@@ -41,6 +41,7 @@ def origin_of(
     oracle: keras.Model | None = None,
     argument: str = "probes",
     coarse: bool = False,
+    warmup: Any = None,
 ) -> Origin:
     """Reads a quantized, mixed, float or compressed model.
 
@@ -51,6 +52,7 @@ def origin_of(
         oracle: the Keras model whose answers count; None for `model` itself.
         argument: what the user knows `inputs` as, for the errors.
         coarse: whether each of `inputs` is to be taken in numbers that compress well.
+        warmup: inputs that say the dtypes of a subclassed model's, where no probes do.
 
     Raises:
         TypeError: when it is no Keras model and no compressed one.
@@ -61,8 +63,10 @@ def origin_of(
     compressed, plain = _read(model)
     check_ranges(plain)
     stored = compressed.probes if inputs is None else None
-    example = inputs if stored is None else stored.inputs
-    signature = Signature(plain, example)
+    if stored is None and inputs is None:
+        signature = Signature(plain, warmup, "warmup")
+    else:
+        signature = Signature(plain, inputs if stored is None else stored.inputs, argument)
     if stored is not None:
         arrays = probing.expanded(signature, stored.inputs)
         arrays = signature.check(arrays, "the compressed model's probes")

@@ -45,8 +45,11 @@ def write_saved_model(
     renamed: when it answers otherwise than the model it never appears.
 
     The signature ``serving_default`` has the model's input and output names and
-    whatever batch size its inputs leave free. Outputs of float16 and bfloat16
-    are answered as float32.
+    whatever batch size its inputs leave free. Inputs have the dtypes of the model's
+    Input layers. A subclassed model has none: its inputs have the dtypes of `probes`,
+    else of the probes in the `tfqd.CompressedModel`, else of `warmup`, else float32;
+    pass ``np.zeros((1, 14), "int32")`` or the like for tokens. Outputs of float16 and
+    bfloat16 are answered as float32.
 
     Args:
         model: a quantized, mixed or float Keras model, or a `tfqd.CompressedModel`.
@@ -90,7 +93,7 @@ def write_saved_model(
     floats = as_floats(model)
     if floats is not None:
         warnings.warn(floats, stacklevel=2)
-    origin = origin_of(model, probes)
+    origin = origin_of(model, probes, warmup=warmup)
     requests = None if warmup is None else origin.signature.check(warmup, "warmup")
     computing = origin if dtype is None else computing_in(origin, dtype)
     tolerance = tolerance or max(

@@ -30,15 +30,16 @@ class Signature:
         model: a built Keras 3 model.
         example: inputs from which the dtypes of a subclassed model's inputs are
             taken, float32 without; Input layers say their own.
+        argument: what the user knows them as, for the errors.
 
     Raises:
         ValueError: when the model does not say what it takes.
     """
 
-    def __init__(self, model: keras.Model, example: Any = None):
+    def __init__(self, model: keras.Model, example: Any = None, argument: str = "probes"):
         graph = _graph_of(model)
         if graph is None:
-            self._arguments = _typed(_recorded_arguments(model), example)
+            self._arguments = _typed(_recorded_arguments(model), example, argument)
             self._output_names = []
         else:
             self._arguments = [_graph_inputs(graph)]
@@ -123,12 +124,12 @@ def _specs(shape, name: str):
     return [_specs(part, f"{name}_{index}") for index, part in enumerate(shape)]
 
 
-def _typed(arguments: list, example: Any) -> list:
+def _typed(arguments: list, example: Any, argument: str) -> list:
     """The arguments' specs with the dtypes of the example's arrays."""
     if example is None:
         return arguments
     specs = keras.tree.flatten(arguments)
-    arrays = _in_order(example, [spec.name for spec in specs], "probes")
+    arrays = _in_order(example, [spec.name for spec in specs], argument)
     dtypes = [tf.as_dtype(np.asarray(array).dtype) for array in arrays]
     typed = [
         tf.TensorSpec(spec.shape, tf.float32 if dtype == tf.float64 else dtype, spec.name)

@@ -108,7 +108,8 @@ def write_tflite(
             them; when None, the first 32 examples of `representative_dataset`, or
             without that random ones that fit its inputs: 32 in the ranges of those,
             where ranges were trained. They are kept in the file for `verify`, of a file
-            of integer activations the first alone.
+            of integer activations the first alone. Of a subclassed model they, or the examples,
+            say the inputs' dtypes, float32 when both are None.
         tolerance: the difference of answers to let pass, relative to the largest
             output; of outputs of integers the root mean square, relative to the range of
             their integers, and an eighth of the largest. None for 0.1. It is what 8 bits
