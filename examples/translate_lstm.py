@@ -92,7 +92,9 @@ def main(argv) -> None:
     except (ValueError, OSError) as error:
         sys.exit(f"translate_lstm: {error}")
     console.print(f"Data: {source}")
-    subwords = Subwords.learn(train, _VOCABULARY.value)
+    shelf = f"{source.replace(' ', '_')}_{_VOCABULARY.value}"
+    file = pathlib.Path(_OUTPUT.value, shelf, "vocabulary.json")
+    subwords = Subwords.kept(file, train, _VOCABULARY.value)
 
     def students_of(seed: int, teachers: Students | None = None) -> Students:
         data = PairBatches(subwords, train, held_out, seed, min(BATCH, len(train) // 9), LENGTH)

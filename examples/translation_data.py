@@ -2,7 +2,10 @@
 
 import copy
 import gzip
+import hashlib
 import itertools
+import json
+import os
 import pathlib
 import re
 
@@ -77,12 +80,33 @@ class Subwords:
     def learn(cls, pairs: Pairs, size: int) -> "Subwords":
         """The subwords that are frequent in the sentences of both languages."""
         tokenizer = _prepared(tokenizers.models.WordPiece(unk_token=SPECIAL[UNKNOWN]))
+        sentences = list(itertools.chain.from_iterable(pairs))
+        # Pairs that are equally frequent are merged in the order of their pieces' numbers, and
+        # the trainer gives continuing characters theirs by a hash that is random.
         trainer = tokenizers.trainers.WordPieceTrainer(
-            vocab_size=size, special_tokens=list(SPECIAL), show_progress=False
+            vocab_size=size,
+            special_tokens=[*SPECIAL, *_continuing(tokenizer, sentences)],
+            show_progress=False,
         )
-        tokenizer.train_from_iterator(itertools.chain.from_iterable(pairs), trainer)
-        vocabulary = tokenizer.get_vocab()
-        return cls(sorted(vocabulary, key=vocabulary.get))
+        tokenizer.train_from_iterator(sentences, trainer)
+        return cls([*SPECIAL, *sorted(tokenizer.get_vocab().keys() - set(SPECIAL))])
+
+    @classmethod
+    def kept(cls, file: pathlib.Path, pairs: Pairs, size: int) -> "Subwords":
+        """Those that the file holds; where there is none, they are learnt and written to it."""
+        if file.exists():
+            return cls(json.loads(file.read_text(encoding="utf-8")))
+        learnt = cls.learn(pairs, size)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        temporary = file.with_suffix(f".{os.getpid()}")
+        temporary.write_text(json.dumps(learnt.pieces, ensure_ascii=False), encoding="utf-8")
+        os.replace(temporary, file)
+        return learnt
+
+    @property
+    def digest(self) -> str:
+        """Twelve hexadecimal digits that say which subwords these are."""
+        return hashlib.sha256("\n".join(self.pieces).encode()).hexdigest()[:12]
 
     def encode(self, sentences: list[str]) -> list[list[int]]:
         """The numbers of each sentence's subwords, the end token after them."""
@@ -106,6 +130,13 @@ def _prepared(model) -> tokenizers.Tokenizer:
     tokenizer.normalizer = tokenizers.normalizers.Lowercase()
     tokenizer.pre_tokenizer = tokenizers.pre_tokenizers.BertPreTokenizer()
     return tokenizer
+
+
+def _continuing(tokenizer: tokenizers.Tokenizer, sentences: list[str]) -> list[str]:
+    """The characters that stand within words, in their order, as pieces."""
+    texts = map(tokenizer.normalizer.normalize_str, sentences)
+    words = {word for text in texts for word, _ in tokenizer.pre_tokenizer.pre_tokenize_str(text)}
+    return sorted({f"##{character}" for word in words for character in word[1:]})
 
 
 def _until_end(row: np.ndarray) -> np.ndarray:
