@@ -224,9 +224,13 @@ def _padded(rows, length: int) -> np.ndarray:
 
 
 def _lesson(sources: tf.Tensor, targets: tf.Tensor):
-    """The batch that the network learns from, cut to its longest sentences."""
+    """The batch that the network learns from, cut to its longest sentences.
+
+    A sentence that is over is padding, its end token too: nothing is learnt of what follows.
+    """
     sources, targets = _cut(sources), _cut(targets)
-    so_far = tf.concat([tf.fill([tf.shape(targets)[0], 1], START), targets[:, :-1]], axis=1)
+    before = tf.where(targets == END, PAD, targets)[:, :-1]
+    so_far = tf.concat([tf.fill([tf.shape(targets)[0], 1], START), before], axis=1)
     return (sources, so_far), targets
 
 
