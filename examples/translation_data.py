@@ -8,6 +8,7 @@ import json
 import os
 import pathlib
 import re
+import zlib
 
 import keras
 import numpy as np
@@ -27,12 +28,28 @@ def load(folder: str, part: str) -> Pairs:
     """(German, English) pairs of ``FOLDER/translation/PART.tsv.gz``, or of ``PART.tsv``.
 
     A line holds an English sentence, a tab and the German one.
+
+    Raises:
+        ValueError: when the file is damaged or holds anything else.
     """
     plain = pathlib.Path(folder, "translation", f"{part}.tsv")
     packed = plain.with_suffix(".tsv.gz")
-    text = gzip.decompress(packed.read_bytes()) if packed.exists() else plain.read_bytes()
-    lines = text.decode("utf-8").splitlines()
-    return [tuple(line.split("\t")[::-1]) for line in lines if line]
+    file = packed if packed.exists() else plain
+    found = file.read_bytes()
+    try:
+        text = (gzip.decompress(found) if file == packed else found).decode("utf-8")
+    except (OSError, EOFError, zlib.error, UnicodeDecodeError) as error:
+        raise ValueError(f"{file} is damaged or no text of UTF-8: {error}") from error
+    lines = [(number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
+    for number, line in lines:
+        if line.count("\t") != 1:
+            raise ValueError(
+                f"{file}, line {number}: an English sentence, a tab and a German one are expected; "
+                f"got {line[:60]!r}"
+            )
+    if not lines:
+        raise ValueError(f"{file} has no sentences")
+    return [tuple(line.rstrip("\r").split("\t")[::-1]) for _, line in lines]
 
 
 def invented() -> tuple[Pairs, Pairs]:
