@@ -192,19 +192,23 @@ class Students:
         """What the run trains, trained."""
         if run == "teacher":
             return self._train(run, lambda: self._network(2, _TEACHER_UNITS.value), distil=False)
-        if run == "continued":
-            return self._train(run, lambda: self.model("word"))
-        if run in FLOAT_RUNS:
+        if run in ("labels", "word", "sequence"):
             data = self._retold() if run == "sequence" else self._data
             return self._train(
                 run, lambda: self._network(1, _STUDENT_UNITS.value), run != "labels", data
             )
+        self.model("word")  # Trained by now: a training begins by setting the seed.
+        if run == "continued":
+            return self._train(run, lambda: self.model("word"))
         method, bits = run.removesuffix("bit").rsplit("_", 1)
         spec = tfqd.Uniform(bits=int(bits), bucket_size=256)
         if method == "points":
             spec = tfqd.Codebook(bits=int(bits), bucket_size=256, train="points")
-        student = tfqd.quantize_model(self.model("word"), spec)
-        return student if method == "post_training" else self._train(run, lambda: student)
+
+        def student() -> keras.Model:
+            return tfqd.quantize_model(self.model("word"), spec)
+
+        return student() if method == "post_training" else self._train(run, student)
 
     def _network(self, layers: int, units: int) -> keras.Model:
         return network(len(self._subwords.pieces), layers, units, 0.3, f"{layers}_layers")

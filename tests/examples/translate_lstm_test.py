@@ -1,11 +1,12 @@
 """The translation example, on invented sentences."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
 import tensorflow as tf
-from example_modules import run_here
+from example_modules import run, run_here
 from text_translator import text_translator
 from translation_data import PAD, PairBatches, Subwords, invented
 from translation_networks import network
@@ -44,6 +45,17 @@ def test_embeddings_and_recurrent_kernels_are_in_the_small_file(made):
     (archive,) = folder.glob("*/quantized_4bit/student.tfqd")
     assert archive.stat().st_size == rows["quantized_4bit"]["bytes"]
     assert rows["quantized_4bit"]["bytes"] < rows["word"]["bytes"] / 2
+
+
+def test_another_process_trains_the_same_student_from_the_finished_float_one(made, tmp_path):
+    shutil.copytree(made[0], tmp_path / "again")
+    (archive,) = tmp_path.glob("again/*/quantized_4bit/student.tfqd")
+    before = archive.read_bytes()
+    shutil.rmtree(archive.parent)
+    (tmp_path / "again" / "results.json").unlink()
+    arguments = ["--smoke", "--runs=quantized_4bit", f"--output={tmp_path}/again"]
+    assert run("translate_lstm.py", *arguments).returncode == 0
+    assert archive.read_bytes() == before
 
 
 def test_students_of_another_seed_may_share_the_teacher(made):
