@@ -45,7 +45,7 @@ from rich.console import Console
 from rich.table import Table
 from text_translator import text_translator
 from trainings import Trainer, Training
-from translation_data import PairBatches, Pairs, Subwords, token_accuracy
+from translation_data import PairBatches, Pairs, Subwords, kept_array, token_accuracy
 from translation_measures import BATCH, Judge
 from translation_networks import network
 
@@ -228,10 +228,10 @@ class Students:
     def _retold(self) -> PairBatches:
         """The training pairs with the teacher's own sentences as the targets."""
         file = self._folder / "sequence" / "targets.npy"
-        if not file.exists():
-            file.parent.mkdir(parents=True, exist_ok=True)
-            np.save(file, self._judge.write(self._teachers.model("teacher"), self._data.sources))
-        return self._data.retold(np.load(file))
+        teacher = self._teachers.model
+        return self._data.retold(
+            kept_array(file, lambda: self._judge.write(teacher("teacher"), self._data.sources))
+        )
 
     def _export(self, model: keras.Model, folder: pathlib.Path) -> None:
         texts = [german for german, _ in next(iter(self._tests.values()))[:3]]

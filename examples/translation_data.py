@@ -9,6 +9,7 @@ import os
 import pathlib
 import re
 import zlib
+from collections.abc import Callable
 
 import keras
 import numpy as np
@@ -221,6 +222,18 @@ def table(subwords: Subwords, pairs: Pairs, length: int) -> tuple[np.ndarray, np
     """The pairs' sources and targets, int32 [pairs, length], padded, too long ones cut."""
     sources, targets = zip(*_encoded(subwords, pairs), strict=True)
     return _padded(sources, length), _padded(targets, length)
+
+
+def kept_array(file: pathlib.Path, make: Callable[[], np.ndarray]) -> np.ndarray:
+    """The array in the file; where there is none it is made, and written whole or not at all."""
+    if not file.exists():
+        made = make()
+        file.parent.mkdir(parents=True, exist_ok=True)
+        temporary = file.with_suffix(f".{os.getpid()}")
+        with open(temporary, "wb") as stream:
+            np.save(stream, made)
+        os.replace(temporary, file)
+    return np.load(file)
 
 
 def lessons(sides: tuple[np.ndarray, np.ndarray], size: int) -> tf.data.Dataset:

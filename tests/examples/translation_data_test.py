@@ -5,7 +5,7 @@ import gzip
 import example_modules  # noqa: F401
 import numpy as np
 import pytest
-from translation_data import END, PAD, START, lessons, load
+from translation_data import END, PAD, START, kept_array, lessons, load
 from translation_networks import network
 
 SOURCES = np.array([[5, 6, 7, END], [5, END, PAD, PAD]], np.int32)
@@ -45,6 +45,21 @@ def test_a_damaged_file_is_named(tmp_path, name, content, words):
     write(tmp_path, name, content)
     with pytest.raises(ValueError, match=f"{name}.*{words}"):
         load(tmp_path, "a")
+
+
+def test_an_array_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
+    file = tmp_path / "sequence" / "targets.npy"
+
+    def killed(stream, array):
+        stream.write(b"half")
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(np, "save", killed)
+        with pytest.raises(KeyboardInterrupt):
+            kept_array(file, lambda: TARGETS)
+    np.testing.assert_array_equal(kept_array(file, lambda: TARGETS), TARGETS)
+    np.testing.assert_array_equal(kept_array(file, pytest.fail), TARGETS)
 
 
 def write(folder, name, content):
