@@ -98,7 +98,7 @@ def main(argv) -> None:
 
     def students_of(seed: int, teachers: Students | None = None) -> Students:
         data = PairBatches(subwords, train, held_out, seed, min(BATCH, len(train) // 9), LENGTH)
-        return Students(subwords, data, tests, seed, teachers)
+        return Students(subwords, data, tests, source, seed, teachers)
 
     for seed in seeds:
         others = _TEACHER_SEED.value not in (None, seed)
@@ -147,6 +147,7 @@ class Students:
         subwords: the vocabulary of both languages.
         data: what all learn from, in the order of the seed.
         tests: test sets by name.
+        source: what the data are called.
         seed: of networks and dropout.
         teachers: whose teacher the students have, where that is not of this seed.
     """
@@ -156,13 +157,14 @@ class Students:
         subwords: Subwords,
         data: PairBatches,
         tests: dict[str, Pairs],
+        source: str,
         seed: int,
         teachers: "Students | None" = None,
     ):
         self._subwords, self._data, self._tests, self._seed = subwords, data, tests, seed
         self._judge = Judge(subwords, tests, LENGTH, _BEAM.value)
         self._teachers = teachers or self
-        self.settings = {
+        models = {
             "seed": seed,
             "teacher_seed": seed if teachers is None else teachers.settings["seed"],
             "epochs": _EPOCHS.value,
@@ -170,8 +172,13 @@ class Students:
             "vocabulary": len(subwords.pieces),
             "teacher_units": _TEACHER_UNITS.value,
             "student_units": _STUDENT_UNITS.value,
+            "batch": data.size,
+            "data": source,
+            "vocabulary_digest": subwords.digest,
         }
-        self._folder = pathlib.Path(_OUTPUT.value, "_".join(map(str, self.settings.values())))
+        self.settings = {**models, "beam": _BEAM.value}
+        name = "_".join(map(str, models.values())).replace(" ", "_")
+        self._folder = pathlib.Path(_OUTPUT.value, name)
 
     def row(self, run: str) -> dict[str, Any]:
         """Makes a run and gives what was measured; quantized models go to the folder."""
@@ -179,7 +186,7 @@ class Students:
         model = self.model(run)
         row: dict[str, Any] = {"bytes": 4 * model.count_params()}
         if run not in FLOAT_RUNS:
-            folder = self._folder / run
+            folder = self._home(run)
             folder.mkdir(parents=True, exist_ok=True)
             tfqd.save(model, folder / "student.tfqd", facts={"run": run})
             row["bytes"] = (folder / "student.tfqd").stat().st_size
@@ -223,11 +230,15 @@ class Students:
         def teacher() -> keras.Model | None:
             return self._teachers.model("teacher") if distil else None
 
-        return trainer.train(student, teacher, training, self._folder / run, title)
+        return trainer.train(student, teacher, training, self._home(run), title)
+
+    def _home(self, run: str) -> pathlib.Path:
+        """The run's folder; what a beam has written is learnt in `sequence` alone."""
+        return self._folder / (f"{run}_{_BEAM.value}" if run == "sequence" else run)
 
     def _retold(self) -> PairBatches:
         """The training pairs with the teacher's own sentences as the targets."""
-        file = self._folder / "sequence" / "targets.npy"
+        file = self._home("sequence") / "targets.npy"
         teacher = self._teachers.model
         return self._data.retold(
             kept_array(file, lambda: self._judge.write(teacher("teacher"), self._data.sources))

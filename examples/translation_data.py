@@ -184,7 +184,7 @@ class PairBatches:
         short = [each for each in _encoded(subwords, train) if max(map(len, each)) <= length]
         self.sources, self.targets = (_padded(side, length) for side in zip(*short, strict=True))
         self._held_out = table(subwords, held_out, length)
-        self._seed, self._size = seed, size
+        self._seed, self.size = seed, size
         self.steps = len(short) // size
 
     def retold(self, targets: np.ndarray) -> "PairBatches":
@@ -208,14 +208,14 @@ class PairBatches:
     def _order(self, epoch: int) -> np.ndarray:
         """The pairs of each of the epoch's batches, int64 [steps, size]."""
         generator = np.random.default_rng([self._seed, epoch])
-        chosen = generator.permutation(len(self.sources))[: self.steps * self._size]
+        chosen = generator.permutation(len(self.sources))[: self.steps * self.size]
         lengths = [np.count_nonzero(side[chosen], axis=1) for side in (self.sources, self.targets)]
         chosen = chosen[np.lexsort(lengths)]
-        return generator.permutation(chosen.reshape(self.steps, self._size))
+        return generator.permutation(chosen.reshape(self.steps, self.size))
 
     def held_out(self) -> tf.data.Dataset:
         """The pairs that are not trained on, in their order."""
-        return lessons(self._held_out, self._size)
+        return lessons(self._held_out, self.size)
 
 
 def table(subwords: Subwords, pairs: Pairs, length: int) -> tuple[np.ndarray, np.ndarray]:

@@ -1,0 +1,50 @@
+"""Runs of the translation example that share a folder."""
+
+import json
+
+import pytest
+from example_modules import run_here
+from translation_data import invented
+
+TINY = ["--epochs=1", "--rate=0.02", "--vocabulary=120", "--teacher_units=8", "--student_units=8"]
+PARTS = ["train", "val", "test_2016_flickr", "test_2017_flickr"]
+PARTS += ["test_2017_mscoco", "test_2018_flickr"]
+
+
+@pytest.fixture(scope="module", name="output")
+def folder_of_a_teacher(tmp_path_factory):
+    output = tmp_path_factory.mktemp("runs")
+    made = run_here("translate_lstm.py", *TINY, "--beam=1", "--runs=teacher", f"--output={output}")
+    assert made.end is None
+    return output
+
+
+def rows_of(file):
+    return json.loads(file.read_text(encoding="utf-8"))["rows"]
+
+
+def test_another_beam_measures_the_same_teacher_anew(output):
+    (teacher,) = output.glob("*/teacher/student.keras")
+    trained_at = teacher.stat().st_mtime_ns
+    arguments = [*TINY, "--beam=2", "--runs=teacher", f"--output={output}"]
+    for _ in range(2):
+        assert run_here("translate_lstm.py", *arguments).end is None
+    assert [row["beam"] for row in rows_of(output / "results.json")] == [1, 2]
+    assert list(output.glob("*/teacher/student.keras")) == [teacher]
+    assert teacher.stat().st_mtime_ns == trained_at
+
+
+def test_models_of_other_data_are_not_taken(output, tmp_path):
+    lines = "".join(f"{english}\t{german}\n" for german, english in invented()[0][:90])
+    (tmp_path / "translation").mkdir()
+    for part in PARTS:
+        few = lines if part == "train" else "".join(lines.splitlines(True)[:9])
+        (tmp_path / "translation" / f"multi30k.{part}.tsv").write_text(few, encoding="utf-8")
+    arguments = [*TINY, "--beam=1", "--runs=teacher", f"--output={output}"]
+    others = [f"--data_dir={tmp_path}", f"--results={tmp_path}/results.json"]
+    assert run_here("translate_lstm.py", *arguments, *others).end is None
+    (row,) = rows_of(tmp_path / "results.json")
+    assert (row["data"], row["batch"]) == ("Multi30k", 10)
+    teachers = {path.parents[1].name for path in output.glob("*/teacher/student.keras")}
+    assert len(teachers) == len(list(output.glob("*/vocabulary.json"))) == 2
+    assert sum(row["vocabulary_digest"] in name for name in teachers) == 1
