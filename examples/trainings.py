@@ -2,7 +2,7 @@
 
 import dataclasses
 import pathlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import keras
@@ -87,6 +87,7 @@ class Trainer:
         training: Training,
         folder: pathlib.Path,
         title: str,
+        callbacks: Sequence[keras.callbacks.Callback] = (),
     ) -> keras.Model:
         """The trained student, from the folder where it has been finished before.
 
@@ -95,13 +96,14 @@ class Trainer:
             find_teacher: gives the teacher, None for labels alone.
             folder: keeps the training after every epoch, and the student at the end.
             title: what the progress is reported under.
+            callbacks: further ones, called before the training is kept.
         """
         finished = folder / "student.keras"
         with self.strategy.scope():
             if finished.exists():
                 return keras.saving.load_model(finished, compile=False)
             distiller = self._distiller(make_student, find_teacher, training, folder)
-        self._fit(distiller, training, folder, title)
+        self._fit(distiller, training, folder, title, callbacks)
         student = distiller.student
         if self.reestimate:
             # Moved and flipped as in training: other images have other statistics.
@@ -128,7 +130,7 @@ class Trainer:
         )
         return distiller
 
-    def _fit(self, distiller, training: Training, folder: pathlib.Path, title: str) -> None:
+    def _fit(self, distiller, training: Training, folder, title: str, callbacks) -> None:
         steps, teacher = self.data.steps, distiller.teacher
         done = int(distiller.optimizer.iterations.numpy()) // steps
         pace = Pace(
@@ -146,7 +148,12 @@ class Trainer:
             initial_epoch=done,
             epochs=training.epochs,
             steps_per_epoch=steps,
-            callbacks=[pace, EpochLog(title, training.epochs), Checkpoint(_checkpoint(folder))],
+            callbacks=[
+                *callbacks,
+                pace,
+                EpochLog(title, training.epochs),
+                Checkpoint(_checkpoint(folder)),
+            ],
             verbose=0,
         )
 

@@ -12,6 +12,8 @@ recurrent kernels and the output layer included. For every seed:
 * sequence: the same, on the sentences that the teacher writes for the sources;
 * post_training_Nbit: the `word` student quantized once, in buckets of 256 weights;
 * quantized_Nbit: it trained on, quantized, against the teacher (Algorithm 1);
+* entropy_Nbit: it trained on with codes chosen with their length in view, to the bytes of the
+  `quantized_Nbit` archive;
 * continued: it trained on for as long in floats, what the quantized ones are to be held against;
 * points_Nbit: points of it trained, weights frozen (Algorithm 2).
 
@@ -50,11 +52,17 @@ from translation_measures import BATCH, Judge
 from translation_networks import network
 
 import tfqd
+from tfqd.callbacks import ByteBudget
 from tfqd.distillation import SequenceDistillation
 
 BITS = (4, 2)
-METHODS = ("post_training", "quantized", "points")
-FLOAT_RUNS = ("teacher", "labels", "word", "sequence", "continued")
+METHODS = ("post_training", "quantized", "points", "entropy")
+ENTROPY = {
+    2: tfqd.EntropyConstrained(average_bits=2.0),
+    4: tfqd.EntropyConstrained(average_bits=3.5, bits=6),
+}
+FROM_SCRATCH = ("teacher", "labels", "word", "sequence")
+FLOAT_RUNS = (*FROM_SCRATCH, "continued")
 RUNS = (*FLOAT_RUNS, *(f"{method}_{bits}bit" for method in METHODS for bits in BITS))
 SMOKE_RUNS = ("teacher", "word", "quantized_4bit")
 LESSONS = ("train", "val")
@@ -70,6 +78,9 @@ _TEACHER_SEED = flags.DEFINE_integer(
     "teacher_seed", None, "seed of the teacher of all students; default each student's own"
 )
 _EPOCHS = flags.DEFINE_integer("epochs", 15, "epochs of each training", lower_bound=1)
+_FLOAT_EPOCHS = flags.DEFINE_integer(
+    "float_epochs", None, "those of teacher, labels, word, sequence; default as --epochs", 1
+)
 _RATE = flags.DEFINE_float("rate", 1e-3, "largest learning rate", lower_bound=0.0)
 _VOCABULARY = flags.DEFINE_integer("vocabulary", 8000, "number of subwords", lower_bound=100)
 _TEACHER_UNITS = flags.DEFINE_integer("teacher_units", 500, "units of each of its LSTMs", 1)
@@ -117,6 +128,7 @@ def _make_smoke() -> None:
     if not values["runs"].present:
         values.runs = list(SMOKE_RUNS)
     values.epochs, values.vocabulary, values.rate = 8, 200, 2e-2
+    values.float_epochs = None
     values.teacher_units, values.student_units, values.beam = 32, 24, 2
 
 
@@ -168,6 +180,7 @@ class Students:
             "seed": seed,
             "teacher_seed": seed if teachers is None else teachers.settings["seed"],
             "epochs": _EPOCHS.value,
+            "float_epochs": _FLOAT_EPOCHS.value or _EPOCHS.value,
             "rate": _RATE.value,
             "vocabulary": len(subwords.pieces),
             "teacher_units": _TEACHER_UNITS.value,
@@ -199,7 +212,7 @@ class Students:
         """What the run trains, trained."""
         if run == "teacher":
             return self._train(run, lambda: self._network(2, _TEACHER_UNITS.value), distil=False)
-        if run in ("labels", "word", "sequence"):
+        if run in FROM_SCRATCH:
             data = self._retold() if run == "sequence" else self._data
             return self._train(
                 run, lambda: self._network(1, _STUDENT_UNITS.value), run != "labels", data
@@ -208,20 +221,30 @@ class Students:
         if run == "continued":
             return self._train(run, lambda: self.model("word"))
         method, bits = run.removesuffix("bit").rsplit("_", 1)
-        spec = tfqd.Uniform(bits=int(bits), bucket_size=256)
-        if method == "points":
+        callbacks: list[keras.callbacks.Callback] = []
+        if method == "entropy":
+            spec, callbacks = ENTROPY[int(bits)], [self._bytes_of(f"quantized_{bits}bit")]
+        elif method == "points":
             spec = tfqd.Codebook(bits=int(bits), bucket_size=256, train="points")
+        else:
+            spec = tfqd.Uniform(bits=int(bits), bucket_size=256)
 
         def student() -> keras.Model:
             return tfqd.quantize_model(self.model("word"), spec)
 
-        return student() if method == "post_training" else self._train(run, student)
+        if method == "post_training":
+            return student()
+        return self._train(run, student, callbacks=callbacks)
+
+    def _bytes_of(self, run: str) -> ByteBudget:
+        """What trains to the bytes of the run's archive."""
+        return ByteBudget(tfqd.size_report(self.model(run)).archive_bytes, verbose=0)
 
     def _network(self, layers: int, units: int) -> keras.Model:
         return network(len(self._subwords.pieces), layers, units, 0.3, f"{layers}_layers")
 
-    def _train(self, run: str, student, distil: bool = True, data=None) -> keras.Model:
-        epochs = _EPOCHS.value
+    def _train(self, run, student, distil: bool = True, data=None, callbacks=()) -> keras.Model:
+        epochs = self.settings["float_epochs" if run in FROM_SCRATCH else "epochs"]
         training = Training(epochs, _RATE.value, Cosine(epochs), adam=True)
         soft_loss = SequenceDistillation(temperature=1.0)
         trainer = Trainer(data or self._data, self._seed, soft_loss, 0.3, score=token_accuracy)
@@ -230,7 +253,7 @@ class Students:
         def teacher() -> keras.Model | None:
             return self._teachers.model("teacher") if distil else None
 
-        return trainer.train(student, teacher, training, self._home(run), title)
+        return trainer.train(student, teacher, training, self._home(run), title, callbacks)
 
     def _home(self, run: str) -> pathlib.Path:
         """The run's folder; what a beam has written is learnt in `sequence` alone."""

@@ -48,3 +48,19 @@ def test_models_of_other_data_are_not_taken(output, tmp_path):
     teachers = {path.parents[1].name for path in output.glob("*/teacher/student.keras")}
     assert len(teachers) == len(list(output.glob("*/vocabulary.json"))) == 2
     assert sum(row["vocabulary_digest"] in name for name in teachers) == 1
+
+
+def test_chosen_codes_train_to_the_bytes_of_the_quantized_student(output):
+    arguments = [*TINY, "--float_epochs=2", "--beam=1", "--runs=quantized_2bit,entropy_2bit"]
+    made = run_here("translate_lstm.py", *arguments, f"--output={output}")
+    assert made.end is None
+    for trained, epochs in {
+        "teacher": 2,
+        "word": 2,
+        "quantized_2bit": 1,
+        "entropy_2bit": 1,
+    }.items():
+        assert f"seed 1, {trained}: epoch {epochs} of {epochs}" in made.stdout
+    *_, quantized, entropy = rows_of(output / "results.json")
+    assert (entropy["run"], entropy["epochs"], entropy["float_epochs"]) == ("entropy_2bit", 1, 2)
+    assert 0.97 * quantized["bytes"] < entropy["bytes"] <= quantized["bytes"]
