@@ -12,24 +12,43 @@ TESTS = {
     "test_2018_flickr": "2018 Flickr",
 }
 # What makes a row another experiment.
-SETTINGS = ("epochs", "rate", "vocabulary", "teacher_units", "student_units")
+SETTINGS = (
+    "epochs",
+    "float_epochs",
+    "rate",
+    "vocabulary",
+    "teacher_units",
+    "student_units",
+    "batch",
+    "data",
+    "beam",
+)
+# Rows of before it was noted lack it.
+DIGEST = "vocabulary_digest"
 
 INTRODUCTION = """## Translation
 
 German to English on Multi30k's 29,000 pairs, by LSTMs with attention: the teacher has 2+2 layers of
 {teacher_units} units, the student 1+1 of {student_units}. Made by
 
-    python examples/translate_lstm.py --data_dir=DATA --epochs={epochs} --rate={rate} \\
+    python examples/translate_lstm.py --data_dir=DATA --epochs={epochs}{more} --rate={rate} \\
       --vocabulary={vocabulary} --teacher_units={teacher_units} --student_units={student_units} \\
       --results=examples/results/translate_lstm.json
 
-Every training has {epochs} epochs; the quantized ones start from the `{start}` student, and are
+{trainings}; the quantized ones start from the `{start}` student, and are
 held against `{trained_on}`, which it becomes by as many more in floats. All kernels are quantized,
 those of the embeddings and recurrent ones too, in buckets of 256. BLEU (sacrebleu, lower-cased,
-beam of 5) is the mean of the four test sets, perplexity that of the reference translations; bytes
-are those of the whole `.tfqd` file, of float models 4 a weight. Runs that are not in the table were
-not made. The paper's figures ({source})
+beam of {beam}) is the mean of the four test sets, perplexity that of the reference translations;
+bytes are those of the whole `.tfqd` file, of float models 4 a weight. Runs that are not in the
+table were not made. The paper's figures ({source})
 are of another corpus and larger networks: only differences compare."""
+
+ENTROPY = """`entropy_Nbit` are trained with codes chosen with their length in view and one step for
+each kernel, not in buckets, to the bytes that the `quantized_Nbit` archive has."""
+
+WITHOUT_DIGEST = """These runs are from before two faults of the program were mended. Each process
+learnt subwords of its own, so that runs may differ in their vocabulary, also from the student that
+they start from. And the losses counted the padding after shorter sentences."""
 
 
 class Score(NamedTuple):
@@ -59,18 +78,25 @@ def section(paper: dict[str, Any], rows: Sequence[dict[str, Any]]) -> str:
     """
     found = scores(rows)
     settings = {name: rows[0][name] for name in SETTINGS}
-    introduction = INTRODUCTION.format(
-        source=paper["source"], start=FLOAT, trained_on=TRAINED_ON, **settings
-    )
-    return "\n\n".join(
-        [introduction, _table(paper["bleu"], found), _verdicts(paper["bleu"], found)]
-    )
+    epochs, of_floats = settings["epochs"], settings["float_epochs"]
+    more, trainings = "", f"Every training has {epochs} epochs"
+    if of_floats != epochs:
+        more = f" --float_epochs={of_floats}"
+        trainings = f"Trainings from random weights have {of_floats} epochs, others {epochs}"
+    facts = {"source": paper["source"], "start": FLOAT, "trained_on": TRAINED_ON}
+    parts = [INTRODUCTION.format(more=more, trainings=trainings, **facts, **settings)]
+    if any(run.startswith("entropy") for run in found):
+        parts.append(ENTROPY)
+    if DIGEST not in rows[0]:
+        parts.append(WITHOUT_DIGEST)
+    return "\n\n".join([*parts, _table(paper["bleu"], found), _verdicts(paper["bleu"], found)])
 
 
 def scores(rows: Sequence[dict[str, Any]]) -> dict[str, Score]:
     """Means over seeds by run, in the order of the rows."""
-    if len({tuple(row[name] for name in SETTINGS) for row in rows}) != 1:
-        raise ValueError(f"rows must be alike in {', '.join(SETTINGS)}")
+    alike = (*SETTINGS, DIGEST)
+    if len({tuple(row.get(name) for name in alike) for row in rows}) != 1:
+        raise ValueError(f"rows must be alike in {', '.join(alike)}")
     runs = list(dict.fromkeys(row["run"] for row in rows))
     return {run: _score([row for row in rows if row["run"] == run]) for run in runs}
 
@@ -109,7 +135,7 @@ def _verdicts(paper: dict[str, float], found: dict[str, Score]) -> str:
     """What each run costs or gains over the float student that it is to be held against."""
     lines = []
     for run, score in found.items():
-        trained_on = run.startswith(("quantized", "points")) and TRAINED_ON in found
+        trained_on = run.startswith(("quantized", "points", "entropy")) and TRAINED_ON in found
         held_against = TRAINED_ON if trained_on else FLOAT
         if run == held_against:
             continue
