@@ -67,6 +67,16 @@ def test_too_few_levels_give_steps_that_clip_nothing():
     assert np.max(WEIGHTS) - 1e-5 <= ends[1]
 
 
+def test_columns_that_differ_all_count_in_large_tensors():
+    """Of 2^20 weights the search looks at a part, which is not every fourth column."""
+    deviations = np.where(np.arange(64) % 4 == 0, 0.02, 0.2)
+    weights = (RNG.normal(size=(1024, 16, 64)) * deviations).astype(np.float32)
+    flat = Bucketing(weights.shape, None, "flat")
+    step, _ = ops.steps_of_entropy(tf.constant(weights), flat, 16, "symmetric", 0.15, 2.0)
+    frequency = ops.settled_frequency(tf.constant(weights), step, None, flat, 16, 0.15)
+    assert float(ops.entropy(frequency)) == pytest.approx(2.0, abs=0.02)
+
+
 def test_constant_weights_have_steps():
     zeros = tf.zeros((40, 50))
     step, _ = ops.steps_of_entropy(zeros, BUCKETING, 16, "symmetric", 0.1, 2.0)

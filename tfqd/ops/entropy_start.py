@@ -44,7 +44,7 @@ def steps_of_entropy(
     step, offset = _alike(*start_of_steps(weights, bucketing, levels, scaling), levels)
     zero, last = zero_code(levels), levels - 1
     place = _positions(weights, step, offset, bucketing, levels) - zero
-    few = place[:: -(-len(place) // _WEIGHTS)]
+    few = _sample(place)
     least = max(np.max(place) / max(last - zero, 0.5), -np.min(place) / zero)
     factor = least
     if least > 0 and _entropy_of(few / least + zero, levels, rate_weight) > average_bits:
@@ -59,6 +59,16 @@ def steps_of_entropy(
                 high = middle
         factor = high
     return stretched(step, offset, factor or 1.0, levels)
+
+
+def _sample(place: np.ndarray) -> np.ndarray:
+    """At most so many of the positions, the same ones every time.
+
+    They are drawn: every n-th would be of few channels, where n and their number have a divisor.
+    """
+    if len(place) <= _WEIGHTS:
+        return place
+    return place[np.random.default_rng(0).integers(len(place), size=_WEIGHTS)]
 
 
 def _alike(step: np.ndarray, offset: np.ndarray | None, levels: int):
