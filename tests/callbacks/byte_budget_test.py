@@ -174,6 +174,7 @@ def test_bad_budgets_are_refused(budget):
 def test_bracket_and_bisect_by_hand():
     assert bracket(lambda x: 10 - x, 9.7, 0.25) == (0.25, 0.5)
     assert bracket(lambda x: 10 - x, 10.6, 0.25) == (-0.75, -0.5)
-    assert bracket(lambda x: min(10, 10 - x) if x > -1 else 0, 12, 0.25) is None
+    assert bracket(lambda x: 10 - x, 10.6, 0.25, lowest=-0.65) == (-0.65, -0.5)
+    assert bracket(lambda x: 10 - x, 10.6, 0.25, lowest=-0.55) is None
     place = bisect(lambda x: 10 - x, 9.7, 0.0, 1.0, enough=9.69, halvings=30)
     assert 0.3 <= place <= 0.31

@@ -1,23 +1,25 @@
 """Where a function that falls, if not quite steadily, comes below a limit."""
 
+import math
 from collections.abc import Callable
 
 _FARTHEST = 100  # steps
 
 
 def bracket(
-    function: Callable[[float], float], limit: float, step: float
+    function: Callable[[float], float], limit: float, step: float, lowest: float = -math.inf
 ) -> tuple[float, float] | None:
-    """Two places, `step` apart, above and at most at the limit; the search begins at 0.
+    """Two places, at most `step` apart, above and at most at the limit; the search begins at 0.
 
     Args:
         function: falls in the large.
         limit: what it is held against.
         step: positive.
+        lowest: where the search ends, at most 0.
 
     Returns:
-        (low, high) with function(low) > limit >= function(high); None when it stops to
-        rise, going down from 0, or has not crossed the limit after a hundred steps.
+        (low, high) with function(low) > limit >= function(high); None when it has not
+        crossed the limit at the lowest place, or after a hundred steps.
 
     Example:
 
@@ -32,12 +34,13 @@ def bracket(
                 return None
             value = function(place)
         return place - step, place
+    above = place
     while value <= limit:
-        place -= step
-        before, value = value, function(place)
-        if value < before or place < -_FARTHEST * step:
+        if place <= max(lowest, -_FARTHEST * step):
             return None
-    return place, place + step
+        place, above = max(place - step, lowest), place
+        value = function(place)
+    return place, above
 
 
 def bisect(

@@ -29,6 +29,9 @@ _CORRECTED = 0.1
 # What the bits of the budget together count in the loss at first. Where small networks come to
 # rest, it is 0.01 to 1, as the loss that is left and the bits of a weight are less or more.
 _FIRST_PRICE = 0.1
+# And at least, where the budget is more than can be used: a price that fell on and on would
+# not come back, and be none at last.
+_LEAST_PRICE = 1e-5
 
 
 class ByteBudget(Callback):
@@ -107,7 +110,8 @@ class ByteBudget(Callback):
         self._moves = moves
         bits = max(self._steps.coded_bits(), 1.0)
         excess = math.log(bits / self._steps.aimed_bits)
-        self._log_price += _INTEGRAL * excess
+        least = math.log(_LEAST_PRICE / self._steps.aimed_bits)
+        self._log_price = max(self._log_price + _INTEGRAL * excess, least)
         self._set_price(math.exp(self._log_price + _PROPORTIONAL * excess))
         if self._steps.is_usable:
             # A step twice as long spares each weight about a bit.

@@ -12,6 +12,7 @@ from tfqd.callbacks.bisection import bisect, bracket
 from tfqd.compressed import CompressedModel, QuantizedTensor
 from tfqd.compressed.records import payload_bytes
 from tfqd.spec import EntropyConstrained
+from tfqd.spec.checks import MOST_BITS
 from tfqd.wrapping import compress
 from tfqd.wrapping.quantized import QuantizedVariable, find_quantized
 
@@ -30,6 +31,9 @@ class StretchedSteps:
     aimed_bits: what the priced codes may take; known once `keep` was called.
     is_usable: whether the levels of the specs can use the budget; likewise.
 
+    No step is made shorter than with the largest weight of its tensor on the last level:
+    beyond that codes take more bytes, and say less of the weights.
+
     Args:
         model: a quantized model of Keras 3 or tf_keras.
         budget: bytes of the archive.
@@ -44,6 +48,7 @@ class StretchedSteps:
         self._model = model
         self._budget = budget
         self._file_size = file_size
+        self._has_warned = False
         self._entries = find_quantized(model)
         weighing = [e for e in self._entries if isinstance(e.quantizer.spec, EntropyConstrained)]
         if not weighing:
@@ -78,9 +83,13 @@ class StretchedSteps:
         return sum(entry.coded_bits() for entry in self.priced)
 
     def stretch(self, factor: float, settle: bool) -> None:
-        """Makes all steps `factor` times as long; see `QuantizedVariable.stretch_steps`."""
+        """Makes all steps `factor` times as long, or as short as they may be.
+
+        See `QuantizedVariable.stretch_steps` and `QuantizedVariable.shortest_stretch`.
+        """
         for entry in self.priced:
-            entry.stretch_steps(factor, settle)
+            own = factor if factor >= 1 else max(factor, entry.shortest_stretch())
+            entry.stretch_steps(own, settle)
 
     def keep(self, settle: bool) -> None:
         """Stretches steps until the file is within the budget and, if levels can, fills it.
@@ -97,14 +106,17 @@ class StretchedSteps:
         for _ in range(_ROUNDS):
             if _GOOD * self._budget <= self.size <= self._budget:
                 break
+            was_over = self.size > self._budget
             self.is_usable = self._search(self._budget - self._rest - spare, settle)
             self._measure()
-            if not self.is_usable:
+            if not self.is_usable and (was_over or self.size <= self._budget):
                 break
             spare += max(0, self.size - self._budget)
         if self.size > self._budget:
             self._put(before)
             raise self._refusal(self._least())
+        if not self.is_usable:
+            self._warn()
         self.aimed_bits = max(self.coded_bits() + 8 * (_AIM * self._budget - self.size), 1.0)
 
     def _search(self, aim: int, settle: bool) -> bool:
@@ -115,30 +127,45 @@ class StretchedSteps:
             settle: as `keep` takes it.
 
         Returns:
-            Whether there is such a factor. If not, the payload is the largest that the levels
-            can use or, where even the longest steps take more, the smallest.
+            Whether there is such a factor. If not, the steps are the shortest that may be or,
+            where even the longest take more, those.
         """
-        start, seen = self._held(), {}
+        start = self._held()
+        shortest = math.log(min(entry.shortest_stretch() for entry in self.priced))
 
         def payload_at(logarithm: float) -> int:
             self._put(start)
             if settle or logarithm:
                 self.stretch(math.exp(logarithm), settle)
-            seen[logarithm] = self._payload()
-            return seen[logarithm]
+            return self._payload()
 
-        ends = bracket(payload_at, aim, _STRETCH)
+        ends = bracket(payload_at, aim, _STRETCH, shortest)
         if ends is not None:
             payload_at(bisect(payload_at, aim, *ends, _AIM * aim))
-            return True
-        if seen[0.0] <= aim:
-            payload_at(max(seen, key=lambda place: (seen[place], place)))
-            warnings.warn(
-                f"{self._budget:,} bytes are more than the levels of the specs can use; give "
-                "tfqd.EntropyConstrained more bits",
-                stacklevel=2,
-            )
-        return False
+        return ends is not None
+
+    def _warn(self) -> None:
+        """Says once that the budget is not used up, and what would."""
+        if self._has_warned:
+            return
+        self._has_warned = True
+        bits = self._enough_bits()
+        more = f"{MOST_BITS}, the most, do not either" if bits is None else f"{bits} do"
+        warnings.warn(
+            f"{self._budget:,} bytes are more than the levels of the specs can use, which take "
+            f"{self.size:,}; as bits of tfqd.EntropyConstrained {more}",
+            stacklevel=2,
+        )
+
+    def _enough_bits(self) -> int | None:
+        """How many bits a code would use the budget; None where no number does."""
+        wanted = self.coded_bits() + 8 * (_GOOD * self._budget - self.size)
+        own = [entry.quantizer.spec.bits for entry in self.priced]
+        for bits in range(min(own) + 1, MOST_BITS + 1):
+            more = zip(self.priced, own, strict=True)
+            if sum(entry.most_bits(max(bits, least)) for entry, least in more) >= wanted:
+                return bits
+        return None
 
     def _held(self) -> list[dict[str, np.ndarray]]:
         return [entry.held_steps() for entry in self.priced]

@@ -18,8 +18,9 @@ def within_bytes(
     """What to quantize a model to, and the callbacks that keep its archive to a budget.
 
     That is `tfqd.EntropyConstrained`, of 4 bits or where these cannot use the budget of 8,
-    under `ByteBudget`. Where 8 bits a weight take no more than the budget whatever
-    training makes of them, it is `tfqd.LearnedStep(bits=8)`, which needs no callback.
+    under `ByteBudget`, which warns where 8 cannot either. Where 8 bits a weight take no more
+    than the budget whatever training makes of them, it is `tfqd.LearnedStep(bits=8)`, which
+    needs no callback.
 
     With `data` training starts with the bits that `tfqd.allocate_bits` gives each tensor;
     without, all start with as many.
@@ -47,7 +48,8 @@ def within_bytes(
     """
     wanted = parse_bytes(budget)
     callbacks = [ByteBudget(wanted, verbose)]
-    if wanted < archive_size(compress(quantize_model(model, LearnedStep(bits=4)))):
+    most = EntropyConstrained(bits=4, average_bits=4)  # With the shortest steps.
+    if wanted <= archive_size(compress(quantize_model(model, most))):
         return _allotted(model, wanted, EntropyConstrained(bits=4), data, loss), callbacks
     compressed = compress(quantize_model(model, LearnedStep(bits=8)))
     # In training codes may come to be all equally frequent.

@@ -24,6 +24,7 @@ from tfqd.ops.entropy import entropy as entropy
 from tfqd.ops.entropy import shares as shares
 from tfqd.ops.entropy import spared_bits as spared_bits
 from tfqd.ops.entropy_start import settled_frequency as settled_frequency
+from tfqd.ops.entropy_start import shortest_stretch as shortest_stretch
 from tfqd.ops.entropy_start import steps_of_entropy as steps_of_entropy
 from tfqd.ops.entropy_start import stretched as stretched
 from tfqd.ops.fake_quantization import fake_quantize as fake_quantize

@@ -42,10 +42,10 @@ def steps_of_entropy(
         float32 [bucketing.count] steps, and offsets or None.
     """
     step, offset = _alike(*start_of_steps(weights, bucketing, levels, scaling), levels)
-    zero, last = zero_code(levels), levels - 1
+    zero = zero_code(levels)
     place = _positions(weights, step, offset, bucketing, levels) - zero
     few = _sample(place)
-    least = max(np.max(place) / max(last - zero, 0.5), -np.min(place) / zero)
+    least = _least_factor(place, levels)
     factor = least
     if least > 0 and _entropy_of(few / least + zero, levels, rate_weight) > average_bits:
         low, high = least, 2 * least
@@ -59,6 +59,27 @@ def steps_of_entropy(
                 high = middle
         factor = high
     return stretched(step, offset, factor or 1.0, levels)
+
+
+def shortest_stretch(
+    weights: tf.Tensor,
+    step: tf.Tensor,
+    offset: tf.Tensor | None,
+    bucketing: Bucketing,
+    levels: int,
+) -> float:
+    """The factor of `stretched` with which the largest weight lies on the last level.
+
+    The arguments are those of `tfqd.ops.learned_step`. 0 of weights that are all on the middle.
+    """
+    place = _positions(weights, step, offset, bucketing, levels) - zero_code(levels)
+    return _least_factor(place, levels)
+
+
+def _least_factor(place: np.ndarray, levels: int) -> float:
+    """With steps so many times as long no position, counted from the middle, is clipped."""
+    zero, last = zero_code(levels), levels - 1
+    return float(max(np.max(place) / max(last - zero, 0.5), -np.min(place) / zero))
 
 
 def _sample(place: np.ndarray) -> np.ndarray:

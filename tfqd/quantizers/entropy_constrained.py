@@ -1,5 +1,6 @@
 """Uniform quantization with a trained step and codes that are cheap to store."""
 
+import dataclasses
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -15,6 +16,9 @@ from tfqd.quantizers.learned_step import LearnedStepQuantizer
 from tfqd.spec import EntropyConstrained
 from tfqd.spec.bucketing import Bucketing
 from tfqd.spec.grid import zero_code
+
+# A largest weight so near the last level lies on it.
+_ON_THE_LEVEL = 0.999
 
 # What `EntropyConstrainedQuantizer.stretch_steps` changes.
 STRETCHED = ("step", "offset", "step_unit", "code_frequency", "mean_code", "held_code")
@@ -89,6 +93,33 @@ class EntropyConstrainedQuantizer(LearnedStepQuantizer):
         if self.spec.freeze_above is not None:
             middle, codes = zero_code(self.spec.levels), self._codes(inputs, weights)
             oscillation.stretch(factor, middle, codes, weights)
+
+    def shortest_stretch(self, inputs: tf.Tensor, weights: dict[str, Any]) -> float:
+        """The least factor of `stretch_steps` that has no more weights clipped: at most 1.
+
+        It puts the tensor's largest weight on the last level; 1 where it lies there, or
+        beyond, already.
+
+        Args:
+            inputs: the tensor's values.
+            weights: what `build` returned.
+        """
+        bucketing = self.bucketing(inputs.shape)
+        steps = self._trained(weights, bucketing)
+        inputs = self._as_drawn(inputs)
+        least = ops.shortest_stretch(inputs, *steps, bucketing, self.spec.levels)
+        return least if 0 < least < _ON_THE_LEVEL else 1.0
+
+    def most_bits(self, bits: int, inputs: tf.Tensor) -> float:
+        """Bits of the entropy-coded codes with the shortest start of `bits` a code.
+
+        Args:
+            bits: 2 to 8.
+            inputs: the tensor's values.
+        """
+        spec = dataclasses.replace(self.spec, bits=bits, average_bits=bits)
+        start = type(self)(spec, self.channel_axes)._start(inputs, inputs.shape)
+        return inputs.shape.num_elements() * float(ops.entropy(start["code_frequency"]))
 
     def restore(self, stored: QuantizedTensor, weights: dict[str, Any]) -> None:
         intervals = zero_code(stored.levels) if stored.offset is None else stored.levels - 1

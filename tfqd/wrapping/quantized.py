@@ -148,6 +148,14 @@ class QuantizedVariable(abc.ABC):
         """
         self._weighing.stretch_steps(factor, self.value(), self.state, settle)
 
+    def shortest_stretch(self) -> float:
+        """The least factor of `stretch_steps` that has no more weights clipped: at most 1."""
+        return self._weighing.shortest_stretch(self.value(), self.state)
+
+    def most_bits(self, bits: int) -> float:
+        """Bits of its entropy-coded codes with the shortest steps that `bits` a code start with."""
+        return self._weighing.most_bits(bits, self.value())
+
     def held_steps(self) -> dict[str, np.ndarray]:
         """What `stretch_steps` changes of its quantizer's variables, by role."""
         return {role: np.array(self.state[role]) for role in STRETCHED if role in self.state}
