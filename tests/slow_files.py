@@ -100,6 +100,7 @@ SLOW = frozenset(
         "tflite_trained_ranges_test",
         "tfmot_docs_test",
         "tile_codebooks_test",
+        "too_large_budgets_test",
         "trained_parts_test",
         "training_test",
         "translate_lstm_test",

@@ -69,19 +69,23 @@ def test_errors_do_not_rise_with_the_budget(library, layout):
 
 @pytest.mark.filterwarnings("ignore:.*more than the levels")
 def test_a_gru_keeps_its_accuracy():
+    """What it goes by comes in small numbers, to which its large weights belong."""
     keras.utils.set_random_seed(0)
     layers = keras.layers
-    steps = layers.Reshape((6, 4))
-    model = keras.Sequential([layers.Input((24,)), steps, layers.GRU(24), layers.Dense(2)])
+    steps, recurrent = layers.Reshape((6, 4)), layers.GRU(24)
+    model = keras.Sequential([layers.Input((24,)), steps, recurrent, layers.Dense(2)])
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(keras.optimizers.Adam(0.02), loss, metrics=["accuracy"])
     model.fit(X, Y, epochs=12, verbose=0)
-    before = model.evaluate(X, Y, verbose=0)[1]
+    scale = np.float32([10, 1, 1, 1])
+    recurrent.cell.kernel.assign(recurrent.cell.kernel * scale[:, None])
+    inputs = X / np.tile(scale, 6)
+    before = model.evaluate(inputs, Y, verbose=0)[1]
     assert before > 0.95
     small = quantized(model, tfqd.EntropyConstrained())
-    fit(small, 2 * archive_size(small), batch_size=16)
+    fit(small, 2 * archive_size(small), batch_size=256)
     small.compile("sgd", loss, metrics=["accuracy"])
-    assert small.evaluate(X, Y, verbose=0)[1] >= before - 0.03
+    assert small.evaluate(inputs, Y, verbose=0)[1] >= before - 0.05
 
 
 def test_warns_once_and_says_how_many_bits_use_the_budget():

@@ -52,7 +52,8 @@ class ByteBudget(Callback):
     Put the callback before those that write checkpoints: training from one goes on with
     the steps, frequencies and price that it holds. Weights that are put in at the end of
     training, as averages by an optimizer with ``use_ema``, are kept to the budget too.
-    Frozen layers stay as they are, and their bytes count.
+    Frozen layers stay as they are, and their bytes count. A budget that is more than the
+    levels can use, without a weight beyond the last one, is warned of, and the file smaller.
 
     Args:
         budget: bytes of the file, or a text such as ``"26 kB"``.
