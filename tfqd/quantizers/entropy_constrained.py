@@ -117,9 +117,12 @@ class EntropyConstrainedQuantizer(LearnedStepQuantizer):
             bits: 2 to 8.
             inputs: the tensor's values.
         """
-        spec = dataclasses.replace(self.spec, bits=bits, average_bits=bits)
-        start = type(self)(spec, self.channel_axes)._start(inputs, inputs.shape)
-        return inputs.shape.num_elements() * float(ops.entropy(start["code_frequency"]))
+        bucketing, drawn = self.bucketing(inputs.shape), self._as_drawn(inputs)
+        levels = dataclasses.replace(self.spec, bits=bits, average_bits=bits).levels
+        scaling, rate_weight = self.spec.scaling, self.spec.rate_weight
+        steps = ops.steps_of_entropy(drawn, bucketing, levels, scaling, rate_weight, bits)
+        frequency = ops.settled_frequency(drawn, *steps, bucketing, levels, rate_weight)
+        return bucketing.size * float(ops.entropy(frequency))
 
     def restore(self, stored: QuantizedTensor, weights: dict[str, Any]) -> None:
         intervals = zero_code(stored.levels) if stored.offset is None else stored.levels - 1
