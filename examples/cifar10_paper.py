@@ -31,11 +31,12 @@ import keras
 import tensorflow as tf
 from absl import app, flags
 from cifar_data import ImageBatches, Images, cifar10, digits
-from compression_runs import RUNS, Study, checked_runs, table
+from compression_runs import RUNS, checked_runs
 from paper_networks import build
 from paper_recipes import RECIPES
 from results_file import ResultsFile
 from rich.console import Console
+from study import Study, table
 
 STUDENTS = ("S3", "S2", "S1")
 SMOKE_RUNS = ("distilled", "post_training_buckets_4bit", "quantized_2bit", "points_4bit")

@@ -27,12 +27,13 @@ import devices
 import keras
 from absl import app, flags
 from cifar_data import ImageBatches, Images, cifar10, cifar100, digits
-from compression_runs import RUNS, Study, checked_runs, table
+from compression_runs import RUNS, checked_runs
 from learning_rates import Plateau, Steps
 from paper_recipes import Recipe, paper, with_float_ends
 from residual_networks import wide_resnet
 from results_file import ResultsFile
 from rich.console import Console
+from study import Study, table
 from trainings import Training
 
 # Mean and standard deviation of the channels of the training images.

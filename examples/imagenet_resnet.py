@@ -26,13 +26,14 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import devices
 import keras
 from absl import app, flags
-from compression_runs import Study, checked_runs, table
+from compression_runs import checked_runs
 from imagenet_data import Records, write_random
 from learning_rates import Steps
 from paper_recipes import Recipe, paper, with_float_ends
 from residual_networks import multiplications, resnet
 from results_file import ResultsFile
 from rich.console import Console
+from study import Study, table
 from trainings import Training
 
 _DATA = flags.DEFINE_string("data_dir", None, "folder with the TFRecords")
