@@ -36,7 +36,7 @@ from paper_networks import build
 from paper_recipes import RECIPES
 from results_file import ResultsFile
 from rich.console import Console
-from study import Study, table
+from study import GivenTeacher, Study, table, teacher_of
 
 STUDENTS = ("S3", "S2", "S1")
 SMOKE_RUNS = ("distilled", "post_training_buckets_4bit", "quantized_2bit", "points_4bit")
@@ -64,6 +64,7 @@ def main(argv) -> None:
     try:
         students, runs, seeds = _chosen()
         images, source = _images()
+        teacher = teacher_of(_TEACHER.value)
         file = pathlib.Path(_RESULTS.value or f"{_OUTPUT.value}/results.json")
         command = "python examples/cifar10_paper.py --data_dir=DATA --budget=BUDGET"
         results = ResultsFile(file, {"command": command, "data": source})
@@ -71,7 +72,8 @@ def main(argv) -> None:
         sys.exit(f"cifar10_paper: {error}")
     console.print(f"Data: {source}")
     for seed in seeds:
-        for row in _study(images, seed).rows(students, runs, results):
+        study = _study(images, source, teacher, seed)
+        for row in study.rows(students, runs, results):
             console.print(f"{row['student']}, seed {seed}, {row['run']}: {row['accuracy']:.2f} %")
     console.print(table(results.rows))
 
@@ -97,7 +99,7 @@ def _images() -> tuple[Images, str]:
     return cifar10(pathlib.Path(_DATA.value)), "CIFAR-10"
 
 
-def _study(images: Images, seed: int) -> Study:
+def _study(images: Images, source: str, teacher: GivenTeacher | None, seed: int) -> Study:
     """The comparisons of one seed."""
     recipe = RECIPES[_RECIPE.value](0.0 if _SMOKE.value else _BUDGET.value)
     data = ImageBatches(images, seed, recipe.shift, recipe.batch)
@@ -106,7 +108,7 @@ def _study(images: Images, seed: int) -> Study:
         return build(name, recipe.weight_decay, dropout)
 
     trainer, folder = recipe.trainer(data, seed), pathlib.Path(_OUTPUT.value)
-    return Study(network, recipe, trainer, data.test(), folder, _TEACHER.value)
+    return Study(network, recipe, trainer, data.test(), folder, teacher, {"data": source})
 
 
 if __name__ == "__main__":

@@ -66,11 +66,13 @@ def main(argv) -> None:
         images, source, classes = _images()
         networks = {"teacher": _size(_TEACHER), "student": _size(_STUDENT)}
         path = pathlib.Path(_RESULTS.value or f"{_OUTPUT.value}/results.json")
-        results = ResultsFile(path, {"command": _command(), "data": source})
+        named = f"WRN-{_TEACHER.value} to WRN-{_STUDENT.value}"
+        results = ResultsFile(path, {"command": _command(), "data": f"{source}, {named}"})
         seeds, runs = [int(seed) for seed in _SEEDS.value], checked_runs(_RUNS.value)
     except (ValueError, OSError) as error:
         sys.exit(f"cifar_wide_resnet: {error}")
     console.print(f"Data: {source}")
+    facts = {"data": source, "networks": named}
     recipe = wide(_BUDGET.value, batch=20 if _SMOKE.value else 110 if classes == 100 else 100)
     statistics = STATISTICS[classes]
 
@@ -82,7 +84,7 @@ def main(argv) -> None:
         data = ImageBatches(images, seed, recipe.shift, recipe.batch)
         trainer = dataclasses.replace(recipe.trainer(data, seed), strategy=strategy)
         folder = pathlib.Path(_OUTPUT.value, f"{_TEACHER.value}_{_STUDENT.value}")
-        study = Study(build, recipe, trainer, data.test(), folder)
+        study = Study(build, recipe, trainer, data.test(), folder, None, facts)
         for row in study.rows(["student"], runs, results):
             console.print(f"{row['student']}, seed {seed}, {row['run']}: {row['accuracy']:.2f} %")
     console.print(table(results.rows))
@@ -125,10 +127,11 @@ def _images() -> tuple[Images, str, int]:
     """The images, where they come from, and the number of their classes."""
     if _DATA.value is None or _SMOKE.value:
         count = SMOKE_IMAGES if _SMOKE.value else None
-        return Images(*(part[:count] for part in digits())), "scikit-learn's digits", 10
+        source = "a few of the digits" if _SMOKE.value else "scikit-learn's digits"
+        return Images(*(part[:count] for part in digits())), source, 10
     load = {"10": cifar10, "100": cifar100}[_CLASSES.value]
-    source = f"CIFAR-{_CLASSES.value}, WRN-{_TEACHER.value} to WRN-{_STUDENT.value}"
-    return load(pathlib.Path(_DATA.value)), source, int(_CLASSES.value)
+    images = load(pathlib.Path(_DATA.value))
+    return images, f"CIFAR-{_CLASSES.value}", int(_CLASSES.value)
 
 
 def _command() -> str:

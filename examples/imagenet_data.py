@@ -1,6 +1,7 @@
 """ImageNet from TFRecords, in batches that depend on the seed and the epoch alone."""
 
 import functools
+import os
 import pathlib
 from collections.abc import Sequence
 
@@ -36,6 +37,9 @@ class Records:
         self._validation = _files(folder, "validation")
         self._batch, self._seed, self._side = batch, seed, side
         self.steps = count // batch
+        files = [*self._train, *self._validation]
+        stored = sum(os.path.getsize(file) for file in files)
+        self.described = f"{count:,} images of {len(files)} TFRecords, {stored:,} bytes"
 
     def train(self, start: int, stop: int) -> tf.data.Dataset:
         """The training batches of these steps, the first of which begins an epoch."""

@@ -33,7 +33,7 @@ from paper_recipes import Recipe, paper, with_float_ends
 from residual_networks import multiplications, resnet
 from results_file import ResultsFile
 from rich.console import Console
-from study import Study, table
+from study import Study, table, teacher_of
 from trainings import Training
 
 _DATA = flags.DEFINE_string("data_dir", None, "folder with the TFRecords")
@@ -65,6 +65,12 @@ class Scale:
     classes: int = 1000
     side: int = 224
 
+    @property
+    def described(self) -> str:
+        """The networks, in words for the results."""
+        networks = f"blocks {self.teacher} to {self.student}, {self.filters} filters"
+        return f"{networks}, {self.classes} classes, {self.side} pixels"
+
 
 def main(argv) -> None:
     del argv
@@ -78,8 +84,9 @@ def main(argv) -> None:
         runs = checked_runs(_RUNS.value)
         data = _records(scale.side)
         path = pathlib.Path(_RESULTS.value or f"{_OUTPUT.value}/results.json")
-        facts = {"command": "python examples/imagenet_resnet.py", "data": "TFRecords"}
-        results = ResultsFile(path, facts)
+        command = "python examples/imagenet_resnet.py"
+        results = ResultsFile(path, {"command": command, "data": data.described})
+        teacher = teacher_of(_TEACHER.value)
     except (ValueError, OSError) as error:
         sys.exit(f"imagenet_resnet: {error}")
     keras.mixed_precision.set_global_policy(_PRECISION.value)
@@ -91,7 +98,8 @@ def main(argv) -> None:
 
     trainer = dataclasses.replace(recipe.trainer(data, _SEED.value), strategy=strategy)
     output = pathlib.Path(_OUTPUT.value)
-    study = Study(build, recipe, trainer, data.held_out(), output, _TEACHER.value)
+    facts = {"data": data.described, "networks": scale.described}
+    study = Study(build, recipe, trainer, data.held_out(), output, teacher, facts)
     for row in study.rows(["student"], runs, results):
         console.print(f"{row['student']}, {row['run']}: {row['accuracy']:.2f} %")
     console.print(table(results.rows))

@@ -16,6 +16,7 @@ class Recipe:
     """All that the runs share.
 
     name: as it is called in results.
+    budget: the share of the epochs that are made.
     batch: images a step.
     shift: pixels by which images are moved at random.
     temperature, student_loss_weight: of the distillation.
@@ -33,6 +34,7 @@ class Recipe:
     """
 
     name: str
+    budget: float
     batch: int
     shift: int
     temperature: float
@@ -69,6 +71,7 @@ def paper(budget: float) -> Recipe:
     whole = Training(_epochs(200, budget), 1e-3, Plateau().scaled(budget))
     return Recipe(
         name="paper",
+        budget=budget,
         batch=25,
         shift=4,
         temperature=2.0,
@@ -112,6 +115,7 @@ def modern(budget: float) -> Recipe:
     trained_on = Training(quantized, 1e-3, Cosine(quantized), adam=True)
     return Recipe(
         name="modern",
+        budget=budget,
         batch=128,
         shift=4,
         temperature=2.0,

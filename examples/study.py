@@ -2,18 +2,20 @@
 
 import collections
 import functools
+import hashlib
 import itertools
+import json
 import os
 import pathlib
 import platform
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
 import tensorflow as tf
-from compression_runs import Comparison, Teacher
+from compression_runs import MEASURES, Comparison, Teacher
 from paper_recipes import Recipe
 from results_file import ResultsFile, mean_and_deviation
 from rich.table import Table
@@ -22,10 +24,37 @@ from trainings import Trainer, Training, accuracy
 from tfqd.distillation import CachedTeacher, cache_teacher
 
 MACHINE = f"{platform.machine()}, {os.cpu_count()} cores"
+# What the rows of one experiment's seeds may differ in.
+_OF_A_SEED = frozenset(
+    ("seed", "accuracy", "epochs", "bytes", "paper_bytes", "seconds", "machine", *MEASURES)
+)
+
+
+class GivenTeacher(NamedTuple):
+    """A trained Keras model that answers with logits, and the SHA-256 of its file."""
+
+    file: pathlib.Path
+    digest: str
+
+
+def teacher_of(path: str | pathlib.Path | None) -> GivenTeacher | None:
+    """What `--teacher` names; None where a teacher is to be trained.
+
+    Raises:
+        ValueError: for a file that is not there.
+    """
+    if path is None:
+        return None
+    file = pathlib.Path(path)
+    if not file.is_file():
+        raise ValueError(f"--teacher={path}: there is no such file")
+    return GivenTeacher(file, hashlib.sha256(file.read_bytes()).hexdigest())
 
 
 class Study:
     """The comparisons of several students of one teacher.
+
+    A study with another `key` is another experiment, which shares neither models nor rows.
 
     Args:
         build: gives a new network by its name, ``"teacher"`` for the teacher's, with its
@@ -34,7 +63,8 @@ class Study:
         trainer: makes all trainings.
         test: images and labels to measure on.
         folder: for checkpoints and models.
-        teacher_file: a trained Keras model that answers with logits, in the teacher's place.
+        given: a teacher in the place of one that is trained.
+        facts: JSON values of what else makes another experiment, as the data and the networks.
     """
 
     def __init__(
@@ -44,18 +74,26 @@ class Study:
         trainer: Trainer,
         test: tf.data.Dataset,
         folder: pathlib.Path,
-        teacher_file: str | None = None,
+        given: GivenTeacher | None,
+        facts: Mapping[str, Any],
     ):
         self._build, self._recipe, self._trainer = build, recipe, trainer
         self._test = test
-        self._file = None if teacher_file is None else pathlib.Path(teacher_file)
-        self._key = {
+        self._given = given
+        self.key = {
             "recipe": recipe.name,
             "float_epochs": recipe.float.epochs,
-            "teacher": "trained" if self._file is None else self._file.stem,
+            "teacher": "trained" if given is None else given.file.stem,
             "seed": trainer.seed,
+            "budget": recipe.budget,
+            "batch": recipe.batch,
+            "precision": keras.mixed_precision.global_policy().name,
+            "teacher_digest": None if given is None else given.digest,
+            **facts,
         }
-        self._folder = folder / "_".join(map(str, self._key.values()))
+        digest = hashlib.sha256(json.dumps(self.key, sort_keys=True).encode()).hexdigest()
+        named = [*list(self.key.values())[:4], digest[:8]]
+        self.folder = folder / "_".join(map(str, named))
         self._cached: dict[int, CachedTeacher] = {}
 
     def rows(
@@ -64,22 +102,22 @@ class Study:
         """Makes the runs that are not in the results yet, the teacher's first."""
         asked = [("teacher", "labels"), *itertools.product(students, runs)]
         for student, run in asked:
-            key = {**self._key, "student": student, "run": run}
+            key = {**self.key, "student": student, "run": run}
             if results.find(key) is None:
                 row = {**key, **self._row(student, run), "machine": MACHINE}
                 results.add(row)
                 yield row
 
     def _row(self, student: str, run: str) -> dict[str, Any]:
-        if student == "teacher" and self._file is not None:
+        if student == "teacher" and self._given is not None:
             model = self._teacher()
             hits = accuracy(model, self._test)
             return {"accuracy": round(100 * hits, 2), "bytes": 4 * model.count_params()}
         return self._comparison(student).row(run)
 
     def _teacher(self) -> keras.Model:
-        if self._file is not None:
-            return keras.saving.load_model(self._file, compile=False)
+        if self._given is not None:
+            return keras.saving.load_model(self._given.file, compile=False)
         return self._comparison("teacher").model("labels")
 
     def _answers(self, training: Training) -> Teacher:
@@ -89,7 +127,7 @@ class Study:
         if training.epochs not in self._cached:
             data = self._trainer.data
             seen = data.train(0, training.epochs * data.steps)
-            folder = self._folder / f"answers_{training.epochs}epochs"
+            folder = self.folder / f"answers_{training.epochs}epochs"
             shown = int(sys.stdout.isatty())
             self._cached[training.epochs] = cache_teacher(self._teacher(), seen, folder, shown)
         return self._cached[training.epochs]
@@ -102,28 +140,31 @@ class Study:
             self._recipe,
             self._trainer,
             self._test,
-            self._folder / student,
+            self.folder / student,
             f"{student}, seed {self._trainer.seed}",
         )
 
 
 def table(rows: Sequence[dict[str, Any]]) -> Table:
-    """The results, a line for each student and run, means over the seeds."""
+    """The results, a line for each student and run of an experiment, means over the seeds."""
     lines = Table(title="Runs", caption="bytes: the .tfqd file; of float models, the weights")
-    for heading in ("student", "recipe", "run"):
+    for heading in ("student", "recipe", "teacher", "run"):
         lines.add_column(heading)
     for heading in ("epochs", "seeds", "accuracy", "bytes", "paper's formula"):
         lines.add_column(heading, justify="right")
     groups = collections.defaultdict(list)
     for row in rows:
-        groups[row["student"], row["recipe"], row["run"], row.get("epochs", 0)].append(row)
-    for (student, recipe, run, epochs), group in groups.items():
+        group = {name: value for name, value in row.items() if name not in _OF_A_SEED}
+        groups[json.dumps(group, sort_keys=True)].append(row)
+    for group in groups.values():
+        row = group[0]
         paper = [row["paper_bytes"] for row in group if "paper_bytes" in row]
         lines.add_row(
-            student,
-            recipe,
-            run,
-            str(epochs),
+            row["student"],
+            row["recipe"],
+            row["teacher"],
+            row["run"],
+            f"{np.mean([each.get('epochs', 0) for each in group]):.3g}",
             str(len(group)),
             mean_and_deviation([row["accuracy"] for row in group]),
             f"{np.mean([row['bytes'] for row in group]):,.0f}",
