@@ -19,8 +19,9 @@ from typing import Any, TypeAlias
 
 import keras
 import tensorflow as tf
+from learning_rates import epochs_made
 from paper_recipes import Recipe
-from trainings import LOSS, Trainer, Training, accuracy
+from trainings import ERRORS, LOSS, Trainer, Training, accuracy
 
 import tfqd
 from tfqd.distillation import CachedTeacher
@@ -100,7 +101,7 @@ class Comparison:
         start = time.perf_counter()
         model = self.model(name)
         measured = 100 * accuracy(model, self._test)
-        row = {"accuracy": round(measured, 2), "epochs": self.epochs(name), **self._held(model)}
+        row = {"accuracy": round(measured, 2), "epochs": self._epochs(name), **self._held(model)}
         if name in FLOAT_RUNS:
             row["bytes"] = 4 * model.count_params()
         else:
@@ -118,14 +119,11 @@ class Comparison:
         found = tfqd.evaluate(models, images, efficiency=False).values["student"]
         return {key: round(found[key], 4) for key in MEASURES}
 
-    def epochs(self, name: str) -> int:
-        """How many epochs the run's own training has at most; 0 where there is none."""
-        if name in FLOAT_RUNS:
-            return self._recipe.float.epochs
-        method, bits = _parts(name)
-        if method == "quantized":
-            return self._recipe.weights_training.epochs
-        return self._recipe.points_training[bits].epochs if method == "points" else 0
+    def _epochs(self, name: str) -> int:
+        """How many epochs the run's own training made; 0 where there is none."""
+        if name.startswith("post_training"):
+            return 0
+        return epochs_made(self._folder / name / ERRORS)
 
     def _float(self, distil: bool) -> keras.Model:
         name, training = "distilled" if distil else "labels", self._recipe.float

@@ -43,11 +43,14 @@ class Plateau:
         return None if bad_in_all > self.most_bad or halvings > 11 else 0.5**halvings
 
     def scaled(self, budget: float) -> "Plateau":
-        """The same for a training that has `budget` times as many epochs."""
+        """The same for a training that has `budget` times as many epochs.
+
+        Three epochs without a drop end no training, however short it is.
+        """
         return Plateau(
             max(1, round(budget * self.patience)),
             round(budget * self.wait),
-            max(1, round(budget * self.most_bad)),
+            max(3, round(budget * self.most_bad)),
         )
 
 
@@ -75,6 +78,11 @@ class Cosine:
 def constant(errors: Sequence[float]) -> float:
     """The rate as it is."""
     return 1.0
+
+
+def epochs_made(path: pathlib.Path) -> int:
+    """How many epochs a training made, by the errors that its `Pace` kept at the path."""
+    return len(json.loads(path.read_text()))
 
 
 class Pace(keras.callbacks.Callback):

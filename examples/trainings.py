@@ -17,6 +17,7 @@ from tfqd.distillation import CachedTeacher, LogitsDistillation
 
 LOSS = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
 NORM_BATCHES = 100
+ERRORS = "errors.json"
 
 
 class Data(Protocol):
@@ -137,7 +138,7 @@ class Trainer:
             training.rate,
             training.schedule,
             lambda: self.score(distiller.student, self.data.held_out()),
-            folder / "errors.json",
+            folder / ERRORS,
             done,
         )
         if done == training.epochs or pace.ended:

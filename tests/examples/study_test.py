@@ -102,6 +102,16 @@ def test_a_finished_run_is_not_repeated(tmp_path):
     assert (other["seed"], other["student"]) == (2, "teacher")
 
 
+def test_a_training_that_ends_early_is_reported_with_the_epochs_that_it_made(tmp_path):
+    recipe = paper(0.0)
+    training = dataclasses.replace(
+        recipe.float, epochs=9, schedule=lambda errors: None if len(errors) == 2 else 1.0
+    )
+    results = ResultsFile(tmp_path / "results.json", {"data": "points"})
+    (row,) = study(tmp_path, dataclasses.replace(recipe, float=training)).rows([], [], results)
+    assert (row["float_epochs"], row["epochs"]) == (9, 2)
+
+
 def test_the_committed_rows_are_found_by_the_command_of_the_page(tmp_path):
     rows = json.loads((RESULTS / "cifar10_paper.json").read_text(encoding="utf-8"))["rows"]
     digest = "9600968bd0131aad967f8f000e047d36db097e6f5a2fe468dd7e5b31fe624c5f"

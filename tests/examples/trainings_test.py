@@ -88,6 +88,12 @@ def test_the_plateau_halves_where_errors_stay_and_stops_in_the_end():
     assert Plateau().scaled(0.1) == Plateau(patience=1, wait=1, most_bad=3)
 
 
+def test_the_plateau_of_a_short_training_stays_for_three_epochs():
+    short = Plateau().scaled(0.04)
+    assert short([0.5, 0.6, 0.6, 0.6]) is not None
+    assert short([0.5, 0.6, 0.6, 0.6, 0.6]) is None
+
+
 def test_steps_and_cosine():
     steps = Steps((2, 3), 0.2)
     assert [round(steps([1.0] * done), 6) for done in range(4)] == [1, 1, 0.2, 0.04]
