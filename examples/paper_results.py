@@ -7,20 +7,18 @@ says in words which of the paper's orderings they confirm.
 `tests/examples/paper_results_test.py` holds page, figure and results equal.
 """
 
-import collections
 import json
 import math
 import pathlib
-import statistics
-from typing import Any, NamedTuple
+from typing import Any
 
 import translation_results
 from bytes_figure import Mark, draw
+from paper_cells import RECIPES, Cell, Cells, cells
 
 ROOT = pathlib.Path(__file__).parents[1]
 RESULTS = ROOT / "examples" / "results"
 PAGE, FIGURE = ROOT / "docs" / "results.md", ROOT / "docs" / "results.svg"
-RECIPES = ("paper", "modern")
 # Two standard errors of a difference of two accuracies on 10,000 images, about 70 % each.
 CLOSE = 1.3
 COLOURS = {
@@ -62,20 +60,6 @@ CLAIMS = (
 )
 
 
-class Cell(NamedTuple):
-    """One run's means over its seeds; the deviation is None of a single one."""
-
-    accuracy: float
-    deviation: float | None
-    bytes: float
-    paper_bytes: float | None
-    epochs: int
-    seeds: int
-
-
-Cells = dict[tuple[str, str, str], Cell]
-
-
 def main() -> None:
     paper, ours, translated = load()
     PAGE.write_text(page(paper, ours, translated), encoding="utf-8")
@@ -86,25 +70,6 @@ def load() -> list[dict[str, Any]]:
     """The paper's figures, and ours on CIFAR-10 and in translation, as they are committed."""
     names = ("paper_tables.json", "cifar10_paper.json", "translate_lstm.json")
     return [json.loads((RESULTS / name).read_text(encoding="utf-8")) for name in names]
-
-
-def cells(ours: dict[str, Any]) -> Cells:
-    """Means over seeds by recipe, student and run."""
-    groups = collections.defaultdict(list)
-    for row in ours["rows"]:
-        groups[row["recipe"], row["student"], row["run"]].append(row)
-    return {key: _mean(rows) for key, rows in groups.items()}
-
-
-def _mean(rows: list[dict[str, Any]]) -> Cell:
-    def mean(name: str) -> float:
-        return sum(row[name] for row in rows) / len(rows)
-
-    paper_bytes = mean("paper_bytes") if "paper_bytes" in rows[0] else None
-    epochs = rows[0].get("epochs", 0)
-    accuracies = [row["accuracy"] for row in rows]
-    deviation = statistics.stdev(accuracies) if len(rows) > 1 else None
-    return Cell(mean("accuracy"), deviation, mean("bytes"), paper_bytes, epochs, len(rows))
 
 
 def page(paper: dict[str, Any], ours: dict[str, Any], translated: dict[str, Any]) -> str:
@@ -123,33 +88,67 @@ def page(paper: dict[str, Any], ours: dict[str, Any], translated: dict[str, Any]
 
 def _introduction(paper: dict[str, Any], ours: dict[str, Any]) -> str:
     rows = ours["rows"]
-    teachers = sorted(
-        {(row["teacher"], row["accuracy"]) for row in rows if row["student"] == "teacher"}
+    (teacher,) = {row["teacher"] for row in rows}
+    accuracies = sorted({row["accuracy"] for row in rows if row["student"] == "teacher"})
+    named = ", ".join(f"{accuracy:.2f} %" for accuracy in accuracies)
+    told = TRAINED if teacher == "trained" else GIVEN
+    recipes = [recipe for recipe in RECIPES if any(row["recipe"] == recipe for row in rows)]
+    made = {recipe: [row for row in rows if row["recipe"] == recipe] for recipe in recipes}
+    epochs = " and ".join(
+        f"{made[recipe][0]['float_epochs']} epochs of a float student by the {recipe} recipe"
+        for recipe in recipes
     )
-    named = ", ".join(f"{name} ({accuracy:.2f} %)" for name, accuracy in teachers)
-    machines = ", ".join(sorted({row["machine"] for row in rows}))
-    return INTRODUCTION.format(source=paper["source"], teachers=named, machines=machines)
+    return INTRODUCTION.format(
+        source=paper["source"],
+        commands="\n".join(_command(made[recipe]) for recipe in recipes),
+        teacher=told.format(name=teacher, accuracy=named),
+        machines=", ".join(sorted({row["machine"] for row in rows})),
+        epochs=epochs.removesuffix(" by the paper recipe") if recipes == ["paper"] else epochs,
+    )
+
+
+def _command(rows: list[dict[str, Any]]) -> str:
+    """The command that makes the rows, which are of one recipe."""
+    students = list(dict.fromkeys(row["student"] for row in rows if row["student"] != "teacher"))
+    seeds = sorted({row["seed"] for row in rows})
+    recipe, teacher = rows[0]["recipe"], rows[0]["teacher"]
+    options = [
+        f"--budget={rows[0]['budget']:g}",
+        *([] if recipe == "paper" else [f"--recipe={recipe}"]),
+        f"--students={','.join(students)}",
+        f"--seeds={','.join(map(str, seeds))}",
+    ]
+    given = "" if teacher == "trained" else f"--teacher=DATA/models/{teacher}.keras "
+    return (
+        f"    python examples/cifar10_paper.py --data_dir=DATA {' '.join(options)} \\\n"
+        f"      {given}--results=examples/results/cifar10_paper.json"
+    )
 
 
 def _table(paper: dict[str, float], found: Cells, student: str) -> str:
-    recipes = [recipe for recipe in RECIPES if (recipe, student, "distilled") in found]
-    names = [f"ours, {recipe} recipe" for recipe in recipes]
-    heads = ["run", "the paper", *names, "epochs", "seeds", "bytes", "the paper's formula"]
+    recipes = [recipe for recipe in RECIPES if any(key[:2] == (recipe, student) for key in found)]
+    heads = ["run", "the paper"]
+    for recipe in recipes:
+        heads += [f"ours, {recipe} recipe", "epochs", "seeds", "bytes", "the paper's formula"]
     lines = [" | ".join(heads), "|".join(["---", *["---:"] * (len(heads) - 1)])]
     runs = list(dict.fromkeys([*paper, *(run for _, name, run in found if name == student)]))
     for run in runs:
-        made = [found.get((recipe, student, run)) for recipe in recipes]
-        first = next((cell for cell in made if cell), None)
-        accuracies = ["" if cell is None else _accuracy(cell) for cell in made]
-        facts = ["", "", "", ""]
-        if first is not None:
-            stored = "" if first.paper_bytes is None else f"{first.paper_bytes:,.0f}"
-            facts = [str(first.epochs), str(first.seeds), f"{first.bytes:,.0f}", stored]
-        theirs = f"{paper[run]:.2f}" if run in paper else ""
-        lines.append(" | ".join([f"`{run}`", theirs, *accuracies, *facts]))
+        values = [f"`{run}`", f"{paper[run]:.2f}" if run in paper else ""]
+        for recipe in recipes:
+            values += _values(found.get((recipe, student, run)))
+        lines.append(" | ".join(values))
     return (
         "\n".join(f"| {line} |" for line in lines).replace("| ---|", "|---|").replace(": |", ":|")
     )
+
+
+def _values(cell: Cell | None) -> list[str]:
+    """What the table says of a run by one recipe."""
+    if cell is None:
+        return [""] * 5
+    formula = "" if cell.paper_bytes is None else f"{cell.paper_bytes:,.0f}"
+    facts = [f"{cell.epochs:.3g}", str(cell.seeds), f"{cell.bytes:,.0f}", formula]
+    return [_accuracy(cell), *facts]
 
 
 def _accuracy(cell: Cell) -> str:
@@ -225,18 +224,23 @@ with its seed, epochs and bytes.
 
 Ours were made by
 
-    python examples/cifar10_paper.py --data_dir=DATA --budget=0.04 --students=S3 --seeds=1,2,3 \\
-      --teacher=DATA/models/resnet20_cifar10.keras --results=examples/results/cifar10_paper.json
+{commands}
 
-on {machines}. The budget is 8 epochs of a float student where the paper made up to 200, so that
+on {machines}. The budget is {epochs} where the paper made up to 200, so that
 accuracies are lower than the paper's and only orderings and drops compare. The teacher is
-{teachers}, which was at hand; the paper's own of 5.3 million parameters was not trained here.
+{teacher}.
 Accuracies are those of the quantized weights on CIFAR-10's 10,000 test images (one standard
 error is about 0.46), bytes those of the whole `.tfqd` file, of float models 4 a weight; means of
 the seeds, of accuracies with their standard deviation. Two accuracies are called too close to tell
 where they are less than 1.3 apart, or less than two standard errors of the means of their seeds.
 Students from labels alone have the paper's Dropout, which hurts a short training; the others have
 none, as in its code."""
+
+GIVEN = (
+    "{name} ({accuracy}), which was at hand; the paper's own of 5.3 million parameters was not "
+    "trained here"
+)
+TRAINED = "the paper's own ({accuracy}), trained by as many epochs"
 
 BEYOND = """## Not measured here
 

@@ -40,13 +40,69 @@ def test_the_figure_has_a_mark_for_every_run():
     assert named == {f"{student} {run} {recipe}" for recipe, student, run in runs}
 
 
-def of(**accuracies):
+SHARED = {
+    "recipe": "paper",
+    "float_epochs": 8,
+    "budget": 0.04,
+    "batch": 25,
+    "precision": "float32",
+    "data": "CIFAR-10",
+    "teacher": "t",
+    "teacher_digest": "d",
+    "machine": "m",
+    "student": "S3",
+    "bytes": 1000,
+}
+
+
+def of(seed=1, facts=None, **accuracies):
     """Results of S3, one seed, with these accuracies."""
-    facts = {"recipe": "paper", "student": "S3", "bytes": 1000, "teacher": "t", "machine": "m"}
+    facts = {**SHARED, "seed": seed, **(facts or {})}
     teacher = {**facts, "student": "teacher", "run": "labels", "accuracy": 90.0}
     return {
         "rows": [teacher, *({**facts, "run": run, "accuracy": a} for run, a in accuracies.items())]
     }
+
+
+def together(*several):
+    return {"rows": [row for each in several for row in each["rows"]]}
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {"float_epochs": 200},
+        {"budget": 0.041},
+        {"batch": 50},
+        {"precision": "mixed_bfloat16"},
+        {"data": "lines"},
+        {"teacher": "u"},
+        {"teacher_digest": "e"},
+    ],
+)
+def test_rows_of_other_experiments_are_not_averaged(facts):
+    rows = together(of(distilled=70.0), of(2, facts, distilled=71.0))
+    with pytest.raises(ValueError, match=f"must be alike in {next(iter(facts))}; got"):
+        cells(rows)
+
+
+def test_a_seed_counts_once():
+    rows = together(of(distilled=70.0), of(distilled=70.0), of(2, distilled=72.0))
+    cell = cells(rows)["paper", "S3", "distilled"]
+    assert (cell.accuracy, cell.seeds) == (71.0, 2)
+
+
+def test_each_recipe_has_its_epochs_bytes_and_command():
+    paper, _, translated = load()
+    modern = {"recipe": "modern", "float_epochs": 50, "budget": 0.25, "batch": 128, "bytes": 2000}
+    rows = together(
+        of(labels=60.0, distilled=70.0), of(7, {**modern, "epochs": 50}, distilled=75.0)
+    )
+    text = page(paper, rows, translated)
+    assert "| `distilled` | 78.20 | 70.00 | 0 | 1 | 1,000 |  | 75.00 | 50 | 1 | 2,000 |  |" in text
+    assert "--budget=0.04 --students=S3 --seeds=1 \\\n" in text
+    assert "--budget=0.25 --recipe=modern --students=S3 --seeds=7 \\\n" in text
+    assert "8 epochs of a float student by the paper recipe and 50 epochs" in text
 
 
 @pytest.mark.parametrize(
@@ -63,8 +119,8 @@ def test_an_ordering_is_judged_by_its_difference(distilled, verdict):
 
 def test_seeds_that_differ_leave_an_ordering_open():
     paper, _, translated = load()
-    several = [of(labels=70.0 - spread, distilled=73.0 + spread) for spread in (-6.0, 0.0, 6.0)]
-    rows = {"rows": [row for each in several for row in each["rows"]]}
+    spreads = enumerate((-6.0, 0.0, 6.0))
+    rows = together(*(of(i, labels=70.0 - by, distilled=73.0 + by) for i, by in spreads))
     text = page(paper, rows, translated)
     assert "- *Too close to tell.* A teacher makes" in text
     assert "| 73.00 ± 6.00 |" in text
