@@ -43,6 +43,12 @@ def test_report_holds_the_sizes_of_tensors_rest_and_model(model):
     assert rest.float_bytes == rest.fixed_bytes == rest.paper_bytes == 120
 
 
+def test_the_paper_counts_no_moving_statistics(model):
+    statistics = np.zeros(8, np.float32)
+    rest = size_report(CompressedModel({**model.tensors, "norm/moving_mean": statistics})).rest
+    assert (rest.fixed_bytes, rest.paper_bytes) == (152, 120)
+
+
 def test_parts_add_up_to_the_total(model):
     report = size_report(model)
     for part in ("weights", "float_bytes", "fixed_bytes"):

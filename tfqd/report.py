@@ -10,7 +10,13 @@ from rich.table import Table
 from rich.text import Text
 
 from tfqd.compressed import CompressedModel
-from tfqd.compressed.sizes import Size, fixed_length_bytes, model_size, tensor_size
+from tfqd.compressed.sizes import (
+    Size,
+    fixed_length_bytes,
+    model_size,
+    paper_rest_bytes,
+    tensor_size,
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -93,9 +99,10 @@ def size_report(
     """The sizes of a compressed model, and what was counted of its archives."""
     rest = [tensor_size(array) for array in model.rest.values()]
     stayed = sum(size.float_bytes for size in rest)
+    weights, paper = sum(size.weights for size in rest), paper_rest_bytes(model.rest)
     return ModelSizes(
         variables={path: tensor_size(tensor) for path, tensor in model.quantized.items()},
-        rest=Size(sum(size.weights for size in rest), 32.0, 0.0, 0.0, stayed, stayed, stayed),
+        rest=Size(weights, 32.0, 0.0, 0.0, stayed, stayed, paper),
         total=model_size(model),
         archive_bytes=archive_bytes,
         bytes_at_bits=bytes_at_bits or {},

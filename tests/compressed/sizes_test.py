@@ -85,6 +85,18 @@ def test_a_model_pools_its_codes_for_one_huffman_code(two_tensors):
     assert size.fixed_bytes == (1 + 16) + 4 * 3 + (1 + 8)
 
 
+@pytest.mark.parametrize(
+    "path", ["norm/moving_mean", "moving_variance", "block/norm/moving_variance:1"]
+)
+def test_the_paper_counts_no_moving_statistics(two_tensors, path):
+    statistics = {path: np.zeros(5, np.float32), "norm/gamma": np.zeros(5, np.float32)}
+    size = model_size(CompressedModel({**two_tensors.tensors, **statistics}))
+    before = model_size(two_tensors)
+    assert size.paper_bytes == before.paper_bytes + 4 * 5
+    assert size.fixed_bytes == before.fixed_bytes + 4 * 10
+    assert size.float_bytes == before.float_bytes + 4 * 10
+
+
 def test_bits_of_a_model_are_the_mean_over_its_quantized_weights():
     tensors = {"a": quantized_tensor((10, 30), 2), "b": quantized_tensor((10, 10), 8)}
     assert model_size(CompressedModel(tensors)).bits == 3.5

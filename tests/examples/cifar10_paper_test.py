@@ -22,7 +22,7 @@ def test_smoke_makes_a_run_of_each_kind(tmp_path):
     for name in ("post_training_buckets_4bit", "quantized_2bit"):
         (archive,) = tmp_path.glob(f"*/S3/{name}/student.tfqd")
         assert archive.stat().st_size == rows[name]["bytes"]
-        assert 0.9 < rows[name]["paper_bytes"] / rows[name]["bytes"] < 1
+        assert 0.8 < rows[name]["paper_bytes"] / rows[name]["bytes"] < 0.96
     assert rows["labels"]["agreement"] == 1
     assert all(0 <= row["calibration_error"] <= 1 for row in rows.values())
     assert "epoch 1 of 1" in done.stdout

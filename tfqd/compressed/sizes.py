@@ -6,13 +6,15 @@ float32 per bucket, and nothing else:
 
     bytes = 4 N_float + H N_quantized / 8 + 8 N_quantized / bucket_size
 
-with no scale term for a bucket size of None. It is an estimate of what
+with no scale term for a bucket size of None. N_float counts parameters, to which
+the moving statistics of BatchNormalization do not belong. It is an estimate of what
 nobody stored; `fixed_bytes` is what packed codes, scales, offsets and points
 take.
 """
 
 import dataclasses
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 
@@ -20,6 +22,8 @@ from tfqd.compressed import huffman
 from tfqd.compressed.model import CompressedModel
 from tfqd.compressed.tensor import QuantizedTensor
 from tfqd.spec.bucketing import Bucketing
+
+_STATISTICS = re.compile(r"(^|/)moving_(mean|variance)(:\d+)?$")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -95,8 +99,15 @@ def model_size(model: CompressedModel) -> Size:
         huffman=mean,
         float_bytes=float_rest + 4 * weights,
         fixed_bytes=float_rest + sum(map(fixed_bytes, quantized)),
-        paper_bytes=float_rest + mean * weights / 8 + sum(map(paper_scale_bytes, quantized)),
+        paper_bytes=paper_rest_bytes(model.rest)
+        + mean * weights / 8
+        + sum(map(paper_scale_bytes, quantized)),
     )
+
+
+def paper_rest_bytes(rest: Mapping[str, np.ndarray]) -> int:
+    """What stayed float, by path, without the moving statistics of BatchNormalization."""
+    return sum(array.nbytes for path, array in rest.items() if not _STATISTICS.search(path))
 
 
 def fixed_bytes(tensor: QuantizedTensor) -> int:
