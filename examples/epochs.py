@@ -10,7 +10,7 @@ import keras
 def save_whole(model: keras.Model, path: pathlib.Path) -> None:
     """Writes the model beside and renames it, so that the file is whole or not there."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name("new.keras")
+    temporary = path.with_name(f"new_{os.getpid()}.keras")
     model.save(temporary)
     os.replace(temporary, path)
 

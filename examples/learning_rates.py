@@ -121,7 +121,7 @@ class Pace(keras.callbacks.Callback):
         logs["held_out"] = self._accuracy()
         self._errors.append(1 - logs["held_out"])
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = self._path.with_suffix(".new")
+        temporary = self._path.with_suffix(f".{os.getpid()}")
         temporary.write_text(json.dumps(self._errors))
         os.replace(temporary, self._path)
         self.model.stop_training = self.ended

@@ -1,12 +1,13 @@
 """A results file in JSON that several processes may add to."""
 
-import fcntl
 import json
 import os
 import pathlib
 import statistics
 from collections.abc import Sequence
 from typing import Any
+
+from locks import alone_in
 
 
 class ResultsFile:
@@ -38,23 +39,36 @@ class ResultsFile:
 
     def find(self, key: dict[str, Any]) -> dict[str, Any] | None:
         """The row that says all that `key` says; None where there is none."""
-        return next((row for row in self.rows if row.items() >= key.items()), None)
+        return _find(self.rows, key)
 
-    def add(self, row: dict[str, Any]) -> None:
-        """Adds a row; the file is written beside and renamed, under a lock."""
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        with open(self._path.with_suffix(".lock"), "w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+    def add(self, row: dict[str, Any], key: dict[str, Any] | None = None) -> bool:
+        """Adds a row; the file is written beside and renamed, under a lock.
+
+        Args:
+            row: JSON values by name.
+            key: what the row alone says; None where it may stand there several times.
+
+        Returns:
+            Whether it was added: not where another process has added a row of that key.
+        """
+        with alone_in(self._path):
             content = self._read()
+            if key is not None and _find(content["rows"], key) is not None:
+                return False
             content["rows"].append(row)
             temporary = self._path.with_suffix(f".{os.getpid()}")
             temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
             os.replace(temporary, self._path)
+        return True
 
     def _read(self) -> dict[str, Any]:
         if self._path.exists():
             return json.loads(self._path.read_text(encoding="utf-8"))
         return {**self._facts, "rows": []}
+
+
+def _find(rows: list[dict[str, Any]], key: dict[str, Any]) -> dict[str, Any] | None:
+    return next((row for row in rows if row.items() >= key.items()), None)
 
 
 def mean_and_deviation(percents: Sequence[float]) -> str:

@@ -16,6 +16,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 from compression_runs import MEASURES, Comparison, Teacher
+from locks import alone_in
 from paper_recipes import Recipe
 from results_file import ResultsFile, mean_and_deviation
 from rich.table import Table
@@ -105,8 +106,8 @@ class Study:
             key = {**self.key, "student": student, "run": run}
             if results.find(key) is None:
                 row = {**key, **self._row(student, run), "machine": MACHINE}
-                results.add(row)
-                yield row
+                if results.add(row, key):
+                    yield row
 
     def _row(self, student: str, run: str) -> dict[str, Any]:
         if student == "teacher" and self._given is not None:
@@ -129,7 +130,9 @@ class Study:
             seen = data.train(0, training.epochs * data.steps)
             folder = self.folder / f"answers_{training.epochs}epochs"
             shown = int(sys.stdout.isatty())
-            self._cached[training.epochs] = cache_teacher(self._teacher(), seen, folder, shown)
+            with alone_in(folder):
+                answers = cache_teacher(self._teacher(), seen, folder, shown)
+            self._cached[training.epochs] = answers
         return self._cached[training.epochs]
 
     def _comparison(self, student: str) -> Comparison:

@@ -1,5 +1,6 @@
 """One training, from labels or from a teacher, that goes on after a kill."""
 
+import contextlib
 import dataclasses
 import pathlib
 from collections.abc import Callable, Sequence
@@ -10,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 from epochs import Checkpoint, EpochLog, save_whole
 from learning_rates import Pace, Schedule, constant
+from locks import alone_in
 
 import tfqd
 from tfqd.callbacks import reestimate_batch_norm
@@ -100,17 +102,25 @@ class Trainer:
             callbacks: further ones, called before the training is kept.
         """
         finished = folder / "student.keras"
-        with self.strategy.scope():
-            if finished.exists():
-                return keras.saving.load_model(finished, compile=False)
-            distiller = self._distiller(make_student, find_teacher, training, folder)
-        self._fit(distiller, training, folder, title, callbacks)
-        student = distiller.student
-        if self.reestimate:
-            # Moved and flipped as in training: other images have other statistics.
-            reestimate_batch_norm(student, self.data.train(0, min(NORM_BATCHES, self.data.steps)))
-        save_whole(student, finished)
+        with self._alone_in(folder):
+            with self.strategy.scope():
+                if finished.exists():
+                    return keras.saving.load_model(finished, compile=False)
+                distiller = self._distiller(make_student, find_teacher, training, folder)
+            self._fit(distiller, training, folder, title, callbacks)
+            student = distiller.student
+            if self.reestimate:
+                # Moved and flipped as in training: other images have other statistics.
+                steps = min(NORM_BATCHES, self.data.steps)
+                reestimate_batch_norm(student, self.data.train(0, steps))
+            save_whole(student, finished)
         return student
+
+    def _alone_in(self, folder: pathlib.Path) -> contextlib.AbstractContextManager[None]:
+        """Of several processes only those of one training may be in its folder together."""
+        if isinstance(self.strategy, tf.distribute.MultiWorkerMirroredStrategy):
+            return contextlib.nullcontext()
+        return alone_in(folder)
 
     def _distiller(self, make_student, find_teacher, training, folder) -> tfqd.Distiller:
         if _checkpoint(folder).exists():

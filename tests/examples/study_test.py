@@ -102,6 +102,18 @@ def test_a_finished_run_is_not_repeated(tmp_path):
     assert (other["seed"], other["student"]) == (2, "teacher")
 
 
+def test_a_row_of_the_teacher_that_another_wrote_meanwhile_is_not_written_twice(tmp_path):
+    results = ResultsFile(tmp_path / "results.json", {"data": "points"})
+    teacher = teacher_file(tmp_path / "given", 1)
+    first, second = (study(tmp_path, teacher=teacher) for _ in range(2))
+    find = results.find
+    results.find = lambda key: None
+    assert len(list(first.rows([], [], results))) == 1
+    assert list(second.rows([], [], results)) == []
+    results.find = find
+    assert len(results.rows) == 1
+
+
 def test_a_training_that_ends_early_is_reported_with_the_epochs_that_it_made(tmp_path):
     recipe = paper(0.0)
     training = dataclasses.replace(

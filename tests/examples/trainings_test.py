@@ -2,6 +2,8 @@
 
 import concurrent.futures
 import dataclasses
+import threading
+import time
 
 import example_modules  # noqa: F401
 import keras
@@ -76,6 +78,31 @@ def test_a_finished_training_is_not_repeated(tmp_path, capsys):
     np.testing.assert_array_equal(first[0], second[0])
 
 
+def test_two_of_one_folder_train_once(tmp_path):
+    begun, goes_on, made = threading.Event(), threading.Event(), []
+
+    def slow_student():
+        made.append(1)
+        begun.set()
+        assert goes_on.wait(60)
+        return student()
+
+    def train():
+        training = Training(1, 0.1)
+        trainer = Trainer(Points(), 7, tfqd.distillation.LogitsDistillation(), 0.3)
+        return trainer.train(slow_student, lambda: None, training, tmp_path / "t", "tried")
+
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        first = pool.submit(train)
+        assert begun.wait(60)
+        second = pool.submit(train)
+        time.sleep(0.5)
+        goes_on.set()
+        models = [each.result() for each in (first, second)]
+    assert len(made) == 1
+    np.testing.assert_array_equal(models[0].get_weights()[0], models[1].get_weights()[0])
+
+
 def test_the_plateau_halves_where_errors_stay_and_stops_in_the_end():
     plateau = Plateau(patience=2, wait=1, most_bad=6)
     assert plateau([]) == 1.0
@@ -112,6 +139,14 @@ def test_several_may_add_to_one_results_file(tmp_path):
     assert results.find({"number": 40}) is None
     with pytest.raises(ValueError, match="holds results on 'points', not on 'lines'"):
         ResultsFile(tmp_path / "r.json", {"data": "lines"})
+
+
+def test_a_row_that_another_added_meanwhile_is_not_added_again(tmp_path):
+    results = ResultsFile(tmp_path / "r.json", {"data": "points"})
+    assert results.add({"seed": 1, "accuracy": 90.0}, {"seed": 1})
+    assert not results.add({"seed": 1, "accuracy": 91.0}, {"seed": 1})
+    assert results.add({"seed": 2, "accuracy": 92.0}, {"seed": 2})
+    assert [row["accuracy"] for row in results.rows] == [90.0, 92.0]
 
 
 def test_recipes_scale_epochs_by_the_budget():
