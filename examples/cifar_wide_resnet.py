@@ -1,13 +1,14 @@
 """The paper's wide residual networks on CIFAR-10 and CIFAR-100, on one device or several.
 
-    python examples/cifar_wide_resnet.py --data_dir=DATA --classes=100 --devices=4
+    python examples/cifar_wide_resnet.py --data_dir=DATA --classes=100 --devices=2
 
 The paper's CIFAR-100 experiment goes from WRN-28-10 (36.5 million parameters) to WRN-22-8
 (17.2 million); `--teacher` and `--student` name others, such as 16-2. The runs are those of
 `compression_runs.py`, the settings the paper's: 200 epochs from rate 0.1, a fifth of it after
 60, 120 and 160, batches of 100 images (110 of CIFAR-100), Dropout of 0.3; the first kernel and
 the last bias stay float. `--budget` is the share of the epochs to make. `--devices=N` trains
-on N GPUs, or on N parts of the processor where there is none, by `tf.distribute`.
+on N GPUs, or on N parts of the processor where there is none, by `tf.distribute`; the batch
+must go evenly to them.
 
 DATA holds ``cifar10/train_*.webp`` or ``cifar-10-batches-py``, or ``cifar-100-python``.
 Without --data_dir the program runs on scikit-learn's digits, to try it out; `--smoke` makes
@@ -64,6 +65,8 @@ def main(argv) -> None:
     try:
         strategy = devices.strategy()
         images, source, classes = _images()
+        recipe = wide(_BUDGET.value, batch=20 if _SMOKE.value else 110 if classes == 100 else 100)
+        devices.check_batch(recipe.batch, strategy)
         networks = {"teacher": _size(_TEACHER), "student": _size(_STUDENT)}
         path = pathlib.Path(_RESULTS.value or f"{_OUTPUT.value}/results.json")
         named = f"WRN-{_TEACHER.value} to WRN-{_STUDENT.value}"
@@ -73,7 +76,6 @@ def main(argv) -> None:
         sys.exit(f"cifar_wide_resnet: {error}")
     console.print(f"Data: {source}")
     facts = {"data": source, "networks": named}
-    recipe = wide(_BUDGET.value, batch=20 if _SMOKE.value else 110 if classes == 100 else 100)
     statistics = STATISTICS[classes]
 
     def build(name: str, dropout: bool) -> keras.Model:

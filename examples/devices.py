@@ -33,3 +33,14 @@ def strategy() -> tf.distribute.Strategy:
         tf.config.set_logical_device_configuration(processor, parts)
     kind = "GPU" if gpus else "CPU"
     return tf.distribute.MirroredStrategy([f"{kind}:{i}" for i in range(count)])
+
+
+def check_batch(batch: int, devices: tf.distribute.Strategy) -> None:
+    """Raises ValueError for a batch that does not go evenly to the devices."""
+    count = devices.num_replicas_in_sync
+    if batch % count:
+        fitting = [str(each) for each in range(1, batch + 1) if batch % each == 0]
+        raise ValueError(
+            f"a batch of {batch} images does not go evenly to {count} devices; "
+            f"--devices may be {', '.join(fitting)}"
+        )

@@ -81,6 +81,7 @@ def main(argv) -> None:
     try:
         strategy = devices.strategy()
         scale = _smoke_scale() if _SMOKE.value else Scale()
+        devices.check_batch(_BATCH.value, strategy)
         runs = checked_runs(_RUNS.value)
         data = _records(scale.side)
         path = pathlib.Path(_RESULTS.value or f"{_OUTPUT.value}/results.json")

@@ -27,3 +27,12 @@ def test_smoke_trains_teacher_and_quantized_student_on_two_devices(tmp_path):
     (archive,) = tmp_path.glob("10-2_10-1/*/student/quantized_4bit/student.tfqd")
     assert archive.stat().st_size == rows["quantized_4bit"]["bytes"]
     assert rows["quantized_4bit"]["bytes"] < 4 * 78_000 / 5
+
+
+def test_a_batch_that_does_not_go_evenly_to_the_devices_is_refused(tmp_path):
+    process = run("cifar_wide_resnet.py", "--smoke", "--devices=3", f"--output={tmp_path}")
+    assert process.returncode == 1
+    assert process.stderr.splitlines()[-1] == (
+        "cifar_wide_resnet: a batch of 20 images does not go evenly to 3 devices; "
+        "--devices may be 1, 2, 4, 5, 10, 20"
+    )
