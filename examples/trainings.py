@@ -124,6 +124,7 @@ class Trainer:
 
     def _distiller(self, make_student, find_teacher, training, folder) -> tfqd.Distiller:
         if _checkpoint(folder).exists():
+            keras.utils.set_random_seed(self.seed)  # the order of data may depend on it
             return keras.saving.load_model(_checkpoint(folder))
         teacher = find_teacher()
         keras.utils.set_random_seed(self.seed)
