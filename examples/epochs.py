@@ -3,16 +3,39 @@
 import os
 import pathlib
 import time
+import zipfile
 
 import keras
 
+_EPOCHS = "epochs"
 
-def save_whole(model: keras.Model, path: pathlib.Path) -> None:
-    """Writes the model beside and renames it, so that the file is whole or not there."""
+
+def save_whole(model: keras.Model, path: pathlib.Path, epochs: int | None = None) -> None:
+    """Writes the model beside and renames it, so that the file is whole or not there.
+
+    Args:
+        model: to be saved.
+        path: of a ``.keras`` file.
+        epochs: how many were made; kept in the file for `epochs_in`.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f"new_{os.getpid()}.keras")
     model.save(temporary)
+    if epochs is not None:
+        with zipfile.ZipFile(temporary, "a") as archive:
+            archive.writestr(_EPOCHS, str(epochs))
     os.replace(temporary, path)
+
+
+def epochs_in(path: pathlib.Path) -> int:
+    """The epochs that the training in the file has made; 0 where there is no file.
+
+    The optimizer's steps do not tell: those whose scaled loss overflows do not count there.
+    """
+    if not path.exists():
+        return 0
+    with zipfile.ZipFile(path) as archive:
+        return int(archive.read(_EPOCHS))
 
 
 class Checkpoint(keras.callbacks.Callback):
@@ -23,7 +46,7 @@ class Checkpoint(keras.callbacks.Callback):
         self._path = path
 
     def on_epoch_end(self, epoch, logs=None):
-        save_whole(self.model, self._path)
+        save_whole(self.model, self._path, epoch + 1)
 
 
 class EpochLog(keras.callbacks.Callback):

@@ -9,7 +9,7 @@ from typing import Protocol
 import keras
 import numpy as np
 import tensorflow as tf
-from epochs import Checkpoint, EpochLog, save_whole
+from epochs import Checkpoint, EpochLog, epochs_in, save_whole
 from learning_rates import Pace, Schedule, constant
 from locks import alone_in
 
@@ -144,7 +144,7 @@ class Trainer:
 
     def _fit(self, distiller, training: Training, folder, title: str, callbacks) -> None:
         steps, teacher = self.data.steps, distiller.teacher
-        done = int(distiller.optimizer.iterations.numpy()) // steps
+        done = epochs_in(_checkpoint(folder))
         pace = Pace(
             training.rate,
             training.schedule,
