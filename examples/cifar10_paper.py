@@ -34,7 +34,7 @@ from cifar_data import ImageBatches, Images, cifar10, digits
 from compression_runs import RUNS, checked_runs
 from paper_networks import build
 from paper_recipes import RECIPES
-from results_file import ResultsFile
+from results_file import ResultsFile, seeds_of
 from rich.console import Console
 from study import GivenTeacher, Study, table, teacher_of
 
@@ -84,11 +84,7 @@ def _chosen() -> tuple[list[str], list[str], list[int]]:
     unknown = [name for name in _STUDENTS.value if name not in STUDENTS]
     if unknown:
         raise ValueError(f"--students: no {unknown[0]!r}; there are {', '.join(STUDENTS)}")
-    try:
-        seeds = [int(seed) for seed in _SEEDS.value]
-    except ValueError as error:
-        raise ValueError(f"--seeds must be whole numbers; got {_SEEDS.value}") from error
-    return _STUDENTS.value, checked_runs(_RUNS.value), seeds
+    return _STUDENTS.value, checked_runs(_RUNS.value), seeds_of(_SEEDS.value)
 
 
 def _images() -> tuple[Images, str]:
@@ -102,7 +98,10 @@ def _images() -> tuple[Images, str]:
 def _study(images: Images, source: str, teacher: GivenTeacher | None, seed: int) -> Study:
     """The comparisons of one seed."""
     recipe = RECIPES[_RECIPE.value](0.0 if _SMOKE.value else _BUDGET.value)
-    data = ImageBatches(images, seed, recipe.shift, recipe.batch)
+    try:
+        data = ImageBatches(images, seed, recipe.shift, recipe.batch)
+    except ValueError as error:
+        sys.exit(f"cifar10_paper: {error}")
 
     def network(name: str, dropout: bool) -> keras.Model:
         return build(name, recipe.weight_decay, dropout)

@@ -77,12 +77,18 @@ class ImageBatches:
         seed: of the order of the images and how they are moved.
         shift: pixels by which they are moved at random.
         size: images a step.
+
+    Raises:
+        ValueError: when there are fewer images than those of a step.
     """
 
     def __init__(self, images: Images, seed: int, shift: int, size: int):
         self._images, self._parts = images, held_out(images)
         self._seed, self._shift, self._size = seed, shift, size
         self.steps = len(self._parts.x_train) // size
+        if not self.steps:
+            count = len(self._parts.x_train)
+            raise ValueError(f"{count:,} images to train on are less than a batch of {size:,}")
 
     def train(self, start: int, stop: int) -> tf.data.Dataset:
         """The training batches of these steps."""
@@ -103,12 +109,16 @@ def _in_order(x: np.ndarray, y: np.ndarray) -> tf.data.Dataset:
 
 
 def cifar10(root: pathlib.Path) -> Images:
-    """CIFAR-10 of ``root/cifar10`` (contact sheets) or ``root/cifar-10-batches-py``."""
-    if (root / "cifar-10-batches-py").is_dir():
-        return Images(
-            *_pickled(sorted((root / "cifar-10-batches-py").glob("data_batch_*"))),
-            *_pickled([root / "cifar-10-batches-py" / "test_batch"]),
-        )
+    """CIFAR-10 of ``root/cifar10`` (contact sheets) or ``root/cifar-10-batches-py``.
+
+    Raises:
+        FileNotFoundError: when neither is there, or files are missing in it.
+        ValueError: when a file is broken, or there are not as many labels as images.
+    """
+    folder = root / "cifar-10-batches-py"
+    if folder.is_dir():
+        train, test = _files(folder, "data_batch_*"), _files(folder, "test_batch")
+        return Images(*_pickled(train), *_pickled(test))
     if not (root / "cifar10").is_dir():
         raise FileNotFoundError(f"{root} has no cifar10 and no cifar-10-batches-py")
     return Images(*_sheets(root / "cifar10", "train"), *_sheets(root / "cifar10", "test"))
@@ -123,9 +133,17 @@ def cifar100(root: pathlib.Path) -> Images:
 
 
 def _pickled(files, labels: bytes = b"labels") -> tuple[np.ndarray, np.ndarray]:
-    batches = [pickle.loads(file.read_bytes(), encoding="bytes") for file in files]
-    x = np.concatenate([batch[b"data"] for batch in batches]).reshape(-1, 3, 32, 32)
-    y = np.concatenate([batch[labels] for batch in batches]).astype(np.int64)
+    x, y = zip(*(_batch(file, labels) for file in files), strict=True)
+    return np.concatenate(x), np.concatenate(y)
+
+
+def _batch(file: pathlib.Path, labels: bytes) -> tuple[np.ndarray, np.ndarray]:
+    try:
+        batch = pickle.loads(file.read_bytes(), encoding="bytes")
+        x = np.reshape(batch[b"data"], (-1, 3, 32, 32))
+        y = np.reshape(batch[labels], len(x)).astype(np.int64)
+    except (pickle.UnpicklingError, EOFError, LookupError, TypeError, ValueError) as error:
+        raise ValueError(f"{file} is no batch of CIFAR: {error!r}") from error
     return np.ascontiguousarray(x.transpose(0, 2, 3, 1)), y
 
 
@@ -133,14 +151,25 @@ def _sheets(folder: pathlib.Path, part: str) -> tuple[np.ndarray, np.ndarray]:
     """Contact sheets of 25 by 40 images, and their labels."""
     from PIL import Image
 
-    sheets = [np.asarray(Image.open(file).convert("RGB")) for file in _files(folder, part)]
+    pattern = f"{part}_*.webp"
+    files = _files(folder, pattern)
+    sheets = [np.asarray(Image.open(file).convert("RGB")) for file in files]
     x = [sheet.reshape(25, 32, 40, 32, 3).transpose(0, 2, 1, 3, 4) for sheet in sheets]
+    x = np.concatenate([each.reshape(1000, 32, 32, 3) for each in x])
     labels = np.load(folder / f"{part}_labels.npy").astype(np.int64)
-    return np.concatenate([each.reshape(1000, 32, 32, 3) for each in x]), labels
+    if len(x) != len(labels):
+        raise ValueError(
+            f"{folder} has {len(x):,} images in {len(files)} files {pattern}, "
+            f"but {len(labels):,} labels"
+        )
+    return x, labels
 
 
-def _files(folder: pathlib.Path, part: str) -> list[pathlib.Path]:
-    return sorted(folder.glob(f"{part}_*.webp"))
+def _files(folder: pathlib.Path, pattern: str) -> list[pathlib.Path]:
+    files = sorted(folder.glob(pattern))
+    if not files:
+        raise FileNotFoundError(f"{folder} has no {pattern}")
+    return files
 
 
 def digits() -> Images:

@@ -32,7 +32,7 @@ from compression_runs import RUNS, checked_runs
 from learning_rates import Plateau, Steps
 from paper_recipes import Recipe, paper, with_float_ends
 from residual_networks import wide_resnet
-from results_file import ResultsFile
+from results_file import ResultsFile, seeds_of
 from rich.console import Console
 from study import Study, table
 from trainings import Training
@@ -71,7 +71,7 @@ def main(argv) -> None:
         path = pathlib.Path(_RESULTS.value or f"{_OUTPUT.value}/results.json")
         named = f"WRN-{_TEACHER.value} to WRN-{_STUDENT.value}"
         results = ResultsFile(path, {"command": _command(), "data": f"{source}, {named}"})
-        seeds, runs = [int(seed) for seed in _SEEDS.value], checked_runs(_RUNS.value)
+        seeds, runs = seeds_of(_SEEDS.value), checked_runs(_RUNS.value)
     except (ValueError, OSError) as error:
         sys.exit(f"cifar_wide_resnet: {error}")
     console.print(f"Data: {source}")
@@ -83,7 +83,10 @@ def main(argv) -> None:
         return wide_resnet(*networks[name], classes, *statistics, recipe.weight_decay, rate)
 
     for seed in seeds:
-        data = ImageBatches(images, seed, recipe.shift, recipe.batch)
+        try:
+            data = ImageBatches(images, seed, recipe.shift, recipe.batch)
+        except ValueError as error:
+            sys.exit(f"cifar_wide_resnet: {error}")
         trainer = dataclasses.replace(recipe.trainer(data, seed), strategy=strategy)
         folder = pathlib.Path(_OUTPUT.value, f"{_TEACHER.value}_{_STUDENT.value}")
         study = Study(build, recipe, trainer, data.test(), folder, None, facts)

@@ -30,6 +30,7 @@ class Records:
 
     Raises:
         FileNotFoundError: when there are no files of one of the two names.
+        ValueError: when there are fewer images than those of a step.
     """
 
     def __init__(self, folder: pathlib.Path, count: int, batch: int, seed: int, side: int = 224):
@@ -37,6 +38,8 @@ class Records:
         self._validation = _files(folder, "validation")
         self._batch, self._seed, self._side = batch, seed, side
         self.steps = count // batch
+        if not self.steps:
+            raise ValueError(f"{count:,} images to train on are less than a batch of {batch:,}")
         files = [*self._train, *self._validation]
         stored = sum(os.path.getsize(file) for file in files)
         self.described = f"{count:,} images of {len(files)} TFRecords, {stored:,} bytes"

@@ -42,7 +42,7 @@ _TEACHER = flags.DEFINE_string("teacher", None, "file of a trained teacher; defa
 _OUTPUT = flags.DEFINE_string("output", "imagenet_resnet", "folder for checkpoints and models")
 _RESULTS = flags.DEFINE_string("results", None, "results file; default OUTPUT/results.json")
 _RUNS = flags.DEFINE_list("runs", ["distilled", "quantized_4bit"], "names of the runs to make")
-_SEED = flags.DEFINE_integer("seed", 1, "seed of all runs")
+_SEED = flags.DEFINE_integer("seed", 1, "seed of all runs", lower_bound=0)
 _BATCH = flags.DEFINE_integer("batch", 256, "images a step, over all devices", lower_bound=1)
 _BUDGET = flags.DEFINE_float("budget", 1.0, "share of the 90 epochs to make", lower_bound=0.0)
 _PRECISION = flags.DEFINE_enum(

@@ -19,7 +19,7 @@ class ResultsFile:
             to a file of the same ``data``.
 
     Raises:
-        ValueError: when the file holds results on other data.
+        ValueError: when the file holds results on other data, or is no results file.
     """
 
     def __init__(self, path: pathlib.Path, facts: dict[str, Any]):
@@ -62,13 +62,40 @@ class ResultsFile:
         return True
 
     def _read(self) -> dict[str, Any]:
-        if self._path.exists():
-            return json.loads(self._path.read_text(encoding="utf-8"))
-        return {**self._facts, "rows": []}
+        if not self._path.exists():
+            return {**self._facts, "rows": []}
+        try:
+            content = json.loads(self._path.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise ValueError(f"{self._path} is no JSON: {error}") from error
+        if not _is_results(content):
+            raise ValueError(
+                f"{self._path} is no results file: it must be an object with data and rows, "
+                "which are a list of objects"
+            )
+        return content
+
+
+def _is_results(content: Any) -> bool:
+    if not isinstance(content, dict) or "data" not in content:
+        return False
+    rows = content.get("rows")
+    return isinstance(rows, list) and all(isinstance(row, dict) for row in rows)
 
 
 def _find(rows: list[dict[str, Any]], key: dict[str, Any]) -> dict[str, Any] | None:
     return next((row for row in rows if row.items() >= key.items()), None)
+
+
+def seeds_of(values: Sequence[str]) -> list[int]:
+    """The numbers that `--seeds` lists.
+
+    Raises:
+        ValueError: for what is no whole number from 0 on, and for none at all.
+    """
+    if not values or not all(value.strip().isdecimal() for value in values):
+        raise ValueError(f"--seeds must be whole numbers from 0 on; got {list(values)}")
+    return [int(value) for value in values]
 
 
 def mean_and_deviation(percents: Sequence[float]) -> str:

@@ -9,6 +9,7 @@ import os
 import pathlib
 import platform
 import sys
+import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -42,13 +43,18 @@ def teacher_of(path: str | pathlib.Path | None) -> GivenTeacher | None:
     """What `--teacher` names; None where a teacher is to be trained.
 
     Raises:
-        ValueError: for a file that is not there.
+        ValueError: for a file that is not there, or that Keras cannot load.
     """
     if path is None:
         return None
     file = pathlib.Path(path)
     if not file.is_file():
         raise ValueError(f"--teacher={path}: there is no such file")
+    try:
+        keras.saving.load_model(file, compile=False)
+    except (ValueError, TypeError, KeyError, OSError, zipfile.BadZipFile) as error:
+        first = str(error).partition("\n")[0]
+        raise ValueError(f"--teacher={path} is no model that Keras can load: {first}") from error
     return GivenTeacher(file, hashlib.sha256(file.read_bytes()).hexdigest())
 
 
