@@ -27,6 +27,7 @@ import sys
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
+import consoles
 import keras
 import tensorflow as tf
 from absl import app, flags
@@ -35,7 +36,6 @@ from compression_runs import RUNS, checked_runs
 from paper_networks import build
 from paper_recipes import RECIPES
 from results_file import ResultsFile, seeds_of
-from rich.console import Console
 from study import GivenTeacher, Study, table, teacher_of
 
 STUDENTS = ("S3", "S2", "S1")
@@ -60,7 +60,7 @@ def main(argv) -> None:
     if _THREADS.value:
         tf.config.threading.set_intra_op_parallelism_threads(_THREADS.value)
         tf.config.threading.set_inter_op_parallelism_threads(_THREADS.value)
-    console = Console()
+    console = consoles.console()
     try:
         students, runs, seeds = _chosen()
         images, source = _images()

@@ -50,6 +50,7 @@ import time
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
+import consoles
 import keras
 import numpy as np
 from absl import app, flags
@@ -58,7 +59,6 @@ from epochs import Checkpoint, EpochLog
 from resnet8_data import BATCH, better_teacher, better_teacher_file, load
 from resnet8_runs import RUNS, Run
 from results_file import ResultsFile, mean_and_deviation
-from rich.console import Console
 from rich.table import Table
 
 import tfqd
@@ -79,7 +79,7 @@ _VALIDATE = flags.DEFINE_bool("validate", False, "measure on held-out training i
 
 def main(argv) -> None:
     del argv
-    console = Console()
+    console = consoles.console()
     output = pathlib.Path(_OUTPUT.value)
     try:
         runs, seeds = _chosen()

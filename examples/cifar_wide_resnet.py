@@ -24,6 +24,7 @@ import sys
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
+import consoles
 import devices
 import keras
 from absl import app, flags
@@ -33,7 +34,6 @@ from learning_rates import Plateau, Steps
 from paper_recipes import Recipe, paper, with_float_ends
 from residual_networks import wide_resnet
 from results_file import ResultsFile, seeds_of
-from rich.console import Console
 from study import Study, table
 from trainings import Training
 
@@ -58,7 +58,7 @@ _SMOKE = flags.DEFINE_bool("smoke", False, "the shortest trial: few digits, tiny
 
 def main(argv) -> None:
     del argv
-    console = Console()
+    console = consoles.console()
     if _SMOKE.value:
         flags.FLAGS.runs, flags.FLAGS.budget = ["quantized_4bit"], 0.0
         flags.FLAGS.teacher, flags.FLAGS.student = "10-2", "10-1"

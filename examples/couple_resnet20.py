@@ -29,12 +29,12 @@ import time
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
+import consoles
 import keras
 from absl import app, flags
 from cifar_data import Images
 from resnet8_data import float_network
 from results_file import ResultsFile
-from rich.console import Console
 from rich.table import Table
 from short_trainings import reestimate, train
 
@@ -62,7 +62,7 @@ POINTS = {"scale": None, "scaling": "symmetric", "gradient_scale": "lsq"}
 
 def main(argv) -> None:
     del argv
-    console = Console()
+    console = consoles.console()
     output = pathlib.Path(_OUTPUT.value)
     network = _NETWORK.value or ("resnet20" if _DATA.value else "resnet8")
     names = _RUNS.value or (SMOKE if _SMOKE.value else RUNS)

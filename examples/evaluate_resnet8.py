@@ -20,12 +20,12 @@ import time
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
+import consoles
 import keras
 import numpy as np
 from absl import app, flags
 from cifar_data import Images, batches, digits
 from resnet8_data import BATCH, load, resnet8
-from rich.console import Console
 
 import tfqd
 from tfqd.evaluation import TrainingCost
@@ -53,7 +53,7 @@ SMOKE = ("2 bits", "4 bits, 80 % zeros")
 
 def main(argv) -> None:
     del argv
-    console = Console()
+    console = consoles.console()
     try:
         images, model, source = _float_model()
     except (ValueError, OSError) as error:

@@ -23,6 +23,7 @@ import sys
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
+import consoles
 import devices
 import keras
 from absl import app, flags
@@ -32,7 +33,6 @@ from learning_rates import Steps
 from paper_recipes import Recipe, paper, with_float_ends
 from residual_networks import multiplications, resnet
 from results_file import ResultsFile
-from rich.console import Console
 from study import Study, table, teacher_of
 from trainings import Training
 
@@ -74,7 +74,7 @@ class Scale:
 
 def main(argv) -> None:
     del argv
-    console = Console()
+    console = consoles.console()
     if _COST.value:
         console.print(_cost(Scale(), _BATCH.value), soft_wrap=True)
         return

@@ -29,6 +29,7 @@ from typing import NamedTuple
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
+import consoles
 import keras
 import numpy as np
 import tensorflow as tf
@@ -36,7 +37,6 @@ from absl import app, flags
 from cifar_data import Images
 from resnet8_data import float_network
 from results_file import ResultsFile, mean_and_deviation
-from rich.console import Console
 from rich.table import Table
 from short_trainings import reestimate, train
 
@@ -92,7 +92,7 @@ def runs_of(network: str) -> dict[str, Run]:
 
 def main(argv) -> None:
     del argv
-    console = Console()
+    console = consoles.console()
     output = pathlib.Path(_OUTPUT.value)
     try:
         runs = _chosen()

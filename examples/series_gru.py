@@ -32,13 +32,13 @@ import sys
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+import consoles
 import japanese_vowels
 import keras
 import numpy as np
 import tensorflow as tf
 from absl import app, flags
 from japanese_vowels import Batches
-from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
@@ -91,7 +91,7 @@ NAMES = ("teacher", "float_student", *RUNS)
 
 def main(argv) -> None:
     del argv
-    console = Console()
+    console = consoles.console()
     output = pathlib.Path(_OUTPUT.value)
     try:
         folder, source = japanese_vowels.folder(_DATA.value)

@@ -27,6 +27,8 @@ def test_smoke_makes_a_run_of_each_kind(tmp_path):
     assert all(0 <= row["calibration_error"] <= 1 for row in rows.values())
     assert "epoch 1 of 1" in done.stdout
     assert "ends at" in done.stdout
+    for row in rows.values():
+        assert any(row["run"] in line and "trained" in line for line in done.stdout.splitlines())
 
 
 def test_networks_have_the_papers_parameters():
