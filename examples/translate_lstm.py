@@ -37,13 +37,13 @@ from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
+import consoles
 import keras
 import numpy as np
 import translation_data
 from absl import app, flags
 from learning_rates import Cosine
-from results_file import ResultsFile
-from rich.console import Console
+from results_file import ResultsFile, seeds_of
 from rich.table import Table
 from text_translator import text_translator
 from trainings import Trainer, Training
@@ -91,7 +91,7 @@ _SMOKE = flags.DEFINE_bool("smoke", False, "the shortest trial: invented sentenc
 
 def main(argv) -> None:
     del argv
-    console = Console()
+    console = consoles.console()
     if _SMOKE.value:
         _make_smoke()
     try:
@@ -118,8 +118,8 @@ def main(argv) -> None:
             key = {"run": run, **students.settings}
             if results.find(key) is None:
                 row = {**key, **students.row(run)}
-                results.add(row)
-                console.print(f"seed {seed}, {run}: BLEU {row['bleu']}")
+                if results.add(row, key):
+                    console.print(f"seed {seed}, {run}: BLEU {row['bleu']}")
     console.print(_table(results.rows))
 
 
@@ -136,10 +136,7 @@ def _checked_seeds() -> list[int]:
     unknown = [name for name in _RUNS.value if name not in RUNS]
     if unknown:
         raise ValueError(f"--runs: no {unknown[0]!r}; there are {', '.join(RUNS)}")
-    try:
-        return [int(seed) for seed in _SEEDS.value]
-    except ValueError as error:
-        raise ValueError(f"--seeds must be whole numbers; got {_SEEDS.value}") from error
+    return seeds_of(_SEEDS.value)
 
 
 def _pairs() -> tuple[Pairs, Pairs, dict[str, Pairs], str]:
