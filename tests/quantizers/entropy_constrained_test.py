@@ -79,6 +79,19 @@ def test_steps_are_held_in_units_of_about_their_size():
         assert 0.7 < np.exp(np.mean(np.log(entry.state["step"]))) < 1.42
 
 
+def test_stretches_in_training_leave_the_unit_that_averages_are_in():
+    """Else an average of before, put in, would make steps of twice or half the length."""
+    model = tfqd.quantize_model(network(), tfqd.EntropyConstrained())
+    entry = model.quantized_variables[0]
+    before, scale = float(entry.state["step_unit"]), entry.encode().scale
+    for _ in range(4):
+        entry.stretch_steps(1.3, settle=False)
+    assert float(entry.state["step_unit"]) == before
+    np.testing.assert_allclose(entry.encode().scale, scale * 1.3**4, rtol=1e-6)
+    entry.stretch_steps(2.0, settle=True)
+    assert float(entry.state["step_unit"]) > 2 * before
+
+
 @pytest.mark.parametrize(
     "spec",
     [

@@ -23,6 +23,8 @@ from tfqd.wrapping.fitting import (
 # the logarithm of how many times too many bits there are.
 _EVERY = 8
 _PROPORTIONAL, _INTEGRAL = 10.0, 2.0
+# The controller takes no greater excess, of which few bits in a large file have much.
+_MOST_EXCESS = 1.0
 # The share of too many bits that is taken away each time, by longer steps: a price alone does
 # nothing once the learning rate has fallen, and what it leaves would come at once at the end.
 _CORRECTED = 0.1
@@ -110,7 +112,7 @@ class ByteBudget(Callback):
             return
         self._moves = moves
         bits = max(self._steps.coded_bits(), 1.0)
-        excess = math.log(bits / self._steps.aimed_bits)
+        excess = min(max(math.log(bits / self._steps.aimed_bits), -_MOST_EXCESS), _MOST_EXCESS)
         least = math.log(_LEAST_PRICE / self._steps.aimed_bits)
         self._log_price = max(self._log_price + _INTEGRAL * excess, least)
         self._set_price(math.exp(self._log_price + _PROPORTIONAL * excess))
@@ -120,7 +122,7 @@ class ByteBudget(Callback):
             self._steps.stretch(2.0 ** (_CORRECTED * too_many), settle=False)
 
     def on_epoch_end(self, epoch, logs=None):
-        if self._steps.is_suspended:
+        if self._steps.is_suspended or not self._has_begun:
             return
         self._steps.keep(settle=False)
         # What a checkpoint holds of it, and so what a fit that goes on from there begins with.

@@ -16,7 +16,8 @@ from tfqd.spec.checks import MOST_BITS
 from tfqd.wrapping import compress
 from tfqd.wrapping.quantized import QuantizedVariable, find_quantized
 
-# A file of this share of the budget is left as it is, and one of the other is searched for.
+# Where this share of the room for priced codes is taken, a file is left as it is; the other is
+# searched for.
 _GOOD, _AIM = 0.99, 0.995
 # The first factors that steps are stretched by: e to this.
 _STRETCH = 0.25
@@ -104,7 +105,7 @@ class StretchedSteps:
         before, spare = self._held(), 0
         self.is_usable = True
         for _ in range(_ROUNDS):
-            if _GOOD * self._budget <= self.size <= self._budget:
+            if 0 <= self._spare <= (1 - _GOOD) * self._room:
                 break
             was_over = self.size > self._budget
             self.is_usable = self._search(self._budget - self._rest - spare, settle)
@@ -117,7 +118,7 @@ class StretchedSteps:
             raise self._refusal(self._least())
         if not self.is_usable:
             self._warn()
-        self.aimed_bits = max(self.coded_bits() + 8 * (_AIM * self._budget - self.size), 1.0)
+        self.aimed_bits = max(self.coded_bits() + 8 * self._missing(_AIM), 1.0)
 
     def _search(self, aim: int, settle: bool) -> bool:
         """Stretches all steps by one factor, until the payload is what is left for it.
@@ -141,7 +142,7 @@ class StretchedSteps:
 
         ends = bracket(payload_at, aim, _STRETCH, shortest)
         if ends is not None:
-            payload_at(bisect(payload_at, aim, *ends, _AIM * aim))
+            payload_at(bisect(payload_at, aim, *ends, aim - (1 - _AIM) * self._room))
         return ends is not None
 
     def _warn(self) -> None:
@@ -159,7 +160,7 @@ class StretchedSteps:
 
     def _enough_bits(self) -> int | None:
         """How many bits a code would use the budget; None where no number does."""
-        wanted = self.coded_bits() + 8 * (_GOOD * self._budget - self.size)
+        wanted = self.coded_bits() + 8 * self._missing(_GOOD)
         own = [entry.quantizer.spec.bits for entry in self.priced]
         for bits in range(min(own) + 1, MOST_BITS + 1):
             more = zip(self.priced, own, strict=True)
@@ -189,6 +190,13 @@ class StretchedSteps:
         """Notes the bytes of the file, and of what it holds beside quantized tensors."""
         self.size = self._file_size(compress(self._model))
         self._rest = self.size - self._payload()
+        self._spare = self._budget - self.size
+        # What priced codes may take; where the file is mostly something else, a small part of it.
+        self._room = self._payload_of(self.priced) + self._spare
+
+    def _missing(self, share: float) -> float:
+        """Bytes by which priced codes take less than this share of their room."""
+        return self._spare - (1 - share) * self._room
 
     def _payload(self) -> int:
         """Bytes of all quantized tensors in the archive."""

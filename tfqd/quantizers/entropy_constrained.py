@@ -83,11 +83,15 @@ class EntropyConstrainedQuantizer(LearnedStepQuantizer):
             factor: positive.
             inputs: the tensor's values.
             weights: what `build` returned.
-            settle: whether lengths are counted anew, by frequencies whose borders they are.
+            settle: whether lengths are counted anew, by frequencies whose borders they are,
+                and steps held in another unit where theirs is far from them.
         """
         step, offset = self._trained(weights, self.bucketing(inputs.shape))
         stretched = ops.stretched(step.numpy(), offset, factor, self.spec.levels)
-        assign(self._kept(*stretched), weights)
+        held = float(tf.convert_to_tensor(weights["step_unit"]))
+        # An optimizer's averages and moments are in the unit that there was.
+        far = settle and not 0.5 <= float(_unit(stretched[0])) / held <= 2
+        assign(self._kept(*stretched, unit=None if far else held), weights)
         if settle:
             weights["code_frequency"].assign(self._frequency(inputs, weights))
         if self.spec.freeze_above is not None:
@@ -158,10 +162,12 @@ class EntropyConstrainedQuantizer(LearnedStepQuantizer):
         drawn = tf.random.stateless_normal(inputs.shape, seed=(0, 0))
         return drawn * math.sqrt(outputs / inputs.shape.num_elements())
 
-    def _kept(self, step: np.ndarray, offset: np.ndarray | None) -> dict[str, np.ndarray]:
-        unit = _unit(step)
-        shorter = None if offset is None else offset / unit
-        return {**super()._kept(step / unit, shorter), "step_unit": unit}
+    def _kept(
+        self, step: np.ndarray, offset: np.ndarray | None, unit: float | None = None
+    ) -> dict[str, np.ndarray]:
+        held = _unit(step) if unit is None else np.float32(unit)
+        shorter = None if offset is None else offset / held
+        return {**super()._kept(step / held, shorter), "step_unit": held}
 
     def _start(self, inputs: tf.Tensor | None, shape) -> dict[str, np.ndarray]:
         start = super()._start(inputs, shape)

@@ -91,7 +91,8 @@ def _noting(table: Any, lookups: list):
     def call(inputs, *args, **kwargs):
         backwards = args[0] if args else kwargs.get("reverse")  # of a ReversibleEmbedding
         if not backwards:
-            lookups.append((inputs, table.input_dim))
+            # Positions that a layer holds, as a constant or a weight, come from no input.
+            lookups.append((tf.convert_to_tensor(inputs), table.input_dim))
         return own(inputs, *args, **kwargs)
 
     return call
