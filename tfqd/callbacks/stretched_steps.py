@@ -19,6 +19,7 @@ from tfqd.wrapping.quantized import QuantizedVariable, find_quantized
 # Where this share of the room for priced codes is taken, a file is left as it is; the other is
 # searched for.
 _GOOD, _AIM = 0.99, 0.995
+_FEW = 32
 # The first factors that steps are stretched by: e to this.
 _STRETCH = 0.25
 _ROUNDS = 6
@@ -105,7 +106,7 @@ class StretchedSteps:
         before, spare = self._held(), 0
         self.is_usable = True
         for _ in range(_ROUNDS):
-            if 0 <= self._spare <= (1 - _GOOD) * self._room:
+            if 0 <= self._spare <= self._left_as_it_is():
                 break
             was_over = self.size > self._budget
             self.is_usable = self._search(self._budget - self._rest - spare, settle)
@@ -193,6 +194,11 @@ class StretchedSteps:
         self._spare = self._budget - self.size
         # What priced codes may take; where the file is mostly something else, a small part of it.
         self._room = self._payload_of(self.priced) + self._spare
+
+    def _left_as_it_is(self) -> float:
+        """Bytes that a file may have to spare: some of the room or, of a small one, a few."""
+        share = 1 - _GOOD
+        return max(share * self._room, min(share * self._budget, _FEW))
 
     def _missing(self, share: float) -> float:
         """Bytes by which priced codes take less than this share of their room."""
