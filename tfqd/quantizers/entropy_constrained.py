@@ -165,7 +165,7 @@ class EntropyConstrainedQuantizer(LearnedStepQuantizer):
     def _kept(
         self, step: np.ndarray, offset: np.ndarray | None, unit: float | None = None
     ) -> dict[str, np.ndarray]:
-        held = _unit(step) if unit is None else np.float32(unit)
+        held = _unit(step) if unit is None else np.asarray(unit, np.float32)
         shorter = None if offset is None else offset / held
         return {**super()._kept(step / held, shorter), "step_unit": held}
 
