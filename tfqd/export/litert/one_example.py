@@ -30,5 +30,4 @@ def write_free_or_one(
     try:
         return write_tflite(model, path, **options), None
     except FreeBatchError:
-        pass
-    return write_tflite(model, path, batch_size=1, **options), 1
+        return write_tflite(model, path, batch_size=1, **options), 1
