@@ -7,7 +7,7 @@ logic, a subclass of it and of that version's ``Model`` is the model.
 import functools
 import threading
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import tensorflow as tf
 
@@ -28,8 +28,23 @@ from tfqd.wrapping.protocols import KerasVersion
 from tfqd.wrapping.state import recurrent_states
 from tfqd.wrapping.unpruned import Unpruned
 
+if TYPE_CHECKING:
 
-class DistillationStep:
+    class _Model:
+        """What the mixin has of the model's class, of either Keras version, behind it."""
+
+        loss: Any
+
+        @property
+        def metrics_names(self) -> list[str]: ...
+        def get_metrics_result(self) -> dict[str, Any]: ...
+        def train_step(self, data: Any) -> dict[str, Any]: ...
+
+else:
+    _Model = object
+
+
+class DistillationStep(_Model):
     """Mixin: the loss of a student that learns from labels and from a teacher.
 
     The subclass names its Keras version in `_version`, calls `_add_trackers` in its
@@ -47,7 +62,6 @@ class DistillationStep:
     distillation_loss_weights: list[Weight]
     student_loss_weight: Weight
     log_gradient_cosine: bool
-    loss: Any  # The model's, of either Keras version.
 
     def _add_trackers(self) -> None:
         """Adds the metrics that are logged."""
@@ -233,13 +247,14 @@ class DistillationStep:
 
     def get_metrics_result(self) -> dict[str, Any]:
         """The logs, without what no batch gave."""
-        results = super().get_metrics_result()  # type: ignore[misc]  # the model's
-        return {name: result for name, result in results.items() if name not in self._silent()}
+        results, silent = super().get_metrics_result(), self._silent()
+        return {name: result for name, result in results.items() if name not in silent}
 
     @property
     def metrics_names(self) -> list[str]:
         """The names of the logs, without what no batch gave."""
-        return [name for name in super().metrics_names if name not in self._silent()]  # type: ignore[misc]  # the model's
+        silent = self._silent()
+        return [name for name in super().metrics_names if name not in silent]
 
     def _silent(self) -> set[str]:
         """Of the losses that are logged, those that nothing was computed for, by their names.
@@ -268,9 +283,9 @@ class DistillationStep:
 
     def train_step(self, data):
         if self.cosine_tracker is None:
-            return super().train_step(data)  # type: ignore[misc]  # the model's
+            return super().train_step(data)
         with tf.GradientTape(persistent=True) as tape:
-            super().train_step(data)  # type: ignore[misc]  # the model's
+            super().train_step(data)
         hard, soft = self._thread.losses
         if hard is not None and soft is not None:
             weights = self._version.training.values(self.student.trainable_variables)
