@@ -3,7 +3,7 @@
 import dataclasses
 import math
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from tfqd.compressed.records import payload_bytes
 from tfqd.spec import EntropyConstrained
 from tfqd.spec.checks import MOST_BITS
 from tfqd.wrapping import compress
-from tfqd.wrapping.quantized import QuantizedVariable, find_quantized
+from tfqd.wrapping.quantized import find_quantized
 
 # Where this share of the room for priced codes is taken, a file is left as it is; the other is
 # searched for.
@@ -51,8 +51,8 @@ class StretchedSteps:
         self._budget = budget
         self._file_size = file_size
         self._has_warned = False
-        self._entries = find_quantized(model)
-        weighing = [e for e in self._entries if isinstance(e.quantizer.spec, EntropyConstrained)]
+        entries = find_quantized(model)
+        weighing = [e for e in entries if isinstance(e.quantizer.spec, EntropyConstrained)]
         if not weighing:
             raise ValueError(
                 f"model {model.name!r} has no weights whose code length counts; give "
@@ -108,13 +108,13 @@ class StretchedSteps:
         for _ in range(_ROUNDS):
             if 0 <= self._spare <= self._left_as_it_is():
                 break
-            was_over = self.size > self._budget
-            self.is_usable = self._search(self._budget - self._rest - spare, settle)
+            was_over = self._spare < 0
+            self.is_usable = self._search(self._room - spare, settle)
             self._measure()
-            if not self.is_usable and (was_over or self.size <= self._budget):
+            if not self.is_usable and (was_over or self._spare >= 0):
                 break
-            spare += max(0, self.size - self._budget)
-        if self.size > self._budget:
+            spare += max(0, -self._spare)
+        if self._spare < 0:
             self._put(before)
             raise self._refusal(self._least())
         if not self.is_usable:
@@ -122,10 +122,10 @@ class StretchedSteps:
         self.aimed_bits = max(self.coded_bits() + 8 * self._missing(_AIM), 1.0)
 
     def _search(self, aim: int, settle: bool) -> bool:
-        """Stretches all steps by one factor, until the payload is what is left for it.
+        """Stretches all steps by one factor, until the priced codes take what they may.
 
         Args:
-            aim: bytes of the payload.
+            aim: bytes for the priced codes.
             settle: as `keep` takes it.
 
         Returns:
@@ -135,15 +135,15 @@ class StretchedSteps:
         start = self._held()
         shortest = math.log(min(entry.shortest_stretch() for entry in self.priced))
 
-        def payload_at(logarithm: float) -> int:
+        def bytes_at(logarithm: float) -> int:
             self._put(start)
             if settle or logarithm:
                 self.stretch(math.exp(logarithm), settle)
-            return self._payload()
+            return self._bytes_of_codes()
 
-        ends = bracket(payload_at, aim, _STRETCH, shortest)
+        ends = bracket(bytes_at, aim, _STRETCH, shortest)
         if ends is not None:
-            payload_at(bisect(payload_at, aim, *ends, aim - (1 - _AIM) * self._room))
+            bytes_at(bisect(bytes_at, aim, *ends, aim - (1 - _AIM) * self._room))
         return ends is not None
 
     def _warn(self) -> None:
@@ -178,8 +178,8 @@ class StretchedSteps:
 
     def _least(self) -> int:
         """Bytes of the smallest file that longer steps can lead to."""
-        priced = sum(_least_bytes(entry.encode()) for entry in self.priced)
-        return self._rest + self._payload() - self._payload_of(self.priced) + priced
+        least = sum(_least_bytes(entry.encode()) for entry in self.priced)
+        return self._budget - self._room + least
 
     def _refusal(self, least: int) -> ValueError:
         return ValueError(
@@ -188,12 +188,13 @@ class StretchedSteps:
         )
 
     def _measure(self) -> None:
-        """Notes the bytes of the file, and of what it holds beside quantized tensors."""
+        """Notes the bytes of the file, what is left of the budget, and what priced codes may take.
+
+        Where the file is mostly something else, that room is a small part of it.
+        """
         self.size = self._file_size(compress(self._model))
-        self._rest = self.size - self._payload()
         self._spare = self._budget - self.size
-        # What priced codes may take; where the file is mostly something else, a small part of it.
-        self._room = self._payload_of(self.priced) + self._spare
+        self._room = self._bytes_of_codes() + self._spare
 
     def _left_as_it_is(self) -> float:
         """Bytes that a file may have to spare: some of the room or, of a small one, a few."""
@@ -204,12 +205,9 @@ class StretchedSteps:
         """Bytes by which priced codes take less than this share of their room."""
         return self._spare - (1 - share) * self._room
 
-    def _payload(self) -> int:
-        """Bytes of all quantized tensors in the archive."""
-        return self._payload_of(self._entries)
-
-    def _payload_of(self, entries: Sequence[QuantizedVariable]) -> int:
-        tensors = (entry.encode() for entry in entries)
+    def _bytes_of_codes(self) -> int:
+        """Bytes of the priced tensors in the archive."""
+        tensors = (entry.encode() for entry in self.priced)
         return sum(payload_bytes(tensor) for tensor in tensors if tensor is not None)
 
 
