@@ -1,17 +1,18 @@
 """What the examples do after every epoch: keep the training, and say how far it is."""
 
-import os
 import pathlib
 import time
 import zipfile
 
 import keras
 
+from tfqd.compressed.atomic import new_file
+
 _EPOCHS = "epochs"
 
 
 def save_whole(model: keras.Model, path: pathlib.Path, epochs: int | None = None) -> None:
-    """Writes the model beside and renames it, so that the file is whole or not there.
+    """Writes the model into a file that is whole or not there.
 
     Args:
         model: to be saved.
@@ -19,12 +20,11 @@ def save_whole(model: keras.Model, path: pathlib.Path, epochs: int | None = None
         epochs: how many were made; kept in the file for `epochs_in`.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f"new_{os.getpid()}.keras")
-    model.save(temporary)
-    if epochs is not None:
-        with zipfile.ZipFile(temporary, "a") as archive:
-            archive.writestr(_EPOCHS, str(epochs))
-    os.replace(temporary, path)
+    with new_file(path) as temporary:
+        model.save(temporary)
+        if epochs is not None:
+            with zipfile.ZipFile(temporary, "a") as archive:
+                archive.writestr(_EPOCHS, str(epochs))
 
 
 def epochs_in(path: pathlib.Path) -> int:

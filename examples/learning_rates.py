@@ -8,11 +8,12 @@ killed goes on as it would have.
 import dataclasses
 import json
 import math
-import os
 import pathlib
 from collections.abc import Callable, Sequence
 
 import keras
+
+from tfqd.compressed.atomic import new_file
 
 Schedule = Callable[[Sequence[float]], float | None]
 
@@ -121,7 +122,6 @@ class Pace(keras.callbacks.Callback):
         logs["held_out"] = self._accuracy()
         self._errors.append(1 - logs["held_out"])
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = self._path.with_suffix(f".{os.getpid()}")
-        temporary.write_text(json.dumps(self._errors))
-        os.replace(temporary, self._path)
+        with new_file(self._path) as temporary:
+            temporary.write_text(json.dumps(self._errors))
         self.model.stop_training = self.ended

@@ -1,13 +1,14 @@
 """A results file in JSON that several processes may add to."""
 
 import json
-import os
 import pathlib
 import statistics
 from collections.abc import Sequence
 from typing import Any
 
 from locks import alone_in
+
+from tfqd.compressed.atomic import new_file
 
 
 class ResultsFile:
@@ -42,7 +43,7 @@ class ResultsFile:
         return _find(self.rows, key)
 
     def add(self, row: dict[str, Any], key: dict[str, Any] | None = None) -> bool:
-        """Adds a row; the file is written beside and renamed, under a lock.
+        """Adds a row under a lock; the file is the old one or the new one.
 
         Args:
             row: JSON values by name.
@@ -56,9 +57,8 @@ class ResultsFile:
             if key is not None and _find(content["rows"], key) is not None:
                 return False
             content["rows"].append(row)
-            temporary = self._path.with_suffix(f".{os.getpid()}")
-            temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-            os.replace(temporary, self._path)
+            with new_file(self._path) as temporary:
+                temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
         return True
 
     def _read(self) -> dict[str, Any]:

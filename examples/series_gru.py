@@ -43,6 +43,7 @@ from rich.progress import Progress
 from rich.table import Table
 
 import tfqd
+from tfqd.compressed.atomic import new_file
 
 BATCH = 32
 TEACHER_UNITS = 128
@@ -266,9 +267,8 @@ class Results:
             "rows": self._rows,
         }
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = self._path.with_suffix(".new")
-        temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-        os.replace(temporary, self._path)
+        with new_file(self._path) as temporary:
+            temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
     def _summary(self) -> dict[str, dict]:
         """Of every run the mean and the sample standard deviation over its seeds."""

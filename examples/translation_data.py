@@ -5,7 +5,6 @@ import gzip
 import hashlib
 import itertools
 import json
-import os
 import pathlib
 import re
 import zlib
@@ -15,6 +14,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 import tokenizers
+
+from tfqd.compressed.atomic import new_file
 
 PAD, UNKNOWN, START, END = range(4)
 SPECIAL = ("[PAD]", "[UNK]", "[START]", "[END]")
@@ -116,9 +117,8 @@ class Subwords:
             return cls(json.loads(file.read_text(encoding="utf-8")))
         learnt = cls.learn(pairs, size)
         file.parent.mkdir(parents=True, exist_ok=True)
-        temporary = file.with_suffix(f".{os.getpid()}")
-        temporary.write_text(json.dumps(learnt.pieces, ensure_ascii=False), encoding="utf-8")
-        os.replace(temporary, file)
+        with new_file(file) as temporary:
+            temporary.write_text(json.dumps(learnt.pieces, ensure_ascii=False), encoding="utf-8")
         return learnt
 
     @property
@@ -229,10 +229,8 @@ def kept_array(file: pathlib.Path, make: Callable[[], np.ndarray]) -> np.ndarray
     if not file.exists():
         made = make()
         file.parent.mkdir(parents=True, exist_ok=True)
-        temporary = file.with_suffix(f".{os.getpid()}")
-        with open(temporary, "wb") as stream:
-            np.save(stream, made)
-        os.replace(temporary, file)
+        with new_file(file) as temporary:
+            np.save(temporary, made)
     return np.load(file)
 
 

@@ -50,14 +50,15 @@ def test_a_damaged_file_is_named(tmp_path, name, content, words):
 def test_an_array_is_written_whole_or_not_at_all(tmp_path, monkeypatch):
     file = tmp_path / "sequence" / "targets.npy"
 
-    def killed(stream, array):
-        stream.write(b"half")
+    def killed(path, array):
+        path.write_bytes(b"half")
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
         patched.setattr(np, "save", killed)
         with pytest.raises(KeyboardInterrupt):
             kept_array(file, lambda: TARGETS)
+    assert list(file.parent.iterdir()) == []
     np.testing.assert_array_equal(kept_array(file, lambda: TARGETS), TARGETS)
     np.testing.assert_array_equal(kept_array(file, pytest.fail), TARGETS)
 
