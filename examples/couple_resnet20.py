@@ -36,10 +36,10 @@ from cifar_data import Images
 from resnet8_data import float_network
 from results_file import ResultsFile
 from rich.table import Table
-from short_trainings import reestimate, train
+from short_trainings import norm_batches, train
 
 import tfqd
-from tfqd.callbacks import CoupleWeights
+from tfqd.callbacks import CoupleWeights, reestimate_batch_norm
 
 _DATA = flags.DEFINE_string("data_dir", None, "folder with CIFAR-10 and the float networks")
 _OUTPUT = flags.DEFINE_string("output", "couple_resnet20", "folder for the models")
@@ -140,7 +140,7 @@ def _measured(
     model: keras.Model, student: keras.Model, images: Images, file: pathlib.Path
 ) -> dict[str, float]:
     """Accuracy on the test images, bytes of the archive, bits of entropy a quantized weight."""
-    reestimate(student, images, _SEED.value, _steps())
+    reestimate_batch_norm(student, norm_batches(images, _SEED.value, _steps()))
     count = 50 if _SMOKE.value else len(images.x_test)
     data = images.x_test[:count].astype("float32"), images.y_test[:count]
     found = tfqd.evaluate({"float": model, "student": student}, data, efficiency=False)

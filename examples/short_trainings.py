@@ -3,9 +3,8 @@
 from collections.abc import Sequence
 
 import keras
+import tensorflow as tf
 from cifar_data import Images, batches
-
-from tfqd.callbacks import reestimate_batch_norm
 
 _SHIFT, _NORM_BATCHES = 2, 100
 
@@ -26,7 +25,6 @@ def train(
     model.fit(data, callbacks=list(callbacks), verbose=2)
 
 
-def reestimate(model: keras.Model, images: Images, seed: int, steps: int) -> None:
-    """Measures BatchNormalization's statistics anew, on images of the first `steps` or fewer."""
-    data = batches(images, seed, 0, min(steps, _NORM_BATCHES), _SHIFT)
-    reestimate_batch_norm(model, data)
+def norm_batches(images: Images, seed: int, steps: int) -> tf.data.Dataset:
+    """What BatchNormalization's statistics are measured over: images of the first `steps`."""
+    return batches(images, seed, 0, min(steps, _NORM_BATCHES), _SHIFT)

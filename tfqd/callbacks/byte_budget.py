@@ -53,7 +53,9 @@ class ByteBudget(Callback):
     is validated is what the file of that epoch holds.
     Put the callback before those that write checkpoints: training from one goes on with
     the steps, frequencies and price that it holds. Weights that are put in at the end of
-    training, as averages by an optimizer with ``use_ema``, are kept to the budget too.
+    training, as averages by an optimizer with ``use_ema``, are kept to the budget too, and
+    statistics that a `BatchNormReestimation` of the same `fit` measures; those of
+    `reestimate_batch_norm` after it may take some bytes more.
     Frozen layers stay as they are, and their bytes count. A budget that is more than the
     levels can use, without a weight beyond the last one, is warned of, and the file smaller.
 
