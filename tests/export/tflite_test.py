@@ -218,13 +218,9 @@ def test_another_suffix_is_refused(small, tmp_path):
 @pytest.mark.parametrize("frozen", [True, False])
 def test_the_garbage_collector_is_left_as_it_was(frozen, small, tmp_path):
     quantized, *_ = small
-    if frozen:
-        gc.freeze()
-    try:
-        tfqd.export.tflite(quantized, tmp_path / "m.tflite")
-        assert (gc.get_freeze_count() > 0) == frozen
-    finally:
-        gc.unfreeze()
+    (gc.freeze if frozen else gc.unfreeze)()
+    tfqd.export.tflite(quantized, tmp_path / "m.tflite")
+    assert (gc.get_freeze_count() > 0) == frozen
 
 
 def test_without_litert_the_file_is_run_on_tensorflow_lite(small, monkeypatch):
