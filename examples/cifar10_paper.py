@@ -51,6 +51,12 @@ _SEEDS = flags.DEFINE_list("seeds", ["1"], "seeds of each run")
 _BUDGET = flags.DEFINE_float("budget", 1.0, "share of the epochs to make", lower_bound=0.0)
 _RECIPE = flags.DEFINE_enum("recipe", "paper", list(RECIPES), "settings of the trainings")
 _TEACHER = flags.DEFINE_string("teacher", None, "file of a trained teacher; default the paper's")
+_PRECISION = flags.DEFINE_enum(
+    "precision",
+    "float32",
+    ["float32", "mixed_bfloat16"],
+    "what layers compute in; weights are float32",
+)
 _THREADS = flags.DEFINE_integer("threads", 0, "threads of TensorFlow; 0 for all cores")
 _SMOKE = flags.DEFINE_bool("smoke", False, "the shortest trial: few digits, S3, one epoch")
 
@@ -71,6 +77,7 @@ def main(argv) -> None:
     except (ValueError, OSError) as error:
         sys.exit(f"cifar10_paper: {error}")
     console.print(f"Data: {source}")
+    keras.mixed_precision.set_global_policy(_PRECISION.value)
     for seed in seeds:
         study = _study(images, source, teacher, seed)
         for row in study.rows(students, runs, results):
@@ -80,7 +87,8 @@ def main(argv) -> None:
 
 def _chosen() -> tuple[list[str], list[str], list[int]]:
     if _SMOKE.value:
-        return ["S3"], list(SMOKE_RUNS), [1]
+        runs = _RUNS.value if flags.FLAGS["runs"].present else SMOKE_RUNS
+        return ["S3"], checked_runs(runs), [1]
     unknown = [name for name in _STUDENTS.value if name not in STUDENTS]
     if unknown:
         raise ValueError(f"--students: no {unknown[0]!r}; there are {', '.join(STUDENTS)}")

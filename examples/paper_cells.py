@@ -5,8 +5,8 @@ import statistics
 from typing import Any, NamedTuple
 
 RECIPES = ("paper", "modern")
-# What must be equal in all rows of a recipe, and of all recipes.
-OF_A_RECIPE = ("float_epochs", "budget", "batch", "precision")
+# What must be equal in all rows of a student by a recipe, and in all rows.
+OF_A_STUDENT = ("float_epochs", "budget", "batch", "precision")
 OF_ALL = ("data", "teacher", "teacher_digest")
 
 
@@ -37,9 +37,10 @@ def cells(ours: dict[str, Any]) -> Cells:
     groups: dict[tuple[str, str, str], dict[int, dict[str, Any]]] = collections.defaultdict(dict)
     for row in rows:
         groups[row["recipe"], row["student"], row["run"]].setdefault(row["seed"], row)
-    for recipe in RECIPES:
-        alike = [row for row in rows if row["recipe"] == recipe]
-        _check_alike(alike, OF_A_RECIPE, f"rows of the recipe {recipe!r}")
+    trained = {(row["recipe"], row["student"]) for row in rows if row["student"] != "teacher"}
+    for recipe, student in sorted(trained):
+        alike = [row for row in rows if (row["recipe"], row["student"]) == (recipe, student)]
+        _check_alike(alike, OF_A_STUDENT, f"rows of {student} by the recipe {recipe!r}")
     return {key: _mean(list(seeds.values())) for key, seeds in groups.items()}
 
 

@@ -76,7 +76,8 @@ def build(name: str, weight_decay: float, dropout: bool) -> keras.Model:
     x = layers.Flatten()(x)
     for units, rate in zip(network.dense, network.dense_dropout, strict=True):
         x = dropped(layers.Dropout, rate, activated(layers.Dense(units, **penalties), x))
-    outputs = layers.Dense(10, "relu", **penalties, name="logits")(x)
+    # Under mixed precision too: what is close in 16 bits is equal.
+    outputs = layers.Dense(10, "relu", **penalties, dtype="float32", name="logits")(x)
     model = keras.Model(inputs, outputs, name=name)
     counted = sum(weight.shape.num_elements() for weight in model.trainable_weights)
     if counted != network.parameters:

@@ -7,6 +7,7 @@ says in words which of the paper's orderings they confirm.
 `tests/examples/paper_results_test.py` holds page, figure and results equal.
 """
 
+import collections
 import json
 import math
 import pathlib
@@ -14,7 +15,7 @@ from typing import Any
 
 import translation_results
 from bytes_figure import Mark, draw
-from paper_cells import RECIPES, Cell, Cells, cells
+from paper_cells import OF_A_STUDENT, RECIPES, Cell, Cells, cells
 
 ROOT = pathlib.Path(__file__).parents[1]
 RESULTS = ROOT / "examples" / "results"
@@ -92,30 +93,58 @@ def _introduction(paper: dict[str, Any], ours: dict[str, Any]) -> str:
     accuracies = sorted({row["accuracy"] for row in rows if row["student"] == "teacher"})
     named = ", ".join(f"{accuracy:.2f} %" for accuracy in accuracies)
     told = TRAINED if teacher == "trained" else GIVEN
-    recipes = [recipe for recipe in RECIPES if any(row["recipe"] == recipe for row in rows)]
-    made = {recipe: [row for row in rows if row["recipe"] == recipe] for recipe in recipes}
-    epochs = " and ".join(
-        f"{made[recipe][0]['float_epochs']} epochs of a float student by the {recipe} recipe"
-        for recipe in recipes
-    )
+    groups = _by_settings(rows)
     return INTRODUCTION.format(
         source=paper["source"],
-        commands="\n".join(_command(made[recipe]) for recipe in recipes),
+        commands="\n".join(map(_command, groups)),
         teacher=told.format(name=teacher, accuracy=named),
         machines=", ".join(sorted({row["machine"] for row in rows})),
-        epochs=epochs.removesuffix(" by the paper recipe") if recipes == ["paper"] else epochs,
+        epochs=" and ".join(_epochs(group, groups) for group in groups),
+        precision="".join(_precision(group) for group in groups),
     )
+
+
+def _by_settings(rows: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
+    """The rows of students that were made by one command."""
+    groups = collections.defaultdict(list)
+    for row in rows:
+        if row["student"] != "teacher":
+            settings = tuple(row[name] for name in OF_A_STUDENT)
+            groups[RECIPES.index(row["recipe"]), settings].append(row)
+    return [groups[key] for key in sorted(groups, key=lambda key: key[0])]
+
+
+def _students(rows: list[dict[str, Any]]) -> list[str]:
+    return list(dict.fromkeys(row["student"] for row in rows))
+
+
+def _epochs(rows: list[dict[str, Any]], groups: list[list[dict[str, Any]]]) -> str:
+    """How long the students of the rows trained, which are one of the groups."""
+    recipes = [group[0]["recipe"] for group in groups]
+    recipe = rows[0]["recipe"]
+    which = " and ".join(_students(rows)) if recipes.count(recipe) > 1 else "student"
+    by = "" if set(recipes) == {"paper"} else f" by the {recipe} recipe"
+    return f"{rows[0]['float_epochs']} epochs of a float {which}{by}"
+
+
+def _precision(rows: list[dict[str, Any]]) -> str:
+    """A sentence on what layers compute in, where it is not what their weights are."""
+    precision = rows[0]["precision"]
+    if precision == "float32":
+        return ""
+    named, kind = " and ".join(_students(rows)), precision.removeprefix("mixed_")
+    return f"\nLayers of {named} computed in {kind}, also when measured."
 
 
 def _command(rows: list[dict[str, Any]]) -> str:
     """The command that makes the rows, which are of one recipe."""
-    students = list(dict.fromkeys(row["student"] for row in rows if row["student"] != "teacher"))
     seeds = sorted({row["seed"] for row in rows})
-    recipe, teacher = rows[0]["recipe"], rows[0]["teacher"]
+    recipe, teacher, precision = (rows[0][name] for name in ("recipe", "teacher", "precision"))
     options = [
         f"--budget={rows[0]['budget']:g}",
         *([] if recipe == "paper" else [f"--recipe={recipe}"]),
-        f"--students={','.join(students)}",
+        *([] if precision == "float32" else [f"--precision={precision}"]),
+        f"--students={','.join(_students(rows))}",
         f"--seeds={','.join(map(str, seeds))}",
     ]
     given = "" if teacher == "trained" else f"--teacher=DATA/models/{teacher}.keras "
@@ -234,7 +263,7 @@ error is about 0.46), bytes those of the whole `.tfqd` file, of float models 4 a
 the seeds, of accuracies with their standard deviation. Two accuracies are called too close to tell
 where they are less than 1.3 apart, or less than two standard errors of the means of their seeds.
 Students from labels alone have the paper's Dropout, which hurts a short training; the others have
-none, as in its code."""
+none, as in its code.{precision}"""
 
 GIVEN = (
     "{name} ({accuracy}), which was at hand; the paper's own of 5.3 million parameters was not "

@@ -2,6 +2,8 @@
 
 import json
 
+import keras
+import numpy as np
 from example_modules import run_here
 from paper_networks import NETWORKS, build
 
@@ -39,6 +41,19 @@ def test_networks_have_the_papers_parameters():
         for name in NETWORKS
     }
     assert counts == {"teacher": 5_346_142, "S1": 1_000_235, "S2": 318_415, "S3": 111_935}
+
+
+def test_precision_is_told_in_the_rows_and_logits_are_floats(tmp_path):
+    before = keras.config.dtype_policy()
+    arguments = ["--smoke", "--runs=quantized_2bit", "--precision=mixed_bfloat16"]
+    assert run_here("cifar10_paper.py", *arguments, f"--output={tmp_path}").end is None
+    assert keras.config.dtype_policy() == before
+    rows = json.loads((tmp_path / "results.json").read_text())["rows"]
+    assert {row["precision"] for row in rows} == {"mixed_bfloat16"}
+    (file,) = tmp_path.glob("*/S3/quantized_2bit/student.keras")
+    student = keras.saving.load_model(file, compile=False)
+    assert {layer.compute_dtype for layer in student._flatten_layers()} >= {"bfloat16"}
+    assert student(np.zeros((1, 32, 32, 3))).dtype == "float32"
 
 
 def test_bad_arguments_end_with_one_line():

@@ -10,6 +10,7 @@ import sys
 from typing import NamedTuple
 from unittest import mock
 
+import keras
 from absl.testing import flagsaver
 
 EXAMPLES = pathlib.Path(__file__).parents[2] / "examples"
@@ -32,11 +33,13 @@ class Run(NamedTuple):
 
 def run_here(program: str, *arguments: str) -> Run:
     """Runs an example in this process, which saves the start of another."""
-    printed = io.StringIO()
+    printed, policy = io.StringIO(), keras.config.dtype_policy()
     typed = mock.patch.object(sys, "argv", [program, *arguments])
     with flagsaver.flagsaver(), typed, contextlib.redirect_stdout(printed):
         try:
             runpy.run_path(str(EXAMPLES / program), run_name="__main__")
         except SystemExit as end:
             return Run(printed.getvalue(), end.code)
+        finally:
+            keras.config.set_dtype_policy(policy)
     raise AssertionError("absl ends programs by SystemExit")

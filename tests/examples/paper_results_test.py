@@ -105,6 +105,17 @@ def test_each_recipe_has_its_epochs_bytes_and_command():
     assert "8 epochs of a float student by the paper recipe and 50 epochs" in text
 
 
+def test_students_of_other_settings_have_a_command_of_their_own():
+    paper, _, translated = load()
+    facts = {"student": "S1", "float_epochs": 4, "budget": 0.02, "precision": "mixed_bfloat16"}
+    rows = together(of(distilled=70.0), of(1, facts, distilled=75.0))
+    text = page(paper, rows, translated)
+    assert "--budget=0.04 --students=S3 --seeds=1 \\\n" in text
+    assert "--budget=0.02 --precision=mixed_bfloat16 --students=S1 --seeds=1 \\\n" in text
+    assert "8 epochs of a float S3 and 4 epochs of a float S1 where" in text
+    assert "Layers of S1 computed in bfloat16, also when measured." in text
+
+
 @pytest.mark.parametrize(
     ("distilled", "verdict"),
     [(75.0, "Confirmed"), (71.0, "Too close to tell"), (65.0, "Contradicted")],
