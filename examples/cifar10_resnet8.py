@@ -62,7 +62,7 @@ from results_file import ResultsFile, mean_and_deviation
 from rich.table import Table
 
 import tfqd
-from tfqd.callbacks import BitSchedule, ByteBudget, reestimate_batch_norm
+from tfqd.callbacks import BatchNormReestimation, BitSchedule, ByteBudget
 from tfqd.distillation import LogitsDistillation, cache_teacher
 
 NORM_BATCHES = 100
@@ -217,23 +217,22 @@ def _train(run: Run, seed: int, teacher, student, images: Images, folder, title:
             jit_compile=False,
         )
     done = int(distiller.optimizer.iterations) // steps
-    callbacks = [EpochLog(title, epochs), Checkpoint(checkpoint)]
+    # Moved and flipped as in training: other images have other statistics.
+    norm = BatchNormReestimation(stream(0, min(NORM_BATCHES, steps)))
+    callbacks = [norm, EpochLog(title, epochs), Checkpoint(checkpoint)]
     if run.budget is not None:
-        callbacks.insert(0, ByteBudget(run.budget))
+        callbacks.insert(1, ByteBudget(run.budget))
     if run.phases:
         callbacks.append(BitSchedule(run.phases_of(epochs)))
-    if done < epochs:
-        left = stream(done * steps, epochs * steps)
-        distiller.fit(
-            teacher.attach(left) if run.distil else left,
-            initial_epoch=done,
-            epochs=epochs,
-            steps_per_epoch=steps,
-            callbacks=callbacks,
-            verbose=0,
-        )
-    # Moved and flipped as in training: other images have other statistics.
-    reestimate_batch_norm(distiller.student, stream(0, min(NORM_BATCHES, steps)))
+    left = stream(done * steps, epochs * steps)
+    distiller.fit(
+        teacher.attach(left) if run.distil else left,
+        initial_epoch=done,
+        epochs=epochs,
+        steps_per_epoch=steps,
+        callbacks=callbacks,
+        verbose=0,
+    )
     return distiller.student
 
 

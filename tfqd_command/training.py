@@ -79,23 +79,22 @@ def train(
 
     done = int(distiller.optimizer.iterations) // steps
     try:
-        if done < schedule.epochs:
-            with _noting_ctrl_c() as check:
-                watch = kerases.callbacks.LambdaCallback(
-                    on_epoch_end=keep, on_train_batch_end=lambda *_, **__: check()
-                )
-                distiller.fit(
-                    _batches(data, schedule, done),
-                    initial_epoch=done,
-                    epochs=schedule.epochs,
-                    steps_per_epoch=steps,
-                    callbacks=[*callbacks, watch],
-                    verbose=1 if sys.stdout.isatty() else 2,
-                )
-                check()
+        with _noting_ctrl_c() as check:
+            watch = kerases.callbacks.LambdaCallback(
+                on_epoch_end=keep, on_train_batch_end=lambda *_, **__: check()
+            )
+            # Also where no epoch is left: the end of training measures and keeps to budgets.
+            distiller.fit(
+                _batches(data, schedule, done),
+                initial_epoch=done,
+                epochs=schedule.epochs,
+                steps_per_epoch=steps,
+                callbacks=[*_settling_norms(distiller.student, data, schedule), *callbacks, watch],
+                verbose=1 if sys.stdout.isatty() else 2,
+            )
+            check()
     except KeyboardInterrupt:
         raise KeyboardInterrupt(_where_it_goes_on(state, schedule.epochs)) from None
-    _measure_norms(distiller.student, data, schedule)
     return distiller.student
 
 
@@ -166,17 +165,18 @@ def _batches(data: Data, schedule: Schedule, first: int):
     return tf.data.Dataset.from_generator(generate, output_signature=signature).prefetch(2)
 
 
-def _measure_norms(student, data: Data, schedule: Schedule) -> None:
-    """Measures BatchNormalization statistics anew, with the final weights."""
+def _settling_norms(student, data: Data, schedule: Schedule) -> list[Any]:
+    """What measures BatchNormalization statistics anew, with the final weights."""
     import numpy as np
 
-    from tfqd.callbacks import reestimate_batch_norm
+    from tfqd.callbacks import BatchNormReestimation
     from tfqd.wrapping.batch_statistics import batch_norm_layers
 
-    if batch_norm_layers(student):
-        count = _NORM_BATCHES * schedule.batch_size
-        chosen = np.random.default_rng(schedule.seed).permutation(len(data.x))[:count]
-        reestimate_batch_norm(student, data.x[chosen], batch_size=schedule.batch_size)
+    if not batch_norm_layers(student):
+        return []
+    count = _NORM_BATCHES * schedule.batch_size
+    chosen = np.random.default_rng(schedule.seed).permutation(len(data.x))[:count]
+    return [BatchNormReestimation(data.x[chosen], batch_size=schedule.batch_size)]
 
 
 def _where_it_goes_on(state: pathlib.Path, epochs: int) -> str:
