@@ -104,7 +104,7 @@ def with_float_ends(recipe: Recipe) -> Recipe:
 
 
 def modern(budget: float) -> Recipe:
-    """What one would do today: trained ranges, from the float student, with falling rates.
+    """What one would do today: trained steps, from the float student, with falling rates.
 
     Kernels are quantized, and biases and normalization stay float: they are few.
 
@@ -122,7 +122,7 @@ def modern(budget: float) -> Recipe:
         student_loss_weight=0.3,
         weight_decay=5e-4,
         float=Training(epochs, 0.05, Cosine(epochs)),
-        weights=lambda bits: tfqd.LearnedStep(bits=bits),
+        weights=lambda bits: tfqd.LearnedStep(bits=bits, layout="channel"),
         weights_training=trained_on,
         from_float=True,
         points=lambda bits: tfqd.Codebook(
