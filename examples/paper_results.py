@@ -7,7 +7,7 @@ says in words which of the paper's orderings they confirm.
 `tests/examples/paper_results_test.py` holds page, figure and results equal.
 """
 
-import collections
+import itertools
 import json
 import math
 import pathlib
@@ -15,7 +15,8 @@ from typing import Any
 
 import translation_results
 from bytes_figure import Mark, draw
-from paper_cells import OF_A_STUDENT, RECIPES, Cell, Cells, cells
+from paper_cells import RECIPES, Cell, Cells, cells
+from paper_introduction import introduction
 
 ROOT = pathlib.Path(__file__).parents[1]
 RESULTS = ROOT / "examples" / "results"
@@ -30,6 +31,8 @@ COLOURS = {
     "quantized": "#2b8a3e",
     "points": "#0b7285",
 }
+# How a recipe that is not the paper's comes to its quantized students.
+ON = " by the {recipe} recipe, which trains that student on for {epochs:.3g} epochs,"
 # First run, second run, and what it means when the first is better.
 CLAIMS = (
     ("distilled", "labels", "A teacher makes the float student better."),
@@ -77,7 +80,7 @@ def page(paper: dict[str, Any], ours: dict[str, Any], translated: dict[str, Any]
     """The text of the page."""
     found = cells(ours)
     students = [name for name in paper["students"] if ("paper", name, "labels") in found]
-    parts = [_introduction(paper, ours)]
+    parts = [introduction(paper, ours)]
     for student in students:
         parts += [f"## {student}", _table(paper["students"][student], found, student)]
         verdicts = _verdicts(paper["students"][student], found, student)
@@ -85,73 +88,6 @@ def page(paper: dict[str, Any], ours: dict[str, Any], translated: dict[str, Any]
     parts += ["## Accuracy and bytes", "![Accuracy against stored bytes](results.svg)"]
     parts += [translation_results.section(paper["translation"], translated["rows"]), BEYOND]
     return "\n\n".join(parts) + "\n"
-
-
-def _introduction(paper: dict[str, Any], ours: dict[str, Any]) -> str:
-    rows = ours["rows"]
-    (teacher,) = {row["teacher"] for row in rows}
-    accuracies = sorted({row["accuracy"] for row in rows if row["student"] == "teacher"})
-    named = ", ".join(f"{accuracy:.2f} %" for accuracy in accuracies)
-    told = TRAINED if teacher == "trained" else GIVEN
-    groups = _by_settings(rows)
-    return INTRODUCTION.format(
-        source=paper["source"],
-        commands="\n".join(map(_command, groups)),
-        teacher=told.format(name=teacher, accuracy=named),
-        machines=", ".join(sorted({row["machine"] for row in rows})),
-        epochs=" and ".join(_epochs(group, groups) for group in groups),
-        precision="".join(_precision(group) for group in groups),
-    )
-
-
-def _by_settings(rows: list[dict[str, Any]]) -> list[list[dict[str, Any]]]:
-    """The rows of students that were made by one command."""
-    groups = collections.defaultdict(list)
-    for row in rows:
-        if row["student"] != "teacher":
-            settings = tuple(row[name] for name in OF_A_STUDENT)
-            groups[RECIPES.index(row["recipe"]), settings].append(row)
-    return [groups[key] for key in sorted(groups, key=lambda key: key[0])]
-
-
-def _students(rows: list[dict[str, Any]]) -> list[str]:
-    return list(dict.fromkeys(row["student"] for row in rows))
-
-
-def _epochs(rows: list[dict[str, Any]], groups: list[list[dict[str, Any]]]) -> str:
-    """How long the students of the rows trained, which are one of the groups."""
-    recipes = [group[0]["recipe"] for group in groups]
-    recipe = rows[0]["recipe"]
-    which = " and ".join(_students(rows)) if recipes.count(recipe) > 1 else "student"
-    by = "" if set(recipes) == {"paper"} else f" by the {recipe} recipe"
-    return f"{rows[0]['float_epochs']} epochs of a float {which}{by}"
-
-
-def _precision(rows: list[dict[str, Any]]) -> str:
-    """A sentence on what layers compute in, where it is not what their weights are."""
-    precision = rows[0]["precision"]
-    if precision == "float32":
-        return ""
-    named, kind = " and ".join(_students(rows)), precision.removeprefix("mixed_")
-    return f"\nLayers of {named} computed in {kind}, also when measured."
-
-
-def _command(rows: list[dict[str, Any]]) -> str:
-    """The command that makes the rows, which are of one recipe."""
-    seeds = sorted({row["seed"] for row in rows})
-    recipe, teacher, precision = (rows[0][name] for name in ("recipe", "teacher", "precision"))
-    options = [
-        f"--budget={rows[0]['budget']:g}",
-        *([] if recipe == "paper" else [f"--recipe={recipe}"]),
-        *([] if precision == "float32" else [f"--precision={precision}"]),
-        f"--students={','.join(_students(rows))}",
-        f"--seeds={','.join(map(str, seeds))}",
-    ]
-    given = "" if teacher == "trained" else f"--teacher=DATA/models/{teacher}.keras "
-    return (
-        f"    python examples/cifar10_paper.py --data_dir=DATA {' '.join(options)} \\\n"
-        f"      {given}--results=examples/results/cifar10_paper.json"
-    )
 
 
 def _table(paper: dict[str, float], found: Cells, student: str) -> str:
@@ -211,15 +147,18 @@ def _close(*cells: Cell) -> float:
 def _losses(paper: dict[str, float], found: Cells, student: str) -> list[str]:
     """What quantized distillation loses of the distilled float student's accuracy."""
     lines = []
-    for bits in (8, 4, 2):
+    for recipe, bits in itertools.product(RECIPES, (8, 4, 2)):
         runs = "distilled", f"quantized_{bits}bit"
-        ours = [found.get(("paper", student, run)) for run in runs]
-        if None not in ours:
-            theirs, lost = (paper[runs[0]] - paper[runs[1]], ours[0].accuracy - ours[1].accuracy)
-            lines.append(
-                f"- Quantized distillation at {bits} bits is behind the distilled float student "
-                f"by {lost:.2f} points (the paper: {theirs:.2f})."
-            )
+        ours = [found.get((recipe, student, run)) for run in runs]
+        if None in ours:
+            continue
+        theirs, lost = paper[runs[0]] - paper[runs[1]], ours[0].accuracy - ours[1].accuracy
+        how = "" if recipe == "paper" else ON.format(recipe=recipe, epochs=ours[1].epochs)
+        order = "ahead of" if lost < 0 else "behind"
+        lines.append(
+            f"- Quantized distillation at {bits} bits{how} is {order} the distilled float student "
+            f"by {abs(lost):.2f} points (the paper: {theirs:.2f})."
+        )
     return lines
 
 
@@ -244,32 +183,6 @@ def _method(run: str) -> str:
     name = run.replace("_", " ")
     return name if name in COLOURS else name.rsplit(" ", 1)[0]
 
-
-INTRODUCTION = """# The paper's experiments
-
-Written by `python examples/paper_results.py` from `examples/results/`, where every run stands
-with its seed, epochs and bytes.
-{source}.
-
-Ours were made by
-
-{commands}
-
-on {machines}. The budget is {epochs} where the paper made up to 200, so that
-accuracies are lower than the paper's and only orderings and drops compare. The teacher is
-{teacher}.
-Accuracies are those of the quantized weights on CIFAR-10's 10,000 test images (one standard
-error is about 0.46), bytes those of the whole `.tfqd` file, of float models 4 a weight; means of
-the seeds, of accuracies with their standard deviation. Two accuracies are called too close to tell
-where they are less than 1.3 apart, or less than two standard errors of the means of their seeds.
-Students from labels alone have the paper's Dropout, which hurts a short training; the others have
-none, as in its code.{precision}"""
-
-GIVEN = (
-    "{name} ({accuracy}), which was at hand; the paper's own of 5.3 million parameters was not "
-    "trained here"
-)
-TRAINED = "the paper's own ({accuracy}), trained by as many epochs"
 
 BEYOND = """## Not measured here
 

@@ -102,7 +102,7 @@ def test_each_recipe_has_its_epochs_bytes_and_command():
     assert "| `distilled` | 78.20 | 70.00 | 0 | 1 | 1,000 |  | 75.00 | 50 | 1 | 2,000 |  |" in text
     assert "--budget=0.04 --students=S3 --seeds=1 \\\n" in text
     assert "--budget=0.25 --recipe=modern --students=S3 --seeds=7 \\\n" in text
-    assert "8 epochs of a float student by the paper recipe and 50 epochs" in text
+    assert "8 epochs of a float student by the paper recipe, and 50 epochs" in text
 
 
 def test_students_of_other_settings_have_a_command_of_their_own():
@@ -144,6 +144,16 @@ def test_what_quantizing_loses_is_held_against_the_distilled_student():
         "at 4 bits is behind the distilled float student by 0.50 points (the paper: 0.45)" in text
     )
     assert "at 2 bits is behind" not in text
+
+
+def test_a_recipe_that_trains_on_says_so_of_what_it_gains():
+    paper, _, translated = load()
+    modern = of(1, {"recipe": "modern", "epochs": 4}, distilled=80.0, quantized_2bit=81.5)
+    text = page(paper, together(of(distilled=70.0), modern), translated)
+    assert (
+        "at 2 bits by the modern recipe, which trains that student on for 4 epochs, is ahead of "
+        "the distilled float student by 1.50 points (the paper: 11.18)"
+    ) in text
 
 
 def test_translations_stand_in_the_table_with_their_means():
