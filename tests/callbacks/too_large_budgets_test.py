@@ -52,7 +52,7 @@ def test_errors_do_not_rise_with_the_budget(library, layout):
     spec = tfqd.EntropyConstrained(bits=4, layout=layout)
     least = archive_size(quantized(dense(library), spec, library))
     found = []
-    for budget in range(least - 100, least + 1700, 600):
+    for budget in range(least - 100, least + 1700, 300):
         model = quantized(dense(library), spec, library)
         size = fit(model, budget, batch_size=256)
         assert size <= budget

@@ -54,7 +54,7 @@ def test_each_group_is_quantized_by_its_own_codebook(case, channels, seed):
     points = several(case, channels, seed)
     found = quantized(case.weights, points, case, channels).numpy().reshape(-1)
     books = book_of_weights(case.bucketing, channels)
-    for book in {0, len(points) // 2, len(points) - 1}:
+    for book in range(len(points)):
         everywhere = tf.repeat(points[book : book + 1], len(points), axis=0)
         alone = quantized(case.weights, everywhere, case, channels)
         here = books == book
