@@ -219,9 +219,8 @@ def _train(run: Run, seed: int, teacher, student, images: Images, folder, title:
     done = int(distiller.optimizer.iterations) // steps
     # Moved and flipped as in training: other images have other statistics.
     norm = BatchNormReestimation(stream(0, min(NORM_BATCHES, steps)))
-    callbacks = [norm, EpochLog(title, epochs), Checkpoint(checkpoint)]
-    if run.budget is not None:
-        callbacks.insert(1, ByteBudget(run.budget))
+    budgets = [] if run.budget is None else [ByteBudget(run.budget)]
+    callbacks = [norm, *budgets, EpochLog(title, epochs), Checkpoint(checkpoint)]
     if run.phases:
         callbacks.append(BitSchedule(run.phases_of(epochs)))
     left = stream(done * steps, epochs * steps)
