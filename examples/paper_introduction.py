@@ -24,7 +24,7 @@ def introduction(paper: dict[str, Any], ours: dict[str, Any]) -> str:
         commands="\n".join(map(_command, groups)),
         teacher=told.format(name=teacher, accuracy=named),
         machines=", ".join(sorted({row["machine"] for row in rows})),
-        epochs=_epochs(rows),
+        epochs=_epochs(groups),
         precision=_precision(rows),
     )
 
@@ -43,21 +43,19 @@ def _students(rows: list[dict[str, Any]]) -> list[str]:
     return sorted({row["student"] for row in rows} - {"teacher"})
 
 
-def _epochs(rows: list[dict[str, Any]]) -> str:
-    """How long float students trained, by each recipe."""
-    recipes = [recipe for recipe in RECIPES if any(row["recipe"] == recipe for row in rows)]
+def _epochs(groups: list[list[dict[str, Any]]]) -> str:
+    """How long the float students of the groups trained, by each recipe."""
+    trained = collections.defaultdict(lambda: collections.defaultdict(list))
+    for rows in groups:
+        trained[rows[0]["recipe"]][rows[0]["float_epochs"]] += _students(rows)
     parts = []
-    for recipe in recipes:
-        trained = collections.defaultdict(set)
-        for row in rows:
-            if row["recipe"] == recipe and row["student"] != "teacher":
-                trained[row["float_epochs"]].add(row["student"])
-        whose = {
-            epochs: "student" if len(trained) == 1 else " or ".join(sorted(students))
-            for epochs, students in sorted(trained.items(), reverse=True)
-        }
-        told = " and ".join(f"{epochs} epochs of a float {who}" for epochs, who in whose.items())
-        parts.append(told if recipes == ["paper"] else f"{told} by the {recipe} recipe")
+    for recipe, students in trained.items():
+        told = " and ".join(
+            f"{epochs} epochs of a float "
+            + ("student" if len(students) == 1 else " or ".join(sorted(students[epochs])))
+            for epochs in sorted(students, reverse=True)
+        )
+        parts.append(told if [*trained] == ["paper"] else f"{told} by the {recipe} recipe")
     return ", and ".join(parts)
 
 
