@@ -7,6 +7,8 @@ import numpy as np
 from example_modules import run_here
 from paper_networks import NETWORKS, build
 
+from tfqd.wrapping.layers import all_layers
+
 
 def test_smoke_makes_a_run_of_each_kind(tmp_path):
     done = run_here("cifar10_paper.py", "--smoke", f"--output={tmp_path}")
@@ -52,7 +54,7 @@ def test_precision_is_told_in_the_rows_and_logits_are_floats(tmp_path):
     assert {row["precision"] for row in rows} == {"mixed_bfloat16"}
     (file,) = tmp_path.glob("*/S3/quantized_2bit/student.keras")
     student = keras.saving.load_model(file, compile=False)
-    assert {layer.compute_dtype for layer in student._flatten_layers()} >= {"bfloat16"}
+    assert {layer.compute_dtype for layer in all_layers(student)} >= {"bfloat16"}
     assert student(np.zeros((1, 32, 32, 3))).dtype == "float32"
 
 
