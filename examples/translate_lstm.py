@@ -12,6 +12,7 @@ recurrent kernels and the output layer included. For every seed:
 * sequence: the same, on the sentences that the teacher writes for the sources;
 * post_training_Nbit: the `word` student quantized once, in buckets of 256 weights;
 * quantized_Nbit: it trained on, quantized, against the teacher (Algorithm 1);
+* learned_Nbit: the same on grids whose steps are trained, one for each channel;
 * entropy_Nbit: it trained on with codes chosen with their length in view, to the bytes of the
   `quantized_Nbit` archive;
 * continued: it trained on for as long in floats, what the quantized ones are to be held against;
@@ -56,7 +57,7 @@ from tfqd.callbacks import ByteBudget
 from tfqd.distillation import SequenceDistillation
 
 BITS = (4, 2)
-METHODS = ("post_training", "quantized", "points", "entropy")
+METHODS = ("post_training", "quantized", "points", "learned", "entropy")
 ENTROPY = {
     2: tfqd.EntropyConstrained(average_bits=2.0),
     4: tfqd.EntropyConstrained(average_bits=3.5, bits=6),
@@ -223,6 +224,8 @@ class Students:
             spec, callbacks = ENTROPY[int(bits)], [self._bytes_of(f"quantized_{bits}bit")]
         elif method == "points":
             spec = tfqd.Codebook(bits=int(bits), bucket_size=256, train="points")
+        elif method == "learned":
+            spec = tfqd.LearnedStep(bits=int(bits), layout="channel")
         else:
             spec = tfqd.Uniform(bits=int(bits), bucket_size=256)
 

@@ -43,8 +43,14 @@ bytes are those of the whole `.tfqd` file, of float models 4 a weight. Runs that
 table were not made. The paper's figures ({source})
 are of another corpus and larger networks: only differences compare."""
 
-ENTROPY = """`entropy_Nbit` are trained with codes chosen with their length in view and one step for
-each kernel, not in buckets, to the bytes that the `quantized_Nbit` archive has."""
+# What is said of a method that has rows, by its name.
+METHODS = {
+    "learned": """`learned_Nbit` are trained on grids whose steps are trained too, one for each
+channel, not in buckets.""",
+    "entropy": """`entropy_Nbit` are trained with codes chosen with their length in view and one
+step for each kernel, not in buckets, to the bytes that the `quantized_Nbit` archive has.""",
+}
+TRAINED = ("quantized", "points", *METHODS)
 
 WITHOUT_DIGEST = """These runs are from before two faults of the program were mended. Each process
 learnt subwords of its own, so that runs may differ in their vocabulary, also from the student that
@@ -85,8 +91,7 @@ def section(paper: dict[str, Any], rows: Sequence[dict[str, Any]]) -> str:
         trainings = f"Trainings from random weights have {of_floats} epochs, others {epochs}"
     facts = {"source": paper["source"], "start": FLOAT, "trained_on": TRAINED_ON}
     parts = [INTRODUCTION.format(more=more, trainings=trainings, **facts, **settings)]
-    if any(run.startswith("entropy") for run in found):
-        parts.append(ENTROPY)
+    parts += [told for name, told in METHODS.items() if any(run.startswith(name) for run in found)]
     if DIGEST not in rows[0]:
         parts.append(WITHOUT_DIGEST)
     return "\n\n".join([*parts, _table(paper["bleu"], found), _verdicts(paper["bleu"], found)])
@@ -135,7 +140,7 @@ def _verdicts(paper: dict[str, float], found: dict[str, Score]) -> str:
     """What each run costs or gains over the float student that it is to be held against."""
     lines = []
     for run, score in found.items():
-        trained_on = run.startswith(("quantized", "points", "entropy")) and TRAINED_ON in found
+        trained_on = run.startswith(TRAINED) and TRAINED_ON in found
         held_against = TRAINED_ON if trained_on else FLOAT
         if run == held_against:
             continue

@@ -211,14 +211,20 @@ def test_rows_of_before_the_vocabulary_was_kept_are_told_of():
 
 def test_the_command_of_the_page_has_the_epochs_of_float_students():
     paper = {"source": "s", "bleu": {}}
-    rows = [
-        translation(run, 1, 20.0, epochs=2, float_epochs=30) for run in ("word", "entropy_2bit")
-    ]
+    rows = [translation(run, 1, 20.0, epochs=2, float_epochs=30) for run in ("word", "labels")]
     text = translation_results.section(paper, rows)
     assert " --epochs=2 --float_epochs=30 " in text
     assert "Trainings from random weights have 30 epochs, others 2;" in text
-    assert translation_results.ENTROPY in text
     assert " --epochs=1 --rate" in translation_results.section(paper, [translation("word", 1, 2.0)])
+
+
+@pytest.mark.parametrize("method", translation_results.METHODS)
+def test_a_method_that_has_rows_is_told_of(method):
+    rows = [translation(run, 1, 20.0) for run in ("word", "continued", f"{method}_2bit")]
+    text = translation_results.section({"source": "s", "bleu": {}}, rows)
+    told = [name for name, words in translation_results.METHODS.items() if words in text]
+    assert told == [method]
+    assert f"- `{method}_2bit`: +0.00 BLEU over `continued`" in text
 
 
 def test_translators_of_other_settings_are_not_averaged():

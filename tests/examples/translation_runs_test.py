@@ -6,6 +6,8 @@ import pytest
 from example_modules import run_here
 from translation_data import invented
 
+import tfqd
+
 TINY = ["--epochs=1", "--rate=0.02", "--vocabulary=120", "--teacher_units=8", "--student_units=8"]
 PARTS = ["train", "val", "test_2016_flickr", "test_2017_flickr"]
 PARTS += ["test_2017_mscoco", "test_2018_flickr"]
@@ -50,17 +52,19 @@ def test_models_of_other_data_are_not_taken(output, tmp_path):
     assert sum(row["vocabulary_digest"] in name for name in teachers) == 1
 
 
-def test_chosen_codes_train_to_the_bytes_of_the_quantized_student(output):
-    arguments = [*TINY, "--float_epochs=2", "--beam=1", "--runs=quantized_2bit,entropy_2bit"]
+def test_learned_steps_and_chosen_codes_start_from_the_float_student(output):
+    runs = ["quantized_2bit", "learned_2bit", "entropy_2bit"]
+    arguments = [*TINY, "--float_epochs=2", "--beam=1", f"--runs={','.join(runs)}"]
     made = run_here("translate_lstm.py", *arguments, f"--output={output}")
     assert made.end is None
-    for trained, epochs in {
-        "teacher": 2,
-        "word": 2,
-        "quantized_2bit": 1,
-        "entropy_2bit": 1,
-    }.items():
+    for trained, epochs in {"teacher": 2, "word": 2, **dict.fromkeys(runs, 1)}.items():
         assert f"seed 1, {trained}: epoch {epochs} of {epochs}" in made.stdout
-    *_, quantized, entropy = rows_of(output / "results.json")
-    assert (entropy["run"], entropy["epochs"], entropy["float_epochs"]) == ("entropy_2bit", 1, 2)
+    *_, quantized, learned, entropy = rows_of(output / "results.json")
+    assert [learned["run"], entropy["run"]] == runs[1:]
+    assert (entropy["epochs"], entropy["float_epochs"]) == (1, 2)
     assert 0.97 * quantized["bytes"] < entropy["bytes"] <= quantized["bytes"]
+    (file,) = output.glob("*/learned_2bit/student.tfqd")
+    assert learned["bytes"] == file.stat().st_size
+    tensors = tfqd.load(file, "compressed").quantized.values()
+    assert {tensor.spec["kind"] for tensor in tensors} == {"learned_step"}
+    assert {tensor.bits for tensor in tensors} == {2}
