@@ -35,6 +35,7 @@ SLOW = frozenset(
         "distiller_test",
         "docstrings_test",
         "early_stopping_test",
+        "entropy_codebook_test",
         "entropy_constrained_test",
         "evaluate_resnet8_test",
         "evaluate_test",

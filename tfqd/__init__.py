@@ -33,6 +33,7 @@ from tfqd.sizing import compute_report as compute_report
 from tfqd.sizing import size_report as size_report
 from tfqd.spec import Activations as Activations
 from tfqd.spec import Codebook as Codebook
+from tfqd.spec import EntropyCodebook as EntropyCodebook
 from tfqd.spec import EntropyConstrained as EntropyConstrained
 from tfqd.spec import LearnedStep as LearnedStep
 from tfqd.spec import Spec as Spec
@@ -51,6 +52,7 @@ __all__ = [
     "Codebook",
     "CompressedModel",
     "Distiller",
+    "EntropyCodebook",
     "EntropyConstrained",
     "Evaluation",
     "LearnedStep",

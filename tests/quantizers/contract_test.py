@@ -15,7 +15,7 @@ from tfqd.quantizers import (
     UniformQuantizer,
     quantizer_for,
 )
-from tfqd.spec import Codebook, EntropyConstrained, LearnedStep, Uniform
+from tfqd.spec import Codebook, EntropyCodebook, EntropyConstrained, LearnedStep, Uniform
 
 SPECS = [
     Uniform(bits=2, bucket_size=16),
@@ -38,6 +38,8 @@ SPECS = [
     LearnedStep(bits=4, bucket_size=16, scaling="affine", learning_rate_multiplier=3.0),
     EntropyConstrained(average_bits=1.5),
     EntropyConstrained(bits=5, average_bits=3, layout="channel", scaling="affine"),
+    EntropyCodebook(average_bits=1.5),
+    EntropyCodebook(bits=5, average_bits=3, layout="channel", learning_rate_multiplier=3.0),
 ]
 WEIGHTS = tf.random.stateless_normal([3, 5, 8], [1, 2])
 
@@ -111,6 +113,7 @@ def test_inference_is_the_op_with_the_buckets_of_the_axes_given(quantizer, layer
         if isinstance(spec, EntropyConstrained):
             border = ops.borders(variables["code_frequency"], WEIGHTS.shape.num_elements(), 0.15)
         steps = [*learned, None][:2]
+        # Points start at the grid.
         expected = ops.learned_step(WEIGHTS, *steps, bucketing, spec.levels, border=border)
     else:
         points = spec.learning_rate_multiplier * tf.convert_to_tensor(variables["points"])
@@ -130,7 +133,7 @@ def test_encoding_decodes_to_what_inference_computes_bit_for_bit(quantizer, laye
     tensor = quantizer.encode(WEIGHTS, variables)
     np.testing.assert_array_equal(tensor.dequantize(), quantizer(WEIGHTS, False, variables))
     np.testing.assert_array_equal(tensor.codes, quantizer.codes(WEIGHTS, variables))
-    assert (tensor.points is not None) == isinstance(quantizer.spec, Codebook)
+    assert (tensor.points is not None) == isinstance(quantizer.spec, Codebook | EntropyCodebook)
     assert (tensor.offset is None) == (quantizer.spec.scaling == "symmetric")
     assert tensor.spec == quantizer.spec.to_dict()
 

@@ -21,9 +21,11 @@ from tfqd.ops.coupling import gathered as gathered
 from tfqd.ops.coupling import largest_cluster as largest_cluster
 from tfqd.ops.entropy import borders as borders
 from tfqd.ops.entropy import entropy as entropy
+from tfqd.ops.entropy import point_borders as point_borders
 from tfqd.ops.entropy import shares as shares
 from tfqd.ops.entropy import spared_bits as spared_bits
 from tfqd.ops.entropy_start import settled_frequency as settled_frequency
+from tfqd.ops.entropy_start import settled_point_frequency as settled_point_frequency
 from tfqd.ops.entropy_start import shortest_stretch as shortest_stretch
 from tfqd.ops.entropy_start import steps_of_entropy as steps_of_entropy
 from tfqd.ops.entropy_start import stretched as stretched

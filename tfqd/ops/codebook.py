@@ -39,6 +39,7 @@ def codebook(
     steps: int = 1,
     frozen: tf.Tensor | None = None,
     scale: tf.Tensor | None = None,
+    border: tf.Tensor | None = None,
 ) -> tf.Tensor:
     """The weights moved to their nearest points, with both gradients.
 
@@ -59,6 +60,8 @@ def codebook(
             `tfqd.ops.frozen`.
         scale: float32 [bucketing.count], what a point is multiplied by in each bucket;
             None for the range of its weights. With symmetric scaling.
+        border: where codes change among the points in ascending order, of one codebook;
+            see `tfqd.ops.nearest`. None for half way.
 
     Returns:
         float32, shape `bucketing.shape`. Its gradient is Eq. 6 to the points
@@ -72,7 +75,7 @@ def codebook(
         clipped = clip_weights(weights, clip)
         cut, buckets = _cut(clipped, bucketing, scaling, steps, *scales)
         codebooks = _codebooks(bucketing, channels_per_codebook)
-        values, codes = nearest(cut, buckets, ascending, training, codebooks)
+        values, codes = nearest(cut, buckets, ascending, training, codebooks, border)
         if frozen is not None:
             codes = with_frozen(codes, frozen, bucketing)
             values = scale_up(_points_of(codes, ascending, codebooks), buckets)
@@ -108,6 +111,7 @@ def codebook_codes(
     steps: int = 1,
     frozen: tf.Tensor | None = None,
     scale: tf.Tensor | None = None,
+    border: tf.Tensor | None = None,
     training: bool = False,
 ) -> Codes:
     """Codes, scales, offsets and sorted points of the weights.
@@ -119,7 +123,7 @@ def codebook_codes(
     given = [] if scale is None else [scale]
     cut, buckets = _cut(clip_weights(weights, clip), bucketing, scaling, steps, *given)
     codebooks = _codebooks(bucketing, channels_per_codebook)
-    _, codes = nearest(cut, buckets, ascending, training, codebooks)
+    _, codes = nearest(cut, buckets, ascending, training, codebooks, border)
     codes = with_frozen(codes, frozen, bucketing)
     return Codes(
         tf.cast(from_buckets(codes, bucketing), tf.uint8),

@@ -27,7 +27,7 @@ def borders(frequency: tf.Tensor, size: int | tf.Tensor, rate_weight: tf.Tensor)
     Args:
         frequency: float32 [levels], the share of the weights that have each code.
         size: number of weights, by half of one of which each code's count is raised.
-        rate_weight: float32 [], what a bit of length counts, in squared steps.
+        rate_weight: float32 [] or [levels - 1], what a bit of length counts, in squared steps.
 
     Returns:
         float32 [levels - 1], above 0 and below 1.
@@ -37,6 +37,24 @@ def borders(frequency: tf.Tensor, size: int | tf.Tensor, rate_weight: tf.Tensor)
     length = -tf.math.log(smoothed) / np.log(2.0).astype(np.float32)
     shift = rate_weight * (length[1:] - length[:-1]) / 2
     return tf.clip_by_value(0.5 + shift, _MARGIN, 1 - _MARGIN)
+
+
+def point_borders(
+    points: tf.Tensor, frequency: tf.Tensor, size: int | tf.Tensor, rate_weight: float
+) -> tf.Tensor:
+    """Where codes change among points that are no grid.
+
+    Args:
+        points: float32 [levels], ascending, in units of a step.
+        frequency, size, rate_weight: as in `borders`.
+
+    Returns:
+        float32 [levels - 1], each between its two points, in units of the step.
+    """
+    gap = points[1:] - points[:-1]
+    # In squares of a gap what a bit counts is the more, the closer the points are.
+    weight = tf.math.divide_no_nan(rate_weight, tf.square(gap))
+    return points[:-1] + gap * borders(frequency, size, weight)
 
 
 def round_between(position: tf.Tensor, border: tf.Tensor | None, levels: int) -> tf.Tensor:

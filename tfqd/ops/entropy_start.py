@@ -6,9 +6,10 @@ import numpy as np
 import tensorflow as tf
 
 from tfqd.ops import uniform_grid
-from tfqd.ops.buckets import from_buckets, to_buckets
-from tfqd.ops.entropy import borders, entropy, round_between, shares
+from tfqd.ops.buckets import from_buckets, over_buckets, to_buckets
+from tfqd.ops.entropy import borders, entropy, point_borders, round_between, shares
 from tfqd.ops.learned_step import SMALLEST_START, range_of_steps, start_of_steps
+from tfqd.ops.scaling import Range, scale_down
 from tfqd.spec.bucketing import Bucketing
 from tfqd.spec.grid import zero_code
 
@@ -45,7 +46,7 @@ def steps_of_entropy(
     zero = zero_code(levels)
     place = _positions(weights, step, offset, bucketing, levels) - zero
     few = _sample(place)
-    least = _least_factor(place, levels)
+    least = _least_factor(place, (-zero, levels - 1 - zero))
     factor = least
     if least > 0 and _entropy_of(few / least + zero, levels, rate_weight) > average_bits:
         low, high = least, 2 * least
@@ -67,19 +68,21 @@ def shortest_stretch(
     offset: tf.Tensor | None,
     bucketing: Bucketing,
     levels: int,
+    ends: tuple[float, float],
 ) -> float:
-    """The factor of `stretched` with which the largest weight lies on the last level.
+    """The factor of `stretched` with which the largest weight lies on the first or last level.
 
-    The arguments are those of `tfqd.ops.learned_step`. 0 of weights that are all on the middle.
+    The arguments are those of `tfqd.ops.learned_step`, and `ends`, those levels in steps from
+    the middle code. 0 of weights that are all on the middle.
     """
     place = _positions(weights, step, offset, bucketing, levels) - zero_code(levels)
-    return _least_factor(place, levels)
+    return _least_factor(place, ends)
 
 
-def _least_factor(place: np.ndarray, levels: int) -> float:
+def _least_factor(place: np.ndarray, ends: tuple[float, float]) -> float:
     """With steps so many times as long no position, counted from the middle, is clipped."""
-    zero, last = zero_code(levels), levels - 1
-    return float(max(np.max(place) / max(last - zero, 0.5), -np.min(place) / zero))
+    first, last = ends
+    return float(max(np.max(place) / max(last, 0.5), np.min(place) / min(first, -0.5)))
 
 
 def _sample(place: np.ndarray) -> np.ndarray:
@@ -138,6 +141,35 @@ def settled_frequency(
     """
     place = _positions(weights, step, offset, bucketing, levels)
     return _settled(place, levels, rate_weight).numpy()
+
+
+def settled_point_frequency(
+    weights: tf.Tensor,
+    points: tf.Tensor,
+    step: tf.Tensor,
+    bucketing: Bucketing,
+    rate_weight: float,
+) -> np.ndarray:
+    """The same among points that are no grid.
+
+    Args:
+        weights: float32, shape `bucketing.shape`, finite.
+        points: float32 [levels], ascending, in units of the steps.
+        step: float32 [bucketing.count], not negative.
+        bucketing: where the buckets lie.
+        rate_weight: see `tfqd.ops.entropy.borders`.
+
+    Returns:
+        float32 [levels].
+    """
+    scaled = scale_down(to_buckets(weights, bucketing), Range(over_buckets(step, bucketing), None))
+    scaled = tf.reshape(from_buckets(scaled, bucketing), [-1])
+    levels, size = points.shape[0], tf.cast(tf.size(scaled), tf.float32)
+    frequency = shares(tf.searchsorted((points[1:] + points[:-1]) / 2, scaled), levels)
+    for _ in range(_ROUNDS if rate_weight else 0):
+        border = point_borders(points, frequency, size, rate_weight)
+        frequency = shares(tf.searchsorted(border, scaled), levels)
+    return frequency.numpy()
 
 
 def _positions(weights, step, offset, bucketing: Bucketing, levels: int) -> np.ndarray:

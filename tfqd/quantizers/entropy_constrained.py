@@ -111,7 +111,9 @@ class EntropyConstrainedQuantizer(LearnedStepQuantizer):
         bucketing = self.bucketing(inputs.shape)
         steps = self._trained(weights, bucketing)
         inputs = self._as_drawn(inputs)
-        least = ops.shortest_stretch(inputs, *steps, bucketing, self.spec.levels)
+        least = ops.shortest_stretch(
+            inputs, *steps, bucketing, self.spec.levels, self._ends(weights)
+        )
         return least if 0 < least < _ON_THE_LEVEL else 1.0
 
     def most_bits(self, bits: int, inputs: tf.Tensor) -> float:
@@ -129,8 +131,7 @@ class EntropyConstrainedQuantizer(LearnedStepQuantizer):
         return bucketing.size * float(ops.entropy(frequency))
 
     def restore(self, stored: QuantizedTensor, weights: dict[str, Any]) -> None:
-        intervals = zero_code(stored.levels) if stored.offset is None else stored.levels - 1
-        weights["step_unit"].assign(_unit(stored.scale / intervals))
+        weights["step_unit"].assign(_unit(stored.scale / self._intervals))
         super().restore(stored, weights)
         weights["code_frequency"].assign(ops.shares(stored.codes, self.spec.levels))
 
@@ -170,7 +171,7 @@ class EntropyConstrainedQuantizer(LearnedStepQuantizer):
         return {**super()._kept(step / held, shorter), "step_unit": held}
 
     def _start(self, inputs: tf.Tensor | None, shape) -> dict[str, np.ndarray]:
-        start = super()._start(inputs, shape)
+        start = {**super()._start(inputs, shape), **self._first_levels()}
         start["bit_price"] = np.zeros((), np.float32)
         start["code_frequency"] = np.full(self.spec.levels, 1 / self.spec.levels, np.float32)
         if inputs is not None:
@@ -182,6 +183,15 @@ class EntropyConstrainedQuantizer(LearnedStepQuantizer):
         steps = self._trained(weights, bucketing)
         inputs = self._as_drawn(inputs)
         return ops.settled_frequency(inputs, *steps, bucketing, spec.levels, spec.rate_weight)
+
+    def _first_levels(self) -> dict[str, np.ndarray]:
+        """What variables of levels that are trained hold at first."""
+        return {}
+
+    def _ends(self, weights: dict[str, Any]) -> tuple[float, float]:
+        """The first and the last level, in steps from the middle code."""
+        zero = zero_code(self.spec.levels)
+        return -zero, self.spec.levels - 1 - zero
 
     def _border(self, weights: dict[str, Any], bucketing: Bucketing) -> tf.Tensor:
         frequency = tf.convert_to_tensor(weights["code_frequency"])

@@ -65,11 +65,15 @@ class LearnedStepQuantizer(Quantizer):
         values = {"step": step} if offset is None else {"step": step, "offset": offset}
         return {role: kept(v, self.spec.learning_rate_multiplier) for role, v in values.items()}
 
+    @property
+    def _intervals(self) -> float:
+        """How many steps long a stored scale is."""
+        levels = self.spec.levels
+        return levels - 1 if self.spec.scaling == "affine" else zero_code(levels)
+
     def restore(self, stored: QuantizedTensor, weights: dict[str, Any]) -> None:
-        spec = self.spec
-        intervals = zero_code(spec.levels) if stored.offset is None else spec.levels - 1
         pace = float(self._pace(weights))
-        weights["step"].assign(kept(stored.scale, pace, intervals))
+        weights["step"].assign(kept(stored.scale, pace, self._intervals))
         if stored.offset is not None:
             weights["offset"].assign(kept(stored.offset, pace))
 

@@ -10,6 +10,7 @@ from tfqd.spec.activations import WIDE as WIDE
 from tfqd.spec.activations import Activations as Activations
 from tfqd.spec.base import Spec as Spec
 from tfqd.spec.codebook import Codebook as Codebook
+from tfqd.spec.entropy_codebook import EntropyCodebook as EntropyCodebook
 from tfqd.spec.entropy_constrained import EntropyConstrained as EntropyConstrained
 from tfqd.spec.kinds import from_dict as from_dict
 from tfqd.spec.kinds import register_kind as register_kind
