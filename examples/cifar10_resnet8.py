@@ -21,6 +21,10 @@ epochs, with its float self as the teacher. The runs:
   number of bytes by `tfqd.callbacks.ByteBudget`, on labels alone; cheap_allotted: started
   with bits allotted to the kernels; cheap_long: with images moved as long trainings want;
   cheap_light: with a smaller weight of the length; cheap_taught: from the ResNet-20;
+* curve: methods at five sizes by one protocol, on labels alone: learned steps with 0 among
+  the levels, one for each channel, or as many levels below 0 as above (even), or bits
+  allotted; points with trained scales; codes chosen with their length in view, on grids and
+  among trained points (`tfqd.EntropyCodebook`);
 * post_training, post_training_points, post_training_budget: quantized once, to the
   paper's grid, to points at quantiles, to the grid with bits allotted; not trained;
 * float_control: the float model trained on for as many epochs with the teacher,
@@ -56,8 +60,10 @@ import numpy as np
 from absl import app, flags
 from cifar_data import Images, batches, held_out
 from epochs import Checkpoint, EpochLog
+from resnet8_curves import CURVES
 from resnet8_data import BATCH, better_teacher, better_teacher_file, load
-from resnet8_runs import RUNS, Run
+from resnet8_runs import RUNS as OTHERS
+from resnet8_runs import Run
 from results_file import ResultsFile, mean_and_deviation
 from rich.table import Table
 
@@ -65,6 +71,7 @@ import tfqd
 from tfqd.callbacks import BatchNormReestimation, BitSchedule, ByteBudget
 from tfqd.distillation import LogitsDistillation, cache_teacher
 
+RUNS = {**OTHERS, **CURVES}
 NORM_BATCHES = 100
 ALLOCATION_IMAGES = 512
 

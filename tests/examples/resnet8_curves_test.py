@@ -1,0 +1,58 @@
+"""The methods that are compared at equal bytes are what their names say."""
+
+import example_modules  # noqa: F401
+import keras
+import numpy as np
+import pytest
+from resnet8_curves import CURVES, SIZES
+
+import tfqd
+
+
+def levels_of(spec):
+    """The levels of a kernel of normal weights, in units of their scale, by a stored tensor."""
+    keras.utils.set_random_seed(0)
+    layers = [keras.layers.Dense(8, kernel_initializer="random_normal", use_bias=False)]
+    model = tfqd.quantize_model(keras.Sequential([keras.Input((400,)), *layers]), spec)
+    (tensor,) = tfqd.compress(model).quantized.values()
+    codes = np.arange(tensor.levels, dtype=np.uint8)
+    values = tensor.dequantize()
+    return tensor, [values[tensor.codes == code] for code in codes if code in tensor.codes]
+
+
+@pytest.mark.parametrize("levels", [2, 4, 8])
+def test_even_levels_lie_alike_on_both_sides_of_0(levels):
+    _, found = levels_of(CURVES[f"curve_even_{levels}"].spec)
+    ends = [values[0] for values in found]
+    assert len(ends) == levels
+    np.testing.assert_allclose(ends, -np.array(ends)[::-1], rtol=1e-5)
+    np.testing.assert_allclose(np.diff(ends), np.diff(ends)[0], rtol=1e-4)
+
+
+@pytest.mark.parametrize("layout", ["learned", "channel"])
+@pytest.mark.parametrize("levels", [3, 4, 8])
+def test_learned_steps_have_0_among_their_levels(levels, layout):
+    tensor, found = levels_of(CURVES[f"curve_{layout}_{levels}"].spec)
+    assert tensor.levels == levels
+    assert len(tensor.scale) == (8 if layout == "channel" else 1)
+    assert any((values == 0).all() for values in found)
+
+
+@pytest.mark.parametrize("levels", [3, 4, 8, 16, 32])
+def test_a_size_has_all_methods_and_the_same_settings(levels):
+    size, settings = SIZES[levels]
+    methods = {"learned", "channel", "points", "allotted"} - (
+        {"allotted"} if levels == 3 else set()
+    )
+    names = {f"{method}_{levels}" for method in methods}
+    names |= {f"even_{2 if levels == 3 else levels}", f"chosen_{size}", f"chosen_points_{size}"}
+    for run in (CURVES[f"curve_{name}"] for name in names):
+        assert not run.distil
+        assert {name: getattr(run, name) for name in settings} == settings
+    assert CURVES[f"curve_chosen_{size}"].budget == size
+
+
+def test_points_have_a_range_of_their_own():
+    for levels in SIZES:
+        spec = CURVES[f"curve_points_{levels}"].spec
+        assert (spec.levels, spec.scale, spec.train) == (levels, "learned", "both")
