@@ -1,5 +1,6 @@
 """Paths that hold something else than files, and names that not every library takes."""
 
+import json
 import os
 import stat
 
@@ -7,6 +8,7 @@ import keras
 import pytest
 
 import tfqd
+from tfqd.export.paths import naming
 from tfqd_command.main import main
 
 
@@ -78,3 +80,18 @@ def test_verifying_a_pipe_does_not_wait(name, tmp_path, capsys):
 def test_the_demo_needs_a_folder(capsys):
     assert main(["demo", "--output="]) == 2
     assert "--output" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (tfqd.export.VerificationError("answers differ"), tfqd.export.VerificationError),
+        (json.JSONDecodeError("no value", "[", 1), ValueError),
+    ],
+)
+def test_a_path_is_named_once_by_an_error_of_the_same_class(error, kind):
+    path, words = "folder/m.tflite", r"^folder/m\.tflite: (answers differ|no value)"
+    with pytest.raises(kind, match=words) as found, naming(path), naming(path):
+        raise error
+    assert type(found.value) is kind
+    assert found.value.__cause__ is error

@@ -55,8 +55,15 @@ def bytes_on_disk(path: pathlib.Path) -> int:
 
 @contextlib.contextmanager
 def naming(path: str | os.PathLike) -> Iterator[None]:
-    """Puts the path before the text of a ValueError that does not name it."""
+    """Puts the path before the text of a ValueError that does not name it.
+
+    The error keeps its class, where that is made by a text alone.
+    """
     try:
         yield
     except ValueError as error:
-        raise error if os.fspath(path) in str(error) else ValueError(f"{path}: {error}") from error
+        if os.fspath(path) in str(error):
+            raise
+        kind = type(error)
+        takes_text = kind.__init__ is ValueError.__init__
+        raise (kind if takes_text else ValueError)(f"{path}: {error}") from error

@@ -105,15 +105,17 @@ def _shown(path: str, candidates: list[str]) -> Any:
 def _ran(candidates: list[str]) -> tuple[dict[str, Any], list[str]]:
     """What came of running each file, and why others, which tfqd has not exported, are left out."""
     from tfqd import export
+    from tfqd.export.paths import naming
 
     found, left_out = {}, []
     for path in candidates:
         try:
-            found[path] = export.verify(path)
+            with naming(path):
+                found[path] = export.verify(path)
         except export.VerificationError:
             raise
         except ValueError as error:
-            left_out.append(f"{error}" if path in str(error) else f"{path}: {error}")
+            left_out.append(str(error))
     return found, left_out
 
 
