@@ -42,24 +42,32 @@ def chosen(levels: int, kind: type[tfqd.EntropyConstrained]) -> tfqd.Spec:
     return kind(average_bits=bits, bits=bits + (2 if kind is tfqd.EntropyCodebook else 3))
 
 
+def name_of(method: str, levels: int) -> str:
+    """What the run of a method at a size is called: by levels, or by the bytes of a budget."""
+    if method.startswith("chosen"):
+        return f"curve_{method}_{SIZES[levels][0]}"
+    return f"curve_{method}_{2 if method == 'even' and levels == 3 else levels}"
+
+
 def _runs() -> dict[str, Run]:
     runs = {}
     for levels, (size, settings) in SIZES.items():
-        even_levels = 2 if levels == 3 else levels
         specs = {
-            f"learned_{levels}": learned(levels),
-            f"channel_{levels}": learned(levels, "channel"),
-            f"even_{even_levels}": even(even_levels),
-            f"points_{levels}": points(levels),
+            "learned": learned(levels),
+            "channel": learned(levels, "channel"),
+            "even": even(2 if levels == 3 else levels),
+            "points": points(levels),
         }
-        runs |= {name: Run(spec, distil=False, **settings) for name, spec in specs.items()}
+        for method, spec in specs.items():
+            runs[name_of(method, levels)] = Run(spec, distil=False, **settings)
         allotted = {"distil": False, "allocated": True, **settings}
         if levels > 3:
-            runs[f"allotted_{levels}"] = Run(learned(levels), **allotted)
+            runs[name_of("allotted", levels)] = Run(learned(levels), **allotted)
         kinds = {"chosen": tfqd.EntropyConstrained, "chosen_points": tfqd.EntropyCodebook}
-        for name, kind in kinds.items():
-            runs[f"{name}_{size}"] = Run(chosen(levels, kind), budget=size, **allotted)
-    return {f"curve_{name}": run for name, run in runs.items()}
+        for method, kind in kinds.items():
+            run = Run(chosen(levels, kind), budget=size, **allotted)
+            runs[name_of(method, levels)] = run
+    return runs
 
 
 CURVES = _runs()

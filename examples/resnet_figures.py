@@ -4,7 +4,8 @@
 
 Accuracy against bytes of the `.tfqd` files, of `cifar10_resnet8.py`, `prune_resnet8.py` and
 `couple_resnet20.py`: `docs/resnet8.svg`, `docs/resnet20.svg`, and `docs/resnet8_pruned.svg`
-with the pruned ones down to the lowest, beside entropy-constrained ones. Rings were trained
+with the pruned ones down to the lowest, beside entropy-constrained ones, and
+`docs/resnet8_curves.svg` with all methods by one protocol. Rings were trained
 for fewer than six epochs or not at all.
 `tests/examples/resnet_figures_test.py` holds figures and results equal.
 """
@@ -28,9 +29,19 @@ COLOURS = {
     "pruned": "#495057",
     "pruned, two phases": "#e6a700",
     "coupled": "#c2255c",
+    "one learned step a channel": "#4dabf7",
+    "levels about 0": "#868e96",
+    "entropy-constrained points": "#f783ac",
 }
 # The first part of a run's name that says what it is.
 GROUPS = {
+    "curve_learned": "learned step",
+    "curve_channel": "one learned step a channel",
+    "curve_even": "levels about 0",
+    "curve_allotted": "bits allotted",
+    "curve_points": "codebook",
+    "curve_chosen_points": "entropy-constrained points",
+    "curve_chosen": "entropy-constrained",
     "post_training_budget": "bits allotted",
     "post_training_points": "points alone",
     "post_training": "learned step",
@@ -90,6 +101,11 @@ def _to_bytes() -> Iterator[Mark]:
         yield _mark(row, row["run"], row["bytes"], row["accuracy"], row["epochs"] >= 6)
 
 
+def _curves() -> Iterator[Mark]:
+    for row in _rows("cifar10_resnet8_curves.json"):
+        yield _mark(row, row["run"], row["bytes"], row["accuracy"], True)
+
+
 def _pruned(network: str) -> Iterator[Mark]:
     for row in _rows(f"prune_{network}.json"):
         name = f"{row['run']} of prune_resnet8"
@@ -118,6 +134,7 @@ _COUPLED = {network: functools.partial(_coupled, network) for network in ("resne
 FIGURES = {
     "resnet8": Figure((_trained, _to_bytes, _PRUNED["resnet8"], _COUPLED["resnet8"]), (74, 90)),
     "resnet8_pruned": Figure((_to_bytes, _PRUNED["resnet8"]), (34, 90), 4),
+    "resnet8_curves": Figure((_curves,), (78, 90)),
     "resnet20": Figure((_PRUNED["resnet20"], _COUPLED["resnet20"]), (72, 90)),
 }
 

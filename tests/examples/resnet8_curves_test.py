@@ -4,9 +4,12 @@ import example_modules  # noqa: F401
 import keras
 import numpy as np
 import pytest
-from resnet8_curves import CURVES, SIZES
+from curve_table import METHODS as NAMED
+from resnet8_curves import CURVES, SIZES, name_of
 
 import tfqd
+
+METHODS = set(NAMED)
 
 
 def levels_of(spec):
@@ -41,15 +44,13 @@ def test_learned_steps_have_0_among_their_levels(levels, layout):
 @pytest.mark.parametrize("levels", [3, 4, 8, 16, 32])
 def test_a_size_has_all_methods_and_the_same_settings(levels):
     size, settings = SIZES[levels]
-    methods = {"learned", "channel", "points", "allotted"} - (
-        {"allotted"} if levels == 3 else set()
-    )
-    names = {f"{method}_{levels}" for method in methods}
-    names |= {f"even_{2 if levels == 3 else levels}", f"chosen_{size}", f"chosen_points_{size}"}
-    for run in (CURVES[f"curve_{name}"] for name in names):
+    methods = METHODS - ({"allotted"} if levels == 3 else set())
+    for run in (CURVES[name_of(method, levels)] for method in methods):
         assert not run.distil
         assert {name: getattr(run, name) for name in settings} == settings
-    assert CURVES[f"curve_chosen_{size}"].budget == size
+        assert run.budget in (None, size)
+    kinds = [CURVES[name_of(method, levels)].spec for method in ("chosen", "chosen_points")]
+    assert [type(kind) for kind in kinds] == [tfqd.EntropyConstrained, tfqd.EntropyCodebook]
 
 
 def test_points_have_a_range_of_their_own():
