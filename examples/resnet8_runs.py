@@ -119,6 +119,18 @@ for _bits, _recipe in RECIPES.items():
             teacher="resnet20",
             **_recipe,
         ),
+        f"points_channel_labels_{_bits}bit": Run(
+            tfqd.Codebook(
+                bits=_bits,
+                bucket_size=None,
+                layout="channel",
+                train="points",
+                init="kmeans",
+                **OWN_RANGE,
+            ),
+            distil=False,
+            **_recipe,
+        ),
         f"budget_{_bits}bit": Run(LEARNED[_bits], allocated=True, **_recipe),
         f"uniform_{_bits}bit": Run(PAPER[_bits], PHASES[_bits], **_recipe),
     }
