@@ -169,7 +169,6 @@ def test_training_keeps_to_a_budget_and_moves_the_points(library):
 @pytest.mark.parametrize(
     "spec",
     [
-        tfqd.EntropyCodebook(average_bits=1.5),
         tfqd.EntropyCodebook(average_bits=3, bits=6, layout="channel"),
         tfqd.EntropyCodebook(learning_rate_multiplier=3.0, freeze_above=0.02),
     ],
