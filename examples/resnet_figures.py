@@ -29,14 +29,14 @@ COLOURS = {
     "pruned": "#495057",
     "pruned, two phases": "#e6a700",
     "coupled": "#c2255c",
-    "one learned step a channel": "#4dabf7",
+    "one step a channel": "#4dabf7",
     "levels about 0": "#868e96",
     "entropy-constrained points": "#f783ac",
 }
 # The first part of a run's name that says what it is.
 GROUPS = {
     "curve_learned": "learned step",
-    "curve_channel": "one learned step a channel",
+    "curve_channel": "one step a channel",
     "curve_even": "levels about 0",
     "curve_allotted": "bits allotted",
     "curve_points": "codebook",
