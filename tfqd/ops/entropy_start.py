@@ -6,10 +6,10 @@ import numpy as np
 import tensorflow as tf
 
 from tfqd.ops import uniform_grid
-from tfqd.ops.buckets import from_buckets, over_buckets, to_buckets
+from tfqd.ops.buckets import from_buckets, to_buckets
+from tfqd.ops.codebook import codebook_codes
 from tfqd.ops.entropy import borders, entropy, point_borders, round_between, shares
 from tfqd.ops.learned_step import SMALLEST_START, range_of_steps, start_of_steps
-from tfqd.ops.scaling import Range, scale_down
 from tfqd.spec.bucketing import Bucketing
 from tfqd.spec.grid import zero_code
 
@@ -162,13 +162,14 @@ def settled_point_frequency(
     Returns:
         float32 [levels].
     """
-    scaled = scale_down(to_buckets(weights, bucketing), Range(over_buckets(step, bucketing), None))
-    scaled = tf.reshape(from_buckets(scaled, bucketing), [-1])
-    levels, size = points.shape[0], tf.cast(tf.size(scaled), tf.float32)
-    frequency = shares(tf.searchsorted((points[1:] + points[:-1]) / 2, scaled), levels)
+
+    def counted(border: tf.Tensor | None) -> tf.Tensor:
+        found = codebook_codes(weights, points, bucketing, "symmetric", scale=step, border=border)
+        return shares(found.codes, points.shape[0])
+
+    frequency = counted(None)
     for _ in range(_ROUNDS if rate_weight else 0):
-        border = point_borders(points, frequency, size, rate_weight)
-        frequency = shares(tf.searchsorted(border, scaled), levels)
+        frequency = counted(point_borders(points, frequency, bucketing.size, rate_weight))
     return frequency.numpy()
 
 

@@ -30,17 +30,14 @@ class EntropyCodebookQuantizer(EntropyConstrainedQuantizer):
         return ops.codebook(inputs, **options, frozen=frozen, training=training is True)
 
     def stored(
-        self,
-        inputs: tf.Tensor,
-        weights: dict[str, Any],
-        frozen: tf.Tensor | None = None,
-        training: bool = False,
+        self, inputs: tf.Tensor, weights: dict[str, Any], frozen: tf.Tensor | None = None
     ) -> ops.Codes:
         options = self._options(weights, self.bucketing(inputs.shape))
-        return ops.codebook_codes(inputs, **options, frozen=frozen, training=training)
+        return ops.codebook_codes(inputs, **options, frozen=frozen)
 
     def _codes(self, inputs, weights: dict[str, Any]) -> tf.Tensor:
-        return self.stored(inputs, weights, training=True).codes
+        options = self._options(weights, self.bucketing(inputs.shape))
+        return ops.codebook_codes(inputs, **options, training=True).codes
 
     def is_inside(self, inputs: tf.Tensor, weights: dict[str, Any]) -> tf.Tensor:
         return tf.ones_like(inputs, tf.bool)
@@ -55,12 +52,16 @@ class EntropyCodebookQuantizer(EntropyConstrainedQuantizer):
     def _options(self, weights: dict[str, Any], bucketing: Bucketing) -> dict[str, Any]:
         """What the ops of codebooks take."""
         step, _ = self._trained(weights, bucketing)
+        points = self._points(weights, bucketing.size)
+        frequency = tf.convert_to_tensor(weights["code_frequency"])
+        ascending = tf.sort(tf.stop_gradient(points))
+        border = ops.point_borders(ascending, frequency, bucketing.size, self.spec.rate_weight)
         return {
-            "points": self._points(weights, bucketing.size),
+            "points": points,
             "bucketing": bucketing,
             "scaling": self.spec.scaling,
             "scale": tf.abs(step),
-            "border": self._border(weights, bucketing),
+            "border": border,
         }
 
     def _points(self, weights: dict[str, Any], size: int) -> tf.Tensor:
@@ -73,11 +74,6 @@ class EntropyCodebookQuantizer(EntropyConstrainedQuantizer):
             scale = (size * spec.levels) ** -0.5
         sizes = trained(weights["points"], spec.learning_rate_multiplier, scale)
         return np.sign(self._grid()) * tf.abs(sizes)
-
-    def _border(self, weights: dict[str, Any], bucketing: Bucketing) -> tf.Tensor:
-        frequency = tf.convert_to_tensor(weights["code_frequency"])
-        points = tf.sort(tf.stop_gradient(self._points(weights, bucketing.size)))
-        return ops.point_borders(points, frequency, bucketing.size, self.spec.rate_weight)
 
     def _ends(self, weights: dict[str, Any]) -> tuple[float, float]:
         points = np.asarray(self._points(weights, 1))
