@@ -107,6 +107,7 @@ def test_zeros_are_kept_in_files_and_make_archives_smaller(tmp_path):
         tfqd.Uniform(bits=3, scaling="symmetric", layout="tile", bucket_size=(4, 4)),
         tfqd.LearnedStep(bits=2, layout="channel"),
         tfqd.EntropyConstrained(average_bits=1),
+        tfqd.EntropyCodebook(average_bits=1),
         tfqd.Codebook(bits=3, scaling="symmetric", preserve_zeros=True),
         tfqd.Codebook(points=5, scaling="symmetric", preserve_zeros=True, bucket_size=None),
     ],

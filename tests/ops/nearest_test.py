@@ -61,6 +61,25 @@ def test_a_large_tensor_in_training_finds_the_same_points(levels):
         np.testing.assert_array_equal(found, expected)
 
 
+@pytest.mark.parametrize("levels", [2, 16, 40])
+def test_borders_that_are_given_part_the_points_in_each_execution(levels):
+    scaled, points = scaled_and_points(levels, module.FUSE_FROM)
+    share = np.random.default_rng(1).uniform(0.01, 0.99, levels - 1).astype(np.float32)
+    border = points[:-1] + (points[1:] - points[:-1]) * share
+    scaled[: levels - 1] = border  # which belong to the lower point
+    codes = (scaled[:, None] > border).sum(axis=1)
+    unscaled = Range(scale=tf.ones([]), offset=None)
+
+    def found(training):
+        return module.nearest(scaled, unscaled, points, training, border=border)
+
+    scaled, points, border = map(tf.constant, (scaled, points, border))
+    executions = [found, tf.function(found), tf.function(found, jit_compile=True)]
+    for values, chosen in [each(training) for each in executions for training in (False, True)]:
+        np.testing.assert_array_equal(chosen, codes)
+        np.testing.assert_array_equal(values, points.numpy()[codes])
+
+
 def test_a_graph_for_inference_holds_no_compiled_part():
     scaled, points = scaled_and_points(16, module.FUSE_FROM)
     graph = tf.function(nearest).get_concrete_function(scaled, tf.constant(points)).graph
