@@ -156,6 +156,7 @@ def test_gradient_reaches_the_weights(quantizer, layer):
         quantized = quantizer(WEIGHTS, True, variables)
     clip = quantizer.spec.clip or np.inf
     np.testing.assert_array_equal(tape.gradient(quantized, WEIGHTS), np.abs(WEIGHTS) <= clip)
+    np.testing.assert_array_equal(quantizer.is_inside(WEIGHTS, variables), np.abs(WEIGHTS) <= clip)
 
 
 def test_restored_variables_encode_what_was_stored(quantizer, layer):

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tf_keras
+from short_codes import X, check_files, network, trained
 
 import tfqd
 from tfqd import ops
@@ -12,7 +13,6 @@ from tfqd.quantizers import quantizer_for
 from tfqd.spec import from_dict
 
 RNG = np.random.default_rng(0)
-X = RNG.standard_normal((64, 12)).astype(np.float32)
 WEIGHTS = tf.constant(RNG.laplace(size=(40, 50)).astype(np.float32))
 # Not on the integers, which points start at, and two of them in the other order.
 SIZES = np.float32([3.5, 3.1, 2.2, 0.8, 0.0, 0.9, 1.6, 3.2])
@@ -25,21 +25,6 @@ def built(sizes=SIZES, **options):
     if sizes is not None:
         variables["points"].assign(sizes)
     return quantizer, variables
-
-
-def network(library=keras):
-    library.utils.set_random_seed(0)
-    layers = library.layers
-    return library.Sequential(
-        [layers.Input((12,)), layers.Dense(64, activation="relu"), layers.Dense(4)]
-    )
-
-
-def trained(spec, library=keras, callbacks=()):
-    model = tfqd.quantize_model(network(library), spec)
-    model.compile(library.optimizers.Adam(0.02), "mse")
-    model.fit(X, X[:, :4] ** 2, epochs=3, batch_size=16, verbose=0, callbacks=list(callbacks))
-    return model
 
 
 def cheapest_neighbour(x, points, length, rate_weight):
@@ -159,7 +144,7 @@ def test_training_keeps_to_a_budget_and_moves_the_points(library):
     spec = tfqd.EntropyCodebook(average_bits=2)
     before = tfqd.size_report(tfqd.quantize_model(network(library), spec)).archive_bytes
     budget = tfqd.callbacks.ByteBudget(before, verbose=0)
-    model = trained(spec, library, [budget])
+    model = trained(spec, library, callbacks=[budget], rate=0.02)
     assert 0.98 * before < tfqd.size_report(model).archive_bytes <= before
     for tensor in tfqd.compress(model).quantized.values():
         assert tensor.points[8] == 0
@@ -175,19 +160,8 @@ def test_training_keeps_to_a_budget_and_moves_the_points(library):
     ids=repr,
 )
 def test_every_file_computes_what_was_trained(spec, tmp_path):
-    model = trained(spec)
-    expected = model(X).numpy()
-    tfqd.save(model, tmp_path / "m.tfqd")
-    np.testing.assert_allclose(tfqd.load(tmp_path / "m.tfqd")(X), expected, atol=1e-5)
-    again = tfqd.load(tmp_path / "m.tfqd", "quantized")
-    np.testing.assert_allclose(again(X), expected, atol=1e-5)
-    assert again.quantized_variables[0].quantizer.spec == spec
-    model.save(tmp_path / "m.keras")
-    np.testing.assert_array_equal(keras.saving.load_model(tmp_path / "m.keras")(X), expected)
-    tfqd.export.saved_model(model, tmp_path / "served")
-    served = tf.saved_model.load(str(tmp_path / "served" / "1"))
-    answer = next(iter(served.signatures["serving_default"](tf.constant(X)).values()))
-    np.testing.assert_allclose(answer, expected, atol=1e-5)
+    model = trained(spec, rate=0.02)
+    check_files(model, tmp_path)
     with pytest.warns(UserWarning, match="its points are floats"):
         tfqd.export.tflite(model, tmp_path / "m.tflite")
 

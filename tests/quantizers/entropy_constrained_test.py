@@ -5,31 +5,15 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tf_keras
+from short_codes import X, check_files, network, trained
 
 import tfqd
 from tfqd import ops
 from tfqd.spec import from_dict
 
-X = np.random.default_rng(0).standard_normal((64, 12)).astype(np.float32)
-
-
-def network(library=keras):
-    library.utils.set_random_seed(0)
-    layers = library.layers
-    return library.Sequential(
-        [layers.Input((12,)), layers.Dense(64, activation="relu"), layers.Dense(4)]
-    )
-
 
 def entropy(tensor):
     return float(ops.entropy(ops.shares(tensor.codes, tensor.levels)))
-
-
-def trained(spec, library=keras, epochs=3):
-    model = tfqd.quantize_model(network(library), spec)
-    model.compile(library.optimizers.Adam(0.01), "mse")
-    model.fit(X, X[:, :4] ** 2, epochs=epochs, batch_size=16, verbose=0)
-    return model
 
 
 @pytest.mark.parametrize("library", [keras, tf_keras], ids=["keras", "tf_keras"])
@@ -102,17 +86,7 @@ def test_stretches_in_training_leave_the_unit_that_averages_are_in():
 )
 def test_every_file_computes_what_was_trained(spec, tmp_path):
     model = trained(spec)
-    expected = model(X).numpy()
-    tfqd.save(model, tmp_path / "m.tfqd")
-    np.testing.assert_allclose(tfqd.load(tmp_path / "m.tfqd")(X), expected, atol=1e-5)
-    again = tfqd.load(tmp_path / "m.tfqd", "quantized")
-    np.testing.assert_allclose(again(X), expected, atol=1e-5)
-    model.save(tmp_path / "m.keras")
-    np.testing.assert_array_equal(keras.saving.load_model(tmp_path / "m.keras")(X), expected)
-    tfqd.export.saved_model(model, tmp_path / "served")
-    served = tf.saved_model.load(str(tmp_path / "served" / "1"))
-    answer = next(iter(served.signatures["serving_default"](tf.constant(X)).values()))
-    np.testing.assert_allclose(answer, expected, atol=1e-5)
+    check_files(model, tmp_path)
     tfqd.export.tflite(model, tmp_path / "m.tflite")
 
 
