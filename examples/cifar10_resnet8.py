@@ -25,7 +25,7 @@ epochs, with its float self as the teacher. The runs:
 * curve: methods at five sizes by one protocol, on labels alone: learned steps with 0 among
   the levels, one for each channel, or as many levels below 0 as above (even), or bits
   allotted; points with trained scales; codes chosen with their length in view, on grids and
-  among trained points (`tfqd.EntropyCodebook`);
+  among trained points (`tfqd.EntropyCodebook`); made where --runs names them;
 * post_training, post_training_points, post_training_budget: quantized once, to the
   paper's grid, to points at quantiles, to the grid with bits allotted; not trained;
 * float_control: the float model trained on for as many epochs with the teacher,
@@ -63,8 +63,7 @@ from cifar_data import Images, batches, held_out
 from epochs import Checkpoint, EpochLog
 from resnet8_curves import CURVES
 from resnet8_data import BATCH, better_teacher, better_teacher_file, load
-from resnet8_runs import RUNS as OTHERS
-from resnet8_runs import Run
+from resnet8_runs import RUNS, Run
 from results_file import ResultsFile, mean_and_deviation
 from rich.table import Table
 
@@ -72,14 +71,14 @@ import tfqd
 from tfqd.callbacks import BatchNormReestimation, BitSchedule, ByteBudget
 from tfqd.distillation import LogitsDistillation, cache_teacher
 
-RUNS = {**OTHERS, **CURVES}
+ALL_RUNS = {**RUNS, **CURVES}
 NORM_BATCHES = 100
 ALLOCATION_IMAGES = 512
 
 _DATA = flags.DEFINE_string("data_dir", None, "folder with CIFAR-10 and the trained ResNet-8")
 _OUTPUT = flags.DEFINE_string("output", "cifar10_resnet8", "folder for checkpoints and models")
 _RESULTS = flags.DEFINE_string("results", None, "results file; default OUTPUT/results.json")
-_RUNS = flags.DEFINE_list("runs", None, "names of the runs to make; default all")
+_RUNS = flags.DEFINE_list("runs", None, "names of the runs to make; default all but curve")
 _EPOCHS = flags.DEFINE_integer("epochs", 10, "epochs of each run", lower_bound=1)
 _SEEDS = flags.DEFINE_list("seeds", ["0"], "seeds of each run")
 _VALIDATE = flags.DEFINE_bool("validate", False, "measure on held-out training images")
@@ -106,13 +105,13 @@ def main(argv) -> None:
     for seed in seeds:
         for name in runs:
             key = {"run": name, "seed": seed}
-            if RUNS[name].trained:
+            if ALL_RUNS[name].trained:
                 key["epochs"] = _EPOCHS.value
             if results.find(key) is None:
                 row = _make(name, seed, model, images, output)
                 results.add({**key, **row})
                 console.print(f"{name}, seed {seed}: {row['accuracy']:.2f} %")
-                if RUNS[name].spec is not None:
+                if ALL_RUNS[name].spec is not None:
                     files[f"{name}, seed {seed}"] = _folder(output, name, seed) / "model.tfqd"
     console.print(_table(results.rows))
     if files:
@@ -125,11 +124,11 @@ def main(argv) -> None:
 
 def _chosen() -> tuple[list[str], list[int]]:
     taught = better_teacher_file(_DATA.value) is not None
-    able = [name for name, run in RUNS.items() if taught or run.teacher == "itself"]
-    runs = _RUNS.value or able
-    unknown = sorted(set(runs) - RUNS.keys())
+    able = [name for name, run in ALL_RUNS.items() if taught or run.teacher == "itself"]
+    runs = _RUNS.value or [name for name in able if name in RUNS]
+    unknown = sorted(set(runs) - ALL_RUNS.keys())
     if unknown:
-        raise ValueError(f"--runs: no run called {unknown[0]!r}; there are {', '.join(RUNS)}")
+        raise ValueError(f"--runs: no run called {unknown[0]!r}; there are {', '.join(ALL_RUNS)}")
     untaught = [name for name in runs if name not in able]
     if untaught:
         raise ValueError(f"--runs: {untaught[0]} needs models/resnet20_cifar10.keras in --data_dir")
@@ -160,7 +159,7 @@ def _folder(output: pathlib.Path, name: str, seed: int) -> pathlib.Path:
 
 def _make(name: str, seed: int, model, images: Images, output: pathlib.Path) -> dict:
     """Makes a run and gives its row."""
-    run, start = RUNS[name], time.perf_counter()
+    run, start = ALL_RUNS[name], time.perf_counter()
     keras.utils.set_random_seed(seed)
     spec = _allocated(run, model, images) if run.allocated else run.spec
     student = model if spec is None else tfqd.quantize_model(model, spec)

@@ -4,8 +4,8 @@ from resnet8_runs import OWN_RANGE, Run, joint
 
 import tfqd
 
-# Labels alone. By the number of levels: the bytes that a learned step of these takes about, which
-# codes that are chosen with their length in view are trained to, and the settings of all methods.
+# Labels alone. By the number of levels: the bytes that codes chosen with their length in view are
+# trained to, and the settings of all methods.
 SIZES: dict[int, tuple[int, dict]] = {
     3: (22_000, {"shift": 1, "learning_rate": 2e-3}),
     4: (27_700, {"shift": 1, "learning_rate": 2e-3}),
