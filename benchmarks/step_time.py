@@ -31,6 +31,7 @@ SPECS = {
     "codebook 4 bit": tfqd.Codebook(bits=4),
     "deployable 4 bit": tfqd.presets.deployable(4),
     "entropy-constrained 4 bit": tfqd.EntropyConstrained(bits=4),
+    "entropy-constrained points 4 bit": tfqd.EntropyCodebook(bits=4),
 }
 
 
