@@ -29,6 +29,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 import consoles
 import keras
+import precisions
 import tensorflow as tf
 from absl import app, flags
 from cifar_data import ImageBatches, Images, cifar10, digits
@@ -51,12 +52,7 @@ _SEEDS = flags.DEFINE_list("seeds", ["1"], "seeds of each run")
 _BUDGET = flags.DEFINE_float("budget", 1.0, "share of the epochs to make", lower_bound=0.0)
 _RECIPE = flags.DEFINE_enum("recipe", "paper", list(RECIPES), "settings of the trainings")
 _TEACHER = flags.DEFINE_string("teacher", None, "file of a trained teacher; default the paper's")
-_PRECISION = flags.DEFINE_enum(
-    "precision",
-    "float32",
-    ["float32", "mixed_bfloat16"],
-    "what layers compute in; weights are float32",
-)
+_PRECISION = precisions.flag("float32")
 _THREADS = flags.DEFINE_integer("threads", 0, "threads of TensorFlow; 0 for all cores")
 _SMOKE = flags.DEFINE_bool("smoke", False, "the shortest trial: few digits, S3, one epoch")
 

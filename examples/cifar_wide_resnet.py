@@ -8,7 +8,7 @@ The paper's CIFAR-100 experiment goes from WRN-28-10 (36.5 million parameters) t
 60, 120 and 160, batches of 100 images (110 of CIFAR-100), Dropout of 0.3; the first kernel and
 the last bias stay float. `--budget` is the share of the epochs to make. `--devices=N` trains
 on N GPUs, or on N parts of the processor where there is none, by `tf.distribute`; the batch
-must go evenly to them.
+must go evenly to them. `--precision` names a policy of Keras that computes in 16 bits.
 
 DATA holds ``cifar10/train_*.webp`` or ``cifar-10-batches-py``, or ``cifar-100-python``.
 Without --data_dir the program runs on scikit-learn's digits, to try it out; `--smoke` makes
@@ -27,6 +27,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import consoles
 import devices
 import keras
+import precisions
 from absl import app, flags
 from cifar_data import ImageBatches, Images, cifar10, cifar100, digits
 from compression_runs import RUNS, checked_runs
@@ -53,6 +54,7 @@ _RESULTS = flags.DEFINE_string("results", None, "results file; default OUTPUT/re
 _RUNS = flags.DEFINE_list("runs", list(RUNS), "names of the runs to make")
 _SEEDS = flags.DEFINE_list("seeds", ["1"], "seeds of each run")
 _BUDGET = flags.DEFINE_float("budget", 1.0, "share of the epochs to make", lower_bound=0.0)
+_PRECISION = precisions.flag("float32")
 _SMOKE = flags.DEFINE_bool("smoke", False, "the shortest trial: few digits, tiny networks")
 
 
@@ -75,6 +77,7 @@ def main(argv) -> None:
     except (ValueError, OSError) as error:
         sys.exit(f"cifar_wide_resnet: {error}")
     console.print(f"Data: {source}")
+    keras.mixed_precision.set_global_policy(_PRECISION.value)
     facts = {"data": source, "networks": named}
     statistics = STATISTICS[classes]
 

@@ -26,6 +26,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import consoles
 import devices
 import keras
+import precisions
 from absl import app, flags
 from compression_runs import checked_runs
 from imagenet_data import Records, write_random
@@ -45,12 +46,7 @@ _RUNS = flags.DEFINE_list("runs", ["distilled", "quantized_4bit"], "names of the
 _SEED = flags.DEFINE_integer("seed", 1, "seed of all runs", lower_bound=0)
 _BATCH = flags.DEFINE_integer("batch", 256, "images a step, over all devices", lower_bound=1)
 _BUDGET = flags.DEFINE_float("budget", 1.0, "share of the 90 epochs to make", lower_bound=0.0)
-_PRECISION = flags.DEFINE_enum(
-    "precision",
-    "mixed_bfloat16",
-    ["float32", "mixed_bfloat16", "mixed_float16"],
-    "what layers compute in; weights are float32",
-)
+_PRECISION = precisions.flag("mixed_bfloat16")
 _COST = flags.DEFINE_bool("cost", False, "say what a step takes, and train nothing")
 _SMOKE = flags.DEFINE_bool("smoke", False, "the shortest trial: random images, tiny networks")
 

@@ -17,7 +17,7 @@ def wide_resnet(
     weight_decay: float = 5e-4,
     dropout: float = 0.3,
 ) -> keras.Model:
-    """WRN-depth-width for images of 32x32x3 from 0 to 255; logits (arXiv 1605.07146).
+    """WRN-depth-width for images of 32x32x3 from 0 to 255; float32 logits (arXiv 1605.07146).
 
     Convolutions have biases, as in the paper's code.
 
@@ -56,7 +56,9 @@ def wide_resnet(
                 x = convolution(filters, 1, strides)(x)
             x = layers.Add()([x, y])
     x = layers.GlobalAveragePooling2D()(activated(x))
-    last = layers.Dense(classes, kernel_regularizer=decay, bias_regularizer=decay, name="last")
+    last = layers.Dense(
+        classes, kernel_regularizer=decay, bias_regularizer=decay, dtype="float32", name="last"
+    )
     return keras.Model(inputs, last(x), name=f"wrn_{depth}_{width}")
 
 

@@ -19,11 +19,13 @@ def test_networks_have_the_papers_parameters(depth, width, classes, parameters):
 
 
 def test_smoke_trains_teacher_and_quantized_student_on_two_devices(tmp_path):
-    process = run("cifar_wide_resnet.py", "--smoke", "--devices=2", f"--output={tmp_path}")
+    arguments = "--smoke", "--devices=2", "--precision=mixed_bfloat16"
+    process = run("cifar_wide_resnet.py", *arguments, f"--output={tmp_path}")
     assert process.returncode == 0, process.stderr
     assert "device:CPU:1" in process.stderr
     rows = {row["run"]: row for row in json.loads((tmp_path / "results.json").read_text())["rows"]}
     assert list(rows) == ["labels", "quantized_4bit"]
+    assert {row["precision"] for row in rows.values()} == {"mixed_bfloat16"}
     (archive,) = tmp_path.glob("10-2_10-1/*/student/quantized_4bit/student.tfqd")
     assert archive.stat().st_size == rows["quantized_4bit"]["bytes"]
     assert rows["quantized_4bit"]["bytes"] < 4 * 78_000 / 5
