@@ -128,6 +128,8 @@ def test_the_result_prints_as_a_table_and_plots_its_bits(model, tmp_path):
     for share in allocation.shares:
         assert share.path in text
         assert f"{share.size:,}" in text
+        (line,) = [line for line in text.splitlines() if share.path in line]
+        assert f" {share.bits:.2f} " in line
     figure = allocation.plot(tmp_path / "bits.png")
     assert (tmp_path / "bits.png").read_bytes().startswith(b"\x89PNG")
     (axes,) = figure.axes

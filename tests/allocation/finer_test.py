@@ -1,12 +1,26 @@
-"""Small steps about a spec, by which a budget is used up."""
+"""What is tried of a spec: all bits, and small steps, by which a budget is used up."""
 
 import pytest
 import tensorflow as tf
 
 import tfqd
-from tfqd.allocation.choices import Weights, finer
+from tfqd.allocation.choices import Weights, finer, variants
 
 WEIGHTS = Weights(tf.ones((64, 64)), (1,), tf.ones((64, 64)))
+
+
+@pytest.mark.parametrize("kind", [tfqd.EntropyConstrained, tfqd.EntropyCodebook, tfqd.LearnedStep])
+@pytest.mark.parametrize("bits", [2, 5, 8])
+def test_each_number_of_bits_is_tried_once(kind, bits):
+    specs = variants(kind(bits=bits), WEIGHTS, range(1, 9), None)
+    assert [spec.nominal_bits for spec in specs] == [*range(1, 9)]
+
+
+def test_buckets_that_are_equal_are_tried_once():
+    specs = variants(tfqd.Uniform(bits=4, bucket_size=4096), WEIGHTS, [2, 3], None)
+    assert [(spec.bits, spec.bucket_size) for spec in specs] == [
+        (bits, size) for bits in (2, 3) for size in (16384, 2048, 1024)
+    ]
 
 
 def test_codebooks_are_tried_with_numbers_of_points_about_their_own():

@@ -1,6 +1,5 @@
 """What an allocation comes to: a selection for `tfqd.quantize_model`, and its plot."""
 
-import math
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -79,10 +78,11 @@ class Allocation(Mapping[str, Spec]):
         table.add_column("method")
         for heading in ("weights", "levels", "bits", "bucket", "bytes"):
             table.add_column(heading, justify="right")
-        for path, weights, spec, size in self.shares:
-            cells = (spec.levels, f"{math.log2(spec.levels):.2f}", spec.bucket_size, size)
+        for share in self.shares:
+            spec = share.spec
+            cells = (share.weights, spec.levels, f"{share.bits:.2f}", spec.bucket_size, share.size)
             row = [f"{cell:,}" if isinstance(cell, int) else str(cell or "") for cell in cells]
-            table.add_row(Text(path), spec.kind, f"{weights:,}", *row)
+            table.add_row(Text(share.path), spec.kind, *row)
         return render(table)
 
     def plot(self, path: str | os.PathLike | None = None) -> "Figure":

@@ -108,9 +108,9 @@ def _around(bucket_size: BucketSize, factors: Sequence[float]) -> Sequence[Bucke
 
 
 def _different(specs: Sequence[Spec], weights: Weights) -> list[Spec]:
-    """Without those whose buckets are those of one before, as in a short tensor."""
-    found: dict[tuple[int, int], Spec] = {}
+    """Without those whose bits and buckets are those of one before, as in a short tensor."""
+    found: dict[tuple[float, int], Spec] = {}
     for spec in specs:
         bucketing = spec.bucketing(weights.value.shape, weights.channel_axes)
-        found.setdefault((spec.bits, bucketing.length), spec)
+        found.setdefault((spec.nominal_bits, bucketing.length), spec)
     return list(found.values())

@@ -92,7 +92,7 @@ class Menu:
         return self._choose(capacity, lambda item, choice: choice.size)
 
     def choose_bits(self, capacity: int) -> list[Choice]:
-        """The same for `capacity` bits of all codes, not entropy-coded."""
+        """The same for `capacity` bits of all codes, of each as many as its spec names."""
         return self._choose(
             capacity, lambda item, choice: math.ceil(choice.spec.nominal_bits) * item.size
         )
