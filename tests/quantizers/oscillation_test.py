@@ -12,6 +12,7 @@ import tfqd
 from tfqd.quantizers import oscillation, quantizer_for
 from tfqd.quantizers.oscillation import MOMENTUM
 
+OWN_SCALE = {"scaling": "symmetric", "scale": "learned"}
 SPECS = [
     tfqd.Uniform(bits=3, bucket_size=16, freeze_above=0.05),
     tfqd.Uniform(bits=2, layout="channel", scaling="symmetric", clip=1.0, freeze_above=0.05),
@@ -19,6 +20,8 @@ SPECS = [
     tfqd.Codebook(bits=2, layout="channel", channels_per_codebook=2, freeze_above=0.05),
     tfqd.LearnedStep(bits=2, layout="channel", freeze_above=0.05),
     tfqd.LearnedStep(bits=3, bucket_size=16, scaling="affine", freeze_above=0.05),
+    tfqd.Codebook(bits=2, bucket_size=15, **OWN_SCALE, freeze_above=0.05),
+    tfqd.EntropyCodebook(bits=3, freeze_above=0.05),
 ]
 WEIGHTS = tf.random.stateless_normal([6, 5], [1, 2])
 
@@ -105,7 +108,7 @@ def test_frozen_weights_have_their_code_and_no_gradient(spec, layer):
 
 @pytest.mark.parametrize("spec", SPECS[2:])
 def test_what_is_trained_beside_the_weights_hears_from_frozen_ones(spec, layer):
-    """Next to automatic differentiation of points, steps and offsets at given codes."""
+    """Next to automatic differentiation of points, scales, steps and offsets at given codes."""
     quantizer = quantizer_for(spec)
     variables, codes = held_by(quantizer, layer, np.ones(WEIGHTS.shape, bool))
     upstream = tf.random.stateless_normal(WEIGHTS.shape, [3, 4])
@@ -113,17 +116,18 @@ def test_what_is_trained_beside_the_weights_hears_from_frozen_ones(spec, layer):
         loss = tf.reduce_sum(upstream * quantizer(WEIGHTS, True, variables))
     with tf.GradientTape() as other:
         stored = quantizer.stored(WEIGHTS, variables, tf.constant(codes))
-        points = tf.sort(variables["points"]) if "points" in variables else None
-        expected = tf.reduce_sum(upstream * decoded(stored, points, codes, quantizer))
+        if isinstance(spec, tfqd.Codebook):  # whose points it gathers, as no gradient is to
+            stored = stored._replace(points=tf.sort(variables["points"]))
+        expected = tf.reduce_sum(upstream * decoded(stored, codes, quantizer))
     watched = {variable.name: variable for variable in tape.watched_variables()}
-    trained = [v for name, v in watched.items() if re.search("points|step|offset", name)]
-    assert len(trained) == 1 + (spec == SPECS[-1])
+    trained = [v for name, v in watched.items() if re.search("points|scale|step|offset", name)]
+    assert len(trained) == 1 + (spec in SPECS[5:])
     found, sums = tape.gradient(loss, trained), other.gradient(expected, trained)
     for one, by_hand in zip(found, sums, strict=True):
         np.testing.assert_allclose(one, by_hand, rtol=1e-4, atol=1e-5)
 
 
-def decoded(stored, points, codes, quantizer):
+def decoded(stored, codes, quantizer):
     """The values of codes, by products with one-hot rows."""
     spec, buckets = quantizer.spec, bucket_of_weights(quantizer.bucketing(WEIGHTS.shape))
 
@@ -131,10 +135,10 @@ def decoded(stored, points, codes, quantizer):
         return tf.linalg.matvec(tf.one_hot(buckets, len(stored.scale)), values)
 
     offset = 0.0 if stored.offset is None else by_bucket(stored.offset)
-    if isinstance(spec, tfqd.Codebook):
-        book = buckets // (spec.channels_per_codebook or len(stored.scale))
-        place = tf.one_hot(book * spec.levels + codes.astype(int), tf.size(points))
-        chosen = tf.linalg.matvec(place, tf.reshape(points, [-1]))
+    if stored.points is not None:
+        book = buckets // (stored.channels_per_codebook or len(stored.scale))
+        place = tf.one_hot(book * spec.levels + codes.astype(int), tf.size(stored.points))
+        chosen = tf.linalg.matvec(place, tf.reshape(stored.points, [-1]))
         return chosen * by_bucket(stored.scale) + offset
     intervals = spec.levels / 2 if stored.offset is None else spec.levels - 1
     zero = spec.levels / 2 if stored.offset is None else 0

@@ -66,7 +66,8 @@ def codebook(
     Returns:
         float32, shape `bucketing.shape`. Its gradient is Eq. 6 to the points
         and straight-through to the weights. A scale s of point p and weight w gets
-        p - w / s, or p where w lies beyond the outermost points (LSQ's gradient).
+        p - w / s, or p where w lies beyond the outermost points (LSQ's gradient) or its code
+        is given.
     """
 
     @tf.custom_gradient
@@ -92,7 +93,7 @@ def codebook(
                 _points_of(code, ascending, codebooks) for code in (codes, 0, points.shape[-1] - 1)
             )
             ends = (lowest, highest)
-            to_scale = scale_gradient(upstream, cut, point, ends, buckets, bucketing)
+            to_scale = scale_gradient(upstream, cut, point, ends, buckets, bucketing, frozen)
             return to_weights, to_points, to_scale
 
         return from_buckets(values, bucketing), gradient

@@ -52,6 +52,7 @@ def scale_gradient(
     ends: tuple[tf.Tensor, tf.Tensor],
     buckets: Range,
     bucketing: Bucketing,
+    frozen: tf.Tensor | None = None,
 ) -> tf.Tensor:
     """LSQ's gradient of the scales (arXiv 1902.08153), for points in any places.
 
@@ -63,6 +64,8 @@ def scale_gradient(
             broadcasts against the cut tensor.
         buckets: the buckets' scales.
         bucketing: where the buckets lie.
+        frozen: codes that are given, which leave a weight no place of its own; see
+            `tfqd.ops.frozen`.
 
     Returns:
         float32 [bucketing.count].
@@ -70,6 +73,8 @@ def scale_gradient(
     scaled = cut * tf.math.reciprocal_no_nan(buckets.scale)
     lowest, highest = ends
     inside = (scaled >= lowest) & (scaled <= highest)
+    if frozen is not None:
+        inside &= to_buckets(frozen, bucketing) < 0
     slope = to_buckets(upstream, bucketing, fill="zero") * (point - tf.where(inside, scaled, 0.0))
     return per_bucket(tf.reduce_sum(slope, bucket_axis(bucketing), keepdims=True), bucketing)
 
