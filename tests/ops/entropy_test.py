@@ -77,17 +77,51 @@ def test_columns_that_differ_all_count_in_large_tensors():
     assert float(ops.entropy(frequency)) == pytest.approx(2.0, abs=0.02)
 
 
-def test_constant_weights_have_steps():
-    zeros = tf.zeros((40, 50))
-    step, _ = ops.steps_of_entropy(zeros, BUCKETING, 16, "symmetric", 0.1, 2.0)
-    assert (step > 0).all()
+@pytest.mark.parametrize("value", [0.0, 0.1, -0.3, 1.0])
+@pytest.mark.parametrize("scaling", ["symmetric", "affine"])
+def test_constant_weights_have_steps_that_training_can_move(scaling, value):
+    weights = tf.fill((40, 50), np.float32(value))
+    steps = ops.steps_of_entropy(weights, BUCKETING, 16, scaling, 0.1, 2.0)
+    assert steps[0] >= 0.99e-4
+    least = ops.shortest_stretch(weights, *steps, BUCKETING, 16, (-8, 7))
+    assert least == 0 or least * steps[0] >= 0.99e-4
 
 
-def test_stretched_steps_leave_the_middle_where_it_is():
-    step, offset = np.float32([0.5]), np.float32([-4.0])
+def test_small_differences_from_a_large_mean_count():
+    weights = 1.0 + 1e-5 * WEIGHTS
+    step, _ = ops.steps_of_entropy(weights, BUCKETING, 16, "affine", 0.1, 2.0)
+    spread = float(tf.reduce_max(tf.abs(weights - 1.0)))
+    assert 0.02 * spread < step < spread
+
+
+def test_a_step_of_0_spares_a_finite_number_of_bits():
+    bucketing = Bucketing((40, 50), None, "channel", (-1,))
+    step = tf.Variable(np.float32([0.0] + [0.5] * 49))
+    with tf.GradientTape() as tape:
+        spared = ops.spared_bits(step, bucketing)
+    gradient = tape.gradient(spared, step)
+    assert np.isfinite(spared)
+    np.testing.assert_allclose(gradient, [0.0] + [40 / 0.5 / np.log(2)] * 49, rtol=1e-5)
+
+
+def test_points_spare_what_steps_of_their_gaps_would():
+    frequency = tf.constant(RNG.dirichlet(np.ones(5)).astype(np.float32))
+    for gap in (0.5, 1.0, 3.0):
+        points = gap * tf.constant([-2.0, -1.0, 0.0, 1.0, 2.0])
+        spared = ops.bits_spared_by_points(points, frequency, 2000)
+        np.testing.assert_allclose(spared, 2000 * np.log2(gap), rtol=1e-5, atol=1e-3)
+    uneven = ops.bits_spared_by_points(tf.constant([0.0, 1.0, 4.0]), frequency[:3], 10)
+    by_hand = 10 * np.sum(frequency[:3].numpy() * np.log2([1, 2, 3]))
+    np.testing.assert_allclose(uneven, by_hand, rtol=1e-5)
+
+
+@pytest.mark.parametrize("sign", [1, -1])
+def test_stretched_steps_leave_the_middle_where_it_is(sign):
+    """The sign of a step counts for nothing."""
+    step, offset = np.float32([0.5 * sign]), np.float32([-4.0])
     longer, moved = ops.stretched(step, offset, 2.0, 16)
-    np.testing.assert_array_equal(longer, [1.0])
-    assert moved[0] + 8 * longer[0] == offset[0] + 8 * step[0]
+    np.testing.assert_array_equal(longer, [1.0 * sign])
+    assert moved[0] + 8 * 1.0 == offset[0] + 8 * 0.5
 
 
 def test_less_is_stored_for_the_same_error():

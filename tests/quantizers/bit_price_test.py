@@ -7,6 +7,7 @@ import tensorflow as tf
 
 import tfqd
 from tfqd import ops
+from tfqd.quantizers import quantizer_for
 
 
 def two_kernels(**options):
@@ -70,3 +71,24 @@ def test_the_price_is_that_of_the_bits_and_pulls_at_steps_alone(options):
     slope = -1e-3 * sizes / np.log(2) / steps_of(entry) / np.sqrt(sizes * 127)
     np.testing.assert_allclose(to_step, slope, rtol=1e-5)
     assert to_kernel is None
+
+
+def test_longer_steps_and_points_as_much_smaller_are_one_price():
+    """They compute the same, and the price pulls at neither of the two for the other's sake."""
+    weights = tf.constant(np.random.default_rng(0).laplace(size=(40, 50)).astype(np.float32))
+    spec = tfqd.EntropyCodebook(bits=4, average_bits=2.5, gradient_scale=None)
+    quantizer = quantizer_for(spec)
+    state = quantizer.build(weights.shape, "kernel", keras.layers.Layer(), lambda: weights)
+    state["points"].assign(np.sort(np.abs(np.random.default_rng(1).normal(4, 2, 16)))[::-1])
+    state["bit_price"].assign(1e-3)
+    step, points = state["step"].value, state["points"].value
+    with tf.GradientTape() as tape:
+        price = quantizer.price(weights.shape, state)
+    to_step, to_points = tape.gradient(price, [step, points])
+    # What a share more of each changes: the price falls by both, and points' own falls alone.
+    by_step, by_points = (
+        float(tf.reduce_sum(gradient * value))
+        for gradient, value in ((to_step, step), (to_points, points))
+    )
+    assert by_step == pytest.approx(-1e-3 * 2000 / np.log(2), rel=1e-4)
+    assert by_points == pytest.approx(by_step, rel=1e-4)

@@ -19,6 +19,7 @@ from tfqd.ops.codes import Codes as Codes
 from tfqd.ops.coupling import attraction as attraction
 from tfqd.ops.coupling import gathered as gathered
 from tfqd.ops.coupling import largest_cluster as largest_cluster
+from tfqd.ops.entropy import bits_spared_by_points as bits_spared_by_points
 from tfqd.ops.entropy import borders as borders
 from tfqd.ops.entropy import entropy as entropy
 from tfqd.ops.entropy import point_borders as point_borders

@@ -19,6 +19,8 @@ from tfqd.spec.bucketing import Bucketing
 
 # How near a border may come to a level, in steps.
 _MARGIN = 0.01
+# Of a step of 0, as short types of scales may leave one, no logarithm is taken.
+_SHORTEST = 1e-30
 
 
 def borders(frequency: tf.Tensor, size: int | tf.Tensor, rate_weight: tf.Tensor) -> tf.Tensor:
@@ -32,10 +34,10 @@ def borders(frequency: tf.Tensor, size: int | tf.Tensor, rate_weight: tf.Tensor)
     Returns:
         float32 [levels - 1], above 0 and below 1.
     """
-    levels = frequency.shape[0]
-    smoothed = (frequency * size + 0.5) / (size + 0.5 * levels)
-    length = -tf.math.log(smoothed) / np.log(2.0).astype(np.float32)
-    shift = rate_weight * (length[1:] - length[:-1]) / 2
+    # Products alone: of a quotient by a constant graphs make a product, one bit off. All lengths
+    # are too short by the same number of bits.
+    length = tf.math.log(frequency * size + 0.5) * np.float32(-1 / np.log(2.0))
+    shift = rate_weight * (length[1:] - length[:-1]) * 0.5
     return tf.clip_by_value(0.5 + shift, _MARGIN, 1 - _MARGIN)
 
 
@@ -92,14 +94,31 @@ def shares(codes: tf.Tensor, levels: int) -> tf.Tensor:
 def spared_bits(step: tf.Tensor, bucketing: Bucketing) -> tf.Tensor:
     """Bits that steps spare at many levels, beside steps of 1: float32 [], differentiable.
 
-    A step twice as long spares each weight of its bucket one bit.
+    A step twice as long spares each weight of its bucket one bit; one of 0 has no gradient.
 
     Args:
         step: float32 [bucketing.count], whose sign counts for nothing.
         bucketing: where the buckets lie.
     """
     sizes = bucket_sizes(bucketing).astype(np.float32)
-    return tf.reduce_sum(sizes * tf.math.log(tf.abs(step))) / np.log(2.0).astype(np.float32)
+    return tf.reduce_sum(sizes * tf.math.log(tf.maximum(tf.abs(step), _SHORTEST))) / np.log(2.0).astype(np.float32)
+
+
+def bits_spared_by_points(points: tf.Tensor, frequency: tf.Tensor, size: int) -> tf.Tensor:
+    """Bits that points, in units of the steps, spare beside the integers: float32 [].
+
+    Where a code's neighbours are twice as far away, each of its weights takes one bit less.
+    With `spared_bits` it is the same for steps twice as long and points half as large.
+
+    Args:
+        points: float32 [levels], ascending.
+        frequency: float32 [levels], the share of the weights that have each code.
+        size: number of weights.
+    """
+    gap = points[1:] - points[:-1]
+    around = (tf.concat([gap[:1], gap], 0) + tf.concat([gap, gap[-1:]], 0)) / 2
+    bits = tf.math.log(tf.maximum(around, _SHORTEST)) / np.log(2.0).astype(np.float32)
+    return float(size) * tf.reduce_sum(frequency * bits)
 
 
 def entropy(frequency: tf.Tensor) -> tf.Tensor:

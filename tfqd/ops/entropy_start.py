@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfqd.ops import uniform_grid
-from tfqd.ops.buckets import from_buckets, to_buckets
+from tfqd.ops.buckets import from_buckets, over_buckets, to_buckets
 from tfqd.ops.codebook import codebook_codes
 from tfqd.ops.entropy import borders, entropy, point_borders, round_between, shares
 from tfqd.ops.learned_step import SMALLEST_START, range_of_steps, start_of_steps
@@ -18,6 +18,8 @@ _ROUNDS = 4
 _HALVINGS = 12
 # The search looks at no more weights than these.
 _WEIGHTS = 2**18
+# What a mean of many equal float32 numbers may differ from them by, as a share of them.
+_NOISE = 2.0**-17
 
 
 def steps_of_entropy(
@@ -44,7 +46,7 @@ def steps_of_entropy(
     """
     step, offset = _alike(*start_of_steps(weights, bucketing, levels, scaling), levels)
     zero = zero_code(levels)
-    place = _positions(weights, step, offset, bucketing, levels) - zero
+    place = _from_middle(weights, step, offset, bucketing, levels)
     few = _sample(place)
     least = _least_factor(place, (-zero, levels - 1 - zero))
     factor = least
@@ -75,8 +77,7 @@ def shortest_stretch(
     The arguments are those of `tfqd.ops.learned_step`, and `ends`, those levels in steps from
     the middle code. 0 of weights that are all on the middle.
     """
-    place = _positions(weights, step, offset, bucketing, levels) - zero_code(levels)
-    return _least_factor(place, ends)
+    return _least_factor(_from_middle(weights, step, offset, bucketing, levels), ends)
 
 
 def _least_factor(place: np.ndarray, ends: tuple[float, float]) -> float:
@@ -121,7 +122,7 @@ def stretched(
     longer = np.asarray(step * factor, np.float32)
     if offset is None:
         return longer, None
-    return longer, np.asarray(offset + zero_code(levels) * (step - longer), np.float32)
+    return longer, np.asarray(offset + zero_code(levels) * (np.abs(step) - np.abs(longer)), np.float32)
 
 
 def settled_frequency(
@@ -178,6 +179,16 @@ def _positions(weights, step, offset, bucketing: Bucketing, levels: int) -> np.n
     buckets = range_of_steps(step, offset, bucketing, levels)
     position = uniform_grid.position(to_buckets(weights, bucketing), buckets, levels)
     return tf.reshape(from_buckets(position, bucketing), [-1]).numpy()
+
+
+def _from_middle(weights, step, offset, bucketing: Bucketing, levels: int) -> np.ndarray:
+    """The same, counted from the middle; 0 where a weight's digits tell no difference from it."""
+    place = _positions(weights, step, offset, bucketing, levels) - zero_code(levels)
+    if offset is None:
+        return place
+    cut = to_buckets(weights, bucketing)
+    noise = _NOISE * tf.math.divide_no_nan(tf.abs(cut), over_buckets(tf.abs(step), bucketing))
+    return np.where(np.abs(place) <= tf.reshape(from_buckets(noise, bucketing), [-1]), 0.0, place)
 
 
 def _entropy_of(place: np.ndarray, levels: int, rate_weight: float) -> float:

@@ -75,6 +75,12 @@ class EntropyCodebookQuantizer(EntropyConstrainedQuantizer):
         sizes = trained(weights["points"], spec.learning_rate_multiplier, scale)
         return np.sign(self._grid()) * tf.abs(sizes)
 
+    def _spared_bits(self, weights: dict[str, Any], bucketing: Bucketing) -> tf.Tensor:
+        points = tf.sort(self._points(weights, bucketing.size))
+        frequency = tf.convert_to_tensor(weights["code_frequency"])
+        by_points = ops.bits_spared_by_points(points, frequency, bucketing.size)
+        return super()._spared_bits(weights, bucketing) + by_points
+
     def _ends(self, weights: dict[str, Any]) -> tuple[float, float]:
         points = np.asarray(self._points(weights, 1))
         return float(points.min()), float(points.max())

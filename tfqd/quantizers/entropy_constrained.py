@@ -21,7 +21,15 @@ from tfqd.spec.grid import zero_code
 _ON_THE_LEVEL = 0.999
 
 # What `EntropyConstrainedQuantizer.stretch_steps` changes.
-STRETCHED = ("step", "offset", "step_unit", "code_frequency", "mean_code", "held_code")
+STRETCHED = (
+    "step",
+    "offset",
+    "step_unit",
+    "code_frequency",
+    "last_code",
+    "mean_code",
+    "held_code",
+)
 
 
 class EntropyConstrainedQuantizer(LearnedStepQuantizer):
@@ -55,9 +63,8 @@ class EntropyConstrainedQuantizer(LearnedStepQuantizer):
             weights: what `build` returned.
         """
         bucketing = self.bucketing(shape)
-        step, _ = self._trained(weights, bucketing)
         bits = bucketing.size * ops.entropy(tf.convert_to_tensor(weights["code_frequency"]))
-        spared = ops.spared_bits(step, bucketing)
+        spared = self._spared_bits(weights, bucketing)
         price = tf.convert_to_tensor(weights["bit_price"])
         return price * (tf.stop_gradient(bits + spared) - spared)
 
@@ -151,6 +158,10 @@ class EntropyConstrainedQuantizer(LearnedStepQuantizer):
         spec = self.spec
         arguments = (spec.levels, spec.scaling, spec.rate_weight, spec.average_bits)
         return ops.steps_of_entropy(self._as_drawn(inputs), bucketing, *arguments)
+
+    def _spared_bits(self, weights: dict[str, Any], bucketing: Bucketing) -> tf.Tensor:
+        step, _ = self._trained(weights, bucketing)
+        return ops.spared_bits(step, bucketing)
 
     def _as_drawn(self, inputs: tf.Tensor) -> tf.Tensor:
         """The tensor or, where all of it is zero, numbers of the size that training may give it.

@@ -73,7 +73,7 @@ def hold(codes, state: dict[str, Any]) -> None:
 
 
 def stretch(factor: float, middle: float, codes: tf.Tensor, state: dict[str, Any]) -> None:
-    """Puts means and codes that are kept on a grid whose steps have become longer.
+    """Puts means and codes on a grid whose steps have become longer.
 
     Args:
         factor: how many times as long.
@@ -81,9 +81,11 @@ def stretch(factor: float, middle: float, codes: tf.Tensor, state: dict[str, Any
         codes: what the weights' own values have on the new grid, the tensor's shape.
         state: from `build`.
     """
-    mean, held = (tf.convert_to_tensor(state[role]) for role in ("mean_code", "held_code"))
+    mean = tf.convert_to_tensor(state["mean_code"])
     state["mean_code"].assign(middle + (mean - middle) / factor)
-    state["held_code"].assign(tf.where(held < 0, held, tf.cast(codes, tf.float32)))
+    for role in ("last_code", "held_code"):
+        before = tf.convert_to_tensor(state[role])
+        state[role].assign(tf.where(before < 0, before, tf.cast(codes, tf.float32)))
 
 
 def observe(codes: tf.Tensor, state: dict[str, Any]) -> None:
