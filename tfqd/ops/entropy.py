@@ -101,7 +101,7 @@ def spared_bits(step: tf.Tensor, bucketing: Bucketing) -> tf.Tensor:
         bucketing: where the buckets lie.
     """
     sizes = bucket_sizes(bucketing).astype(np.float32)
-    return tf.reduce_sum(sizes * tf.math.log(tf.maximum(tf.abs(step), _SHORTEST))) / np.log(2.0).astype(np.float32)
+    return tf.reduce_sum(sizes * _log2(tf.abs(step)))
 
 
 def bits_spared_by_points(points: tf.Tensor, frequency: tf.Tensor, size: int) -> tf.Tensor:
@@ -117,10 +117,13 @@ def bits_spared_by_points(points: tf.Tensor, frequency: tf.Tensor, size: int) ->
     """
     gap = points[1:] - points[:-1]
     around = (tf.concat([gap[:1], gap], 0) + tf.concat([gap, gap[-1:]], 0)) / 2
-    bits = tf.math.log(tf.maximum(around, _SHORTEST)) / np.log(2.0).astype(np.float32)
-    return float(size) * tf.reduce_sum(frequency * bits)
+    return float(size) * tf.reduce_sum(frequency * _log2(around))
 
 
 def entropy(frequency: tf.Tensor) -> tf.Tensor:
     """Bits a code that no code of these frequencies can undercut: float32 []."""
     return -tf.reduce_sum(tf.math.xlogy(frequency, frequency)) / np.log(2.0).astype(np.float32)
+
+
+def _log2(length: tf.Tensor) -> tf.Tensor:
+    return tf.math.log(tf.maximum(length, _SHORTEST)) / np.log(2.0).astype(np.float32)

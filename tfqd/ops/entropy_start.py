@@ -122,7 +122,8 @@ def stretched(
     longer = np.asarray(step * factor, np.float32)
     if offset is None:
         return longer, None
-    return longer, np.asarray(offset + zero_code(levels) * (np.abs(step) - np.abs(longer)), np.float32)
+    shift = zero_code(levels) * (np.abs(step) - np.abs(longer))
+    return longer, np.asarray(offset + shift, np.float32)
 
 
 def settled_frequency(
