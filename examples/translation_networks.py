@@ -8,7 +8,8 @@ def network(vocabulary: int, layers: int, units: int, dropout: float, name: str)
 
     Inputs are the source tokens and the target tokens so far, int32 [batch, time], 0 for
     padding. The decoder starts from the encoder's states, and its outputs attend to the
-    encoder's by Luong's "general" score (arXiv 1508.04025), without input feeding.
+    encoder's by Luong's "general" score (arXiv 1508.04025), without input feeding. Scores are
+    divided by the root of the units: else they grow until all look at the first word alone.
 
     Args:
         vocabulary: number of tokens, the same of both languages.
@@ -28,7 +29,8 @@ def network(vocabulary: int, layers: int, units: int, dropout: float, name: str)
         decoder = kit.LSTM(units, return_sequences=True, name=f"decoder_{i}")
         written = decoder(kit.Dropout(dropout)(written), initial_state=state)
     score = kit.Dense(units, use_bias=False, name="attention_score")
-    seen = kit.Attention(name="attention")([score(written), read])
+    asked = kit.Rescaling(units**-0.5)(score(written))
+    seen = kit.Attention(name="attention")([asked, read])
     both = kit.Concatenate()([written, seen])
     mixed = kit.Dense(units, "tanh", use_bias=False, name="attention_output")(both)
     logits = kit.Dense(vocabulary, name="logits")(kit.Dropout(dropout)(mixed))
