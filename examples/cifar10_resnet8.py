@@ -15,7 +15,8 @@ epochs, with its float self as the teacher. The runs:
 * codebook: points and weights are trained together;
 * own_range: the same with trained scales, on labels alone; points_own_range: points and
   trained scales, weights are not trained; points_own_range_labels: so, on labels alone;
-  points_channel_labels: so, with a scale for each channel;
+  points_channel_labels: so, with a scale for each channel; points_short_labels: so, with
+  one for each 128 weights;
 * budget: as distilled, with bits allotted to the kernels by `tfqd.allocate_bits`
   within the bytes that equal bits take;
 * cheap: `tfqd.EntropyConstrained`, codes chosen with their length in view, trained to a

@@ -131,6 +131,11 @@ for _bits, _recipe in RECIPES.items():
             distil=False,
             **_recipe,
         ),
+        f"points_short_labels_{_bits}bit": Run(
+            dataclasses.replace(POINTS[_bits], bucket_size=128, init="kmeans", **OWN_RANGE),
+            distil=False,
+            **_recipe,
+        ),
         f"budget_{_bits}bit": Run(LEARNED[_bits], allocated=True, **_recipe),
         f"uniform_{_bits}bit": Run(PAPER[_bits], PHASES[_bits], **_recipe),
     }
