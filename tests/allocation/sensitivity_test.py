@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+import tf_keras
 
 import tfqd
 from tfqd.allocation.sensitivity import mean_gradients, mean_squared_gradients
@@ -70,6 +71,31 @@ def test_sample_weights_count():
     np.testing.assert_allclose(
         found(mean_gradients, (X[:8], Y[:8], weights[:8]), batches=1), expected, rtol=1e-4
     )
+
+
+def squares(y, y_pred):
+    return keras.ops.mean((y - y_pred) ** 2, axis=-1)
+
+
+@pytest.mark.parametrize(
+    "loss",
+    ["mse", squares, keras.losses.MeanSquaredError(), tf_keras.losses.MeanSquaredError()],
+    ids=["name", "function", "keras", "tf_keras"],
+)
+@pytest.mark.parametrize("shape", [(2,), (2, 1)], ids=["flat", "column"])
+def test_each_kind_of_loss_weighs_each_example(loss, shape):
+    y, y_pred = tf.constant([[0.0], [0.0]]), tf.constant([[1.0], [10.0]])
+    weighed = loss_function(linear(tfqd.Uniform(bits=1)), loss)
+    for weights, expected in (((1, 0), 0.5), ((0, 1), 50.0), ((1, 1), 50.5)):
+        found = weighed(y, y_pred, tf.reshape(tf.constant(weights, tf.float32), shape))
+        assert float(found) == pytest.approx(expected)
+
+
+def test_one_number_for_a_batch_cannot_be_weighed():
+    loss = loss_function(linear(tfqd.Uniform(bits=1)), lambda y, p: keras.ops.mean((y - p) ** 2))
+    assert float(loss(tf.zeros((4, 1)), tf.ones((4, 1)))) == 1
+    with pytest.raises(ValueError, match="one number for a batch, which sample weights cannot"):
+        loss(tf.zeros((4, 1)), tf.ones((4, 1)), tf.ones(4))
 
 
 def test_only_so_many_batches_are_used():

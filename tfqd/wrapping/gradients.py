@@ -33,14 +33,27 @@ def loss_function(model, loss=None) -> Loss:
             )
         return lambda y, y_pred, weight=None: training.supervised_loss(model, y, y_pred, weight)
     known = keras.losses.get(loss)
-    if isinstance(known, keras.losses.Loss):
-        return known
+    # An object of either Keras has a reduction, and takes sample weights itself.
+    return known if hasattr(known, "reduction") else _Mean(known)
 
-    def mean(y, y_pred, weight=None):
-        values = known(y, y_pred)
-        return tf.reduce_mean(values if weight is None else values * weight)
 
-    return mean
+class _Mean(keras.losses.Loss):
+    """The mean of a function's values over a batch, weighed as Keras does."""
+
+    def __init__(self, function: Callable[..., tf.Tensor]):
+        super().__init__(name=getattr(function, "__name__", "loss"))
+        self._function = function
+
+    def call(self, y_true, y_pred):
+        return self._function(y_true, y_pred)
+
+    def __call__(self, y_true, y_pred, sample_weight=None):
+        if sample_weight is not None and not self.call(y_true, y_pred).shape.rank:
+            raise ValueError(
+                f"loss {self.name!r} gives one number for a batch, which sample weights cannot "
+                "weigh; give a function of one value an example, or a Loss object"
+            )
+        return super().__call__(y_true, y_pred, sample_weight)
 
 
 def gradient_function(
