@@ -90,6 +90,20 @@ def test_average_bits_are_kept_to(model):
         assert allocation.size is None
 
 
+@pytest.mark.parametrize(
+    "spec",
+    [
+        tfqd.Uniform(scaling="symmetric", preserve_zeros=True),
+        tfqd.Codebook(bits=3, scaling="symmetric", grid="int4"),
+        tfqd.presets.lut_b(),
+    ],
+    ids=lambda spec: spec.kind,
+)
+def test_specs_that_cannot_have_all_bits_get_those_that_they_can(model, spec):
+    allocation = tfqd.allocate_bits(model, (X, Y), average_bits=3, spec=spec)
+    assert 2 < allocation.average_bits <= 3
+
+
 def test_only_the_bits_and_buckets_that_are_allowed_are_given(model):
     allocation = tfqd.allocate_bits(
         model, (X, Y), budget=7000, bits=[2, 4], bucket_sizes=[64, None]

@@ -40,6 +40,30 @@ def test_code_lengths_are_tried_in_sixths_of_a_bit(average, least, most, widest)
     assert max(spec.bits for spec in finer(template, WEIGHTS)) == widest
 
 
+@pytest.mark.parametrize(
+    ("template", "levels"),
+    [
+        (tfqd.LearnedStep(bits=4, preserve_zeros=True), [4, 8, 16, 32, 64, 128, 256]),
+        (
+            tfqd.Codebook(bits=4, scaling="symmetric", preserve_zeros=True),
+            [2**b for b in range(1, 9)],
+        ),
+        (tfqd.Codebook(bits=3, scaling="symmetric", grid="int4"), [2, 4, 8, 15]),
+        (tfqd.Codebook(bits=3, scaling="symmetric", grid="int8"), [2, 4, 8, 16, 32, 64, 128, 255]),
+    ],
+    ids=repr,
+)
+def test_bits_that_a_spec_cannot_have_are_left_out(template, levels):
+    specs = variants(template, WEIGHTS, range(1, 9), [template.bucket_size])
+    assert [spec.levels for spec in specs] == levels
+    assert all(spec.levels <= levels[-1] for spec in finer(specs[-1], WEIGHTS))
+
+
+def test_a_spec_that_can_have_none_of_the_bits_is_named():
+    with pytest.raises(ValueError, match=r"LearnedStep.* can have none of the bits 1"):
+        variants(tfqd.LearnedStep(bits=4, preserve_zeros=True), WEIGHTS, [1], None)
+
+
 def test_what_has_whole_bits_alone_stays():
     spec = tfqd.LearnedStep(bits=3)
     assert finer(spec, WEIGHTS) == [spec]

@@ -133,6 +133,14 @@ def test_more_points_than_a_code_can_tell_apart_are_cut_off():
     assert max(spec.levels for spec in allocation.values()) == 256
 
 
+def test_no_more_points_than_lie_on_the_grid_are_given():
+    spec = tfqd.Codebook(bits=4, points=15, scaling="symmetric", grid="int4")
+    allocation = tfqd.allocate_points(network(), (DATA, LABELS), spec)
+    levels = [spec.levels for spec in allocation.values()]
+    assert max(levels) == 15
+    assert min(levels) < 15
+
+
 def test_a_single_point_is_refused():
     model = network()
     model.layers[1].kernel.assign(np.zeros((20, 2)))  # so that the first has no gradient

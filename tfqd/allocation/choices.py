@@ -72,16 +72,20 @@ def variants(
     Args:
         template: everything else.
         weights: the tensor.
-        bits: which bits.
+        bits: which bits; those that the template cannot have are left out.
         bucket_sizes: which bucket sizes; None for the template's own, twice and
             four times it, a half and a quarter.
+
+    Raises:
+        ValueError: when the template can have none of the bits.
     """
+    possible = [template.with_bits(b) for b in bits if template.can_have_bits(b)]
+    if not possible:
+        raise ValueError(f"{template} can have none of the bits {', '.join(map(str, bits))}")
     sizes = _around(template.bucket_size, (4, 2, 1, 1 / 2, 1 / 4))
     if bucket_sizes is not None:
         sizes = list(bucket_sizes)
-    specs = [
-        dataclasses.replace(template.with_bits(b), bucket_size=size) for b in bits for size in sizes
-    ]
+    specs = [dataclasses.replace(spec, bucket_size=size) for spec in possible for size in sizes]
     return _different(specs, weights)
 
 

@@ -17,7 +17,6 @@ from tfqd.allocation.allocation import Allocation, Share
 from tfqd.allocation.sensitivity import mean_gradients
 from tfqd.spec import Codebook
 from tfqd.spec.checks import is_integer, is_number
-from tfqd.spec.codebook import MOST_POINTS
 from tfqd.spec.presets import paper
 from tfqd.spec.selection import Selection
 from tfqd.wrapping import quantize_model
@@ -139,7 +138,7 @@ def _share(entry, points: int | None) -> Share:
             raise ValueError(
                 f"{entry.path} would get {points} point of {spec.levels}; give more to begin with"
             )
-        spec = spec.with_levels(min(points, MOST_POINTS))
+        spec = spec.with_levels(min(points, spec.most_levels))
     return Share(entry.path, entry.size, spec)
 
 

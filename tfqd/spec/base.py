@@ -138,8 +138,21 @@ class Spec:
         return 0
 
     def with_bits(self, bits: int) -> "Spec":
-        """The same method with all levels of `bits`."""
+        """The same method with all levels of `bits`.
+
+        Raises:
+            ValueError: when the other fields forbid them, as ``preserve_zeros`` does a single bit
+                of levels without 0.
+        """
         return dataclasses.replace(self, bits=bits)
+
+    def can_have_bits(self, bits: int) -> bool:
+        """Whether there is the same method of so many bits."""
+        try:
+            self.with_bits(bits)
+        except ValueError:
+            return False
+        return True
 
     def with_nominal_bits(self, bits: float) -> "Spec | None":
         """The same method with about so many nominal bits; None where whole ones alone will do."""

@@ -132,12 +132,19 @@ class Codebook(Spec):
     def point_bytes(self, bucketing: Bucketing) -> int:
         return math.prod(self.points_shape(bucketing)) * POINT_BYTES[self.grid]
 
+    @property
+    def most_levels(self) -> int:
+        """How many points there can be."""
+        return MOST_POINTS if self.grid is None else GRID_SIZE[self.grid]
+
     def with_bits(self, bits: int) -> "Codebook":
-        return dataclasses.replace(self, bits=bits, points=None)
+        """The same with all points of `bits`, or all that lie on the grid."""
+        points = self.most_levels if 2**bits > self.most_levels else None
+        return dataclasses.replace(self, bits=bits, points=points)
 
     def with_nominal_bits(self, bits: float) -> "Codebook | None":
         count = round(2**bits)
-        return self.with_levels(count) if 2 <= count <= MOST_POINTS else None
+        return self.with_levels(count) if 2 <= count <= self.most_levels else None
 
     def with_levels(self, count: int) -> "Codebook":
         """The same codebook with `count` points, and as many bits as these need."""
@@ -177,11 +184,10 @@ class Codebook(Spec):
                 f"grid={self.grid!r} needs scaling='symmetric', which maps 0 to 0; got "
                 f"{self.scaling!r}"
             )
-        room = GRID_SIZE[self.grid]
-        if self.levels > room:
+        if self.levels > self.most_levels:
             raise ValueError(
-                f"grid={self.grid!r} has {room} values, too few for {self.levels} points; give "
-                "fewer bits or points"
+                f"grid={self.grid!r} has {self.most_levels} values, too few for {self.levels} "
+                "points; give fewer bits or points"
             )
 
     def _check_scale(self) -> None:
