@@ -142,6 +142,29 @@ def test_what_the_code_of_a_class_does_to_its_last_layer_is_seen(kit, inside):
     assert found["own"] == pytest.approx(found["logits"], abs=1e-6)
 
 
+@pytest.mark.parametrize("inside", [False, True], ids=["alone", "last"])
+@pytest.mark.parametrize("name", ["sigmoid", "softmax"])
+def test_an_operation_after_the_last_layer_is_seen(name, inside):
+    units = 3 if name == "softmax" else 1
+    dense, inputs = linear(keras, units=units).layers[0], keras.Input((8,))
+    model = keras.Model(inputs, getattr(keras.ops, name)(dense(inputs)))
+    if inside:
+        model = keras.Sequential([keras.Input((8,)), model])
+    expected = values({"m": linear(keras, name, units)}, X, CLASSES if units == 3 else CLASSES > 0)
+    for each in (model, tfqd.quantize_model(model, {"kernel": tfqd.Uniform(bits=8)})):
+        found = values({"m": each}, X, CLASSES if units == 3 else CLASSES > 0)
+        assert found["m"] == pytest.approx(expected["m"], abs=0.01)
+
+
+@KITS
+def test_a_layer_that_gives_the_answers_may_stand_in_the_middle_too(kit):
+    layers, inputs = kit.layers, kit.Input((8,))
+    squash = layers.Activation("sigmoid")
+    model = kit.Model(inputs, squash(layers.Dense(1)(squash(layers.Dense(4)(inputs)))))
+    decisions = model.predict(X, verbose=0) > 0.5
+    assert values({"m": model}, X, decisions)["m"]["accuracy"] == 1
+
+
 class Rounded(keras.layers.Layer):
     """Probabilities, in the steps of an INT8 file, from a layer that does not say what it gives."""
 

@@ -42,6 +42,7 @@ USED = {
     """,
     "keras3.training": "_aggregate_additional_loss _call_has_training_arg _compile_loss",
     "layers": "_flatten_layers",
+    "outputs": "_keras_history",
     "serving": "_parent_trackable",
     "state": "_generator _random_generator",
     "tf_keras.cloning": "_build_input_shape _trainable",

@@ -14,6 +14,7 @@ from tfqd.export.archive_file import archive_size, load
 from tfqd.export.paths import bytes_on_disk, naming
 from tfqd.export.saved_model_file import is_saved_model, newest_version
 from tfqd.wrapping import compress, float_form, model_from_compressed
+from tfqd.wrapping.outputs import last_step
 from tfqd.wrapping.plain_values import as_floats
 from tfqd.wrapping.quantized import is_quantized
 from tfqd.wrapping.version import version_of
@@ -74,16 +75,13 @@ class ModelContender:
 
     @property
     def gives_logits(self):
-        """See `Contender`; as the activation of the last layer of its graph says."""
-        layer = self.model
-        if is_quantized(layer):
-            layer = getattr(layer, "model", layer)
-        while hasattr(layer, "layers"):
-            if not getattr(layer, "inputs", None):
-                return None  # The layers of a subclassed model are in no order.
-            layer = layer.layers[-1]
-        name = getattr(getattr(layer, "activation", None), "__name__", None)
-        if type(layer).__name__ == "Softmax" or name in ("softmax", "sigmoid"):
+        """See `Contender`; as the layer or operation says that gives its output."""
+        model = self.model
+        if is_quantized(model):
+            model = getattr(model, "model", model)
+        step = last_step(model)
+        name = getattr(getattr(step, "activation", None), "__name__", None)
+        if type(step).__name__ in ("Softmax", "Sigmoid") or name in ("softmax", "sigmoid"):
             return False
         return True if name == "linear" else None
 

@@ -28,7 +28,7 @@ class Task(NamedTuple):
 
         Args:
             answers: what it answers.
-            from_logits: as its last layer says; None where that is not known.
+            from_logits: as what gives its output says; None where that is not known.
         """
         if not self.classifies:
             return self
@@ -111,8 +111,8 @@ def task_of(answers: Any, labels: Any, from_logits: bool | None = None) -> Task:
     Args:
         answers: what it answers to some examples, [examples, ..., units].
         labels: of these examples, and perhaps of more.
-        from_logits: whether answers are logits, as the model's last layer says; None where
-            that is not known: then those that all lie between 0 and 1 are probabilities.
+        from_logits: whether answers are logits, as what gives the model's output says; None
+            where that is not known: then those that all lie between 0 and 1 are probabilities.
 
     Raises:
         ValueError: when labels and answers do not fit together.

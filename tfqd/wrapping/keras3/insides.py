@@ -39,6 +39,7 @@ _OF_LAYERS = (
 _OF_MODELS = ("_aggregate_additional_loss", "_default_save_signature")
 _OF_VARIABLES = ("_direct_assign",)
 _OF_FUNCTIONAL_MODELS = ("_nodes_by_depth", "_run_through_graph")
+_OF_TENSORS = ("_keras_history",)
 
 check_attributes(keras, keras.layers.Layer(name="asked_by_tfqd"), _OF_LAYERS)
 check_attributes(keras, keras.Model, _OF_MODELS)
@@ -48,6 +49,7 @@ _output = keras.layers.Identity(name="asked_by_tfqd_last")(_input)
 # With a name, so that a user's first model is still called "functional".
 _graph = Functional(_input, _output, name="asked_by_tfqd_at_last")
 check_attributes(keras, _graph, _OF_FUNCTIONAL_MODELS)
+check_attributes(keras, _output, _OF_TENSORS)
 
 
 def graph_of(model: keras.Model) -> keras.Model:

@@ -21,11 +21,13 @@ _OF_FUNCTIONAL_MODELS = (
     *("_nested_outputs", "_nodes_by_depth", "_output_layers", "_set_output_names"),
     "_tensor_usage_count",
 )
+_OF_TENSORS = ("_keras_history",)
 
 check_attributes(tf_keras, tf_keras.layers.Layer(name="asked_by_tfqd"), _OF_LAYERS)
 _input = tf_keras.Input((1,), name="asked_by_tfqd_too")
 _graph = Functional(_input, _input, name="asked_by_tfqd_at_last")  # Not the first "model".
 check_attributes(tf_keras, _graph, _OF_FUNCTIONAL_MODELS)
+check_attributes(tf_keras, _input, _OF_TENSORS)
 
 
 def own_weights(layer: tf_keras.layers.Layer) -> list[tf.Variable]:
