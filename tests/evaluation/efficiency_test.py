@@ -34,6 +34,13 @@ def test_free_lengths_are_those_of_the_data(tmp_path):
         TimedFile(path, list(data.values()))
 
 
+def test_a_file_of_free_lengths_is_run_on_as_many_examples_as_it_takes(tmp_path):
+    small = tfqd.quantize_model(series({"a": (None, 3)}), tfqd.presets.deployable(8))
+    tfqd.export.tflite(small, tmp_path / "four.tflite", batch_size=4)
+    file = TimedFile(tmp_path / "four.tflite", np.zeros((9, 50, 3)))
+    assert (file.batch_size, [*file.shapes.values()]) == (4, [[4, 50, 3]])
+
+
 def test_time_and_memory_are_of_inputs_as_long_as_the_data():
     model = series({"a": (None, 3)})
     y = np.arange(4) % 2
@@ -42,6 +49,20 @@ def test_time_and_memory_are_of_inputs_as_long_as_the_data():
         for length in (5, 200_000)
     ]
     assert memory[1] > memory[0] + 2_000_000  # floats of four filters a step
+
+
+def test_time_is_that_of_one_example_whatever_a_file_takes_at_a_time(tmp_path):
+    layers = keras.layers
+    model = keras.Sequential([keras.Input((8,)), layers.Dense(16, "relu"), layers.Dense(3)])
+    small = tfqd.quantize_model(model, tfqd.presets.deployable(8))
+    sizes = {"one": 1, "many": 32}
+    files = {name: tmp_path / f"{name}.tflite" for name in sizes}
+    for name, path in files.items():
+        tfqd.export.tflite(small, path, batch_size=sizes[name])
+    data = np.zeros((64, 8), "float32"), np.arange(64) % 3
+    found = tfqd.evaluate(files, data)
+    assert found.values["one"]["latency"] == 1
+    assert found.values["many"]["latency"] < 0.7  # A call costs far more than an example.
 
 
 def test_bytes_are_those_on_disk(tmp_path):

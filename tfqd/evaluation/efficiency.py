@@ -37,7 +37,7 @@ print(resident() - before)
 
 
 class TimedFile:
-    """A TFLite file, run on one example of zeros, as long as the data's are.
+    """A TFLite file, run on zeros as long as the data: one example, or as many as it takes.
 
     Args:
         path: of the file.
@@ -88,7 +88,9 @@ def latency_ratios(
     calls = max(1, int(0.005 / max(files[reference].seconds(3), 1e-7)))
     ratios: dict[str, list[float]] = {name: [] for name in files}
     for _ in rounds:
-        seconds = {name: file.seconds(calls) for name, file in files.items()}
+        seconds = {
+            name: file.seconds(calls) / (file.batch_size or 1) for name, file in files.items()
+        }
         for name, each in seconds.items():
             ratios[name].append(each / seconds[reference])
     return {name: statistics.median(each) for name, each in ratios.items()}
@@ -115,10 +117,14 @@ def _of_name(inputs: Any, name: str, count: int) -> np.ndarray | None:
 
 
 def _shape(name: str, signature: Sequence[int], data: np.ndarray | None) -> list[int]:
-    """The shape of one example, whose free lengths are those of the data."""
+    """The shape of what a call takes, whose free lengths are those of the data.
+
+    That is one example where the batch size is free.
+    """
+    batch = max(int(signature[0]), 1)
     if all(side > 0 for side in signature[1:]):
-        return [max(int(signature[0]), 1), *map(int, signature[1:])]
+        return [batch, *map(int, signature[1:])]
     if data is None or np.ndim(data) != len(signature):
         raise ValueError(f"the data do not tell the free lengths of input {name!r}")
     sides = zip(signature[1:], data.shape[1:], strict=True)
-    return [1, *(int(side) if side > 0 else int(length) for side, length in sides)]
+    return [batch, *(int(side) if side > 0 else int(length) for side, length in sides)]
