@@ -81,6 +81,24 @@ def test_sides_are_measured_of_models_and_files(classifier, tmp_path):
     assert {key for each in found.values.values() for key in each} <= MEASURES.keys()
 
 
+@pytest.mark.parametrize("kit", [keras, tf_keras], ids=["keras", "tf_keras"])
+def test_what_cannot_be_trained_on_is_measured(kit, tmp_path):
+    # Its scales, rounded in the file, are those of no float weights.
+    spec = tfqd.Uniform(bits=4, scaling="symmetric", scale_grid="bfloat16")
+    small, path = tfqd.quantize_model(network(kit), spec), tmp_path / "s.tfqd"
+    tfqd.save(small, path, scale_dtype="bfloat16")
+    models = {"archive": path, "compressed": tfqd.load(path, "compressed")}
+    found = tfqd.evaluate(models, (X, CLASSES))
+    share = np.mean(tfqd.load(path).predict(X, verbose=0).argmax(-1) == CLASSES)
+    for each in found.values.values():
+        assert each["accuracy"] == share
+        assert each["tflite_bytes"] > 0
+    assert found.values["archive"]["archive_bytes"] == path.stat().st_size
+    again = tmp_path / "again.tfqd"
+    tfqd.save(models["compressed"], again)
+    assert found.values["compressed"]["archive_bytes"] == again.stat().st_size
+
+
 def test_labels_may_be_one_hot_and_data_a_dataset(classifier):
     expected = tfqd.evaluate({"m": classifier}, (X, CLASSES), efficiency=False)
     one_hot = np.eye(3)[CLASSES]

@@ -57,6 +57,7 @@ class ModelContender:
 
     def __init__(self, model: Any):
         self.model = model
+        self._exported = model
 
     def answers(self, inputs, batch_size):
         """See `Contender`."""
@@ -118,11 +119,33 @@ class ModelContender:
         with warnings.catch_warnings():
             # Of weights that stay float: their bytes say it here.
             warnings.simplefilter("ignore")
-            write_free_or_one(self.model, path)
+            write_free_or_one(self._exported, path)
         return path
 
 
-class ArchiveContender(ModelContender):
+class CompressedContender(ModelContender):
+    """A compressed model, which answers as the plain model that holds its values.
+
+    There may be none that trains on: no float weights are quantized to scales that were
+    rounded in a file.
+
+    Args:
+        compressed: the compressed model.
+
+    Raises:
+        ValueError: when it has no architecture, or one that does not fit.
+    """
+
+    def __init__(self, compressed: CompressedModel):
+        super().__init__(model_from_compressed(compressed))
+        self._exported = compressed
+
+    def sizes(self):
+        """See `Contender`."""
+        return {"archive_bytes": archive_size(self._exported)}
+
+
+class ArchiveContender(CompressedContender):
     """A ``.tfqd`` archive.
 
     Args:
@@ -133,7 +156,7 @@ class ArchiveContender(ModelContender):
     """
 
     def __init__(self, path: pathlib.Path):
-        super().__init__(load(path, "quantized"))
+        super().__init__(load(path, "compressed"))
         self._path = path
 
     def sizes(self):
@@ -240,7 +263,7 @@ def contender(model: Any) -> Contender:
         with naming(model):
             return _of_file(pathlib.Path(model))
     if isinstance(model, CompressedModel):
-        return ModelContender(model_from_compressed(model, quantized=True))
+        return CompressedContender(model)
     version_of(model)
     return ModelContender(model)
 
