@@ -52,6 +52,26 @@ def kind_of(target: str) -> str:
     return _KINDS[suffix]
 
 
+def check_apart(target: str, sources: Mapping[str, str | None], flag: str = "") -> None:
+    """Raises UsageError when a command would write over what it reads.
+
+    Args:
+        target: what is to be written.
+        sources: what is read -> its path, by whatever spelling or link; None for none.
+        flag: what gives `target`, for the error.
+    """
+    for what, source in sources.items():
+        if source is not None and os.path.realpath(source) == os.path.realpath(target):
+            raise UsageError(f"{flag}{target} is {what} itself; give another name")
+
+
+def check_page(target: str, sources: Mapping[str, str | None], flag: str) -> None:
+    """Raises UsageError for a page that does not end in .html, or as `check_apart`."""
+    if not target.endswith(".html"):
+        raise UsageError(f"{flag} must end in .html; got {target!r}")
+    check_apart(target, sources, f"{flag}=")
+
+
 def check_writable(target: str) -> None:
     """Raises OSError when `target` cannot be made where it is to be."""
     path = pathlib.Path(target)

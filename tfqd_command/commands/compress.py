@@ -11,7 +11,6 @@ goes on when the same command is given again.
   tfqd compress model.keras --to=small.tfqd,small.tflite --bits=4 --data=digits.npz
 """
 
-import pathlib
 from typing import Any
 
 from absl import flags
@@ -27,7 +26,16 @@ from tfqd_command.models import (
     load_model,
     load_teacher,
 )
-from tfqd_command.outputs import BATCH, Written, answers, check_writable, kind_of, write
+from tfqd_command.outputs import (
+    BATCH,
+    Written,
+    answers,
+    check_apart,
+    check_page,
+    check_writable,
+    kind_of,
+    write,
+)
 from tfqd_command.pages import page_of_compression
 from tfqd_command.starting import warn
 from tfqd_command.tables import table
@@ -67,14 +75,16 @@ def define_flags(values: flags.FlagValues) -> None:
 
 def check(arguments: list[str], values: flags.FlagValues) -> None:
     targets = values.to
+    sources = {"the model": arguments[0], "the teacher": values.teacher, "the data": values.data}
     if not targets:
         raise UsageError("compress needs --to=FILE[,FILE...]: what to write")
     for target in targets:
         kind_of(target)
-        if pathlib.Path(target).resolve() == pathlib.Path(arguments[0]).resolve():
-            raise UsageError(f"--to={target} is the model itself; give another name")
+        check_apart(target, sources, "--to=")
     if len({*targets}) < len(targets):
         raise UsageError(f"--to names a file twice: {','.join(targets)}")
+    if values.report is not None:
+        check_page(values.report, sources, "--report")
     if values.bits is not None and values.budget is not None:
         raise UsageError("give either --bits or --budget")
     budgets.check(values)

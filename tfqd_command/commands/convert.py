@@ -11,7 +11,7 @@ from absl import flags
 from tfqd_command import outputs
 from tfqd_command.command import Result
 from tfqd_command.models import load_for_export
-from tfqd_command.outputs import Written, check_writable, kind_of, write
+from tfqd_command.outputs import Written, check_apart, check_writable, kind_of, write
 
 ARGUMENTS = ("A", "B")
 
@@ -21,8 +21,10 @@ def define_flags(values: flags.FlagValues) -> None:
 
 
 def check(arguments: list[str], values: flags.FlagValues) -> None:
-    kind_of(arguments[1])
-    outputs.check_flags(values, arguments[1:])
+    source, target = arguments
+    kind_of(target)
+    check_apart(target, {"the quantized model": source})
+    outputs.check_flags(values, [target])
 
 
 def run(arguments: list[str], values: flags.FlagValues) -> Result:

@@ -12,11 +12,11 @@ from typing import Any
 
 from absl import flags
 
-from tfqd_command.command import Result, UsageError
+from tfqd_command.command import Result
 from tfqd_command.data import Data, check_source, load_data
 from tfqd_command.judging import Judge
 from tfqd_command.models import load_for_export
-from tfqd_command.outputs import BATCH, answers_of, check_writable
+from tfqd_command.outputs import BATCH, answers_of, check_page, check_writable
 from tfqd_command.starting import warn
 from tfqd_command.tables import table
 from tfqd_command.task import task_of
@@ -33,8 +33,7 @@ def define_flags(values: flags.FlagValues) -> None:
 
 
 def check(arguments: list[str], values: flags.FlagValues) -> None:
-    if not values.to.endswith(".html"):
-        raise UsageError(f"--to must end in .html; got {values.to!r}")
+    check_page(values.to, {"the quantized file": arguments[0]}, "--to")
     if values.data is not None:
         check_source(values.data)
 
