@@ -14,7 +14,8 @@ from tfqd_command.outputs import Written, kind_of
 from tfqd_command.starting import warn
 from tfqd_command.task import Task
 
-# What --file may name, and the kind of output that it is.
+# What --file may name, and the kind of output that it is. Where --file is not given, it is the
+# first of those that --to names.
 FILES = {
     "archive": "tfqd",
     "tflite": "tflite",
@@ -29,18 +30,47 @@ def define_flags(values: flags.FlagValues) -> None:
         "budget", None, 'bytes of --file, as "200 kB", in the place of --bits', flag_values=values
     )
     flags.DEFINE_enum(
-        "file", "archive", [*FILES], "whose bytes --budget counts", flag_values=values
+        "file",
+        None,
+        [*FILES],
+        "whose bytes --budget counts; default archive, or the one other kind of file in --to",
+        flag_values=values,
     )
 
 
 def check(values: flags.FlagValues) -> None:
-    """Raises UsageError for a --file without its budget or its output."""
-    if values["file"].present and values.budget is None:
-        raise UsageError("--file says whose bytes --budget counts, and needs it")
-    if values.file != "archive" and FILES[values.file] not in map(kind_of, values.to):
-        raise UsageError(f"--file={values.file} counts a file that --to does not name")
-    if values.slowdown is not None and FILES[values.file] == "tflite":
-        raise UsageError(f"--file={values.file} counts bytes with --prefer, not with --slowdown")
+    """Raises UsageError for a --file without its budget, and for a budget of no output."""
+    if values.budget is None:
+        if values.file is not None:
+            raise UsageError("--file says whose bytes --budget counts, and needs it")
+        return
+    file = counted(values)
+    if FILES[file] not in map(kind_of, values.to):
+        raise UsageError(f"--file={file} counts a file that --to does not name")
+    if values.slowdown is not None and FILES[file] == "tflite":
+        raise UsageError(f"--file={file} counts bytes with --prefer, not with --slowdown")
+
+
+def counted(values: flags.FlagValues) -> str:
+    """Whose bytes --budget counts: a key of `FILES`.
+
+    Without --file that is the archive where --to names one, else the one file there that counts.
+
+    Raises:
+        UsageError: when neither says it.
+    """
+    if values.file is not None:
+        return values.file
+    kinds = {*map(kind_of, values.to)}
+    written = [file for file, kind in FILES.items() if kind in kinds]
+    if not written:
+        raise UsageError(
+            "--budget counts the bytes of a .tfqd or .tflite file or of a SavedModel, and --to "
+            "names none"
+        )
+    if written[0] != "archive" and len({FILES[file] for file in written}) > 1:
+        raise UsageError(f"--file must say whose bytes --budget counts: {', '.join(written)}")
+    return written[0]
 
 
 def check_text(budget: str | None) -> None:
@@ -64,7 +94,7 @@ def examples(model: Any, data: Data, task: Task) -> dict[str, Any]:
 def allotted(
     model: Any, data: Data, task: Task, spec: Any, values: flags.FlagValues
 ) -> tuple[Any, str]:
-    """Bits by tensor such that --file keeps to --budget, and what a TFLite file is to prefer.
+    """Bits by tensor such that a file keeps to --budget, and what a TFLite file is to prefer.
 
     Where --prefer does not say it, that is speed as far as the budget allows.
 
@@ -74,6 +104,7 @@ def allotted(
     """
     import tfqd
 
+    file = counted(values)
     if data.y is None:
         raise ValueError(
             "--budget needs labels y in --data, to tell which weights matter; "
@@ -85,7 +116,7 @@ def allotted(
             model,
             **examples(model, data, task),
             budget=values.budget,
-            file=values.file,
+            file=file,
             prefer=prefer,
             spec=spec,
         )
@@ -93,18 +124,22 @@ def allotted(
     try:
         return bits(values.prefer or "speed"), values.prefer or "speed"
     except tfqd.allocation.OverBudget:
-        if values.prefer is not None or FILES[values.file] != "tflite":
+        if values.prefer is not None or FILES[file] != "tflite":
             raise
     warn(f"{values.budget} need --prefer=size, with which convolutions may be slower")
     return bits("size"), "size"
 
 
-def warn_beyond(budget: str | None, file: str, written: Sequence[Written]) -> None:
+def warn_beyond(values: flags.FlagValues, written: Sequence[Written]) -> None:
     """Says when training has made a file larger than its budget."""
     from tfqd.spec.budget import parse_bytes
 
+    budget = values.budget
+    if budget is None:
+        return
+    file = counted(values)
     for each in written:
-        if budget is None or each.kind != FILES[file]:
+        if each.kind != FILES[file]:
             continue
         size = each.bytes
         if file == "tflite_gzip":

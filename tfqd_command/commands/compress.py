@@ -157,7 +157,7 @@ def _with_data(values, path: str, model, method: str, data: Data) -> Result:
         student = train(student, teacher, data, task, schedule, state, callbacks)
     scores["quantized"] = judge.score(student)
     written = [write(student, target, options) for target in values.to]
-    budgets.warn_beyond(values.budget, values.file, written)
+    budgets.warn_beyond(values, written)
     measured = Measured(judge, scores, [judge.of_file(each, scores) for each in written])
     if values.report is not None:
         page_of_compression(values.report, path, model, student, written, measured, record)
@@ -175,11 +175,12 @@ def _chosen(
     spec, options = _spec(method, values), outputs.tflite_options(values)
     if values.budget is None:
         return spec, [], options
-    if (method, values.file) == ("distill", "archive"):
+    file = budgets.counted(values)
+    if (method, file) == ("distill", "archive"):
         examples = budgets.examples(model, data, task)
         chosen = tfqd.callbacks.within_bytes(model, values.budget, verbose=0, **examples)
         return *chosen, options
-    if (method, values.file) == ("distill", "tflite_gzip"):
+    if (method, file) == ("distill", "tflite_gzip"):
         spec = tfqd.presets.deployable(_BITS)  # trained steps grow finer, and codes longer
     allotted, prefer = budgets.allotted(model, data, task, spec, values)
     return allotted, [], {**options, "prefer": prefer}
