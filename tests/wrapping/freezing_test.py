@@ -27,24 +27,75 @@ def functional_base():
     return keras.Model(inputs, second(first(inputs)), name="base")
 
 
+# Each with the number of its variables that are trained, of one kernel.
+SPECS = [
+    (tfqd.Uniform(bits=4), 0),
+    (tfqd.LearnedStep(bits=2), 1),
+    (tfqd.LearnedStep(bits=2, scaling="affine"), 2),
+    (tfqd.Codebook(bits=2), 1),
+]
+
+
+@pytest.mark.parametrize(("spec", "state"), SPECS)
 @pytest.mark.parametrize("make", [sequential_base, functional_base])
-def test_a_frozen_nested_model_thaws(make):
+def test_a_frozen_nested_model_thaws(make, spec, state):
     base = make()
     base.trainable = False
-    quantized = tfqd.quantize_model(around(base), tfqd.Uniform(bits=4))
-    assert len(quantized.trainable_variables) == 2
-    quantized.model.get_layer("base").trainable = True
-    assert len(quantized.trainable_variables) == 6
+    quantized = tfqd.quantize_model(around(base), spec)
+    for _ in range(2):
+        assert len(quantized.trainable_variables) == 2 + state
+        quantized.model.get_layer("base").trainable = True
+        assert len(quantized.trainable_variables) == 6 + 3 * state
+        quantized.model.get_layer("base").trainable = False
 
 
-def test_a_nested_model_thaws_after_a_reload(tmp_path):
+@pytest.mark.parametrize(("spec", "state"), SPECS)
+@pytest.mark.parametrize("saved", ["frozen", "thawed"])
+def test_a_nested_model_thaws_after_a_reload(saved, spec, state, tmp_path):
     base = sequential_base()
     base.trainable = False
-    tfqd.quantize_model(around(base), tfqd.Uniform(bits=4)).save(tmp_path / "m.keras")
+    quantized = tfqd.quantize_model(around(base), spec)
+    quantized.model.get_layer("base").trainable = saved == "thawed"
+    quantized.save(tmp_path / "m.keras")
     quantized = keras.saving.load_model(tmp_path / "m.keras")
-    assert len(quantized.trainable_variables) == 2
+    quantized.model.get_layer("base").trainable = False
+    assert len(quantized.trainable_variables) == 2 + state
     quantized.model.get_layer("base").trainable = True
-    assert len(quantized.trainable_variables) == 6
+    assert len(quantized.trainable_variables) == 6 + 3 * state
+
+
+@pytest.mark.parametrize(("spec", "state"), SPECS)
+def test_a_wrapped_layer_thaws(spec, state, tmp_path):
+    layer = keras.layers.Dense(3, trainable=False)
+    model = keras.Sequential([keras.Input((4,)), tfqd.layers.QuantizeWrapper(layer, spec)])
+    model.save(tmp_path / "m.keras")
+    for each in (model, keras.saving.load_model(tmp_path / "m.keras")):
+        assert each.trainable_variables == []
+        each.layers[-1].layer.trainable = True
+        assert len(each.trainable_variables) == 2 + state
+
+
+def test_steps_and_points_of_a_frozen_layer_rest_inside_another_model():
+    base = sequential_base()
+    base.layers[0].trainable = False
+    quantized = tfqd.quantize_model(base, tfqd.LearnedStep(bits=2))
+    model = around(quantized)
+    assert len(model.trainable_variables) == 2 + 3
+    quantized.model.layers[0].trainable = True
+    assert len(model.trainable_variables) == 2 + 6
+
+
+def test_a_thawed_layer_trains_its_steps():
+    base = sequential_base()
+    base.trainable = False
+    quantized = tfqd.quantize_model(around(base), tfqd.LearnedStep(bits=2))
+    quantized.model.get_layer("base").trainable = True
+    quantized.compile(keras.optimizers.SGD(0.1), "mse")
+    steps = [entry.state["step"].numpy() for entry in quantized.quantized_variables]
+    x = np.random.default_rng(0).normal(size=(64, 4)).astype(np.float32)
+    quantized.fit(x, x[:, :1] + 1, verbose=0)
+    for entry, before in zip(quantized.quantized_variables, steps, strict=True):
+        assert not np.array_equal(entry.state["step"], before)
 
 
 @pytest.mark.parametrize("spec", [tfqd.Codebook(bits=2), tfqd.LearnedStep(bits=2)])

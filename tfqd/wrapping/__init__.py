@@ -26,9 +26,10 @@ def quantize_model(
     The float weights stay: `fit` moves them through the straight-through
     gradient, and the points of codebooks by their exact gradient. The model
     that was passed in is not changed. Layers that are frozen now stay as they
-    are, their points too, and so do layers of ``quantized.model`` that are frozen
-    later; ``quantized.model.trainable = False`` freezes all float weights and
-    leaves the points to train alone.
+    are, their points too, until they are thawed, and so do layers of
+    ``quantized.model`` that are frozen later; ``quantized.model.trainable = False``
+    freezes all float weights and leaves the points to train alone, but for those of
+    layers that were frozen when they were quantized.
 
     A class of your own keeps its `train_step`, `test_step`, `compute_loss`, `metrics`,
     `compile` and their like: their ``self`` is then the quantized model. Layers that

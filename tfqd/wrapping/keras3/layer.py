@@ -30,8 +30,8 @@ class QuantizeWrapper(SubstitutedCall, keras.layers.Wrapper):
         spec: one spec, or its short name, for its kernels, or a mapping from a
             regular expression over the variable's path, from the layer's name on
             (``dense/kernel``), to a spec or None.
-        state_trainable: for reloading: whether the points and the like of each
-            quantized variable, by role, are trained; None for what suits.
+        kept: for reloading: what the configuration keeps of each quantized variable
+            besides its spec; None for what suits.
 
     Example:
 
@@ -46,7 +46,7 @@ class QuantizeWrapper(SubstitutedCall, keras.layers.Wrapper):
         layer: keras.layers.Layer,
         spec: Selection,
         *,
-        state_trainable: list[dict[str, bool]] | None = None,
+        kept: list[dict[str, Any]] | None = None,
         **kwargs,
     ):
         spec = checked_selection(spec)
@@ -55,7 +55,7 @@ class QuantizeWrapper(SubstitutedCall, keras.layers.Wrapper):
             kwargs.setdefault("dtype", layer.dtype_policy)
         super().__init__(layer, autocast=False, **kwargs)
         self.spec = spec
-        self._saved_trainable = state_trainable
+        self._saved = kept
         self._wrap(layer)
         if layer.built:
             self._quantize_built_layer()
@@ -78,8 +78,8 @@ class QuantizeWrapper(SubstitutedCall, keras.layers.Wrapper):
 
     def _quantize(self, chosen) -> None:
         super()._quantize(chosen)
-        if self._saved_trainable is not None:
-            self._state_trainable = self._saved_trainable
+        if self._saved is not None:
+            self._kept = self._saved
 
     def _path_in_layer(self, path: str) -> str:
         """The path from the inner layer's name on; what precedes may change on reload."""
@@ -99,8 +99,8 @@ class QuantizeWrapper(SubstitutedCall, keras.layers.Wrapper):
 
     def get_config(self) -> dict[str, Any]:
         # Freezing the inner layer alone leaves the points to train, also after a reload.
-        trainable = self._state_trainable if self.built else self._saved_trainable
-        config = {"spec": _selection_to_dict(self.spec), "state_trainable": trainable}
+        kept = self._kept if self.built else self._saved
+        config = {"spec": _selection_to_dict(self.spec), "kept": kept}
         return {**super().get_config(), **config}
 
     @classmethod

@@ -173,13 +173,11 @@ class QuantizedModel(
             "quantizers": [
                 {
                     "index": index[id(entry.variable)],
-                    "trainable": trainable,
                     "bits": entry.bits,
+                    **kept,
                     **entry.quantizer.get_config(),
                 }
-                for entry, trainable in zip(
-                    self.quantized_variables, self._state_trainable, strict=True
-                )
+                for entry, kept in zip(self.quantized_variables, self._kept, strict=True)
             ],
         }
 
@@ -198,7 +196,7 @@ class QuantizedModel(
             for entry in saved
         }
         quantized = cls(model, quantizers, **config)
-        quantized._state_trainable = [entry["trainable"] for entry in saved]
+        quantized._kept = saved
         for entry, old in zip(quantized.quantized_variables, saved, strict=True):
             entry.set_bits(old["bits"])
         return quantized

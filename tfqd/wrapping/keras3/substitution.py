@@ -18,14 +18,30 @@ import tensorflow as tf
 
 from tfqd.quantizers import Quantizer
 from tfqd.wrapping import quantized
+from tfqd.wrapping.keras3.candidates import owned_variables
+from tfqd.wrapping.keras3.flags import SetsFlags
 from tfqd.wrapping.keras3.insides import AutocastScope
 from tfqd.wrapping.quantized import find_quantized as find_quantized
 
 
 class SubstitutedVariable(quantized.QuantizedVariable):
-    """A Keras 3 variable with its quantizer."""
+    """A Keras 3 variable with its quantizer.
+
+    layer: whose variable it is, where that is known.
+    was_frozen: whether it was frozen when it was quantized: then its quantizer's variables
+        are trained only while it is not. Points that moved would change what a frozen
+        layer computes.
+    """
 
     variable: keras.Variable
+    layer: keras.layers.Layer | None = None
+    was_frozen = False
+
+    @property
+    def is_frozen(self) -> bool:
+        """Whether its layer is frozen, or the variable alone though its quantizer trains it."""
+        by_layer = self.layer is not None and not self.layer.trainable
+        return by_layer or (self.quantizer.trains_weights and not self.variable.trainable)
 
     @property
     def path(self) -> str:
@@ -93,23 +109,29 @@ class Substitution:
 
     Args:
         owner: the layer that holds the quantizers' own variables.
+        inner: the layer that is quantized.
         chosen: the variables to be quantized, with their quantizers.
     """
 
-    def __init__(self, owner: keras.layers.Layer, chosen: list[tuple[keras.Variable, Quantizer]]):
+    def __init__(
+        self,
+        owner: keras.layers.Layer,
+        inner: keras.layers.Layer,
+        chosen: list[tuple[keras.Variable, Quantizer]],
+    ):
         self._owner = owner
         self.variables = []
+        layers = {id(variable): layer for variable, layer in owned_variables(inner)}
         for variable, quantizer in chosen:
             name = variable.path.replace("/", ".")
             value = functools.partial(initial_value, variable)
             state = quantizer.build(variable.shape, name, owner, value)
-            if not variable.trainable:
-                # Points that moved would change what a frozen layer computes.
-                for each in state.values():
-                    each.trainable = False
+            entry = SubstitutedVariable(variable, quantizer, state)
+            entry.layer = layers.get(id(variable))
+            entry.was_frozen = entry.is_frozen
             if not quantizer.trains_weights:
                 variable.trainable = False
-            self.variables.append(SubstitutedVariable(variable, quantizer, state))
+            self.variables.append(entry)
 
     def run(self, layer: keras.layers.Layer, args, kwargs, training):
         """Calls `layer`, any layer over the same variables, with quantized values.
@@ -176,7 +198,7 @@ class SubstitutionScope(keras.StatelessScope):
             self.original_scope.add_update(update)
 
 
-class SubstitutedCall:
+class SubstitutedCall(SetsFlags):
     """Mixin: a Keras layer whose `call` runs an inner layer quantized.
 
     The class that mixes it in calls `_wrap` in its constructor and `_quantize`
@@ -188,6 +210,7 @@ class SubstitutedCall:
     def _wrap(self, inner: keras.layers.Layer) -> None:
         """Makes Keras treat this layer's call arguments like the inner layer's."""
         self._inner = inner
+        self._substitution = Substitution(self, inner, [])
         signature = inner._call_signature
         self._inner_takes_training = "training" in signature.parameters
         if not self._inner_takes_training:
@@ -205,7 +228,7 @@ class SubstitutedCall:
 
     def _quantize(self, chosen: list[tuple[keras.Variable, Quantizer]]) -> None:
         """Builds the quantizers of the chosen variables of the inner layer."""
-        self._substitution = Substitution(self, chosen)
+        self._substitution = Substitution(self, self._inner, chosen)
         # tf.saved_model.save knows of no variable that is no attribute.
         for i, entry in enumerate(self._substitution.variables):
             for role, variable in entry.state.items():
@@ -217,18 +240,22 @@ class SubstitutedCall:
         return list(self._substitution.variables)
 
     @property
-    def _state_trainable(self) -> list[dict[str, bool]]:
-        """Whether the quantizers' own variables, by role, are trained."""
+    def _kept(self) -> list[dict[str, Any]]:
+        """What a file is to keep of each quantized variable besides values and specs."""
         return [
-            {role: variable.trainable for role, variable in entry.state.items()}
+            {
+                "trainable": {role: each.trainable for role, each in entry.state.items()},
+                "was_frozen": entry.was_frozen,
+            }
             for entry in self.quantized_variables
         ]
 
-    @_state_trainable.setter
-    def _state_trainable(self, trainable: list[dict[str, bool]]) -> None:
-        for entry, roles in zip(self.quantized_variables, trainable, strict=True):
-            for role, value in roles.items():
-                entry.state[role].trainable = value
+    @_kept.setter
+    def _kept(self, kept: list[dict[str, Any]]) -> None:
+        for entry, old in zip(self.quantized_variables, kept, strict=True):
+            entry.was_frozen = old["was_frozen"]
+            for role, trainable in old["trainable"].items():
+                entry.state[role].trainable = trainable
 
     def call(self, *args, training=None, **kwargs):
         kwargs = self._inner_keywords(training, kwargs)
