@@ -6,6 +6,7 @@ import pytest
 from keras import layers
 
 import tfqd
+from tfqd.wrapping.quantized import find_quantized
 
 ALPHAS = np.float32([[1.0, 4.0, 0.5]])
 
@@ -75,13 +76,53 @@ def test_the_papers_preset_trains_points_alone_and_keeps_statistics(data):
         np.testing.assert_array_equal(tensor.points, np.sort(entry.state["points"]))
 
 
-def test_frozen_weights_stay_though_the_model_is_made_trainable(data):
-    quantized = tfqd.quantize_model(network(), tfqd.Codebook(bits=2, train="points"))
-    quantized.trainable = True
-    weights, _ = parts(quantized)
-    quantized.compile("sgd", "mse")
-    quantized.fit(*data, verbose=0)
-    assert moved(weights, parts(quantized)[0]) == [False, False]
+POINTS_ALONE = tfqd.Codebook(bits=2, train="points")
+
+
+class OwnKernel(layers.Layer):
+    """Quantizes a kernel of its own."""
+
+    def build(self, input_shape):
+        self.kernel = self.add_weight(shape=(input_shape[-1], 1), regularizer="l2", name="kernel")
+        self.quantizer = tfqd.layers.Quantizer(POINTS_ALONE)
+        self.quantizer(self.kernel)
+
+    def call(self, x):
+        return x @ self.quantizer(self.kernel)
+
+
+def regularized():
+    return layers.Dense(1, kernel_regularizer="l2", use_bias=False)
+
+
+def quantized_model():
+    model = keras.Sequential([keras.Input((8,)), regularized()])
+    return tfqd.quantize_model(model, POINTS_ALONE)
+
+
+def wrapped():
+    layer = tfqd.layers.QuantizeWrapper(regularized(), POINTS_ALONE)
+    return keras.Sequential([keras.Input((8,)), layer])
+
+
+def own_layer():
+    return keras.Sequential([keras.Input((8,)), OwnKernel()])
+
+
+@pytest.mark.parametrize("make", [quantized_model, wrapped, own_layer])
+@pytest.mark.parametrize("of", ["all", "inside"])
+def test_frozen_weights_stay_though_layers_are_frozen_and_thawed(make, of, data):
+    model = make()
+    (entry,) = find_quantized(model)
+    switched = model if of == "all" else getattr(model, "model", model.layers[-1])
+    switched.trainable = False
+    switched.trainable = True
+    assert [v.path for v in model.trainable_variables] == [entry.state["points"].path]
+    assert [v.path for v in model.non_trainable_weights] == [entry.variable.path]
+    kernel = entry.variable.numpy()
+    model.compile("sgd", "mse")
+    model.fit(*data, verbose=0)
+    np.testing.assert_array_equal(entry.variable, kernel)
 
 
 def test_points_follow_algorithm_2_step_by_step():

@@ -1,8 +1,9 @@
 """Which variables of a quantized layer are trained.
 
 Keras keeps a flag in every variable, and models go by the flags of all variables that they
-list. Those of quantizers belong to the layer around the quantized one, whose `trainable`
-says nothing of theirs. So the flags are set whenever the variables are listed.
+list. An assignment to a layer's `trainable` overwrites those of its own variables: of weights
+too that a quantizer holds fast, and of none of the quantizer's, which belong to the layer
+around. So the flags are set whenever the variables are listed.
 """
 
 import keras
@@ -26,9 +27,11 @@ class SetsFlags(keras.layers.Layer):
         return super().weights
 
     def _set_flags(self) -> None:
-        """Lets the points and steps of a layer that was frozen when quantized rest with it."""
+        """Holds fast the weights of points that train alone, and what is to rest with a layer."""
         trained = {id(variable) for variable in made_trainable(self)} if self.trainable else set()
         for entry in self.quantized_variables:
+            if not entry.quantizer.trains_weights:
+                entry.variable.trainable = False
             if entry.was_frozen:
                 for variable in entry.state.values():
                     variable.trainable = id(variable) in trained and not entry.is_frozen

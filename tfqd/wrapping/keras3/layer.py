@@ -12,6 +12,7 @@ from tfqd.spec import Spec, from_dict
 from tfqd.spec.names import spec_named
 from tfqd.spec.selection import Selection, SpecLike, Specs, checked_selection
 from tfqd.wrapping.keras3.candidates import choose_quantizers
+from tfqd.wrapping.keras3.flags import SetsFlags
 from tfqd.wrapping.keras3.insides import AutocastScope
 from tfqd.wrapping.keras3.substitution import (
     SubstitutedCall,
@@ -111,7 +112,7 @@ class QuantizeWrapper(SubstitutedCall, keras.layers.Wrapper):
 
 
 @keras.saving.register_keras_serializable(package="tfqd")
-class Quantizer(keras.layers.Layer):
+class Quantizer(SetsFlags):
     """Quantizes the tensor it is called on, with the codebook as its weight.
 
     For custom layers: make one per weight tensor and call it on the weight, in
@@ -170,7 +171,7 @@ class Quantizer(keras.layers.Layer):
     def quantized_variables(self) -> list[SubstitutedVariable]:
         """The variable that this layer was called on, if it was one."""
         variable = self._variable
-        if variable is None:
+        if variable is None or not self.built:
             return []
         if self._entry is None or self._entry.variable is not variable:
             self._entry = SubstitutedVariable(variable, self._quantizer, self._state)
