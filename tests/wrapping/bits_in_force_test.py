@@ -68,6 +68,26 @@ def test_a_saved_model_keeps_the_bits_in_force(model, bits, tmp_path):
     assert [entry.bits for entry in reloaded.quantized_variables] == [bits, bits]
 
 
+ZEROS = {"scaling": "symmetric", "preserve_zeros": True}
+
+
+@pytest.mark.parametrize(
+    "spec",
+    [
+        tfqd.Codebook(bits=1, **ZEROS),
+        tfqd.Codebook(bits=2, **ZEROS),
+        tfqd.LearnedStep(bits=2, **ZEROS),
+        tfqd.Uniform(bits=2, **ZEROS),
+    ],
+)
+def test_one_bit_is_its_own_of_a_spec_that_keeps_zeros(model, spec, tmp_path):
+    quantized = with_bits(model, spec, 1)
+    assert [entry.bits for entry in quantized.quantized_variables] == [spec.bits] * 2
+    quantized.save(tmp_path / "model.keras")
+    reloaded = keras.models.load_model(tmp_path / "model.keras")
+    np.testing.assert_array_equal(reloaded(X), quantized(X))
+
+
 @pytest.mark.parametrize("bits", [0, 9, 2.5, True])
 def test_bits_that_are_none_are_refused(model, bits):
     (entry, _) = tfqd.quantize_model(model, SPECS[0]).quantized_variables

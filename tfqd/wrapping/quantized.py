@@ -14,6 +14,7 @@ from tfqd.quantizers.base import assign
 from tfqd.quantizers.entropy_constrained import STRETCHED, EntropyConstrainedQuantizer
 from tfqd.quantizers.oscillation import THRESHOLD
 from tfqd.spec import uniform_like
+from tfqd.spec.checks import checked_bits
 from tfqd.wrapping.layers import all_layers, has_layers
 
 
@@ -83,10 +84,10 @@ class QuantizedVariable(abc.ABC):
         own = self.quantizer
         if bits is None:
             self.active = None
-            return
-        uniform = uniform_like(own.spec, bits)
-        finer = uniform.bits > own.spec.bits
-        self.active = quantizer_for(uniform, own.channel_axes) if finer else own
+        elif checked_bits(bits) <= own.spec.bits:
+            self.active = own
+        else:
+            self.active = quantizer_for(uniform_like(own.spec, bits), own.channel_axes)
 
     def initialize(self, sensitivity: tf.Tensor | None = None) -> None:
         """Sets the quantizer's variables to what suits the variable as it is now.
