@@ -104,3 +104,51 @@ def test_a_quantizer_layer_uses_the_bits_in_force():
     assert len(np.unique(layer(kernel))) == 8
     entry.set_bits(None)
     np.testing.assert_array_equal(layer(kernel), kernel)
+
+
+@pytest.mark.parametrize("bits", [None, 5])
+def test_a_saved_wrapper_keeps_the_bits_in_force(bits, tmp_path):
+    wrapper = tfqd.layers.QuantizeWrapper(keras.layers.LSTM(3), tfqd.Codebook(bits=2))
+    model = keras.Sequential([keras.Input((2, 3)), wrapper])
+    wrapper.quantized_variables[0].set_bits(bits)
+    model.save(tmp_path / "model.keras")
+    reloaded = keras.models.load_model(tmp_path / "model.keras")
+    assert [e.bits for e in reloaded.layers[-1].quantized_variables] == [bits, 2]
+    x = X.reshape(5, 2, 3)
+    np.testing.assert_array_equal(reloaded(x), model(x))
+
+
+@keras.saving.register_keras_serializable(package="tfqd_tests")
+class Scaling(keras.layers.Layer):
+    """Multiplies by weights that a layer of its own configuration quantizes."""
+
+    def __init__(self, quantizer, **kwargs):
+        super().__init__(**kwargs)
+        self.quantizer = quantizer
+
+    def build(self, input_shape):
+        self.factors = self.add_weight(shape=(input_shape[-1],), initializer="normal")
+        self.quantizer(self.factors)
+
+    def call(self, x):
+        return x * self.quantizer(self.factors)
+
+    def get_config(self):
+        quantizer = keras.saving.serialize_keras_object(self.quantizer)
+        return {**super().get_config(), "quantizer": quantizer}
+
+    @classmethod
+    def from_config(cls, config):
+        quantizer = keras.saving.deserialize_keras_object(config.pop("quantizer"))
+        return cls(quantizer, **config)
+
+
+@pytest.mark.parametrize("bits", [None, 2, 5])
+def test_a_saved_quantizer_layer_keeps_the_bits_in_force(bits, tmp_path):
+    layer = tfqd.layers.Quantizer(tfqd.Codebook(bits=2))
+    model = keras.Sequential([keras.Input((6,)), Scaling(layer)])
+    layer.quantized_variables[0].set_bits(bits)
+    model.save(tmp_path / "model.keras")
+    reloaded = keras.models.load_model(tmp_path / "model.keras")
+    np.testing.assert_array_equal(reloaded(X), model(X))
+    assert [e.bits for e in reloaded.layers[-1].quantizer.quantized_variables] == [bits]

@@ -66,7 +66,7 @@ USED = {
     "weight_decay": "_use_weight_decay",
 }
 # tfqd's own, on its own objects, and those of named tuples.
-OWN = {"_bits_by_path", "_first_call", "_inner", "_kept", "_ran_quantized"}
+OWN = {"_bits", "_bits_by_path", "_first_call", "_inner", "_kept", "_ran_quantized"}
 OWN |= {"_asdict", "_fields", "_make", "_replace"}
 PRIVATE_MODULE = re.compile(
     r"(keras|tf_keras|tensorflow_model_optimization|tensorflow)\.(src|python)\b"

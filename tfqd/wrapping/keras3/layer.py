@@ -118,7 +118,8 @@ class Quantizer(SetsFlags):
     For custom layers: make one per weight tensor and call it on the weight, in
     `build` too, so that its codebook is there when weights are loaded. (Do not
     name it `quantize`: that is a method of Keras layers, and Keras saves no
-    attribute of such a name.)
+    attribute of such a name.) Its configuration has the bits that a schedule has
+    put in force; one that is made anew in `build` begins with the spec's own.
 
     Args:
         spec: a tfqd spec, or its short name.
@@ -146,6 +147,7 @@ class Quantizer(SetsFlags):
         self._quantizer = quantizer_for(spec, self.channel_axes)
         self._variable_ref: weakref.ref | None = None
         self._entry: SubstitutedVariable | None = None
+        self._bits: int | None = spec.bits
 
     def build(self, input_shape):
         if any(dimension is None for dimension in input_shape):
@@ -175,11 +177,13 @@ class Quantizer(SetsFlags):
             return []
         if self._entry is None or self._entry.variable is not variable:
             self._entry = SubstitutedVariable(variable, self._quantizer, self._state)
+            self._entry.set_bits(self._bits)
         return [self._entry]
 
     def call(self, inputs, training=None):
         with AutocastScope(None):
-            active = self._quantizer if self._entry is None else self._entry.active
+            entries = self.quantized_variables
+            active = entries[0].active if entries else self._quantizer
             if active is None:
                 return inputs
             quantized = active(tf.cast(inputs, tf.float32), training, self._state)
@@ -198,13 +202,17 @@ class Quantizer(SetsFlags):
         return input_shape
 
     def get_config(self) -> dict[str, Any]:
-        config = {"spec": self.spec.to_dict(), "channel_axes": list(self.channel_axes)}
+        bits = self._bits if self._entry is None else self._entry.bits
+        config = {"bits": bits, **self._quantizer.get_config()}
         return {**super().get_config(), **config}
 
     @classmethod
     def from_config(cls, config):
         config = dict(config)
-        return cls(from_dict(config.pop("spec")), tuple(config.pop("channel_axes")), **config)
+        bits = config.pop("bits")
+        layer = cls(from_dict(config.pop("spec")), tuple(config.pop("channel_axes")), **config)
+        layer._bits = bits
+        return layer
 
 
 def _selection_to_dict(selection: Specs) -> dict[str, Any]:

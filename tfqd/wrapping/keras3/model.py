@@ -171,12 +171,7 @@ class QuantizedModel(
                 i for i, layer in enumerate(all_layers(self.model)) if not layer.trainable
             ],
             "quantizers": [
-                {
-                    "index": index[id(entry.variable)],
-                    "bits": entry.bits,
-                    **kept,
-                    **entry.quantizer.get_config(),
-                }
+                {"index": index[id(entry.variable)], **kept, **entry.quantizer.get_config()}
                 for entry, kept in zip(self.quantized_variables, self._kept, strict=True)
             ],
         }
@@ -197,8 +192,6 @@ class QuantizedModel(
         }
         quantized = cls(model, quantizers, **config)
         quantized._kept = saved
-        for entry, old in zip(quantized.quantized_variables, saved, strict=True):
-            entry.set_bits(old["bits"])
         return quantized
 
     @property

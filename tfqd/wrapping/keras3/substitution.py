@@ -244,6 +244,7 @@ class SubstitutedCall(SetsFlags):
         """What a file is to keep of each quantized variable besides values and specs."""
         return [
             {
+                "bits": entry.bits,
                 "trainable": {role: each.trainable for role, each in entry.state.items()},
                 "was_frozen": entry.was_frozen,
             }
@@ -253,6 +254,7 @@ class SubstitutedCall(SetsFlags):
     @_kept.setter
     def _kept(self, kept: list[dict[str, Any]]) -> None:
         for entry, old in zip(self.quantized_variables, kept, strict=True):
+            entry.set_bits(old["bits"])
             entry.was_frozen = old["was_frozen"]
             for role, trainable in old["trainable"].items():
                 entry.state[role].trainable = trainable
