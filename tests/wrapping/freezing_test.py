@@ -132,3 +132,27 @@ def test_in_tf_keras_a_frozen_wrapper_does_not_move():
     quantized.fit(x, x[:, :1] + 1, epochs=2, verbose=0)
     after = tfqd.compress(quantized).dequantize()
     assert {p for p in before if np.array_equal(before[p], after[p])} == {"a/kernel", "a/bias"}
+
+
+def around_frozen(spec):
+    """A wrapper around a TimeDistributed around a frozen layer."""
+    inner = tf_keras.layers.Dense(3, trainable=False)
+    model = tf_keras.Sequential([tf_keras.Input((2, 4)), tf_keras.layers.TimeDistributed(inner)])
+    (wrapper,) = tfqd.quantize_model(model, spec).layers
+    return wrapper
+
+
+@pytest.mark.parametrize(("spec", "state"), SPECS)
+def test_in_tf_keras_a_frozen_layer_inside_a_wrapped_one_rests_and_thaws(spec, state):
+    wrapper = around_frozen(spec)
+    assert wrapper.trainable_weights == []
+    assert len(wrapper.non_trainable_weights) == len(wrapper.weights)
+    wrapper.layer.layer.trainable = True
+    assert len(wrapper.trainable_weights) == 2 + state
+
+
+def test_in_tf_keras_points_train_alone_when_all_of_a_wrapped_layer_is_frozen():
+    wrapper = around_frozen(tfqd.Codebook(bits=2))
+    wrapper.layer.trainable = True
+    wrapper.layer.trainable = False
+    assert [tuple(variable.shape) for variable in wrapper.trainable_weights] == [(4,)]

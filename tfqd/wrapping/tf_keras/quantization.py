@@ -89,7 +89,7 @@ class Quantization:
 
 def _entry(wrapper, held: HeldVariable, quantizer, weights_are_known) -> AttributeVariable:
     path = f"{wrapper.layer.name}/{held.path.replace('.', '/')}"
-    entry = AttributeVariable(held.variable, quantizer, {}, path, wrapper)
+    entry = AttributeVariable(held, quantizer, {}, path, wrapper)
     start = entry.value if weights_are_known else None
     # Dots would be taken for steps of a path when a SavedModel is loaded.
     name = held.path.lstrip("_").replace(".", "_")

@@ -8,6 +8,7 @@ import tf_keras
 
 from tfqd.quantizers import Quantizer
 from tfqd.wrapping import quantized
+from tfqd.wrapping.tf_keras.attributes import HeldVariable
 from tfqd.wrapping.tf_keras.insides import autocast_variable
 
 
@@ -15,7 +16,7 @@ class AttributeVariable(quantized.QuantizedVariable):
     """A tf_keras variable with its quantizer.
 
     Args:
-        variable: the float variable.
+        held: the float variable, with the layer that holds it.
         quantizer: what its spec asks for.
         state: the quantizer's own variables by role.
         path: layer and attributes that hold it, as in ``lstm/cell/kernel``.
@@ -24,8 +25,9 @@ class AttributeVariable(quantized.QuantizedVariable):
 
     variable: tf.Variable
 
-    def __init__(self, variable: tf.Variable, quantizer: Quantizer, state: dict, path: str, layer):
-        super().__init__(variable, quantizer, state)
+    def __init__(self, held: HeldVariable, quantizer: Quantizer, state: dict, path: str, layer):
+        super().__init__(held.variable, quantizer, state)
+        self.holder = held.holder
         self._path = path
         self._layer = layer
         self._penalties: dict[str, Callable[[], tf.Tensor]] = {}

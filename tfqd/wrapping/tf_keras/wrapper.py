@@ -27,7 +27,8 @@ class QuantizeWrapper(tfmot.quantization.keras.QuantizeWrapperV2):
     """Runs a layer with the quantized values of some of its weights.
 
     Freezing the wrapper freezes the layer and its codebooks; freezing
-    ``wrapper.layer`` alone leaves the codebooks to train.
+    ``wrapper.layer`` alone leaves the codebooks to train, but freezing a layer
+    inside it freezes those of that layer.
 
     Args:
         layer: a tf_keras layer, built or not; it is run, not copied.
@@ -144,8 +145,19 @@ class QuantizeWrapper(tfmot.quantization.keras.QuantizeWrapperV2):
             for entry in self.quantized_variables
             if not entry.quantizer.trains_weights
         }
+        resting = held_fast | self._resting_state
         both = self.layer.trainable_weights + self._trainable_weights
-        return [v for v in self._dedup_weights(both) if id(v) not in held_fast]
+        return [v for v in self._dedup_weights(both) if id(v) not in resting]
+
+    @property
+    def _resting_state(self) -> set[int]:
+        """Ids of quantizers' variables of layers that are frozen inside one that is not."""
+        return {
+            id(variable)
+            for entry in self.quantized_variables
+            if self.layer.trainable and not entry.holder.trainable
+            for variable in entry.state.values()
+        }
 
     @property
     def non_trainable_weights(self):
