@@ -69,27 +69,33 @@ class ActivationQuantizer:
         """The integers above 0 of a symmetric range; below it there is one more."""
         return 2 ** (self.bits - 1) - 1
 
-    def build(self, layer: Any) -> dict[str, Any]:
+    def build(self, layer: Any, mean: Any = None) -> dict[str, Any]:
         """Creates the variables: float32 scalars by role, of which ``unit`` is 0 until calibrated.
 
         Args:
             layer: whatever has Keras' ``add_weight``.
+            mean: what that takes for ``aggregation`` where replicas are to assign the mean of
+                theirs; None where there is only one.
         """
         if self.fixed is not None:
             return {}
         ends = {"high": 1.0} if self._one_end else {"low": 0.0, "high": 1.0}
         trained = self.spec.ranges == "trained"
+        # Replicas see other examples, and are to follow one range.
+        is_shared = self.spec.ranges == "moving" and mean is not None
+        shared = {"aggregation": mean} if is_shared else {}
 
-        def scalar(role: str, start: float, trainable: bool):
+        def scalar(role: str, start: float, trainable: bool, **options):
             return layer.add_weight(
                 name=role,
                 shape=(),
                 dtype="float32",
                 initializer=lambda shape, dtype=None, **_: tf.constant(start),
                 trainable=trainable,
+                **options,
             )
 
-        state = {role: scalar(role, start, trained) for role, start in ends.items()}
+        state = {role: scalar(role, start, trained, **shared) for role, start in ends.items()}
         return {**state, "unit": scalar("unit", 0.0, False)}
 
     def __call__(

@@ -36,6 +36,7 @@ class RoundsActivations:
     """
 
     name: str
+    mean_of_replicas: Any  # what `add_weight` takes for it
 
     def __init__(
         self,
@@ -56,7 +57,7 @@ class RoundsActivations:
         self.covered, self.reason = tuple(layers), reason
         self.set_bits(bits or self.quantizer.bits)
         self.active = active
-        self.state = self.quantizer.build(self)
+        self.state = self.quantizer.build(self, self.mean_of_replicas)
         self.supports_masking = True
         self.built = True
 

@@ -15,6 +15,8 @@ class QuantizedActivation(RoundsActivations, keras.layers.Layer):
     range its ends.
     """
 
+    mean_of_replicas = "mean"
+
     @property
     def is_calibrated(self) -> bool:
         if "unit" not in self.state:

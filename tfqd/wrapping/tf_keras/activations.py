@@ -15,6 +15,8 @@ class QuantizedActivation(RoundsActivations, tf_keras.layers.Layer):
     range its ends.
     """
 
+    mean_of_replicas = tf.VariableAggregation.MEAN
+
     @property
     def is_calibrated(self) -> bool:
         if "unit" not in self.state:
