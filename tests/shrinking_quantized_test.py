@@ -1,5 +1,7 @@
 """Channels go from quantized models, with their codes, biases and rounded activations."""
 
+import dataclasses
+
 import keras
 import numpy as np
 import pytest
@@ -109,3 +111,30 @@ def test_rounded_activations_let_channels_go(tmp_path):
         tfqd.export.tflite(model, path)
         sizes[name] = path.stat().st_size
     assert sizes["smaller"] < sizes["whole"]
+
+
+@pytest.mark.parametrize("gone", [[1], [0, 1], [1, 2, 3]])
+def test_channels_that_share_one_of_several_codebooks_are_refused(gone):
+    inputs = keras.Input((6,))
+    x = layers.Dense(8, "relu", name="hidden")(inputs)
+    model = randomized(keras.Model(inputs, layers.Dense(3, name="out")(x)))
+    emptied(model.get_layer("hidden"), gone)
+    several = tfqd.Codebook(bits=2, layout="channel", bucket_size=None, channels_per_codebook=2)
+    specs = {"hidden/kernel": several, "out/kernel": tfqd.LearnedStep(bits=4)}
+    with pytest.raises(ValueError, match="hidden/kernel has one codebook for every 2 channels"):
+        tfqd.shrink(tfqd.quantize_model(model, specs))
+    for channels in (None, 1, 8):
+        alike = dataclasses.replace(several, channels_per_codebook=channels)
+        student = tfqd.quantize_model(model, {**specs, "hidden/kernel": alike})
+        found = tfqd.shrink(student)
+        assert after(found) == {"hidden": 8 - len(gone), "out": 3}
+        assert_alike(student, found.model, (6,))
+
+
+def test_inputs_of_several_codebooks_let_channels_go():
+    model = with_constants(bias=0.5)
+    several = tfqd.Codebook(bits=2, layout="channel", bucket_size=None, channels_per_codebook=2)
+    student = tfqd.quantize_model(model, {"out/kernel": several})
+    found = tfqd.shrink(student)
+    assert after(found)["between"] < 12
+    assert_alike(student, found.model, (6,))

@@ -78,7 +78,7 @@ def shrink(model: keras.Model, *, probes: Any = None, tolerance: float | None = 
         TypeError: when `model` is no Keras model.
         ValueError: for tf_keras models and subclassed ones, activations that were not
             calibrated, and where a kernel that would lose channels has buckets that lie
-            across them.
+            across them, or several codebooks that channels share.
         VerificationError: a ValueError, when the smaller model answers otherwise.
 
     Example:

@@ -43,7 +43,7 @@ class Cut:
 
 
 def check_buckets(entry: QuantizedVariable, cut: Cut) -> None:
-    """Raises ValueError where what stays of a tensor would lie in other buckets."""
+    """Raises ValueError where what stays would lie in other buckets, or have other codebooks."""
     shape = tuple(entry.variable.shape)
     if cut(np.zeros(shape, bool)).shape == shape:
         return
@@ -55,6 +55,13 @@ def check_buckets(entry: QuantizedVariable, cut: Cut) -> None:
         raise ValueError(
             f"{entry.path} has several scales in a channel, or some for parts of several channels, "
             "and would have others without some channels; quantize it with bucket_size=None. Got "
+            f"{entry.quantizer.spec}"
+        )
+    shared = getattr(entry.quantizer.spec, "channels_per_codebook", None) or 1
+    if 1 < shared < bucketing.rows and not cut.outputs.all():
+        raise ValueError(
+            f"{entry.path} has one codebook for every {shared} channels, and others would share "
+            "one without some of them; quantize it with channels_per_codebook=1 or None. Got "
             f"{entry.quantizer.spec}"
         )
 
