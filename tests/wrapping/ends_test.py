@@ -179,6 +179,12 @@ def test_biases_of_the_end_layers_stay_float_too():
     assert [path.split("/")[-2:] for path in chosen] == [["middle", "kernel"], ["middle", "bias"]]
 
 
+def test_biases_of_the_end_layers_get_the_spec_too():
+    quantized = tfqd.quantize_model(sequential(), {"kernel|bias": SPEC}, first_last=EIGHT_BITS)
+    for entry in quantized.quantized_variables:
+        assert entry.quantizer.spec == (EIGHT_BITS if is_end(entry.variable.path) else SPEC)
+
+
 def test_what_the_selection_leaves_float_stays_float_at_the_ends():
     quantized = tfqd.quantize_model(sequential(), {"middle/kernel": SPEC}, first_last=EIGHT_BITS)
     assert [entry.quantizer.spec for entry in quantized.quantized_variables] == [SPEC]

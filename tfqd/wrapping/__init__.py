@@ -54,7 +54,7 @@ def quantize_model(
             stays float. `tfqd.presets` has ready ones. A spec may be given by its
             short name: ``4`` or ``"uniform4"``, ``"codebook2"``, ``"learned4"``.
         first_last: ``"same"`` treats the first and last weighted layers like the
-            others; None leaves them float; a spec is used for the kernels of
+            others; None leaves them float; a spec is used for the weights of
             theirs that `spec` quantizes.
         activations: None leaves activations float. A `tfqd.Activations` has the model
             round them too, where a file of integers does; `calibrate` is to be called
