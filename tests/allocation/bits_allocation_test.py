@@ -112,6 +112,20 @@ def test_only_the_bits_and_buckets_that_are_allowed_are_given(model):
     assert {spec.bucket_size for spec in allocation.values()} <= {64, None}
 
 
+@pytest.mark.parametrize(
+    "spec",
+    [tfqd.Codebook(bucket_size=None), tfqd.EntropyConstrained(), tfqd.Uniform()],
+    ids=lambda spec: spec.kind,
+)
+@pytest.mark.parametrize("bits", [[2, 4], [2, 3]], ids=str)
+def test_parts_of_bits_lie_between_bits_that_are_allowed(model, spec, bits):
+    allocation = tfqd.allocate_bits(model, (X, Y), budget=5300, spec=spec, bits=bits)
+    found = [spec.nominal_bits for spec in allocation.values()]
+    assert all(min(bits) <= each <= max(bits) for each in found)
+    if 3 not in bits or spec.kind == "uniform":
+        assert {*found} <= {*bits}
+
+
 def test_the_selection_says_what_is_quantized_and_how(model):
     spec = {"first": None, "idle": tfqd.Codebook(), ".*": tfqd.Uniform(scaling="symmetric")}
     allocation = tfqd.allocate_bits(model, (X, Y), budget=9000, spec=spec)

@@ -1,5 +1,6 @@
 """Bits where they matter, for a budget of bytes on disk or of bits on average."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -74,7 +75,8 @@ def allocate_bits(
         loss: a Keras loss or its name; None for the one that the model was
             compiled with.
         bits: which bits a tensor may get; those that its spec cannot have are left out, as a
-            single one where zeros are to be kept.
+            single one where zeros are to be kept. Parts of bits lie between two of these, or
+            below 1.
         bucket_sizes: which bucket sizes a tensor may get. None for a quarter to
             four times the spec's own, and finer ones where these leave more than a
             percent or two of a budget; of a spec without a bucket size, and for TFLite
@@ -144,13 +146,20 @@ def allocate_bits(
     best = fit(menu, bytes_of, int(capacity), kind.close, least)
     if sizes is None and best.size < kind.close * capacity:
         chosen = iter([choice.spec for choice in best.chosen])
-        if menu.add(lambda weights, _: _finer(kind, next(chosen), weights)):
+        if menu.add(lambda weights, _: _finer(kind, next(chosen), weights, widths)):
             best = fit(menu, bytes_of, int(capacity), kind.close, best)
     return Allocation(menu.shares(best.chosen), best.size)
 
 
-def _finer(kind: File, spec: Spec, weights: Weights) -> list[Spec]:
-    return finer(spec, weights) if kind.any_buckets or spec.bucket_size is None else [spec]
+def _finer(kind: File, spec: Spec, weights: Weights, widths: Sequence[int]) -> list[Spec]:
+    if not kind.any_buckets and spec.bucket_size is not None:
+        return [spec]
+    return [each for each in finer(spec, weights) if _is_between(each.nominal_bits, widths)]
+
+
+def _is_between(bits: float, widths: Sequence[int]) -> bool:
+    """Whether parts of bits lie between two widths that are allowed."""
+    return math.ceil(bits) in widths and (bits < 1 or math.floor(bits) in widths)
 
 
 def _checked_bits(bits) -> list[int]:
