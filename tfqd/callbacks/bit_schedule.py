@@ -23,8 +23,9 @@ class BitSchedule(Callback):
     """Trains a quantized model with other bits than its own for a while.
 
     A variable never has fewer bits than its spec; with more it is rounded to a
-    uniform grid in the same buckets. When a codebook's own bits come after a
-    phase without them, its points start anew from the weights as they then are.
+    uniform grid in the same buckets. When its own bits come after a phase without
+    them, points, trained steps and offsets, and code lengths start anew from the
+    weights as they then are.
     Activations (`tfqd.Activations`) never have fewer bits than their spec either,
     and keep the ends of their ranges. The phase follows from the epoch alone, so
     that a run resumed with ``initial_epoch`` does what the whole run would have done.
