@@ -10,11 +10,12 @@ from tfqd.export.comparison import hold_against
 EXPECTED = np.tile(np.linspace(0, 1, 8, dtype=np.float32), (16, 1))
 
 
-def held(difference, span):
+def held(difference, span, by_answers=False, expected=EXPECTED):
     """How answers that are so far from the model's are taken, at a tolerance of 0.1."""
-    probes = Probes({"x": np.zeros((16, 1), np.float32)}, {"y": EXPECTED})
+    probes = Probes({"x": np.zeros((16, 1), np.float32)}, {"y": expected})
     spans = None if span is None else {"y": span}
-    return hold_against(probes, "tflite", 0.1, lambda _: {"y": EXPECTED + difference}, spans)
+    answers = {"y": expected + difference}
+    return hold_against(probes, "tflite", 0.1, lambda _: answers, spans, by_answers)
 
 
 def one(value):
@@ -42,3 +43,15 @@ def test_a_single_answer_of_integers_may_tip():
 def test_more_is_refused(difference, span, message):
     with pytest.raises(VerificationError, match=message):
         held(difference, span)
+
+
+@pytest.mark.parametrize(("span", "allowed"), [(0.5, 0.05), (4.0, 0.1), (100.0, 0.5)])
+def test_the_mean_is_relative_to_what_answers_span_on_request(span, allowed):
+    held(0.99 * allowed, span, by_answers=True)
+    unit = "" if span == 0.5 else " of the range of its answers"
+    with pytest.raises(VerificationError, match=rf"root mean square 0\.101{unit}, the tolerance"):
+        held(1.01 * allowed, span, by_answers=True)
+
+
+def test_few_answers_show_no_range():
+    held(0.9, 10.0, by_answers=True, expected=EXPECTED[0])

@@ -83,3 +83,11 @@ def test_it_compiles(steps):
     arguments = (x, tf.constant(0.0), tf.constant(1.5), steps)
     compiled = tf.function(ops.fake_quantize, jit_compile=True)(*arguments)
     np.testing.assert_allclose(compiled, ops.fake_quantize(*arguments), atol=1e-6)
+
+
+@pytest.mark.parametrize(("steps", "clips_below"), [(15, True), (15, False), (255, True)])
+def test_what_is_rounded_is_raised_to_fewer_steps_alone(steps, clips_below):
+    x, ends = tf.constant([-9.0, -0.3, 0.2, 9.0]), (tf.constant(-1.0), tf.constant(2.0))
+    raised = ops.raised_to_range(x, *ends, steps, clips_below).numpy()
+    lower = -1.0 if (steps, clips_below) == (15, True) else -9.0
+    np.testing.assert_allclose(raised, [lower, -0.3, 0.2, 9.0], rtol=1e-6)

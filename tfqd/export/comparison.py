@@ -14,6 +14,11 @@ from tfqd.export import probes as probing
 # How many times as far as typical answers of integers a single one may be off: where an answer lies
 # between two classes, one integer that was rounded otherwise tips it.
 _SINGLE = 8
+# Of the range of an output's integers, the least that answers count as spanning: sums that lie in
+# the middle between two integers may all be rounded otherwise.
+_NARROWEST = 0.05
+# Fewer answers do not show what they span.
+_FEWEST = 16
 
 Runner = Callable[[Mapping[str, np.ndarray]], Mapping[str, tf.Tensor]]
 
@@ -31,7 +36,8 @@ class Verification:
         value of its output, of an output of integers to the range that they span; of a
         file of weights alone, of any weight.
     tolerance: how large it may be; of an output of integers, how large the root mean square
-        over the probes may be, and an eighth of the largest difference.
+        over the probes may be, and an eighth of the largest difference. Of a model that rounds
+        to trained ranges that mean is relative to what its answers span, where that is less.
     """
 
     kind: str
@@ -45,6 +51,7 @@ def hold_against(
     tolerance: float,
     run: Runner,
     spans: Mapping[str, float] | None = None,
+    by_answers: bool = False,
 ) -> Verification:
     """Runs a file on probes.
 
@@ -55,6 +62,9 @@ def hold_against(
         run: inputs by name -> outputs by name.
         spans: of outputs by name, what a difference is relative to; None, or for others,
             the largest absolute value.
+        by_answers: whether the root mean square of outputs with a span is relative to what the
+            model's answers span, from a twentieth of it on. Softmax has a span of 1, of which
+            answers for many classes take little.
 
     Raises:
         VerificationError: when the answers differ by more.
@@ -67,7 +77,8 @@ def hold_against(
         )
     spans = spans or {}
     differences = {
-        name: _difference(probes.outputs[name], answers[name], spans.get(name)) for name in answers
+        name: _difference(probes.outputs[name], answers[name], spans.get(name), by_answers)
+        for name in answers
     }
     # A NaN is farthest.
     name = max(
@@ -87,10 +98,12 @@ class _Difference(NamedTuple):
 
     largest: of all values, relative to the largest one, or to the span of integers.
     typical: of integers the root mean square; None of others.
+    of_answers: whether that is relative to what answers span.
     """
 
     largest: float
     typical: float | None = None
+    of_answers: bool = False
 
     @property
     def held(self) -> float:
@@ -100,13 +113,16 @@ class _Difference(NamedTuple):
     def __str__(self) -> str:
         if self.typical is None:
             return f"{self.largest:.3g} of the largest output"
+        unit = " of the range of its answers" if self.of_answers else ""
         return (
             f"{self.largest:.3g} of the range of its integers, the root mean square "
-            f"{self.typical:.3g}"
+            f"{self.typical:.3g}{unit}"
         )
 
 
-def _difference(expected: np.ndarray, answer: np.ndarray, span: float | None) -> _Difference:
+def _difference(
+    expected: np.ndarray, answer: np.ndarray, span: float | None, by_answers: bool
+) -> _Difference:
     expected, answer = probing.thinned(expected), probing.thinned(answer)
     if expected.shape != answer.shape:
         return _Difference(math.inf)
@@ -117,4 +133,13 @@ def _difference(expected: np.ndarray, answer: np.ndarray, span: float | None) ->
     largest = float(relative.max(initial=0.0))
     if not span or not relative.size:
         return _Difference(largest)
-    return _Difference(largest, float(np.sqrt(np.mean(np.square(relative)))))
+    typical = float(np.sqrt(np.mean(np.square(relative))))
+    taken = _share_taken(expected, span) if by_answers else 1.0
+    return _Difference(largest, typical / taken, taken < 1)
+
+
+def _share_taken(expected: np.ndarray, span: float) -> float:
+    """How much of the range of an output's integers its answers take, 1 where few are known."""
+    if expected.size < _FEWEST:
+        return 1.0
+    return min(1.0, max(_NARROWEST, float(np.ptp(expected)) / span))

@@ -31,6 +31,7 @@ from tfqd.ops.entropy_start import shortest_stretch as shortest_stretch
 from tfqd.ops.entropy_start import steps_of_entropy as steps_of_entropy
 from tfqd.ops.entropy_start import stretched as stretched
 from tfqd.ops.fake_quantization import fake_quantize as fake_quantize
+from tfqd.ops.fake_quantization import raised_to_range as raised_to_range
 from tfqd.ops.learned_step import learned_step as learned_step
 from tfqd.ops.learned_step import learned_step_codes as learned_step_codes
 from tfqd.ops.learned_step import start_of_steps as start_of_steps

@@ -42,7 +42,7 @@ def fake_quantize(
     pace = 1 / math.sqrt(numbers * steps)
 
     bits = _bits(steps)
-    clips = clips_below and steps < _STEPS[bits]
+    clips = _raises(steps, clips_below)
 
     @tf.custom_gradient
     def rounded(x, low, high):
@@ -64,6 +64,23 @@ def fake_quantize(
         return y, gradients
 
     return rounded(x, low, high)
+
+
+def raised_to_range(
+    x: tf.Tensor, low: tf.Tensor, high: tf.Tensor, steps: int, clips_below: bool = True
+) -> tf.Tensor:
+    """What becomes of x before `fake_quantize`, of the same arguments, rounds it.
+
+    Returns:
+        float32 of x's shape, at least the lower end where an operator of its own sees to that.
+    """
+    _, lower, _ = _grid(low, high, steps)
+    return tf.maximum(x, lower) if _raises(steps, clips_below) else x
+
+
+def _raises(steps: int, clips_below: bool) -> bool:
+    """Whether an operator of its own raises what is smaller than the lower end."""
+    return clips_below and steps < _STEPS[_bits(steps)]
 
 
 def _grid(low: tf.Tensor, high: tf.Tensor, steps: int) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:

@@ -69,6 +69,10 @@ class ActivationQuantizer:
         """The integers above 0 of a symmetric range; below it there is one more."""
         return 2 ** (self.bits - 1) - 1
 
+    def _clips_below(self, inside: bool) -> bool:
+        """Whether activations may lie below the lower end."""
+        return not (self.positive or inside or self.fixed)
+
     def build(self, layer: Any, mean: Any = None) -> dict[str, Any]:
         """Creates the variables: float32 scalars by role, of which ``unit`` is 0 until calibrated.
 
@@ -111,8 +115,20 @@ class ActivationQuantizer:
         """
         if training and self.spec.ranges == "moving" and self.fixed is None:
             self._follow(inputs, state)
-        clips_below = not (self.positive or inside or self.fixed)
-        return ops.fake_quantize(inputs, *self.ends(state), self.steps, clips_below)
+        return ops.fake_quantize(inputs, *self.ends(state), self.steps, self._clips_below(inside))
+
+    def in_floats(
+        self, inputs: tf.Tensor, state: Mapping[str, Any], inside: bool = False
+    ) -> tf.Tensor:
+        """The activations as operators of floats leave them: raised to the range, not rounded.
+
+        Args:
+            inputs: float32.
+            state: what `build` returned.
+            inside: whether they lie between the ends by themselves.
+        """
+        ends = self.ends(state)
+        return ops.raised_to_range(inputs, *ends, self.steps, self._clips_below(inside))
 
     def in_bytes(self, inputs: tf.Tensor, state: Mapping[str, Any]) -> tf.Tensor:
         """The activations of 16 bits on 8, for TensorFlow's converter, which knows these alone.

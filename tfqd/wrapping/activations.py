@@ -72,6 +72,13 @@ class RoundsActivations:
         result = self._in_force(tf.cast(inputs, tf.float32), training, self.state, inside)
         return tf.cast(result, inputs.dtype)
 
+    def in_floats(self, inputs: tf.Tensor, training: Any = None, inside: bool = False) -> tf.Tensor:
+        """The inputs as they are, but for what a file takes away by operators of floats."""
+        if not self.active:
+            return inputs
+        result = self._in_force.in_floats(tf.cast(inputs, tf.float32), self.state, inside)
+        return tf.cast(result, inputs.dtype)
+
     def get_config(self) -> dict[str, Any]:
         """The arguments, and the layer's own."""
         told = {"layers": list(self.covered), "reason": self.reason, "active": self.active}
@@ -135,6 +142,15 @@ def in_bytes(model: Any) -> Iterator[None]:
     with contextlib.ExitStack() as replacing:
         for layer in wide_activations(model):
             replacing.enter_context(calls.replaced(layer, _in_bytes(layer)))
+        yield
+
+
+@contextlib.contextmanager
+def in_floats(model: Any) -> Iterator[None]:
+    """Inside, layers that round do not; see `ActivationQuantizer.in_floats`."""
+    with contextlib.ExitStack() as replacing:
+        for layer in quantized_activations(model):
+            replacing.enter_context(calls.replaced(layer, layer.in_floats))
         yield
 
 

@@ -5,8 +5,9 @@ integers are right. Each of its operators must read its integers as the file mea
 them, in each runtime. And the file itself must answer, in each runtime, as far
 from the model as 8 bits of activations explain.
 
-A model that rounds activations itself, to trained ranges, is held against the file alone:
-both round at the same places, and the float form nowhere.
+A model that rounds activations itself, to trained ranges, answers what the file does, which
+rounds at the same places. The float form rounds nowhere: it must answer as that model does while
+what comes to its ranges goes through. Of that the file keeps nothing.
 """
 
 import pathlib
@@ -27,6 +28,9 @@ from tfqd.export.litert.file.float_form import float_form
 from tfqd.export.litert.file.layouts import faults
 from tfqd.export.litert.file.sizes import size_faults
 from tfqd.export.probes import thinned
+
+# Of the answers of a float form, where biases are rounded to the unit of integer kernels.
+ROUNDED_BIASES = 1e-2
 
 _KEPT = 256
 
@@ -60,11 +64,11 @@ def check(
         data: the file.
         probes: what the model answers.
         exact: how far the answers of the file's float form may be off; None for a model that
-            rounds as the file does.
+            rounds as the file does, whose float form must answer `of_form` to 1e-2.
         tolerance: how far the file's own answers may be off.
-        of_form: what to ask the float form; None for `probes`. Weights that were left float
-            are rounded to 8 bits beside integer activations, which adds up where many
-            examples are looked at.
+        of_form: what to ask the float form. None for `probes`, or for nothing where `exact` is
+            None. Weights that were left float are rounded to 8 bits beside integer
+            activations, which adds up where many examples are looked at.
         remedy: says what to do about answers that are integers and off by more.
 
     Returns:
@@ -80,13 +84,18 @@ def check(
     file = File(data)
     for fault in faults(file):
         raise VerificationError(f"no runtime is known to compute this right: {fault}")
-    probes = few(probes)
+    probes, rounds = few(probes), exact is None
+    if of_form is None and not rounds:
+        of_form = probes
     try:
-        if exact is not None:
+        if of_form is not None:
             form = _runner(next(iter(installed)), float_form(data))
-            hold_against(few(of_form or probes), "float form of the tflite", exact, form)
+            limit = ROUNDED_BIASES if exact is None else exact
+            hold_against(few(of_form), "float form of the tflite", limit, form)
         weight_error = max(_weight_error(data, runtime) for runtime in installed)
-        answers = [_held(file, data, runtime, probes, tolerance, remedy) for runtime in installed]
+        answers = [
+            _held(file, data, runtime, probes, tolerance, rounds, remedy) for runtime in installed
+        ]
     except RuntimeRefusal as error:
         raise VerificationError(str(error)) from error
     return max(answers, key=lambda answer: answer.largest_difference), weight_error
@@ -98,12 +107,13 @@ def _held(
     runtime: str,
     probes: Probes,
     tolerance: float,
+    rounds: bool,
     remedy: Callable[[], str] | None,
 ) -> Verification:
     """A file's own answers in a runtime, held against the model's."""
     spans = {name: span.high - span.low for name, span in output_spans(file).items()}
     try:
-        return hold_against(probes, "tflite", tolerance, _runner(runtime, data), spans)
+        return hold_against(probes, "tflite", tolerance, _runner(runtime, data), spans, rounds)
     except VerificationError as error:
         if remedy is None or not spans:
             raise

@@ -10,7 +10,7 @@ from tfqd.export.litert.file.flatbuffer import File, Op, Type, is_quantized, ope
 from tfqd.export.litert.file.schema import schema
 from tfqd.export.litert.file.unused import blockwise
 
-INTEGERS = (Type.INT8, Type.INT4, Type.INT2, Type.INT32)
+INTEGERS = (Type.INT8, Type.INT4, Type.INT2, Type.INT32, Type.INT64)
 
 _CONVERSIONS = (Op.QUANTIZE, Op.DEQUANTIZE)
 
@@ -53,7 +53,7 @@ def dequantized(file: File, graph, tensor) -> np.ndarray | None:
             integers = integers - np.repeat(zero, blocks.blockSize, axis=1)
         return integers * np.repeat(scales, blocks.blockSize, axis=1)
     scale, zero = tensor.quantization.scale, tensor.quantization.zeroPoint
-    if tensor.type == Type.INT32:  # more digits than float32 has
+    if tensor.type in (Type.INT32, Type.INT64):  # more digits than float32 has
         integers, scale = integers.astype(np.float64), np.asarray(scale, np.float64)
     integers = integers - per_element(tensor.quantization, zero, integers.ndim)
     return (integers * per_element(tensor.quantization, scale, integers.ndim)).astype(np.float32)

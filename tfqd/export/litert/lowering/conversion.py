@@ -2,7 +2,6 @@
 
 import contextlib
 import gc
-import itertools
 import tempfile
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
@@ -22,13 +21,12 @@ from tfqd.export.litert.lowering.wide_activations import widened
 from tfqd.export.origin import Origin
 from tfqd.export.saved_module import save_module
 from tfqd.export.signature import Signature
+from tfqd.export.trained_ranges import has_trained_ranges
 from tfqd.wrapping import serving
 from tfqd.wrapping.activations import in_bytes, wide_activations
 from tfqd.wrapping.state import from_rest, weights_moved
 
 Examples = Iterable[Mapping[str, np.ndarray]]
-
-_TRAINED_RANGE = "FakeQuantWithMinMaxVars"
 
 
 class Converted(NamedTuple):
@@ -75,7 +73,7 @@ def converted(
     module = tf.Module()
     module.serve = _function(origin, batch_size)
     module.resources = serving.resources_of(module.serve)
-    trained = _has_trained_ranges(module.serve)
+    trained = has_trained_ranges(module.serve)
     if trained and examples is not None:
         raise ValueError(
             "representative_dataset is for models without ranges of activations; those of "
@@ -129,14 +127,6 @@ def _function(origin: Origin, batch_size: int | None) -> tf.types.experimental.C
 
 def _widened(output: tf.Tensor) -> tf.Tensor:
     return tf.cast(output, tf.float32) if output.dtype in (tf.float16, tf.bfloat16) else output
-
-
-def _has_trained_ranges(function: tf.types.experimental.ConcreteFunction) -> bool:
-    definition = function.graph.as_graph_def()
-    nodes = itertools.chain(
-        definition.node, *(inner.node_def for inner in definition.library.function)
-    )
-    return any(node.op.startswith(_TRAINED_RANGE) for node in nodes)
 
 
 def _check_ends(io_dtype: str, bits: int | None) -> None:
