@@ -122,6 +122,55 @@ def test_inputs_are_taken_in_every_form_and_cast(inputs):
     }
 
 
+@pytest.mark.parametrize("kind", [keras, tf_keras])
+def test_names_of_layers_say_which_input_is_which(kind):
+    b, a = kind.Input((3,), name="in-b"), kind.Input((3,), name="in-a")
+    model = kind.Model([b, a], kind.layers.Subtract()([b, a]))
+    ones, twos = np.ones((1, 3), np.float32), np.full((1, 3), 2, np.float32)
+    for names in (("in-a", "in-b"), ("in_a", "in_b")):
+        arrays = Signature(model).check(dict(zip(names, (twos, ones), strict=True)), "probes")
+        np.testing.assert_array_equal(arrays["in_b"], ones)
+        np.testing.assert_array_equal(arrays["in_a"], twos)
+    message = "probes must be 2 arrays, for in_b, in_a; got the keys 'first', 'second'"
+    with pytest.raises(ValueError, match=message):
+        Signature(model).check({"first": ones, "second": twos}, "probes")
+
+
+@keras.saving.register_keras_serializable(package="tfqd_export_tests")
+class InNoOrder(keras.Model):
+    """A subclassed model whose arguments, one of them a dict, do not come by the alphabet."""
+
+    def build(self, second_shape, first_shape):
+        pass
+
+    def call(self, second, first):
+        return second - first["left-hand"] * first["a"]
+
+
+def test_arguments_say_which_input_is_which():
+    model = InNoOrder()
+    one, two, three = (np.full((1, 3), number, np.float32) for number in (1, 2, 3))
+    model(one, {"left-hand": two, "a": three})
+    given = {"first": {"left-hand": two, "a": three}, "second": one}
+    arrays = Signature(model, given).check(given, "probes")
+    assert {name: array[0, 0] for name, array in arrays.items()} == {
+        "second": 1,
+        "left_hand": 2,
+        "a": 3,
+    }
+    with pytest.raises(ValueError, match=r"for second, a, left_hand; got the keys 'first', 'x'"):
+        Signature(model).check({"first": given["first"], "x": one}, "probes")
+
+
+def test_a_dict_is_taken_by_the_keys_of_the_models_own():
+    inputs = {key: keras.Input((2,)) for key in ("left-hand", "a")}
+    signature = Signature(keras.Model(inputs, layers.Concatenate()(list(inputs.values()))))
+    arrays = signature.check({"left-hand": [[1, 2]], "a": [[3, 4]]}, "probes")
+    np.testing.assert_array_equal(arrays["left_hand"], [[1, 2]])
+    with pytest.raises(ValueError, match="for a, left_hand; got the keys 'a', 'b'"):
+        signature.check({"a": [[1, 2]], "b": [[3, 4]]}, "probes")
+
+
 @pytest.mark.parametrize("words", [{"x": ["a", "b"]}, np.array(["a", "b"]), np.array([b"a", b"b"])])
 def test_strings_are_taken_in_every_form(words):
     x = keras.Input((), dtype="string", name="x")

@@ -8,6 +8,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tfqd.export.given_inputs import Path, in_order
 from tfqd.wrapping.version import version_of
 
 
@@ -39,10 +40,14 @@ class Signature:
     def __init__(self, model: keras.Model, example: Any = None, argument: str = "probes"):
         graph = _graph_of(model)
         if graph is None:
-            self._arguments = _typed(_recorded_arguments(model), example, argument)
+            recorded = _recorded_arguments(model)
+            self._known_as = _ways(list(recorded.values()), _paths_by_argument(recorded))
+            self._arguments = _typed(list(recorded.values()), example, self._known_as, argument)
             self._output_names = []
         else:
             self._arguments = [_graph_inputs(graph)]
+            layers = version_of(graph).serving.input_names(graph)
+            self._known_as = _ways(self._arguments, [(layer,) for layer in layers])
             self._output_names = graph.output_names
         self.inputs: list[tf.TensorSpec] = keras.tree.flatten(self._arguments)
 
@@ -62,13 +67,14 @@ class Signature:
 
         Args:
             inputs: arrays as the model takes them (one, a list or a dict), or a
-                dict by the signature's names.
+                dict by the signature's names, by those of the Input layers, or by those of a
+                subclassed model's arguments.
             argument: what the user knows them as, for the errors.
 
         Raises:
             ValueError: when they do not fit the model.
         """
-        arrays = _in_order(inputs, [spec.name for spec in self.inputs], argument)
+        arrays = in_order(inputs, self._known_as, argument)
         pairs = zip(self.inputs, arrays, strict=True)
         return {spec.name: _fitting(array, spec, argument) for spec, array in pairs}
 
@@ -104,15 +110,16 @@ def _graph_inputs(graph: keras.Model):
     return keras.tree.pack_sequence_as(graph.input, specs)
 
 
-def _recorded_arguments(model: keras.Model) -> list:
-    """The float32 specs of the arguments that a subclassed model was built with."""
+def _recorded_arguments(model: keras.Model) -> dict[str, Any]:
+    """The float32 specs of the arguments that a subclassed model was built with, by name."""
     config = model.get_build_config() or {}
     shapes = config.get("shapes_dict") or config
     if not shapes:
         raise ValueError(
             f"model {model.name!r} does not say which inputs it takes; call it on data first"
         )
-    return [_specs(shape, name.removesuffix("_shape")) for name, shape in shapes.items()]
+    named = {name.removesuffix("_shape"): shape for name, shape in shapes.items()}
+    return {name: _specs(shape, name) for name, shape in named.items()}
 
 
 def _specs(shape, name: str):
@@ -124,12 +131,27 @@ def _specs(shape, name: str):
     return [_specs(part, f"{name}_{index}") for index, part in enumerate(shape)]
 
 
-def _typed(arguments: list, example: Any, argument: str) -> list:
+def _ways(arguments: list, others: Sequence[Path]) -> list[Sequence[Path]]:
+    """How a dict may call the inputs: by the signature's names, by others, as the model does."""
+    flat = keras.tree.flatten_with_path(arguments)
+    names: list[Path] = [(spec.name,) for _, spec in flat]
+    ways: list[Sequence[Path]] = [names, others]
+    return ways if len(arguments) > 1 else [*ways, [path[1:] for path, _ in flat]]
+
+
+def _paths_by_argument(recorded: Mapping[str, Any]) -> list[Path]:
+    flat = keras.tree.flatten_with_path(list(recorded.values()))
+    return [(list(recorded)[place], *rest) for (place, *rest), _ in flat]
+
+
+def _typed(
+    arguments: list, example: Any, known_as: Sequence[Sequence[Path]], argument: str
+) -> list:
     """The arguments' specs with the dtypes of the example's arrays."""
     if example is None:
         return arguments
     specs = keras.tree.flatten(arguments)
-    arrays = _in_order(example, [spec.name for spec in specs], argument)
+    arrays = in_order(example, known_as, argument)
     dtypes = [tf.as_dtype(np.asarray(array).dtype) for array in arrays]
     typed = [
         tf.TensorSpec(spec.shape, tf.float32 if dtype == tf.float64 else dtype, spec.name)
@@ -160,20 +182,6 @@ def _unique(names) -> list[str]:
             candidate = f"{name}_{count}"
         result.append(candidate)
     return result
-
-
-def _in_order(inputs, names: list[str], argument: str) -> list:
-    """The arrays in the order of the names, however a user has put them together."""
-    if isinstance(inputs, Mapping) and set(inputs) == set(names):
-        return [inputs[name] for name in names]
-    if len(names) == 1 and not isinstance(inputs, Mapping | list | tuple):
-        return [inputs]
-    arrays = keras.tree.flatten(inputs)
-    if len(arrays) != len(names):
-        raise ValueError(
-            f"{argument} must be {len(names)} arrays, for {', '.join(names)}; got {len(arrays)}"
-        )
-    return arrays
 
 
 def _fitting(array, spec: tf.TensorSpec, argument: str) -> np.ndarray:
