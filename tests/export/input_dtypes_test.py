@@ -22,6 +22,16 @@ class Tagger(keras.Model):
         return self.flat(self.table(x))
 
 
+@keras.saving.register_keras_serializable("input_dtypes_test")
+class Scores(keras.Model):
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.dense = keras.layers.Dense(3)
+
+    def call(self, x):
+        return self.dense(x)
+
+
 def subclassed():
     model = Tagger()
     model(TOKENS)
@@ -75,6 +85,32 @@ def test_an_archive_s_own_probes_come_before_warm_up(tmp_path):
     compressed = tfqd.load(file, "compressed")
     tfqd.export.saved_model(compressed, tmp_path / "served", warmup=TOKENS[:1])
     assert dtype_served(tmp_path / "served") == "int64"
+
+
+@pytest.mark.parametrize("dtype", [None, "float32", "float16"])
+def test_an_archive_keeps_the_dtype_of_random_numbers(dtype, tmp_path):
+    model = Scores()
+    model(np.zeros((1, 5), np.float32))
+    quantized = tfqd.quantize_model(model, 4)
+    # As random ones are: two examples of numbers that float16 holds.
+    numbers = np.linspace(-1, 1, 10).reshape(2, 5).astype(np.float16)
+    probes = None if dtype is None else numbers.astype(dtype)
+    tfqd.save(quantized, tmp_path / "m.tfqd", probes=probes)
+    compressed = tfqd.load(tmp_path / "m.tfqd", "compressed")
+    tfqd.export.saved_model(compressed, tmp_path / "served")
+    assert dtype_served(tmp_path / "served") == (dtype or "float32")
+    assert tfqd.export.verify(tmp_path / "m.tfqd").largest_difference <= 1e-5
+
+
+@pytest.mark.parametrize("kit", [keras, tf_keras])
+@pytest.mark.parametrize("probes", [None, np.float32([0.1, 0.2, 0.3])])
+def test_archives_of_inputs_that_are_one_number_an_example_are_written(kit, probes, tmp_path):
+    x = kit.Input((), name="x")
+    model = kit.Model(x, kit.layers.Dense(3)(kit.layers.Reshape((1,))(x)))
+    tfqd.save(tfqd.quantize_model(model, 4), tmp_path / "m.tfqd", probes=probes)
+    compressed = tfqd.load(tmp_path / "m.tfqd", "compressed")
+    tfqd.export.saved_model(compressed, tmp_path / "served")
+    assert dtype_served(tmp_path / "served") == "float32"
 
 
 def test_warm_up_of_too_many_inputs_is_named(tmp_path):

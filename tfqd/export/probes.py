@@ -123,23 +123,28 @@ def as_float32(output) -> np.ndarray:
 
 
 def compacted(signature: Signature, probes: Probes) -> Probes:
-    """The same probes with the runs alone of inputs that `default_inputs` made."""
+    """The same probes with the runs alone of inputs that `default_inputs` made.
+
+    Runs of a subclassed model's inputs keep their dtypes, which nothing else says.
+    """
     inputs = {}
     for spec in signature.inputs:
         array = probes.inputs[spec.name]
         default = array.shape == tuple(_default_shape(spec))
-        inputs[spec.name] = run_of(array) if default else array
+        inputs[spec.name] = run_of(array, signature.has_input_layers) if default else array
     return Probes(inputs, {name: thinned(array) for name, array in probes.outputs.items()})
 
 
-def run_of(array: np.ndarray) -> np.ndarray:
+def run_of(array: np.ndarray, short: bool = True) -> np.ndarray:
     """What `np.resize` makes an array of again: its run, if it has one, or all its numbers.
 
-    Floats come as float16 where that holds all of them.
+    Args:
+        array: of any shape.
+        short: whether floats are to come as float16, where that holds all of them.
     """
     flat = array.reshape(-1)
     runs = [flat[:_RUN], flat]
-    if array.dtype.kind == "f":
+    if short and array.dtype.kind == "f":
         with np.errstate(over="ignore"):
             runs = [runs[0].astype(np.float16), runs[1].astype(np.float16), *runs]
     for run in runs:
@@ -157,12 +162,16 @@ def expanded(signature: Signature, inputs: Mapping[str, np.ndarray]) -> dict[str
     arrays = dict(inputs)
     for spec in signature.inputs:
         array = arrays.get(spec.name)
-        if array is not None and array.ndim == 1 != spec.shape.rank:
+        if array is None:
+            continue
+        is_run = array.ndim == 1 != spec.shape.rank
+        if is_run:
             shape = _default_shape(spec)
             if math.prod(shape) > _LARGEST_INPUT:
                 raise ArchiveError(f"input {spec.name!r} is of {math.prod(shape):,} values")
-            repeated = np.resize(array, shape)
-            arrays[spec.name] = repeated.astype(spec.dtype.as_numpy_dtype)
+            array = np.resize(array, shape)
+        if is_run or array.dtype == np.float16:
+            arrays[spec.name] = array.astype(spec.dtype.as_numpy_dtype)
     return arrays
 
 

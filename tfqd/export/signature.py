@@ -26,6 +26,7 @@ class Signature:
     Attributes:
         inputs: a `tf.TensorSpec` for each input, in the order in which
             ``keras.tree.flatten`` lists them; None for dimensions that are free.
+        has_input_layers: whether the model says its inputs' dtypes.
 
     Args:
         model: a built Keras 3 model.
@@ -39,6 +40,7 @@ class Signature:
 
     def __init__(self, model: keras.Model, example: Any = None, argument: str = "probes"):
         graph = _graph_of(model)
+        self.has_input_layers = graph is not None
         if graph is None:
             recorded = _recorded_arguments(model)
             self._known_as = _ways(list(recorded.values()), _paths_by_argument(recorded))
