@@ -129,6 +129,32 @@ def test_half_precision_scales_and_rest_move_the_outputs_a_little(tmp_path):
     assert (tmp_path / "half.tfqd").stat().st_size < (tmp_path / "full.tfqd").stat().st_size
 
 
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_what_half_precision_moves_is_told_and_the_file_verified_as_it_is(dtype, tmp_path):
+    spec, path = tfqd.Uniform(bits=4, scaling="symmetric"), tmp_path / "m.tfqd"
+    model = tfqd.quantize_model(convolutional(), spec)
+    told = tfqd.save(model, path, rest_dtype=dtype, scale_dtype=dtype, probes=X)
+    expected = np.asarray(model(X))
+    moved = np.abs(tfqd.load(path)(X) - expected).max() / np.abs(expected).max()
+    assert told.largest_difference == pytest.approx(moved, rel=1e-3)
+    assert 0 < moved < told.tolerance == (1e-2 if dtype == "float16" else 5e-2)
+    assert tfqd.export.verify(path).largest_difference <= 1e-5
+
+
+def test_half_precision_that_moves_the_outputs_far_is_warned_of(tmp_path):
+    layers = [keras.layers.Dense(2), keras.layers.BatchNormalization(name="norm")]
+    model = tfqd.quantize_model(keras.Sequential([keras.Input((3,)), *layers]), 8)
+    dense, norm = model.model.layers[-2:]
+    # Of what is left of their difference, bfloat16 has nothing.
+    dense.bias.assign([1000.4, 1000.2])
+    norm.moving_mean.assign([1000.1, 1000.1])
+    options = {"rest_dtype": "bfloat16", "probes": np.zeros((2, 3), np.float32)}
+    with pytest.warns(UserWarning, match=r"m\.tfqd' answers otherwise than the model by 1 of the"):
+        told = tfqd.save(model, tmp_path / "m.tfqd", **options)
+    assert (told.largest_difference, told.tolerance) == (1, 5e-2)
+    assert tfqd.export.verify(tmp_path / "m.tfqd").largest_difference == 0
+
+
 def test_loading_needs_no_training_code_in_a_fresh_process(tmp_path):
     model = trained("codebook")
     tfqd.save(model, tmp_path / "m.tfqd")

@@ -1,10 +1,11 @@
 """`tfqd.save` and `tfqd.load`: a ``.tfqd`` archive, run before it is handed over."""
 
 import dataclasses
+import math
 import os
 import pathlib
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import keras
@@ -19,7 +20,7 @@ from tfqd.export.activations import check_activations
 from tfqd.export.comparison import Verification, hold_against
 from tfqd.export.endings import check_ending
 from tfqd.export.origin import Origin, origin_of
-from tfqd.export.precision import tolerance_of
+from tfqd.export.precision import TOLERANCES, tolerance_of
 from tfqd.export.signature import Signature
 from tfqd.version import __version__
 from tfqd.wrapping import compress, model_from_compressed
@@ -52,16 +53,18 @@ def save(
             weights that stayed float.
         scale_dtype: the same for scales and offsets. The weights then move a
             little, by at most what the manifest states. Scales that are all too small
-            for float16 are stored in bfloat16.
+            for float16 are stored in bfloat16. A warning says so where the answers move
+            by more than 1e-2 of the largest for float16, or 5e-2 for bfloat16.
         probes: inputs to hold the file against the model by, as the model takes
             them; random ones that fit its inputs when None. Of a subclassed model they
             say the dtypes of its inputs, float32 when None. They are kept in the file for
             `tfqd.export.verify`.
 
     Returns:
-        How exactly the file answers; None for weights without an architecture,
-        which nothing can run. A warning says why there is none, and what is then
-        needed to have a model again.
+        How exactly the file answers as the model does, which says what `rest_dtype` and
+        `scale_dtype` cost. `tfqd.export.verify` holds the file against what it answers in
+        them. None for weights without an architecture, which nothing can run. A warning
+        says why there is none, and what is then needed to have a model again.
 
     Raises:
         TypeError, ValueError: as `tfqd.compress`, and for values that cannot be
@@ -86,13 +89,16 @@ def save(
             _warn_of_no_architecture(compressed, path)
             return None
         oracle = None if isinstance(model, CompressedModel) else model
-        origin = origin_of(compressed, probes, oracle)
+        origin, moved = origin_of(compressed, probes, oracle), None
         if (rest_dtype, scale_dtype) != ("float32", "float32"):
             write_archive(compressed, file, **options)
-            origin = _answered_by(read_archive(file), origin)
+            rounded = _answered_by(read_archive(file), origin)
+            moved = _moved(origin, rounded, (rest_dtype, scale_dtype), path)
+            origin = rounded
         compact = probing.compacted(origin.signature, origin.probes)
         write_archive(dataclasses.replace(compressed, probes=compact), file, **options)
-        return _run(*_read(file))
+        exact = _run(*_read(file))
+        return moved or exact
 
 
 def archive_size(
@@ -133,6 +139,27 @@ def _answered_by(rounded: CompressedModel, origin: Origin) -> Origin:
     model = model_from_compressed(rounded)
     answers = probing.ask(model, origin.signature, origin.probes.inputs)
     return dataclasses.replace(origin, probes=answers)
+
+
+def _moved(
+    origin: Origin, rounded: Origin, dtypes: Sequence[str], path: str | os.PathLike
+) -> Verification:
+    """How far shorter scales and floats move the answers; a warning where that is far.
+
+    It is no error: activations that are rounded too can tip by a step of theirs.
+    """
+    tolerance = max(
+        tolerance_of(origin.compressed.architecture), *(TOLERANCES[dtype] for dtype in dtypes)
+    )
+    found = hold_against(origin.probes, "tfqd", math.inf, lambda _: rounded.probes.outputs)
+    if found.largest_difference > tolerance:
+        warnings.warn(
+            f"{os.fspath(path)!r} answers otherwise than the model by "
+            f"{found.largest_difference:.3g} of the largest output, for rest_dtype={dtypes[0]!r} "
+            f"and scale_dtype={dtypes[1]!r}; {tolerance:.3g} is usual. Leave them float32",
+            stacklevel=3,
+        )
+    return dataclasses.replace(found, tolerance=tolerance)
 
 
 def _versions() -> dict[str, str]:
