@@ -139,6 +139,47 @@ def test_other_paths_are_refused(tmp_path):
         tfqd.export.verify(tmp_path / "missing")
 
 
+@pytest.mark.parametrize("name", ["g", "model.v2", "M.TFQD"])
+def test_archives_may_have_any_name(name, tmp_path):
+    tfqd.save(DENSE.quantized(), tmp_path / name)
+    assert tfqd.export.verify(tmp_path / name).kind == "tfqd"
+    damaged = bytearray((tmp_path / name).read_bytes())
+    damaged[-100] ^= 1
+    (tmp_path / name).write_bytes(damaged)
+    with pytest.raises(tfqd.ArchiveError):
+        tfqd.export.verify(tmp_path / name)
+
+
+def test_endings_may_be_in_capitals(tmp_path):
+    path = tmp_path / "A.TFLITE"
+    tfqd.export.tflite(DENSE._replace(spec=tfqd.presets.deployable(8)).quantized(), path)
+    assert tfqd.export.verify(path).kind == "tflite"
+
+
+@pytest.mark.parametrize(
+    ("write", "name"),
+    [
+        (tfqd.save, "m.tfqd"),
+        (tfqd.export.keras, "m.keras"),
+        (tfqd.export.saved_model, "served"),
+        (tfqd.export.tflite, "m.tflite"),
+    ],
+)
+def test_probes_without_examples_are_refused(write, name, tmp_path):
+    model = DENSE._replace(spec=tfqd.presets.deployable(8)).quantized()
+    message = r"probes: input 'features' must have examples; got none, of shape \(0, 20\)"
+    with pytest.raises(ValueError, match=message):
+        write(model, tmp_path / name, probes=np.zeros((0, 20)))
+    assert not list(tmp_path.iterdir())
+
+
+def test_files_of_probes_without_examples_are_refused(exports):
+    probes = {"features": np.zeros((0, 20), np.float32)}, {"scores": np.zeros((0, 5), np.float32)}
+    put_probes(exports / "model.keras", probing.to_bytes(Probes(*probes), 1e-5))
+    with pytest.raises(ValueError, match="probes of the keras file have no answers to compare"):
+        tfqd.export.verify(exports / "model.keras")
+
+
 def test_large_outputs_are_kept_in_part_and_still_compared(tmp_path):
     image = keras.Input((64, 64, 1))
     quantized = tfqd.quantize_model(

@@ -156,6 +156,18 @@ def open_container(path: str | os.PathLike) -> Iterator[Container]:
             raise ArchiveError(f"{os.fspath(path)}: {error}") from error
 
 
+def is_container(path: str | os.PathLike) -> bool:
+    """Whether a file begins as archives do, whatever it is called; the rest may be damaged.
+
+    Raises:
+        OSError: when it cannot be read.
+    """
+    first = NAMES[0].encode()
+    with open(path, "rb") as file:
+        start = file.read(_LOCAL.size + len(first))
+    return start.startswith(b"PK\3\4") and start[_LOCAL.size :] == first
+
+
 def _pack_text(name: str, text: bytes) -> tuple[Member, bytes]:
     if len(text) > MAX_JSON_BYTES:
         raise ValueError(f"{name} would exceed {MAX_JSON_BYTES} bytes; got {len(text)}")

@@ -67,8 +67,10 @@ def hold_against(
             answers for many classes take little.
 
     Raises:
-        VerificationError: when the answers differ by more.
+        VerificationError: when the answers differ by more, or the probes have none.
     """
+    if not any(array.size for array in probes.outputs.values()):
+        raise VerificationError(f"the probes of the {kind} file have no answers to compare")
     outputs = run({name: tf.constant(array) for name, array in probes.inputs.items()})
     answers = {name: probing.as_float32(output) for name, output in outputs.items()}
     if answers.keys() != probes.outputs.keys():

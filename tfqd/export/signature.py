@@ -194,6 +194,10 @@ def _fitting(array, spec: tf.TensorSpec, argument: str) -> np.ndarray:
             return tf.convert_to_tensor(array, tf.string).numpy()  # objects of ``bytes``
         except (TypeError, ValueError):
             fits = False
+    if fits and not given.size:
+        raise ValueError(
+            f"{argument}: input {spec.name!r} must have examples; got none, of shape {given.shape}"
+        )
     if not fits or not np.can_cast(given.dtype, dtype, "same_kind"):
         raise ValueError(
             f"{argument}: input {spec.name!r} must be {spec.dtype.name} of shape {spec.shape}; "

@@ -3,6 +3,7 @@
 import os
 import pathlib
 
+from tfqd.compressed import is_container
 from tfqd.export.archive_file import verify_archive
 from tfqd.export.comparison import Verification
 from tfqd.export.keras_file import verify_keras
@@ -20,7 +21,7 @@ def verify(path: str | os.PathLike) -> Verification:
     Args:
         path: a SavedModel's folder, a folder of its numbered versions (the
             newest is run, as TensorFlow Serving does), a ``.keras`` file, a
-            ``.tflite`` file or a ``.tfqd`` archive.
+            ``.tflite`` file, or an archive of any name, ``.tfqd`` by custom.
             Running a SavedModel executes its graph: verify those you trust.
 
     Raises:
@@ -47,16 +48,19 @@ def verify(path: str | os.PathLike) -> Verification:
 def _verify(path: pathlib.Path) -> Verification:
     if path.is_dir():
         return verify_saved_model(path)
-    if path.suffix == ".tfqd":
+    ending = path.suffix.lower()
+    if ending == ".tfqd":
         return verify_archive(path)
-    if path.suffix == ".safetensors":
+    if ending == ".safetensors":
         raise ValueError(
             f"{path} holds weights without a model, so it cannot be run; "
             "tfqd.export.safetensors(model, path) reads what it has written and compares it"
         )
-    if path.suffix == ".tflite":
+    if ending == ".tflite":
         # Its schema is in a package that is optional.
         from tfqd.export.litert.checking.checks import verify_tflite
 
         return verify_tflite(path)
+    if is_container(path):
+        return verify_archive(path)
     return verify_keras(path)
