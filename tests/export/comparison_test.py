@@ -45,13 +45,16 @@ def test_more_is_refused(difference, span, message):
         held(difference, span)
 
 
-@pytest.mark.parametrize(("span", "allowed"), [(0.5, 0.05), (4.0, 0.1), (100.0, 0.5)])
-def test_the_mean_is_relative_to_what_answers_span_on_request(span, allowed):
+DEVIATION = EXPECTED.std()
+
+
+@pytest.mark.parametrize(("span", "allowed"), [(2.0, 0.2), (5.0, DEVIATION), (100.0, 0.5)])
+def test_the_mean_is_relative_to_the_spread_of_answers_on_request(span, allowed):
     held(0.99 * allowed, span, by_answers=True)
-    unit = "" if span == 0.5 else " of the range of its answers"
+    unit = "" if span == 2 else " of ten standard deviations"
     with pytest.raises(VerificationError, match=rf"root mean square 0\.101{unit}, the tolerance"):
         held(1.01 * allowed, span, by_answers=True)
 
 
-def test_few_answers_show_no_range():
+def test_few_answers_show_no_spread():
     held(0.9, 10.0, by_answers=True, expected=EXPECTED[0])

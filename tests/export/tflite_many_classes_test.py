@@ -37,7 +37,7 @@ def test_answers_of_other_weights_are_refused(classes, tmp_path):
         Probes({"x": X}, {"y": np.asarray(each(X))}) for each in (model, quantized(classes, 7))
     )
     assert check(data, own, None, 0.1)[0].largest_difference <= 1.01 / 255
-    with pytest.raises(tfqd.export.VerificationError, match="of the range of its answers"):
+    with pytest.raises(tfqd.export.VerificationError, match="of ten standard deviations"):
         check(data, others, None, 0.1)
 
 

@@ -92,6 +92,19 @@ def test_so_it_does_with_activations_of_16_bits(name, tmp_path):
     assert tfqd.export.verify(tmp_path / "m.tflite").largest_difference < 1e-3
 
 
+def test_the_roundings_of_two_bits_are_let_pass(tmp_path):
+    plain = residual()
+    for layer in plain.layers:
+        if isinstance(layer, layers.BatchNormalization):  # biases, which are rounded coarsely
+            layer.beta.assign(np.linspace(-0.5, 0.5, layer.beta.shape[0]))
+    spec = tfqd.LearnedStep(bits=2, layout="channel")
+    model = tfqd.quantize_model(plain, spec, activations=tfqd.Activations(bits=2))
+    tfqd.calibrate(model, IMAGES)
+    result, _ = exported(model, tmp_path, probes=IMAGES)
+    assert result.report.weight_error == 0
+    assert tfqd.export.verify(tmp_path / "m.tflite").tolerance == 0.1
+
+
 def test_ends_of_other_bits_than_the_activations_are_refused(model, tmp_path):
     with pytest.raises(ValueError, match=r"'int16' needs activations of 16 bits: .* have 8"):
         exported(model, tmp_path, io_dtype="int16")

@@ -14,10 +14,13 @@ from tfqd.export import probes as probing
 # How many times as far as typical answers of integers a single one may be off: where an answer lies
 # between two classes, one integer that was rounded otherwise tips it.
 _SINGLE = 8
-# Of the range of an output's integers, the least that answers count as spanning: sums that lie in
-# the middle between two integers may all be rounded otherwise.
+# Standard deviations of answers that are a unit of their root mean square: at the usual tolerance
+# of 0.1 it may be one, which answers of other weights exceed.
+_DEVIATIONS = 10
+# Of the range of an output's integers, the least that is a unit: sums that lie in the middle
+# between two integers may all be rounded otherwise.
 _NARROWEST = 0.05
-# Fewer answers do not show what they span.
+# Fewer answers do not show how far they are spread.
 _FEWEST = 16
 
 Runner = Callable[[Mapping[str, np.ndarray]], Mapping[str, tf.Tensor]]
@@ -37,7 +40,8 @@ class Verification:
         file of weights alone, of any weight.
     tolerance: how large it may be; of an output of integers, how large the root mean square
         over the probes may be, and an eighth of the largest difference. Of a model that rounds
-        to trained ranges that mean is relative to what its answers span, where that is less.
+        to trained ranges that mean is relative to ten standard deviations of its answers,
+        where that is less.
     """
 
     kind: str
@@ -62,9 +66,9 @@ def hold_against(
         run: inputs by name -> outputs by name.
         spans: of outputs by name, what a difference is relative to; None, or for others,
             the largest absolute value.
-        by_answers: whether the root mean square of outputs with a span is relative to what the
-            model's answers span, from a twentieth of it on. Softmax has a span of 1, of which
-            answers for many classes take little.
+        by_answers: whether the root mean square of outputs with a span is relative to ten
+            standard deviations of the model's answers, from a twentieth of the span on. Softmax
+            has a span of 1, of which answers for many classes take little.
 
     Raises:
         VerificationError: when the answers differ by more, or the probes have none.
@@ -100,7 +104,7 @@ class _Difference(NamedTuple):
 
     largest: of all values, relative to the largest one, or to the span of integers.
     typical: of integers the root mean square; None of others.
-    of_answers: whether that is relative to what answers span.
+    of_answers: whether that is relative to the spread of answers.
     """
 
     largest: float
@@ -115,7 +119,7 @@ class _Difference(NamedTuple):
     def __str__(self) -> str:
         if self.typical is None:
             return f"{self.largest:.3g} of the largest output"
-        unit = " of the range of its answers" if self.of_answers else ""
+        unit = " of ten standard deviations" if self.of_answers else ""
         return (
             f"{self.largest:.3g} of the range of its integers, the root mean square "
             f"{self.typical:.3g}{unit}"
@@ -141,7 +145,7 @@ def _difference(
 
 
 def _share_taken(expected: np.ndarray, span: float) -> float:
-    """How much of the range of an output's integers its answers take, 1 where few are known."""
+    """The unit of answers relative to the range of their integers, 1 where few are known."""
     if expected.size < _FEWEST:
         return 1.0
-    return min(1.0, max(_NARROWEST, float(np.ptp(expected)) / span))
+    return min(1.0, max(_NARROWEST, _DEVIATIONS * float(expected.std()) / span))

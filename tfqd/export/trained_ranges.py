@@ -7,7 +7,13 @@ import tensorflow as tf
 from tfqd.compressed import Probes
 from tfqd.export import probes as probing
 from tfqd.export.origin import Origin
-from tfqd.wrapping.activations import in_floats
+from tfqd.wrapping.activations import in_floats, quantized_activations
+
+# Of the answers of a float form, whose biases are rounded to the unit of integer kernels.
+_ROUNDED_BIASES = 1e-2
+# The same relative to the product of a weight's step and an activation's, which biases are rounded
+# to: ten times what small networks of 2 to 4 bits show.
+_OF_STEPS = 4
 
 _ROUNDING = "FakeQuantWithMinMaxVars"
 
@@ -38,3 +44,11 @@ def asked_in_floats(origin: Origin) -> Probes | None:
         if has_trained_ranges(call.get_concrete_function(specs)):
             return None
         return probing.ask(model, signature, inputs)
+
+
+def tolerance_in_floats(origin: Origin) -> float:
+    """How far rounded biases may take the float form of a file from such answers."""
+    weights = min((each.bits for each in origin.compressed.quantized.values()), default=8)
+    layers = quantized_activations(origin.plain)
+    activations = min((each.bits for each in layers if each.bits is not None), default=8)
+    return max(_ROUNDED_BIASES, _OF_STEPS * 2.0 ** -(weights + activations))

@@ -14,7 +14,7 @@ from tfqd.compressed import CompressedModel, Probes
 from tfqd.compressed.atomic import new_file
 from tfqd.export.comparison import VerificationError
 from tfqd.export.endings import check_ending
-from tfqd.export.litert.checking.checks import ROUNDED_BIASES, check, few
+from tfqd.export.litert.checking.checks import Form, check, few
 from tfqd.export.litert.checking.disagreement import first_disagreement
 from tfqd.export.litert.checking.ends import input_spans
 from tfqd.export.litert.checking.metadata import put_metadata, sealed
@@ -33,7 +33,7 @@ from tfqd.export.litert.report import Report, TfliteExport
 from tfqd.export.origin import Origin, asked_within, in_float32, origin_of
 from tfqd.export.precision import tolerance_of
 from tfqd.export.probes import first_example
-from tfqd.export.trained_ranges import asked_in_floats
+from tfqd.export.trained_ranges import asked_in_floats, tolerance_in_floats
 from tfqd.spec.checks import check_choice, checked_optional_count, checked_optional_positive
 from tfqd.wrapping.plain_values import as_floats
 
@@ -42,6 +42,8 @@ IO_DTYPES = ("float32", "int8", "int16")
 
 # Of the answers of the file's float form, whose operators add in another order.
 _EXACT = 1e-4
+# The same, where biases are rounded to the unit of integer kernels.
+_ROUNDED_BIASES = 1e-2
 # Of the file's own, whose kernels round activations to 8 bits, layer after layer.
 _ROUNDED = 0.1
 
@@ -111,9 +113,9 @@ def write_tflite(
             say the inputs' dtypes, float32 when both are None.
         tolerance: the difference of answers to let pass, relative to the largest
             output; of outputs of integers the root mean square, relative to the range of
-            their integers (with trained ranges, of the answers where that is less), and
-            an eighth of the largest. None for 0.1. It is what 8 bits
-            of activations cost on the probes; weights must be exact whatever it is.
+            their integers (with trained ranges, of ten standard deviations of the
+            answers where that is less), and an eighth of the largest. None for 0.1. It is
+            what 8 bits of activations cost on the probes; weights must be exact whatever it is.
         strict: whether weights that were quantized, and would be floats in the file,
             are an error, before anything is written.
         readers: what is to read the file, of ``"litert"`` (and TensorFlow Lite),
@@ -168,14 +170,12 @@ def write_tflite(
     file, constants = File(floats), None
     exact: float | None = rounding
     kept = origin.probes
-    of_form: Probes | None = kept
     if integers is not None:
         file, constants = File(integers), FloatConstants(file)
-        exact = None if trained else max(rounding, ROUNDED_BIASES)
+        exact = None if trained else max(rounding, _ROUNDED_BIASES)
         if trained and probes is None:
             origin = asked_within(origin, input_spans(file))
         kept = first_example(origin.probes)
-        of_form = asked_in_floats(origin) if trained else kept
     rows = lower(file, origin.compressed.quantized, preferences, constants)
     say_or_refuse(stayed_float(rows, preferences.size), strict)
     simplify_reshapes(file)
@@ -193,7 +193,7 @@ def write_tflite(
             origin.probes,
             exact,
             tolerance,
-            of_form,
+            _form(origin, kept, exact),
             lambda: _remedy(named, origin, tolerance),
         )
     except VerificationError as error:
@@ -215,6 +215,19 @@ def write_tflite(
         activation_error=verification.largest_difference,
     )
     return TfliteExport("tflite", verification.largest_difference, tolerance, report)
+
+
+def _form(origin: Origin, kept: Probes, exact: float | None) -> Form | None:
+    """What a file's float form must answer; None where nothing of it is known.
+
+    Args:
+        kept: the probes that stay in the file.
+        exact: how far the form may be off; None for a model that rounds as the file does.
+    """
+    if exact is not None:
+        return Form(kept, exact)
+    probes = asked_in_floats(origin)
+    return None if probes is None else Form(probes, tolerance_in_floats(origin))
 
 
 def _check_slowdown(slowdown: float | None, prefer: str) -> None:

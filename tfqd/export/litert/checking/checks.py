@@ -14,6 +14,7 @@ import pathlib
 import zipfile
 import zlib
 from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 import numpy as np
 
@@ -29,10 +30,18 @@ from tfqd.export.litert.file.layouts import faults
 from tfqd.export.litert.file.sizes import size_faults
 from tfqd.export.probes import thinned
 
-# Of the answers of a float form, where biases are rounded to the unit of integer kernels.
-ROUNDED_BIASES = 1e-2
-
 _KEPT = 256
+
+
+class Form(NamedTuple):
+    """What the float form of a file must answer.
+
+    probes: the inputs, and the model's answers.
+    tolerance: how far the form's may be off, relative to the largest.
+    """
+
+    probes: Probes
+    tolerance: float
 
 
 def verify_tflite(path: pathlib.Path) -> Verification:
@@ -55,7 +64,7 @@ def check(
     probes: Probes,
     exact: float | None,
     tolerance: float,
-    of_form: Probes | None = None,
+    form: Form | None = None,
     remedy: Callable[[], str] | None = None,
 ) -> tuple[Verification, float]:
     """Runs a TFLite file on probes, in every runtime that is installed.
@@ -64,9 +73,9 @@ def check(
         data: the file.
         probes: what the model answers.
         exact: how far the answers of the file's float form may be off; None for a model that
-            rounds as the file does, whose float form must answer `of_form` to 1e-2.
+            rounds as the file does.
         tolerance: how far the file's own answers may be off.
-        of_form: what to ask the float form. None for `probes`, or for nothing where `exact` is
+        form: what the float form must answer; None for `probes`, or for nothing where `exact` is
             None. Weights that were left float are rounded to 8 bits beside integer
             activations, which adds up where many examples are looked at.
         remedy: says what to do about answers that are integers and off by more.
@@ -85,13 +94,13 @@ def check(
     for fault in faults(file):
         raise VerificationError(f"no runtime is known to compute this right: {fault}")
     probes, rounds = few(probes), exact is None
-    if of_form is None and not rounds:
-        of_form = probes
+    if form is None and exact is not None:
+        form = Form(probes, exact)
     try:
-        if of_form is not None:
-            form = _runner(next(iter(installed)), float_form(data))
-            limit = ROUNDED_BIASES if exact is None else exact
-            hold_against(few(of_form), "float form of the tflite", limit, form)
+        if form is not None:
+            in_floats = _runner(next(iter(installed)), float_form(data))
+            asked = few(form.probes)
+            hold_against(asked, "float form of the tflite", form.tolerance, in_floats)
         weight_error = max(_weight_error(data, runtime) for runtime in installed)
         answers = [
             _held(file, data, runtime, probes, tolerance, rounds, remedy) for runtime in installed
