@@ -7,6 +7,7 @@ the outputs to each example, which it knows by a fingerprint of its inputs. So
 the data may be shuffled and batched anew, but not augmented.
 """
 
+import contextlib
 import json
 import os
 import pathlib
@@ -171,7 +172,8 @@ def cache_teacher(
 
     A complete cache of the same teacher over the same examples is used as it is:
     of the same weights, and of the same answers to the first examples. The
-    manifest is written last: a cache that was cut short is none.
+    manifest is written last: a cache that was cut short is none. A `CachedTeacher` in
+    use keeps the outputs that it has when another cache takes their place.
 
     Args:
         teacher: a built Keras 3 model.
@@ -231,30 +233,35 @@ def _write(teacher, inputs, directory, count, verbose) -> None:
     arrays: list[np.memmap] = []
     fingerprints = np.empty(count, np.uint64)
     start = 0
-    for batch in inputs:
-        outputs = run(batch)
-        leaves = _leaves(outputs)
-        if not arrays:
-            keep_examples(directory, batch)
-            arrays = [
-                np.lib.format.open_memmap(
-                    directory / _file(i), "w+", leaf.dtype, (count, *leaf.shape[1:])
-                )
-                for i, leaf in enumerate(leaves)
-            ]
-        for array, leaf in zip(arrays, leaves, strict=True):
-            if leaf.shape[1:] != array.shape[1:]:
-                raise ValueError(
-                    "the teacher's outputs must have one shape in all batches to be cached; it "
-                    f"gave {array.shape[1:]} an example in the first batch, then {leaf.shape[1:]}: "
-                    "pad all batches to one length"
-                )
-            array[start : start + len(leaf)] = leaf
-        fingerprints[start : start + len(leaves[0])] = _fingerprints(batch)
-        start += len(leaves[0])
-        progress.update(start)
-    for array in arrays:
-        array.flush()
+    # A CachedTeacher that is in use goes on to read the files that are replaced.
+    with contextlib.ExitStack() as files:
+        for batch in inputs:
+            outputs = run(batch)
+            leaves = _leaves(outputs)
+            if not arrays:
+                keep_examples(directory, batch)
+                arrays = [
+                    np.lib.format.open_memmap(
+                        files.enter_context(new_file(directory / _file(i))),
+                        "w+",
+                        leaf.dtype,
+                        (count, *leaf.shape[1:]),
+                    )
+                    for i, leaf in enumerate(leaves)
+                ]
+            for array, leaf in zip(arrays, leaves, strict=True):
+                if leaf.shape[1:] != array.shape[1:]:
+                    raise ValueError(
+                        "the teacher's outputs must have one shape in all batches to be cached; it "
+                        f"gave {array.shape[1:]} an example in the first batch, then "
+                        f"{leaf.shape[1:]}: pad all batches to one length"
+                    )
+                array[start : start + len(leaf)] = leaf
+            fingerprints[start : start + len(leaves[0])] = _fingerprints(batch)
+            start += len(leaves[0])
+            progress.update(start)
+        for array in arrays:
+            array.flush()
     with new_file(directory / _FINGERPRINTS) as file, open(file, "wb") as stream:
         np.save(stream, fingerprints)
     manifest = {
