@@ -28,7 +28,8 @@ class BitSchedule(Callback):
     weights as they then are.
     Activations (`tfqd.Activations`) never have fewer bits than their spec either,
     and keep the ends of their ranges. The phase follows from the epoch alone, so
-    that a run resumed with ``initial_epoch`` does what the whole run would have done.
+    that a run resumed with ``initial_epoch`` does what the whole run would have done. A fit
+    that ends before the last phase leaves the model with the bits it then has, and warns.
 
     For models of `tfqd.quantize_model`, for a `tfqd.Distiller`, and behind
     `QuantizeWeights` in the list of callbacks for others. Step functions are
@@ -65,9 +66,13 @@ class BitSchedule(Callback):
         self.phases = _checked("phases", phases, 1)
         self.activations = _checked("activations", activations, 2)
         self._unfinished: set[str] = set()  # weights at the end of epochs with other bits
+        self._own: list[tuple[Phases, Mapping[str, int]]] = []  # own bits of what has phases
+        self._epoch: int | None = None  # the last one that began
+        self._has_warned = False
 
     def on_train_begin(self, logs=None):
         model = handed_over(self.model)
+        self._own = []
         if self.phases:
             own = {entry.path: entry.quantizer.spec.bits for entry in find_quantized(model)}
             if not own:
@@ -76,6 +81,7 @@ class BitSchedule(Callback):
                     "to tfqd.quantize_model, or put QuantizeWeights before BitSchedule"
                 )
             _check_last(self.phases, own)
+            self._own.append((self.phases, own))
         if self.activations:
             own = {layer.name: layer.quantizer.bits for layer in quantized_activations(model)}
             if not own:
@@ -84,12 +90,20 @@ class BitSchedule(Callback):
                     "tfqd.quantize_model activations=tfqd.Activations(...)"
                 )
             _check_last(self.activations, own)
+            self._own.append((self.activations, own))
         self._unfinished = set()
+        self._epoch, self._has_warned = None, False
+        epochs = (self.params or {}).get("epochs")
+        if is_integer(epochs, 1):
+            self._warn_of_early_end(epochs - 1)
 
     def on_train_end(self, logs=None):
+        if self._epoch is not None:
+            self._warn_of_early_end(self._epoch)
         after_all_callbacks(self.model, self._warn_of_unfinished_weights)
 
     def on_epoch_begin(self, epoch, logs=None):
+        self._epoch = epoch
         model = handed_over(self.model)
         if not has_its_own_bits(model):
             self._unfinished.add(weights_digest(model))
@@ -106,6 +120,21 @@ class BitSchedule(Callback):
                 entry.initialize()
         if [each.bits for each in scheduled] != before:
             trace_again(self.model)
+
+    def _warn_of_early_end(self, epoch: int) -> None:
+        """Warns, once a fit, where one that ends with this epoch leaves other bits than its own."""
+        for phases, own in self._own:
+            bits, last = phases[_begin(phases, epoch)], max(phases)
+            left = [name for name in own if _is_more(bits, own[name])]
+            if left and not self._has_warned:
+                self._has_warned = True
+                warnings.warn(
+                    f"a fit that ends with epoch {epoch}, before the phase from epoch {last}, "
+                    f"leaves {left[0]} {'float' if bits is None else f'with {bits} bits'} instead "
+                    f"of its own {own[left[0]]}, and so do files of the model; give fit at least "
+                    f"{last + 1} epochs, or go on with initial_epoch={epoch + 1}",
+                    stacklevel=2,
+                )
 
     def _warn_of_unfinished_weights(self) -> None:
         model = handed_over(self.model)
@@ -125,12 +154,17 @@ class BitSchedule(Callback):
             return False
         own = entry.quantizer.spec.bits
         before = self.phases[_begin(self.phases, begin - 1)]
-        return entry.active is entry.quantizer and (before is None or before > own)
+        return entry.active is entry.quantizer and _is_more(before, own)
 
 
 def _begin(phases: Phases, epoch: int) -> int:
     """The epoch in which the phase began that holds in an epoch."""
     return max(start for start in phases if start <= epoch)
+
+
+def _is_more(bits: int | None, own: int) -> bool:
+    """Whether a phase has other bits than something's own: more, or None for float."""
+    return bits is None or bits > own
 
 
 def _checked(name: str, phases: Any, least: int) -> Phases:
@@ -155,7 +189,7 @@ def _check_last(phases: Phases, own: Mapping[str, int]) -> None:
     """Raises ValueError where the last phase has more bits than something's own, by its name."""
     epoch, last = list(phases.items())[-1]
     for name, bits in own.items():
-        if last is None or last > bits:
+        if _is_more(last, bits):
             raise ValueError(
                 f"training would end unfinished: the last phase, from epoch {epoch}, has "
                 f"{last} bits, and {name} is to end with {bits}"
