@@ -36,7 +36,9 @@ class Prune(Callback):
 
     For models of `tfqd.quantize_model` and the student of a `tfqd.Distiller`. Every
     quantized tensor gets the same sparsity; log ``sparsity`` is the share of zeros.
-    A run that is resumed with ``initial_epoch`` goes on with the weights that are zero.
+    A run that is resumed with ``initial_epoch`` goes on with the weights that are zero: what
+    is zero when training begins counts as pruned, but for tensors that are wholly zero, as
+    biases begin.
     Where data do not say how many steps an epoch has, the first one is pruned when it ends,
     and its steps are counted for those after it.
     What was pruned away is known to `tfqd.unpruned`, which makes a teacher of it. The zeros

@@ -19,11 +19,12 @@ class PrunedVariable:
         self.entry = entry
         self._revives = revives
         weights = self._weights()
-        self._kept = tf.cast(weights != 0, weights.dtype)
+        pruned = _pruned(weights)
+        self._kept = tf.cast(~pruned, weights.dtype)
         if entry.whole is None:
-            entry.lost = weights == 0
+            entry.lost = pruned
         # What the weights were when they were last kept or, out of sight, have become since.
-        whole = weights if entry.whole is None else tf.where(weights != 0, weights, entry.whole)
+        whole = weights if entry.whole is None else tf.where(pruned, entry.whole, weights)
         self._whole = entry.whole = tf.Variable(whole, trainable=False)
         self._shown = tf.Variable(weights, trainable=False) if revives else None
 
@@ -90,3 +91,13 @@ class PrunedVariable:
 
     def _weights(self) -> tf.Tensor:
         return tf.convert_to_tensor(self.entry.variable)
+
+
+def _pruned(weights: tf.Tensor) -> tf.Tensor:
+    """Which weights have been pruned before: bool, their shape.
+
+    Pruning leaves one weight of a tensor in any case, so that one that is wholly zero, as
+    biases begin, has not been pruned.
+    """
+    zero = weights == 0
+    return zero & ~tf.reduce_all(zero)
