@@ -35,7 +35,8 @@ class Prune(Callback):
     """Puts the weights of smallest magnitude to zero while a quantized model trains.
 
     For models of `tfqd.quantize_model` and the student of a `tfqd.Distiller`. Every
-    quantized tensor gets the same sparsity; log ``sparsity`` is the share of zeros.
+    quantized tensor gets the same sparsity, but for those of frozen layers, which stay as
+    they are; log ``sparsity`` is the share of zeros in the others.
     A run that is resumed with ``initial_epoch`` goes on with the weights that are zero: what
     is zero when training begins counts as pruned, but for tensors that are wholly zero, as
     biases begin.
@@ -56,8 +57,8 @@ class Prune(Callback):
             they have grown. What they have learned is in no file.
 
     Raises:
-        ValueError: for other arguments; in `fit`, when nothing is quantized or a spec has
-            levels without 0 or `freeze_above`, a tensor cannot have the structure,
+        ValueError: for other arguments; in `fit`, when nothing that trains is quantized or a
+            spec has levels without 0 or `freeze_above`, a tensor cannot have the structure,
             ``gradient="revive"`` meets ``preserve_zeros=True`` or the student of
             `tfqd.unpruned`, which stop gradients, or ``steps_per_execution`` is above 1.
 
@@ -112,6 +113,12 @@ class Prune(Callback):
             raise ValueError(
                 f"model {model.name!r} has no quantized variables to prune; give it to "
                 "tfqd.quantize_model"
+            )
+        entries = _trained(entries, model)
+        if not entries:
+            raise ValueError(
+                f"all quantized weights of model {model.name!r} are frozen, and Prune leaves such "
+                "as they are; set trainable of a layer to True"
             )
         for entry in entries:
             self._check(entry)
@@ -202,6 +209,16 @@ class Prune(Callback):
             )
         except ValueError as error:
             raise ValueError(f"{entry.path}: {error}") from error
+
+
+def _trained(entries: list[QuantizedVariable], model) -> list[QuantizedVariable]:
+    """Those of which anything trains: the weights, or their points or steps alone."""
+    trained = {id(variable) for variable in model.trainable_variables}
+    return [
+        entry
+        for entry in entries
+        if any(id(variable) in trained for variable in (entry.variable, *entry.state.values()))
+    ]
 
 
 def _has_zero(spec: Spec) -> bool:
