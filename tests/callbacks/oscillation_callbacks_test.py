@@ -140,6 +140,20 @@ def test_the_threshold_comes_down_to_the_specs_own(library):
     np.testing.assert_allclose(seen, [0.108, 0.058, 0.008], rtol=1e-5)
 
 
+@pytest.mark.parametrize("put_back", [False, True], ids=["left", "put back"])
+def test_the_specs_own_holds_after_a_fit_that_ends_early(library, put_back):
+    model = network(library, FREEZING)
+    judge = library.callbacks.LambdaCallback(
+        on_epoch_end=lambda epoch, logs: logs.update(score=epoch)
+    )
+    early = library.callbacks.EarlyStopping("score", mode="min", restore_best_weights=True)
+    stop = [judge, early] if put_back else [Stop(2)]
+    history = fit(model, FreezeOscillations(), *stop, epochs=10)
+    assert len(history["loss"]) == 2
+    for entry in model.quantized_variables:
+        assert float(np.array(entry.state["freeze_above"])) == pytest.approx(0.008)
+
+
 def test_a_saved_model_goes_on_as_it_would_have(library, tmp_path):
     whole, first = (network(library, FREEZING, rate=0.1) for _ in range(2))
     fit(whole, FreezeOscillations(0.009), epochs=12)

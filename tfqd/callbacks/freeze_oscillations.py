@@ -3,7 +3,7 @@
 from tfqd.callbacks.annealing import cosine, epochs_of
 from tfqd.callbacks.callback import Callback
 from tfqd.spec.checks import checked_positive
-from tfqd.wrapping.fitting import handed_over
+from tfqd.wrapping.fitting import handed_over, hold_at_the_end
 from tfqd.wrapping.quantized import QuantizedVariable, find_quantized
 
 
@@ -13,7 +13,8 @@ class FreezeOscillations(Callback):
     Weights of a spec with ``freeze_above=f`` are frozen when they oscillate more
     often than f, with or without this callback. It begins with a higher frequency
     and comes down to f over the epochs, as half a wave of a cosine (Nagel et al.
-    2022, arXiv 2203.11086): what is frozen early misses the rest of training.
+    2022, arXiv 2203.11086): what is frozen early misses the rest of training. Whenever
+    training ends, the model is left with f.
     `CodeFlips` logs how many are.
 
     Args:
@@ -51,6 +52,14 @@ class FreezeOscillations(Callback):
     def on_epoch_begin(self, epoch, logs=None):
         for entry, own in self._entries():
             entry.freeze_above(cosine(self._start, own, epoch, epochs_of(self)))
+
+    def on_train_end(self, logs=None):
+        hold_at_the_end(self.model, self._thaw)
+
+    def _thaw(self) -> None:
+        """Puts the frequencies of the specs back, which a fit that ends early has not come to."""
+        for entry, own in self._entries():
+            entry.freeze_above(own)
 
     def _entries(self) -> list[tuple[QuantizedVariable, float]]:
         """The variables that may be frozen, with the frequency of their specs."""
