@@ -7,9 +7,8 @@ from typing import Any
 import numpy as np
 
 from tfqd.distillation.cached_teacher import CachedTeacher
-from tfqd.distillation.classification import shapes_by_place
 from tfqd.distillation.losses import LogitsDistillation, looks_like_probabilities
-from tfqd.distillation.losses.outputs import by_place
+from tfqd.distillation.losses.outputs import by_place, shapes_by_place
 from tfqd.distillation.terms import Weight
 from tfqd.spec.checks import is_number
 from tfqd.wrapping.own_steps import own_steps

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 from tfqd.distillation.losses import LogitsDistillation
 from tfqd.distillation.losses.logits import kind_of
-from tfqd.distillation.losses.outputs import by_place
+from tfqd.distillation.losses.outputs import by_place, shapes_by_place
 
 _REGRESSION = {
     "huber",
@@ -114,16 +114,3 @@ def _losses_by_place(student, loss, places: Collection[str]) -> dict[str, Any]:
     if len(losses) == 1:
         losses *= len(places)
     return dict(zip(places, losses, strict=True)) if len(losses) == len(places) else {}
-
-
-def shapes_by_place(shape) -> dict[str, tuple]:
-    """The shapes of a model's outputs by their place, as `by_place` calls it."""
-    if isinstance(shape, dict):
-        return {
-            f"[{key!r}]{inner}": leaf
-            for key, value in shape.items()
-            for inner, leaf in shapes_by_place(value).items()
-        }
-    if isinstance(shape, list) or (shape and isinstance(shape[0], tuple | list | dict)):
-        return shapes_by_place(dict(enumerate(shape)))
-    return {"": tuple(shape)}

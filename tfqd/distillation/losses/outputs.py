@@ -26,6 +26,19 @@ def by_place(outputs) -> dict[str, Any]:
     }
 
 
+def shapes_by_place(shape) -> dict[str, tuple]:
+    """The shapes of a model's outputs by their place, as `by_place` calls it."""
+    if isinstance(shape, dict):
+        return {
+            f"[{key!r}]{inner}": leaf
+            for key, value in shape.items()
+            for inner, leaf in shapes_by_place(value).items()
+        }
+    if isinstance(shape, list) or (shape and isinstance(shape[0], tuple | list | dict)):
+        return shapes_by_place(dict(enumerate(shape)))
+    return {"": tuple(shape)}
+
+
 def describe(outputs) -> str:
     """The places and shapes of outputs, to be read in an error."""
     return ", ".join(
