@@ -7,9 +7,14 @@ from typing import Any
 import numpy as np
 
 from tfqd.distillation.cached_teacher import CachedTeacher
-from tfqd.distillation.losses import LogitsDistillation, looks_like_probabilities
+from tfqd.distillation.losses import (
+    DistillationLoss,
+    LogitsDistillation,
+    looks_like_probabilities,
+)
+from tfqd.distillation.losses.output_loss import OutputLoss
 from tfqd.distillation.losses.outputs import by_place, shapes_by_place
-from tfqd.distillation.terms import Weight
+from tfqd.distillation.terms import Weight, student_layer, teacher_layer
 from tfqd.spec.checks import is_number
 from tfqd.wrapping.own_steps import own_steps
 from tfqd.wrapping.protocols import KerasVersion
@@ -91,19 +96,32 @@ def check_models(teacher, student, losses, version: KerasVersion) -> None:
 
 
 def check_outputs(teacher, student, losses) -> None:
-    """Raises ValueError for outputs of different shapes, where those are known and compared."""
-    if all(getattr(loss, "student_layer_name", None) is not None for loss in losses):
-        return
+    """Raises ValueError where a loss compares outputs whose shapes are known and do not fit."""
     teacher_shape, student_shape = _output_shape(teacher), _output_shape(student)
     if teacher_shape is None or student_shape is None:
         return
-    ours, theirs = shapes_by_place(student_shape), shapes_by_place(teacher_shape)
-    fitting = ours.keys() == theirs.keys() and all(_fit(ours[k], theirs[k]) for k in ours)
-    if not fitting:
-        raise ValueError(
-            f"teacher and student must have the same output shape; teacher {teacher.name!r} "
-            f"gives {teacher_shape}, student {student.name!r} gives {student_shape}"
-        )
+    if {type(teacher_shape), type(student_shape)} == {dict, list}:
+        return  # Keras 3 lists the shapes of outputs in a dict, and leaves their names out.
+    for loss in losses:
+        ours, theirs = _to_fit(loss, student_shape), _to_fit(loss, teacher_shape)
+        fitting = ours.keys() == theirs.keys() and all(_fit(ours[k], theirs[k]) for k in ours)
+        if not fitting:
+            raise ValueError(
+                f"teacher and student must have the same output shape for {type(loss).__name__}; "
+                f"teacher {teacher.name!r} gives {teacher_shape}, student {student.name!r} gives "
+                f"{student_shape}"
+            )
+
+
+def _to_fit(loss, shape) -> dict[str, tuple]:
+    """Those of a model's output shapes that a loss needs to be the other model's, by place."""
+    shapes = shapes_by_place(shape)
+    if isinstance(loss, OutputLoss):
+        return {inner: shapes[place] for place, inner in loss.places(shapes).items()}
+    # The `build` of tfqd's others says what fits. Of Keras' own losses nothing is known but this.
+    by_itself = isinstance(loss, DistillationLoss)
+    reads_layer = teacher_layer(loss) is not None or student_layer(loss) is not None
+    return {} if by_itself or reads_layer else shapes
 
 
 def _output_shape(model):

@@ -88,11 +88,8 @@ def check_classification(
 
 def _taken_for_classes(loss: LogitsDistillation, places: Collection[str]) -> list[str]:
     """The places of the outputs that a loss compares through their softmax."""
-    output = loss.output
-    if isinstance(output, int) and output < 0:
-        output += len({place.partition("]")[0] for place in places})
-    named = [place for place in places if output is None or place.startswith(f"[{output!r}]")]
     kinds = by_place(loss.loss)
+    named = loss.places(places)
     return [place for place in named if kind_of(kinds.get(place, kinds.get(""))) is not None]
 
 

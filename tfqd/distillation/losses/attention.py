@@ -56,6 +56,7 @@ class AttentionTransfer(FeatureLoss):
 
     def build(self, teacher_shape: Any, student_shape: Any, owner: Any) -> dict[str, Any]:
         """Creates nothing, but raises ValueError for features that do not fit."""
+        super().build(teacher_shape, student_shape, owner)
         self._check_maps(teacher_shape, student_shape)
         return {}
 

@@ -5,7 +5,7 @@ from typing import Any
 import tensorflow as tf
 
 from tfqd.distillation.losses.base import DistillationLoss
-from tfqd.distillation.losses.outputs import describe
+from tfqd.distillation.losses.outputs import describe, shapes_by_place
 from tfqd.distillation.losses.positions import positions_fit
 
 
@@ -31,6 +31,13 @@ class FeatureLoss(DistillationLoss):
         self.teacher_layer_name = teacher_layer_name
         self.student_layer_name = student_layer_name
 
+    def build(self, teacher_shape: Any, student_shape: Any, owner: Any) -> dict[str, Any]:
+        """Creates nothing, but raises ValueError for several tensors of a model."""
+        for shape in (teacher_shape, student_shape):
+            if shapes_by_place(shape).keys() != {""}:
+                raise self._not_one(str(shape))
+        return {}
+
     def get_config(self) -> dict[str, Any]:
         return {
             **super().get_config(),
@@ -42,10 +49,7 @@ class FeatureLoss(DistillationLoss):
         """The two tensors, float32, the teacher's without gradient."""
         for outputs in (teacher_outputs, student_outputs):
             if isinstance(outputs, list | tuple | dict):
-                raise ValueError(
-                    f"{type(self).__name__} compares one tensor of each model; got "
-                    f"{describe(outputs)}: name a layer that gives one tensor"
-                )
+                raise self._not_one(describe(outputs))
         teacher = tf.cast(teacher_outputs, tf.float32)
         student = tf.cast(student_outputs, tf.float32)
         if min(teacher.shape.rank, student.shape.rank) < 2:
@@ -54,6 +58,12 @@ class FeatureLoss(DistillationLoss):
                 f"{self._shapes(teacher.shape, student.shape)}"
             )
         return tf.stop_gradient(teacher), student
+
+    def _not_one(self, outputs: str) -> ValueError:
+        return ValueError(
+            f"{type(self).__name__} compares one tensor of each model; got {outputs}: name a layer "
+            "that gives one tensor"
+        )
 
     def _check_positions(self, teacher_shape, student_shape) -> None:
         if not positions_fit(teacher_shape, student_shape):

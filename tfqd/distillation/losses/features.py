@@ -72,6 +72,7 @@ class FeatureDistillation(FeatureLoss):
 
     def build(self, teacher_shape: Any, student_shape: Any, owner: Any) -> dict[str, Any]:
         """Creates the projection, float32 [student's width, teacher's], if one is needed."""
+        super().build(teacher_shape, student_shape, owner)
         self._check_positions(teacher_shape, student_shape)
         widths = student_shape[-1], teacher_shape[-1]
         if widths[0] == widths[1]:

@@ -2,6 +2,7 @@
 
 import copy
 import functools
+from collections.abc import Collection
 from typing import Any
 
 import keras
@@ -88,6 +89,15 @@ class LogitsDistillation(OutputLoss):
         other = copy.copy(self)
         other.temperature = default_temperature(bits)
         return other
+
+    def places(self, outputs: Collection[str]) -> dict[str, str]:
+        """Where it compares: not where `loss` is None."""
+        losses = by_place(self.loss)
+        return {
+            place: inner
+            for place, inner in super().places(outputs).items()
+            if losses.get(place, losses.get("")) is not None
+        }
 
     def _comparisons(self, places) -> dict[str, Any]:
         losses = option_by_place("loss", self.loss, self.output, places)

@@ -1,13 +1,20 @@
 """What the losses on final outputs, one or several, have in common."""
 
 import abc
+from collections.abc import Collection
 from typing import Any
 
 import tensorflow as tf
 
 from tfqd.distillation.losses.averaging import batch_mean
 from tfqd.distillation.losses.base import DistillationLoss
-from tfqd.distillation.losses.outputs import by_place, describe, option_by_place, select
+from tfqd.distillation.losses.outputs import (
+    by_place,
+    describe,
+    option_by_place,
+    places_of,
+    select,
+)
 
 
 class OutputLoss(DistillationLoss):
@@ -80,6 +87,14 @@ class OutputLoss(DistillationLoss):
         super().validate_outputs(
             select(teacher_outputs, self.output), select(student_outputs, self.output)
         )
+
+    def places(self, outputs: Collection[str]) -> dict[str, str]:
+        """Where it compares, as `places_of`.
+
+        Args:
+            outputs: the places of all outputs of a model.
+        """
+        return places_of(self.output, outputs)
 
     def _check_shapes(self, place: str, teacher: tf.Tensor, student: tf.Tensor) -> None:
         if not teacher.shape.is_compatible_with(student.shape):

@@ -72,6 +72,26 @@ def select(outputs, output: str | int | None):
     raise ValueError(f"there is no output {output!r} among {describe(outputs)}")
 
 
+def places_of(output: str | int | None, places: Collection[str]) -> dict[str, str]:
+    """The places of a selected output among all -> the same in that output alone.
+
+    Args:
+        output: as in `select`.
+        places: those of all outputs.
+
+    Example:
+
+    >>> places_of("box", ["['box'][0]", "['box'][1]", "['classes']"])
+    {"['box'][0]": '[0]', "['box'][1]": '[1]'}
+    """
+    if output is None:
+        return {place: place for place in places}
+    if isinstance(output, int) and output < 0:
+        output += len({place.partition("]")[0] for place in places})
+    start = f"[{output!r}]"
+    return {place: place.removeprefix(start) for place in places if place.startswith(start)}
+
+
 def option_by_place(what: str, option, output: str | int | None, places: Collection[str]):
     """What a loss is given once for all outputs, or in their structure, by place.
 
