@@ -9,11 +9,11 @@ from tfqd.distillation.checks import (
     check_losses,
     check_models,
     check_outputs,
-    check_probabilities,
     check_roles,
     check_steps,
 )
 from tfqd.distillation.defaults import default_student_loss_weight
+from tfqd.distillation.logits_or_probabilities import check_probabilities
 from tfqd.distillation.losses import LogitsDistillation
 from tfqd.distillation.step import DistillationStep
 from tfqd.distillation.terms import Weight
@@ -64,9 +64,11 @@ class BaseDistiller(DistillationStep):
         self._has_default_loss = not distillation_losses
         self._add_trackers()
         if all(model.built for model in self._models):
-            if self._learns_from_teacher and not isinstance(teacher, CachedTeacher):
-                check_roles(teacher, student)
-                inputs = self._version.serving.zero_inputs(teacher)
+            if self._learns_from_teacher:
+                cached = isinstance(teacher, CachedTeacher)
+                if not cached:
+                    check_roles(teacher, student)
+                inputs = None if cached else self._version.serving.zero_inputs(teacher)
                 self._probabilities = check_probabilities(teacher, losses, inputs)
             self._prepare()
             self.built = True

@@ -83,6 +83,10 @@ class CachedTeacher:
         """The teacher's: a shape, or a structure of shapes, with None for the batch."""
         return self._as_structure([(None, *array.shape[1:]) for array in self._arrays])
 
+    def first(self, count: int) -> Any:
+        """The outputs of the first examples that the teacher saw, as arrays."""
+        return self._as_structure([np.asarray(array[:count]) for array in self._arrays])
+
     def attach(self, data: tf.data.Dataset) -> tf.data.Dataset:
         """The data with the teacher's outputs beside the inputs of each example.
 

@@ -4,22 +4,15 @@ import numbers
 import warnings
 from typing import Any
 
-import numpy as np
-
 from tfqd.distillation.cached_teacher import CachedTeacher
-from tfqd.distillation.losses import (
-    DistillationLoss,
-    LogitsDistillation,
-    looks_like_probabilities,
-)
+from tfqd.distillation.losses import DistillationLoss
 from tfqd.distillation.losses.output_loss import OutputLoss
-from tfqd.distillation.losses.outputs import by_place, shapes_by_place
+from tfqd.distillation.losses.outputs import shapes_by_place
 from tfqd.distillation.terms import Weight, student_layer, teacher_layer
 from tfqd.spec.checks import is_number
 from tfqd.wrapping.own_steps import own_steps
 from tfqd.wrapping.protocols import KerasVersion
 from tfqd.wrapping.quantized import is_quantized
-from tfqd.wrapping.state import from_rest
 from tfqd.wrapping.unpruned import Unpruned
 
 
@@ -171,41 +164,3 @@ def _fit(one: tuple, other: tuple) -> bool:
     return len(one) == len(other) and all(
         a == b or None in (a, b) for a, b in zip(one, other, strict=True)
     )
-
-
-def check_probabilities(teacher, losses, inputs) -> frozenset[str]:
-    """Warns when the teacher gives probabilities where logits are expected, or the reverse.
-
-    Asked of the teacher itself, on inputs of zeros, where their shape is known:
-    a softmax gives rows that sum to 1 whatever comes in.
-
-    Args:
-        inputs: the teacher's arguments, of zeros; None where they are not known.
-
-    Returns:
-        The places of the outputs that are probabilities, as far as is known.
-    """
-    judging = [loss for loss in losses if isinstance(loss, LogitsDistillation)]
-    if inputs is None or not judging:
-        return frozenset()
-    with from_rest(teacher):
-        outputs = by_place(teacher(*inputs, training=False))
-    found = {
-        place for place, output in outputs.items() if looks_like_probabilities(np.asarray(output))
-    }
-    if any(output.shape[-1] == 1 for output in outputs.values()):
-        return frozenset(found)  # a single unit, of which no sum tells
-    for loss in judging:
-        if loss.from_logits and found:
-            warnings.warn(
-                f"teacher {teacher.name!r} gives probabilities, but {type(loss).__name__} takes "
-                "them for logits; say from_logits=False",
-                stacklevel=3,
-            )
-        elif not loss.from_logits and len(found) < len(outputs):
-            warnings.warn(
-                f"{type(loss).__name__}(from_logits=False) expects probabilities, but teacher "
-                f"{teacher.name!r} gives outputs that do not sum to 1; say from_logits=True",
-                stacklevel=3,
-            )
-    return frozenset(found)

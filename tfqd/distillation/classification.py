@@ -26,7 +26,7 @@ _REMEDY = (
     "which compares the outputs as they are"
 )
 # Each unit is a label of its own.
-_LABELS = {"bce", "binarycrossentropy", "binaryfocalcrossentropy"}
+LABELS = {"bce", "binarycrossentropy", "binaryfocalcrossentropy"}
 
 
 def check_classification(
@@ -61,10 +61,10 @@ def check_classification(
         if isinstance(each, LogitsDistillation)
         for place in _taken_for_classes(each, outputs)
     }
-    for place, each in _losses_by_place(student, loss, outputs).items():
+    for place, each in losses_by_place(student, loss, outputs).items():
         if place not in judges:
             continue
-        name = each if isinstance(each, str) else getattr(each, "__name__", type(each).__name__)
+        name = known_name(each)
         known, units = name.replace("_", "").lower(), outputs[place][-1] if outputs[place] else None
         judge = judges[place]
         if units == 1 and known in _REGRESSION:
@@ -72,7 +72,7 @@ def check_classification(
                 f"the student learns an output of one unit by {name}, a regression, and {judge} "
                 f"would take it for the logit of a class; {_REMEDY}"
             )
-        if units not in (None, 1) and known in _LABELS:
+        if units not in (None, 1) and known in LABELS:
             raise ValueError(
                 f"the student learns an output of {units} units by {name}, each a label of its "
                 f"own, and {judge} would take them for classes of which one is right; {_REMEDY}"
@@ -93,7 +93,12 @@ def _taken_for_classes(loss: LogitsDistillation, places: Collection[str]) -> lis
     return [place for place in named if kind_of(kinds.get(place, kinds.get(""))) is not None]
 
 
-def _losses_by_place(student, loss, places: Collection[str]) -> dict[str, Any]:
+def known_name(loss) -> str:
+    """What a loss is called: its name, or that of its function or class."""
+    return loss if isinstance(loss, str) else getattr(loss, "__name__", type(loss).__name__)
+
+
+def losses_by_place(student, loss, places: Collection[str]) -> dict[str, Any]:
     """What each output is compiled with; nothing where Keras will say what is wrong."""
     if isinstance(loss, Mapping):
         names = list(getattr(student, "output_names", None) or ())

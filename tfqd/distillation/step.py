@@ -15,6 +15,7 @@ from tfqd.batches import example_count
 from tfqd.distillation.cached_teacher import CachedTeacher, split_batch
 from tfqd.distillation.classification import check_classification
 from tfqd.distillation.gradient_cosine import gradient_cosine
+from tfqd.distillation.logits_or_probabilities import check_single_units
 from tfqd.distillation.terms import (
     Answers,
     Term,
@@ -186,6 +187,9 @@ class DistillationStep(_Model):
             self._has_default_loss,
             self._probabilities,
         )
+        if getattr(self._thread, "checked", None) is not self.loss:
+            self._thread.checked = self.loss
+            check_single_units(self.student, self.loss, self.distillation_losses)
         taught = self._answers(*taught).without_gradient()
         learnt = self._answers(y_pred, getattr(self._thread, "features", {}))
         total = tf.zeros(())
