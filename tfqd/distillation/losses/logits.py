@@ -37,9 +37,10 @@ class LogitsDistillation(OutputLoss):
         loss: ``"kl_divergence"``; ``"categorical_crossentropy"``, of the same
             probabilities, also times T^2, with the same gradient; or another loss of
             Keras, which is given t / T and s / T, as by
-            ``keras.distillation.LogitsDistillation``: each by its name or as an object. For
-            several outputs a structure of them, with None for an output that is not
-            compared.
+            ``keras.distillation.LogitsDistillation``: each by its name or as an object. The
+            first two are computed here, and can have no options of their own; the reduction
+            of none counts. For several outputs a structure of them, with None for an output
+            that is not compared.
         from_logits: whether both models give logits; False for probabilities.
         output: the name or index of the output to compare, for models with
             several; None for the sum over all of them.
@@ -47,7 +48,8 @@ class LogitsDistillation(OutputLoss):
 
     Raises:
         ValueError: for a temperature that is not a positive finite number, an
-            unknown loss or none at all, or an output that is no name or index.
+            unknown loss or none at all, a loss with options that cannot have any, or an
+            output that is no name or index.
 
     Example:
 
@@ -69,7 +71,7 @@ class LogitsDistillation(OutputLoss):
         super().__init__(output, name)
         self.temperature = check_temperature(temperature)
         for each in by_place(loss).values():
-            _check_loss(each)
+            _check_loss(each, bool(from_logits))
         if all(each is None for each in by_place(loss).values()):
             raise ValueError(f"loss must compare an output at least; got {loss!r}")
         self.loss = loss
@@ -146,14 +148,39 @@ class LogitsDistillation(OutputLoss):
         return cls(**config)
 
 
-def _check_loss(loss) -> None:
+def _check_loss(loss, from_logits: bool) -> None:
     if isinstance(loss, str):
         keras.losses.get(loss)
     elif loss is not None and not callable(loss):
         raise ValueError(f"loss must be the name of a loss of Keras or one itself; got {loss!r}")
+    elif kind_of(loss) is not None and (options := _options(loss, from_logits)):
+        raise ValueError(
+            f"{type(loss).__name__} of outputs at a temperature is computed by LogitsDistillation, "
+            f"which says from_logits itself, and has no options; got {', '.join(options)}"
+        )
+
+
+def _options(loss, from_logits: bool) -> list[str]:
+    """What an object of a Keras loss computes otherwise than by default, as "name=value".
+
+    Args:
+        from_logits: whether it may say so too.
+    """
+    if isinstance(loss, type) or not hasattr(loss, "get_config"):
+        return []
+    given, default = loss.get_config(), type(loss)().get_config()
+    without = {"name", "reduction", *(["from_logits"] if from_logits else [])}
+    return [
+        f"{name}={given[name]!r}" for name in given.keys() - without if given[name] != default[name]
+    ]
 
 
 def kind_of(loss) -> str | None:
-    """``"kl_divergence"`` or ``"categorical_crossentropy"``, however it is said; else None."""
+    """``"kl_divergence"`` or ``"categorical_crossentropy"``, however it is said; else None.
+
+    What is only called like them, and no function or class of Keras, is neither.
+    """
     name = loss if isinstance(loss, str) else getattr(loss, "__name__", type(loss).__name__)
-    return _KINDS.get(name.replace("_", "").lower())
+    package = "keras" if isinstance(loss, str) else str(getattr(loss, "__module__", ""))
+    known = package.partition(".")[0] in ("keras", "tf_keras")
+    return _KINDS.get(name.replace("_", "").lower()) if known else None
