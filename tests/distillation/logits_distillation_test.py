@@ -218,6 +218,10 @@ def test_refuses_an_output_that_is_not_there(output):
     outputs = {"a": TEACHER} if output == "b" else [TEACHER, TEACHER]
     with pytest.raises(ValueError, match=rf"no output {output!r} among \[.*\] \(6, 5\)"):
         LogitsDistillation(output=output).compute_loss(outputs, outputs)
+    with pytest.raises(
+        ValueError, match=r"no output 'kind' among .*; in a list they are chosen by"
+    ):
+        LogitsDistillation(output="kind").compute_loss([TEACHER], [TEACHER])
 
 
 @pytest.mark.parametrize("temperature", [0, -1.0, float("inf"), float("nan"), "2", True])

@@ -54,7 +54,8 @@ def save(
         scale_dtype: the same for scales and offsets. The weights then move a
             little, by at most what the manifest states. Scales that are all too small
             for float16 are stored in bfloat16. A warning says so where the answers move
-            by more than 1e-2 of the largest for float16, or 5e-2 for bfloat16.
+            by more than 1e-2 of the largest for float16, or 5e-2 for bfloat16. Other than
+            float32, `tfqd.load` may refuse to make a quantized model of the file.
         probes: inputs to hold the file against the model by, as the model takes
             them; random ones that fit its inputs when None. Of a subclassed model they
             say the dtypes of its inputs, float32 when None. They are kept in the file for
@@ -187,7 +188,9 @@ def load(path: str | os.PathLike, kind: str = "keras") -> keras.Model | Compress
     Raises:
         tfqd.ArchiveError: a ValueError, for a damaged or foreign file.
         ValueError: for an unknown kind, an archive without architecture (it says
-            why, and what to do), or one with layers that tf_keras does not know.
+            why, and what to do), or one with layers that tf_keras does not know; for
+            ``"quantized"``, where no float weights would be quantized to what is stored,
+            as to scales that were rounded in the file.
         OSError: when the file cannot be read.
 
     Example:

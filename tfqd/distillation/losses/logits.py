@@ -42,14 +42,14 @@ class LogitsDistillation(OutputLoss):
             of none counts. For several outputs a structure of them, with None for an output
             that is not compared.
         from_logits: whether both models give logits; False for probabilities.
-        output: the name or index of the output to compare, for models with
-            several; None for the sum over all of them.
+        output: of several outputs the one to compare: its key in a dict, its index in a
+            list; None for the sum over all of them.
         name: what the loss is logged as.
 
     Raises:
         ValueError: for a temperature that is not a positive finite number, an
             unknown loss or none at all, a loss with options that cannot have any, or an
-            output that is no name or index.
+            output that is no key or index.
 
     Example:
 

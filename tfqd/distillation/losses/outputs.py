@@ -57,7 +57,7 @@ def check_same_places(teacher_outputs, student_outputs) -> None:
 
 
 def select(outputs, output: str | int | None):
-    """The output of that name or index; all of them for None.
+    """The output of that key in a dict or index in a list; all of them for None.
 
     Raises:
         ValueError: when there is none.
@@ -69,7 +69,8 @@ def select(outputs, output: str | int | None):
     indexed = isinstance(outputs, list | tuple)
     if indexed and isinstance(output, int) and -len(outputs) <= output < len(outputs):
         return outputs[output]
-    raise ValueError(f"there is no output {output!r} among {describe(outputs)}")
+    by_index = "; in a list they are chosen by index" if indexed and isinstance(output, str) else ""
+    raise ValueError(f"there is no output {output!r} among {describe(outputs)}{by_index}")
 
 
 def places_of(output: str | int | None, places: Collection[str]) -> dict[str, str]:

@@ -21,12 +21,12 @@ class RegressionDistillation(OutputLoss):
 
     Args:
         loss: "mse" or "mae".
-        output: the name or index of the output to compare, for models with
-            several; None for the sum over all of them.
+        output: of several outputs the one to compare: its key in a dict, its index in a
+            list; None for the sum over all of them.
         name: what the loss is logged as.
 
     Raises:
-        ValueError: for an unknown loss, or an output that is no name or index.
+        ValueError: for an unknown loss, or an output that is no key or index.
 
     Example:
 
