@@ -10,10 +10,10 @@ from typing import Any, NamedTuple
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from tfqd.wrapping.channels import Channels, Ties
 from tfqd.wrapping.keras3.activations import QuantizedActivation
+from tfqd.wrapping.keras3.channel_constants import activated, folded, run_on
 from tfqd.wrapping.keras3.insides import graph_of, run_graph
 
 _layers = keras.layers
@@ -108,20 +108,6 @@ def places_of(tensor) -> int | None:
     return None if None in between else int(np.prod(between, dtype=np.int64))
 
 
-def _activated(layer, constants: np.ndarray) -> np.ndarray | None:
-    """What a layer's activation makes of constants; None for one that mixes channels."""
-    name = keras.activations.serialize(layer.activation)
-    known = isinstance(name, str) and name in _BY_ITSELF
-    return _run(layer.activation, constants) if known else None
-
-
-def _run(function: Callable, constants: np.ndarray) -> np.ndarray:
-    """What a function of each channel by itself makes of those that are constant."""
-    known = ~np.isnan(constants)
-    given = tf.constant(np.where(known, constants, 0.0)[None])
-    return np.where(known, np.asarray(function(given))[0], np.nan).astype(np.float32)
-
-
 def _multiplied(walk: Walk, layer, inputs: Sequence[Channels]) -> Channels | None:
     """Dense and convolutions: each output is a sum over all inputs."""
     (taken,) = inputs
@@ -142,10 +128,10 @@ def _multiplied(walk: Walk, layer, inputs: Sequence[Channels]) -> Channels | Non
     _keep_scales(walk, layer, taken, reads)
     sums = folded(taken.constants, foldable, by_pair) + _bias(walk, layer)
     constants = np.where(np.any(reads & ~foldable[:, np.newaxis], axis=0), np.nan, sums)
-    activated = _activated(layer, constants.astype(np.float32))
-    if activated is None:
+    after = activated(layer, constants.astype(np.float32))
+    if after is None:
         return None
-    return walk.ties.fresh(activated, places_of(layer.output))
+    return walk.ties.fresh(after, places_of(layer.output))
 
 
 def _keep_scales(walk: Walk, layer, taken: Channels, reads: np.ndarray) -> None:
@@ -171,17 +157,6 @@ def _bias(walk: Walk, layer) -> np.ndarray:
     return walk.value(layer.bias) if layer.use_bias else np.zeros((), np.float32)
 
 
-def folded(constants: np.ndarray, which: np.ndarray, by_pair: np.ndarray) -> np.ndarray:
-    """What some of the input channels, all constant, add to each output channel.
-
-    Args:
-        constants: [inputs].
-        which: bool [inputs].
-        by_pair: the kernel, [places, inputs, outputs].
-    """
-    return np.where(which, constants, 0.0) @ by_pair.sum(axis=0)
-
-
 def _depthwise(walk: Walk, layer, inputs: Sequence[Channels]) -> Channels | None:
     (taken,) = inputs
     if layer.depth_multiplier != 1 or layer.quantization_mode:
@@ -191,10 +166,10 @@ def _depthwise(walk: Walk, layer, inputs: Sequence[Channels]) -> Channels | None
     known = (taken.constants == 0) | (~np.isnan(taken.constants) & (not _pads(layer)))
     sums = np.where(known, taken.constants, 0.0) * kernel.sum(axis=0) + _bias(walk, layer)
     constants = np.where(known | ~kernel.any(axis=0), sums, np.nan)
-    activated = _activated(layer, constants.astype(np.float32))
-    if activated is None:
+    after = activated(layer, constants.astype(np.float32))
+    if after is None:
         return None
-    return Channels(taken.ids, activated, places_of(layer.output))
+    return Channels(taken.ids, after, places_of(layer.output))
 
 
 def _normalized(walk: Walk, layer, inputs: Sequence[Channels]) -> Channels | None:
@@ -212,12 +187,12 @@ def _normalized(walk: Walk, layer, inputs: Sequence[Channels]) -> Channels | Non
 def _by_itself(walk: Walk, layer, inputs: Sequence[Channels]) -> Channels | None:
     """Layers that do the same to every number."""
     (taken,) = inputs
-    return Channels(taken.ids, _run(layer, taken.constants), taken.places)
+    return Channels(taken.ids, run_on(layer, taken.constants), taken.places)
 
 
 def _activation(walk: Walk, layer, inputs: Sequence[Channels]) -> Channels | None:
     (taken,) = inputs
-    constants = _activated(layer, taken.constants)
+    constants = activated(layer, taken.constants)
     return None if constants is None else Channels(taken.ids, constants, taken.places)
 
 
@@ -262,12 +237,6 @@ def _concatenated(walk: Walk, layer, inputs: Sequence[Channels]) -> Channels | N
     constants = np.concatenate([each.constants for each in inputs])
     return Channels(ids, constants, places_of(layer.output))
 
-
-_BY_ITSELF = {
-    *("linear", "relu", "relu6", "leaky_relu", "elu", "selu", "gelu", "silu", "swish", "mish"),
-    *("sigmoid", "hard_sigmoid", "hard_silu", "hard_swish", "tanh", "softplus", "softsign"),
-    "exponential",
-}
 
 MULTIPLIED = (_layers.Dense, _layers.Conv1D, _layers.Conv2D, _layers.Conv3D)
 DEPTHWISE = (_layers.DepthwiseConv1D, _layers.DepthwiseConv2D)

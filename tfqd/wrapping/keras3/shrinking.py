@@ -7,7 +7,8 @@ import numpy as np
 
 from tfqd.wrapping.activations import check_ranges
 from tfqd.wrapping.keras3.activations import QuantizedActivation
-from tfqd.wrapping.keras3.channel_rules import DEPTHWISE, MULTIPLIED, Visit, Walk, folded
+from tfqd.wrapping.keras3.channel_constants import folded
+from tfqd.wrapping.keras3.channel_rules import DEPTHWISE, MULTIPLIED, Visit, Walk
 from tfqd.wrapping.keras3.cloning import copy_model
 from tfqd.wrapping.keras3.insides import (
     Functional,
