@@ -59,7 +59,8 @@ def shrink(model: keras.Model, *, probes: Any = None, tolerance: float | None = 
     inference), activations that treat every number alike, those that ``activations=`` rounds
     too, pooling, Flatten, Dropout, zero padding, cropping, Add and Concatenate, with channels
     last. Other layers with weights, models in the model, and layers that are called several
-    times stay as they are, which the table says. One channel of every layer stays.
+    times stay as they are, which the table says; so does all that other operations take, as
+    ``x + y``. One channel of every layer stays.
 
     Args:
         model: a built Keras 3 model, Sequential or Functional, float or from

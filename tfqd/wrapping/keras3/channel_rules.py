@@ -23,6 +23,8 @@ Value = Callable[[keras.Variable], np.ndarray]
 class Visit(NamedTuple):
     """A call of a layer of the graph, and what it takes and gives.
 
+    layer: or an operation, such as an addition.
+    inputs: but for masks.
     reason: why the layer stays as it is; None where channels can be taken from it.
     """
 
@@ -62,7 +64,10 @@ class Walk:
         return layer.output
 
     def _call(self, layer, *args, **kwargs):
-        inputs = [x for x in keras.tree.flatten([args, kwargs]) if isinstance(x, Channels)]
+        masks = {name: kwargs.pop(name) for name in [*kwargs] if name.endswith("mask")}
+        for each in _channels_in(masks):
+            self.ties.keep(each.ids, "a mask")
+        inputs = _channels_in([args, kwargs])
         rule, reason = RULES.get(type(layer)), self._obstacle(layer)
         outputs = rule(self, layer, inputs) if rule and not reason else None
         if outputs is not None:
@@ -100,6 +105,11 @@ class Walk:
         for ids in [visit.outputs.ids for visit in self.visits]:
             if not any(self.ties.kept(ids)):
                 self.ties.keep(ids[:1], "the last one of its layer")
+
+
+def _channels_in(arguments: Any) -> list[Channels]:
+    """Those among the arguments of a call."""
+    return [each for each in keras.tree.flatten(arguments) if isinstance(each, Channels)]
 
 
 def places_of(tensor) -> int | None:

@@ -170,15 +170,16 @@ class _Smaller:
 
 def _changes(visit: Visit) -> bool:
     """Whether a layer is made anew, of fewer channels."""
-    kept = isinstance(visit.layer, QuantizedActivation) or seed_generators(visit.layer)
-    return visit.reason is None and not kept
+    if visit.reason is not None:
+        return False
+    return not (isinstance(visit.layer, QuantizedActivation) or seed_generators(visit.layer))
 
 
 def _has_channels(visit: Visit) -> bool:
     """Whether a layer has weights that make its output channels, or may have."""
     if visit.reason is None:
         return isinstance(visit.layer, MULTIPLIED + DEPTHWISE)
-    return bool(visit.layer.weights)
+    return bool(getattr(visit.layer, "weights", ()))
 
 
 def _rebuilt(model: keras.Model, made: dict[int, keras.layers.Layer]) -> keras.Model:
