@@ -24,7 +24,8 @@ from tfqd.wrapping.version import version_of
 class Shrunk:
     """What `tfqd.shrink` gives. Printing it gives a table.
 
-    model: the smaller model, not compiled.
+    model: the smaller model, not compiled; of the class of the other one, with its own
+        training, where that is made of inputs, outputs and name, or of layers and name.
     layers: the output channels of its layers, before and after.
     """
 

@@ -273,7 +273,7 @@ def quantize_model(
         kernels = [each.variable for each in owned_variables(copy) if each.is_kernel]
         copy = of_class(with_quantized_activations(copy, rounding, graphs), type(model))
         check_weights({kernel.path: specs.get(id(kernel)) for kernel in kernels})
-    warn_of_lost(model, graph_alone=type(copy) is not type(model))
+    warn_of_lost(model, copy, "its quantized model with activations=")
     index = {id(variable): i for i, variable in enumerate(copy.weights)}
     return QuantizedModel(copy, {index[id(variable)]: q for variable, q in chosen})
 

@@ -26,39 +26,44 @@ _LOST = (
 _OF_THE_PLAIN = {"_metrics", "get_layer", "layers"}
 
 
-def warn_of_lost(model: keras.Model, graph_alone: bool = False) -> None:
-    """Warns where a model's class overrides what its quantized model does not take over.
+def warn_of_lost(model: keras.Model, made: keras.Model, what: str) -> None:
+    """Warns where a model's class overrides what is not taken over from it.
 
     Args:
-        graph_alone: whether that is made of the model's graph, and takes over no training.
+        model: of the class.
+        made: what was made of it: of its class too, then to be quantized, or of its graph
+            alone, which takes over no training.
+        what: that of its graph alone is called.
     """
     kind = type(model)
-    lost = overridden(kind, (*_LOST, *STEPS, "metrics") if graph_alone else _LOST)
+    alone = type(made) is not kind
+    lost = overridden(kind, (*_LOST, *STEPS, "metrics") if alone else _LOST)
     if lost:
-        advice = (
-            "with activations= it is made of the model's graph, and of a class alone that is made "
-            "of inputs, outputs and name"
-            if graph_alone
-            else "override train_step, test_step, predict_step or compute_loss, which are"
+        takes = "layers" if isinstance(made, keras.Sequential) else "inputs, outputs"
+        by = (
+            f"{what}, which is made of the model's graph, and of a class alone that is made of "
+            f"{takes} and name"
+            if alone
+            else "its quantized model; override train_step, test_step, predict_step or "
+            "compute_loss, which are"
         )
-        warnings.warn(
-            f"{kind.__name__}'s own {', '.join(lost)} is not kept by its quantized model; {advice}",
-            stacklevel=4,
-        )
+        warnings.warn(f"{kind.__name__}'s own {', '.join(lost)} is not kept by {by}", stacklevel=4)
 
 
 def of_class(graph: keras.Model, kind: type[keras.Model]) -> keras.Model:
-    """A Functional model as one of a user's class of such models, whose training is its own.
+    """A Functional or Sequential model as one of a user's class of such, whose training is its own.
 
     Args:
         graph: the model; not to be used any more.
         kind: the class; the model stays what it is if that is none of the user's, or not made
-            of inputs and outputs.
+            of inputs and outputs, or of layers.
     """
-    if not is_users(kind) or not issubclass(kind, Functional):
+    chain = isinstance(graph, keras.Sequential)
+    if not is_users(kind) or not issubclass(kind, keras.Sequential if chain else Functional):
         return graph
+    parts = ([*graph.inputs, *graph.layers],) if chain else (graph.input, graph.output)
     try:
-        return kind(graph.input, graph.output, name=graph.name)
+        return kind(*parts, name=graph.name)
     except (TypeError, ValueError):  # its constructor takes something else
         return graph
 

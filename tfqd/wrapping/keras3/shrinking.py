@@ -19,6 +19,7 @@ from tfqd.wrapping.keras3.insides import (
     set_path,
 )
 from tfqd.wrapping.keras3.model import QuantizedModel
+from tfqd.wrapping.keras3.own_steps import of_class, warn_of_lost
 from tfqd.wrapping.quantized import QuantizedVariable
 from tfqd.wrapping.shrunk import (
     Cut,
@@ -51,6 +52,8 @@ def shrunk(model: keras.Model) -> tuple[keras.Model, list[LayerChannels]]:
     copies = {id(old): new for old, new in zip(inner.weights, copy.weights, strict=True)}
     entries = model.quantized_variables if quantized else []
     smaller = _Smaller(copy, {id(copies[id(entry.variable)]): entry for entry in entries})
+    if type(smaller.model) is not type(inner):
+        warn_of_lost(inner, smaller.model, "its shrunk model")
     return (smaller.quantized() if quantized else smaller.model), smaller.layers
 
 
@@ -62,7 +65,7 @@ class _Smaller:
         entries: by the ids of the model's variables, what quantizes them.
 
     Attributes:
-        model: the new one, float.
+        model: the new one, float, of the same class where that is made of a graph.
         layers: what has become of its layers.
     """
 
@@ -73,7 +76,7 @@ class _Smaller:
         self._variables = {id(variable): variable for variable in model.weights}
         visits = [visit for visit in self._walk.visits if _changes(visit)]
         made = {id(visit.layer): self._made(visit) for visit in visits}
-        self.model = _rebuilt(model, made)
+        self.model = of_class(_rebuilt(model, made), type(model))
         set_own_trainable(self.model, model.trainable)
         for visit in visits:
             self._fill(visit, made[id(visit.layer)])
