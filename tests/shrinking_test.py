@@ -74,13 +74,32 @@ def test_layers_that_are_not_known_keep_their_channels_and_say_so():
     reasons = [each.reason for each in found.layers]
     assert reasons[1:] == [
         "LayerNormalization is not known here",
-        "Dense is not known here with its options",
+        "the activation of Dense 'mixing' may mix channels",
         "called several times",
         None,
     ]
     assert found.layers[0].reason == "LayerNormalization 'unknown' takes them as they are"
     assert "LayerNormalization 'unknown'" in str(found)
     assert_alike(model, found.model, (6, 4))
+
+
+def halved(x):
+    return x / 2
+
+
+@pytest.mark.parametrize("quantized", [False, True], ids=["float", "quantized"])
+@pytest.mark.parametrize("activation", ["softmax", halved])
+def test_channels_go_in_front_of_an_activation_that_may_mix_them(activation, quantized):
+    model = [keras.Input((5,)), layers.Dense(8, "relu", name="hidden")]
+    model = randomized(keras.Sequential([*model, layers.Dense(3, activation, name="out")]))
+    emptied(model.get_layer("hidden"), [0, 3, 4], bias=[0.5, -1.0, 2.0])
+    emptied(model.get_layer("out"), [1])
+    if quantized:
+        model = tfqd.quantize_model(model, tfqd.LearnedStep(bits=8))
+    found = tfqd.shrink(model)
+    assert after(found) == {"hidden": 5, "out": 3}
+    assert found.layers[1].reason == "the activation of Dense 'out' may mix channels"
+    assert_alike(model, found.model, (5,))
 
 
 def test_a_model_in_the_model_stays_and_is_listed():

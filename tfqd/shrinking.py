@@ -59,9 +59,10 @@ def shrink(model: keras.Model, *, probes: Any = None, tolerance: float | None = 
     Known are Dense, convolutions of one group, depthwise ones, BatchNormalization (as in
     inference), activations that treat every number alike, those that ``activations=`` rounds
     too, pooling, Flatten, Dropout, zero padding, cropping, Add and Concatenate, with channels
-    last. Other layers with weights, models in the model, and layers that are called several
-    times stay as they are, which the table says; so does all that other operations take, as
-    ``x + y``. One channel of every layer stays.
+    last. A Dense or convolution whose activation may mix its channels, as softmax does, keeps all
+    of them and loses inputs alone. Other layers with weights, models in the model, and layers
+    that are called several times stay as they are, which the table says; so does all that other
+    operations take, as ``x + y``. One channel of every layer stays.
 
     Args:
         model: a built Keras 3 model, Sequential or Functional, float or from

@@ -13,11 +13,15 @@ _BY_ITSELF = {
 }
 
 
-def activated(layer, constants: np.ndarray) -> np.ndarray | None:
-    """What a layer's activation makes of constants; None for one that mixes channels."""
+def mixes_channels(layer) -> bool:
+    """Whether a layer's activation may make a number of several channels, as softmax does."""
     name = keras.activations.serialize(layer.activation)
-    known = isinstance(name, str) and name in _BY_ITSELF
-    return run_on(layer.activation, constants) if known else None
+    return not isinstance(name, str) or name not in _BY_ITSELF
+
+
+def activated(layer, constants: np.ndarray) -> np.ndarray | None:
+    """What a layer's activation makes of constants; None for one that may mix channels."""
+    return None if mixes_channels(layer) else run_on(layer.activation, constants)
 
 
 def run_on(function: Callable, constants: np.ndarray) -> np.ndarray:

@@ -53,7 +53,7 @@ class Walk:
         graph = graph_of(model)
         self._calls: collections.Counter[int] = collections.Counter()
         run_graph(graph, graph.inputs, self._count)
-        taken = [self._opaque(tensor, "an input of the model") for tensor in graph.inputs]
+        taken = [self.opaque(tensor, "an input of the model") for tensor in graph.inputs]
         given = run_graph(graph, taken, self._call)
         for channels in keras.tree.flatten(given):
             self.ties.keep(channels.ids, "an output of the model")
@@ -76,7 +76,7 @@ class Walk:
         taken = f"{type(layer).__name__} {layer.name!r} takes them as they are"
         for each in inputs:
             self.ties.keep(each.ids, taken)
-        given = keras.tree.map_structure(lambda x: self._opaque(x, taken), layer.output)
+        given = keras.tree.map_structure(lambda x: self.opaque(x, taken), layer.output)
         reason = reason or f"{type(layer).__name__} is not known here with its options"
         self.visits.append(Visit(layer, inputs, keras.tree.flatten(given)[0], reason))
         return given
@@ -93,7 +93,7 @@ class Walk:
             return "its channels come first"
         return None
 
-    def _opaque(self, tensor, reason: str) -> Channels:
+    def opaque(self, tensor, reason: str) -> Channels:
         """Channels of which nothing is known but that they stay."""
         count = tensor.shape[-1] if len(tensor.shape) > 1 and tensor.shape[-1] else 0
         channels = self.ties.fresh(np.full(count, np.nan, np.float32), places_of(tensor))
@@ -119,7 +119,10 @@ def places_of(tensor) -> int | None:
 
 
 def _multiplied(walk: Walk, layer, inputs: Sequence[Channels]) -> Channels | None:
-    """Dense and convolutions: each output is a sum over all inputs."""
+    """Dense and convolutions: each output is a sum over all inputs.
+
+    Outputs of an activation that may mix channels are not known, and all stay.
+    """
     (taken,) = inputs
     kernel = walk.value(layer.kernel)
     alone = getattr(layer, "groups", 1) == 1 and not layer.quantization_mode
@@ -140,7 +143,7 @@ def _multiplied(walk: Walk, layer, inputs: Sequence[Channels]) -> Channels | Non
     constants = np.where(np.any(reads & ~foldable[:, np.newaxis], axis=0), np.nan, sums)
     after = activated(layer, constants.astype(np.float32))
     if after is None:
-        return None
+        return walk.opaque(layer.output, f"the activation of {name} may mix channels")
     return walk.ties.fresh(after, places_of(layer.output))
 
 

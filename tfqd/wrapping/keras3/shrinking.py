@@ -7,7 +7,7 @@ import numpy as np
 
 from tfqd.wrapping.activations import check_ranges
 from tfqd.wrapping.keras3.activations import QuantizedActivation
-from tfqd.wrapping.keras3.channel_constants import folded
+from tfqd.wrapping.keras3.channel_constants import folded, mixes_channels
 from tfqd.wrapping.keras3.channel_rules import DEPTHWISE, MULTIPLIED, Visit, Walk
 from tfqd.wrapping.keras3.cloning import copy_model
 from tfqd.wrapping.keras3.insides import (
@@ -112,6 +112,7 @@ class _Smaller:
         if isinstance(layer, MULTIPLIED):
             units = "units" if isinstance(layer, keras.layers.Dense) else "filters"
             config[units] = int(np.sum(self._stays(visit.outputs.ids)))
+            config["activation"] = layer.activation  # also the user's own
             config["use_bias"] = layer.use_bias or bool(np.any(self._added(visit)))
         return type(layer).from_config(config)
 
@@ -166,7 +167,8 @@ class _Smaller:
             return LayerChannels(visit.layer.name, count, count, visit.reason)
         reasons = self._walk.ties.kept(visit.outputs.ids)
         constant = ~np.isnan(visit.outputs.constants)
-        why = [reason for reason, known in zip(reasons, constant, strict=True) if known and reason]
+        shown = constant | (isinstance(visit.layer, MULTIPLIED) and mixes_channels(visit.layer))
+        why = [reason for reason, each in zip(reasons, shown, strict=True) if each and reason]
         after = sum(reason is not None for reason in reasons)
         return LayerChannels(visit.layer.name, len(reasons), after, why[0] if why else None)
 
