@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 import tf_keras
-from shrinkable_models import after, assert_alike, chain, emptied, layers, pruned, randomized
+from shrinkable_models import RNG, after, assert_alike, chain, emptied, layers, pruned, randomized
 
 import tfqd
 
@@ -168,3 +168,15 @@ def test_a_model_that_would_answer_otherwise_is_not_given():
     quantized = tfqd.quantize_model(model, tfqd.Uniform(bits=3, bucket_size=None))
     with pytest.raises(tfqd.export.VerificationError, match="without its constant channels"):
         tfqd.shrink(quantized)
+
+
+def test_adapters_that_were_trained_are_merged_into_what_is_shrunk():
+    inputs = keras.Input((5,))
+    x = layers.Dense(8, "relu", name="hidden")(inputs)
+    model = randomized(keras.Model(inputs, layers.Dense(2, name="out")(x)))
+    emptied(model.get_layer("hidden"), [0, 3, 4], bias=[0.5, -1.0, 2.0])
+    model.get_layer("out").enable_lora(2)
+    model.get_layer("out").lora_kernel_b.assign(RNG.normal(size=(2, 2)))
+    found = tfqd.shrink(model)
+    assert after(found) == {"hidden": 5, "out": 2}
+    assert_alike(model, found.model, (5,))

@@ -57,6 +57,13 @@ def copy_model(model: keras.Model, unwrap: Mapping[type, str] | None = None) -> 
     return copy
 
 
+def in_copy(model: keras.Model, copy: keras.Model) -> dict[int, keras.Variable]:
+    """What the variables of a model are in a copy, by their ids; LoRA's adapters are none there."""
+    layers = zip(all_layers(model), all_layers(copy), strict=True)
+    pairs = (zip(_lasting(old), _lasting(new), strict=True) for old, new in layers)
+    return {id(old): new for old, new in itertools.chain.from_iterable(pairs)}
+
+
 def _in_common(model: keras.Model, configuration: Configuration) -> Iterator[Held]:
     """What the copy's functions and the calls in its graphs have of the model's own."""
     yield from held_by_functions(filter(inspect.isfunction, configuration.references.values()))

@@ -9,7 +9,7 @@ from tfqd.wrapping.activations import check_ranges
 from tfqd.wrapping.keras3.activations import QuantizedActivation
 from tfqd.wrapping.keras3.channel_constants import folded, mixes_channels
 from tfqd.wrapping.keras3.channel_rules import DEPTHWISE, MULTIPLIED, Visit, Walk
-from tfqd.wrapping.keras3.cloning import copy_model
+from tfqd.wrapping.keras3.cloning import copy_model, in_copy
 from tfqd.wrapping.keras3.insides import (
     Functional,
     graph_of,
@@ -49,7 +49,7 @@ def shrunk(model: keras.Model) -> tuple[keras.Model, list[LayerChannels]]:
         )
     check_ranges(model)
     copy = copy_model(inner)
-    copies = {id(old): new for old, new in zip(inner.weights, copy.weights, strict=True)}
+    copies = in_copy(inner, copy)
     entries = model.quantized_variables if quantized else []
     smaller = _Smaller(copy, {id(copies[id(entry.variable)]): entry for entry in entries})
     if type(smaller.model) is not type(inner):
