@@ -180,3 +180,16 @@ def test_adapters_that_were_trained_are_merged_into_what_is_shrunk():
     found = tfqd.shrink(model)
     assert after(found) == {"hidden": 5, "out": 2}
     assert_alike(model, found.model, (5,))
+
+
+@pytest.mark.parametrize("quantized", [False, True], ids=["float", "quantized"])
+def test_a_bias_that_constants_make_holds_them_alone(quantized):
+    out = layers.Dense(2, use_bias=False, bias_initializer="ones", name="out")
+    hidden = [keras.Input((5,)), layers.Dense(8, "sigmoid", name="hidden")]
+    model = randomized(keras.Sequential([*hidden, out]))
+    emptied(model.get_layer("hidden"), [0, 3, 4], bias=[0.5, -1.0, 2.0])
+    if quantized:
+        model = tfqd.quantize_model(model, tfqd.LearnedStep(bits=8))
+    found = tfqd.shrink(model)
+    assert after(found) == {"hidden": 5, "out": 2}
+    assert_alike(model, found.model, (5,))

@@ -132,8 +132,9 @@ class _Smaller:
             self._move(old.kernel, new.kernel, Cut({-2: inputs, -1: outputs}))
             if old.use_bias:
                 self._move(old.bias, new.bias, Cut({-1: outputs}), changed=bool(np.any(added)))
-            if new.use_bias:
                 new.bias.assign_add(added)
+            elif new.use_bias:
+                new.bias.assign(added)
         elif isinstance(old, DEPTHWISE):
             self._move(old.kernel, new.kernel, Cut({-2: outputs}))
             if old.use_bias:
