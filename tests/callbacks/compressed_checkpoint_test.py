@@ -132,6 +132,20 @@ def test_a_fit_that_never_has_the_final_bits_says_so(quantized, path):
     assert not path.exists()
 
 
+def test_a_fit_whose_monitor_is_never_a_number_says_so(quantized, path):
+    checkpoint = CompressedCheckpoint(path, "score", "min")
+    scores = Scores([0.0, float("nan"), float("nan")])
+    with pytest.warns(UserWarning, match="nothing was written .* 'score' was NaN in all epochs"):
+        fit(quantized, BitSchedule({0: 8, 1: 3}), scores, checkpoint, epochs=3)
+    assert not path.exists()
+
+
+def test_a_fit_of_no_epoch_says_so(quantized, path):
+    with pytest.warns(UserWarning, match="nothing was written .* no epoch was trained") as told:
+        fit(quantized, CompressedCheckpoint(path, "loss"), epochs=1, initial_epoch=1)
+    assert "bits" not in str(told[0].message)
+
+
 def test_a_plain_model_is_kept_with_its_quantized_weights(path):
     model, callback = compiled(small_model()), QuantizeWeights(SPEC)
     history = fit(model, callback, CompressedCheckpoint(path), validation_data=(X, Y), epochs=1)

@@ -31,7 +31,8 @@ class CompressedCheckpoint(Callback):
     facts hold the epoch and the monitored value (``facts["checkpoint"]``), from
     which a run that begins at a later epoch, as a resumed one does, knows what
     to beat. Epochs with other bits than the model's own (`BitSchedule`) are left
-    out: their metrics are not those of the model in the end.
+    out: their metrics are not those of the model in the end. A monitored value that is NaN
+    is no best one. Of a fit that could write nothing a warning says why.
 
     Args:
         path: file to write, ``*.tfqd`` by custom.
@@ -71,8 +72,8 @@ class CompressedCheckpoint(Callback):
         super().__init__()
         check_ending(path, ".tfqd")
         self.best: float | None = None
-        self._any_epoch_counts = False
         self._first_epoch: int | None = None  # of the fit
+        self._values: list[float] = []  # that were monitored in the fit's epochs that count
         self._path = path
         self._monitor = monitor
         self._larger_is_better = _mode(mode, monitor) == "max"
@@ -81,8 +82,7 @@ class CompressedCheckpoint(Callback):
         self._options = {"rest_dtype": rest_dtype, "scale_dtype": scale_dtype, "probes": probes}
 
     def on_train_begin(self, logs=None):
-        self._any_epoch_counts = False
-        self._first_epoch = None
+        self._first_epoch, self._values = None, []
         notes_of_fit(self.model).setdefault(FILE_SIZES, []).append(self._most_bytes)
 
     def on_epoch_begin(self, epoch, logs=None):
@@ -90,19 +90,17 @@ class CompressedCheckpoint(Callback):
             self._first_epoch = epoch
 
     def on_train_end(self, logs=None):
-        if not self._any_epoch_counts:
+        if (cause := self._nothing_to_keep()) is not None:
             warnings.warn(
-                f"nothing was written to {os.fspath(self._path)!r}: in no epoch of this fit all "
-                "variables and activations had their own bits",
-                stacklevel=2,
+                f"nothing was written to {os.fspath(self._path)!r}: {cause}", stacklevel=2
             )
 
     def on_epoch_end(self, epoch, logs=None):
         model = handed_over(self.model)
         if not has_its_own_bits(model):
             return
-        self._any_epoch_counts = True
         value = self._monitored(logs or {})
+        self._values.append(value)
         if self.best is None and self._first_epoch:
             self.best = self._best_on_disk()
         better = self._is_better(value)
@@ -111,6 +109,16 @@ class CompressedCheckpoint(Callback):
                 save(model, self._path, facts=self._facts_of(epoch, value), **self._options)
         if better:
             self.best = value
+
+    def _nothing_to_keep(self) -> str | None:
+        """Why no epoch of the fit could be written; None where one could."""
+        if self._first_epoch is None:
+            return "no epoch was trained"
+        if not self._values:
+            return "in no epoch of this fit all variables and activations had their own bits"
+        if self._save_best_only and all(map(math.isnan, self._values)):
+            return f"{self._monitor!r} was NaN in all epochs of this fit that count"
+        return None
 
     def _facts_of(self, epoch: int, value: float) -> dict[str, Any]:
         record = {"epoch": epoch, "monitor": self._monitor, "value": value}
