@@ -137,6 +137,16 @@ def test_every_file_is_verified_and_loads_as_the_page_says(example, parser):
         np.testing.assert_allclose(output, expected, rtol=0.05, atol=0.01)
 
 
+def test_a_file_is_said_to_answer_as_the_model_that_it_was_made_from(example, tmp_path):
+    other = tf_keras.Sequential([tf_keras.layers.Input((6,)), tf_keras.layers.Dense(3)])
+    tfqd.save(tfqd.quantize_model(other, 4), tmp_path / "other.tfqd")
+    tfqd.html_report(example.model, tmp_path / "r.html", files=[tmp_path / "other.tfqd"])
+    page = Parser((tmp_path / "r.html").read_text(encoding="utf-8"))
+    assert "1files, each run and held against the answers in it" in page.texts("div")
+    (said,) = [text for text in page.texts("p") if text.startswith("Each was run")]
+    assert "the model that it was made from" in said
+
+
 def test_a_file_that_tfqd_has_not_exported_is_refused(example, tmp_path):
     with pytest.raises(ValueError, match=r"report\.html"):
         tfqd.html_report(example.model, tmp_path / "r.html", files=[example.page])

@@ -56,7 +56,8 @@ def html_report(
         metric: what the score is called.
         evaluation: of `tfqd.evaluate`.
         record: was among the callbacks of `fit`.
-        files: that tfqd has exported; each is run and held against the probes in it.
+        files: that tfqd has exported; each is run and held against the answers in it, those of
+            the model that it was made from, which need not be this one.
 
     Raises:
         TypeError: when `model` is neither.

@@ -52,7 +52,7 @@ def head(title: str, source: Source, archive: int, files: Sequence[File]) -> lis
         (f"{count:,}", f"quantized weights of {size.weights:,}"),
     ]
     if files:
-        tiles.append((f"{len(files)}", "files, each run and held against the model"))
+        tiles.append((f"{len(files)}", "files, each run and held against the answers in it"))
     made = [element("div", element("b", a), element("span", b), class_="tile") for a, b in tiles]
     kinds = sorted({tensor.spec.get("kind", "codes") for tensor in quantized})
     below = f"{len(quantized)} tensors quantized by {' and '.join(kinds)}."
@@ -99,7 +99,11 @@ def files_section(files: Sequence[File], keras_version: str) -> Iterator[Element
     if not files:
         return
     yield element("h2", "Files")
-    yield element("p", "Each was run on probe inputs when this page was made.")
+    yield element(
+        "p",
+        "Each was run when this page was made, on inputs in it, and held against the answers of "
+        "the model that it was made from.",
+    )
     cards = []
     for path, size, found in files:
         agrees = f"answers differ by {found.largest_difference:.2g} of the largest output"
