@@ -12,7 +12,8 @@ import numpy as np
 
 from tfqd.callbacks.callback import Callback
 from tfqd.wrapping.fitting import handed_over
-from tfqd.wrapping.quantized import QuantizedVariable, find_quantized
+from tfqd.wrapping.naming import quantized_by_name
+from tfqd.wrapping.quantized import QuantizedVariable
 
 
 class CodeFlips(Callback):
@@ -29,7 +30,8 @@ class CodeFlips(Callback):
             variable too.
 
     Attributes:
-        by_variable: for each epoch the share of each quantized variable, by path.
+        by_variable: for each epoch the share of each quantized variable, by its name in
+            the archive: the path, with ``:1``, ``:2``, ... where others have it too.
 
     Example:
 
@@ -54,21 +56,22 @@ class CodeFlips(Callback):
         self._bits, self._codes = [], []
 
     def on_epoch_begin(self, epoch, logs=None):
-        entries = self._entries()
+        entries = self._entries().values()
         bits = [entry.bits for entry in entries]
         if bits != self._bits:
             self._bits, self._codes = bits, [entry.codes() for entry in entries]
 
     def on_epoch_end(self, epoch, logs=None):
-        entries = self._entries()
+        by_name = self._entries()
+        entries = [*by_name.values()]
         shares, flipped, size = {}, 0, 0
-        for i, entry in enumerate(entries):
+        for i, (name, entry) in enumerate(by_name.items()):
             before, codes = self._codes[i], entry.codes()
             self._codes[i] = codes
             if before is None or codes is None or entry.bits != self._bits[i]:
                 continue
             changed = int(np.count_nonzero(before != codes))
-            shares[entry.path] = changed / codes.size
+            shares[name] = changed / codes.size
             flipped, size = flipped + changed, size + codes.size
         self._bits = [entry.bits for entry in entries]
         self.by_variable.append(shares)
@@ -76,11 +79,10 @@ class CodeFlips(Callback):
             logs["code_flips"] = flipped / size if size else math.nan
             logs.update(_frozen(entries))
             if self._per_variable:
-                paths = [entry.path for entry in entries]
-                logs.update({f"code_flips/{path}": shares.get(path, math.nan) for path in paths})
+                logs.update({f"code_flips/{name}": shares.get(name, math.nan) for name in by_name})
 
-    def _entries(self) -> list[QuantizedVariable]:
-        entries = find_quantized(handed_over(self.model))
+    def _entries(self) -> dict[str, QuantizedVariable]:
+        entries = quantized_by_name(handed_over(self.model))
         if not entries:
             raise ValueError(f"model {self.model.name!r} has no quantized variables to watch")
         return entries

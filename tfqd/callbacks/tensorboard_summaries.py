@@ -11,7 +11,7 @@ from tfqd.compressed.mean_bucket import levels_in_mean_bucket
 from tfqd.compressed.records import payload_bytes
 from tfqd.wrapping.extras import needing
 from tfqd.wrapping.fitting import handed_over
-from tfqd.wrapping.quantized import find_quantized
+from tfqd.wrapping.naming import quantized_by_name
 
 
 class TensorBoardSummaries(Callback):
@@ -21,7 +21,8 @@ class TensorBoardSummaries(Callback):
     weights' units, at the mean of the buckets' scales; ``scales/<path>`` of all buckets;
     ``codes/<path>``. Scalars: ``code_flips/<path>``, the share of weights that changed their
     code, ``bytes/<path>``, those of the variable in the archive, ``code_flips`` and
-    ``bytes`` of all together. It stands beside ``keras.callbacks.TensorBoard``.
+    ``bytes`` of all together. ``<path>`` is the variable's name in the archive. It stands
+    beside ``keras.callbacks.TensorBoard``.
 
     Args:
         log_dir: folder for the summaries; TensorBoard shows it and all folders in it.
@@ -60,7 +61,8 @@ class TensorBoardSummaries(Callback):
     def on_epoch_end(self, epoch, logs=None):
         of_all: dict[str, float] = {}
         self._flips.on_epoch_end(epoch, of_all)
-        encoded = ((e.path, e.encode()) for e in find_quantized(handed_over(self.model)))
+        entries = quantized_by_name(handed_over(self.model))
+        encoded = ((path, entry.encode()) for path, entry in entries.items())
         tensors = {path: tensor for path, tensor in encoded if tensor is not None}
         with self._writer.as_default(step=epoch):
             for name, value in of_all.items():

@@ -10,7 +10,7 @@ from tfqd.callbacks.code_flips import CodeFlips
 from tfqd.compressed.atomic import replace_file
 from tfqd.compressed.mean_bucket import levels_in_mean_bucket
 from tfqd.wrapping.fitting import handed_over
-from tfqd.wrapping.quantized import find_quantized
+from tfqd.wrapping.naming import quantized_by_name
 
 
 class Epoch(NamedTuple):
@@ -99,10 +99,11 @@ class TrainingRecord(Callback):
         self._add(epoch + 1, floats, self._flips.by_variable[-1])
 
     def _add(self, number: int, logs: dict[str, float], flips: dict[str, float]) -> None:
-        tensors = {entry.path: entry.encode() for entry in find_quantized(handed_over(self.model))}
+        entries = quantized_by_name(handed_over(self.model))
+        tensors = {name: entry.encode() for name, entry in entries.items()}
         levels = {
-            path: [float(f"{level:.6g}") for level in levels_in_mean_bucket(tensor)]
-            for path, tensor in tensors.items()
+            name: [float(f"{level:.6g}") for level in levels_in_mean_bucket(tensor)]
+            for name, tensor in tensors.items()
             if tensor is not None
         }
         self.epochs.append(Epoch(number, logs, flips, levels))

@@ -7,14 +7,16 @@ import numpy as np
 
 from tfqd.compressed import CompressedModel
 from tfqd.wrapping import compress
-from tfqd.wrapping.quantized import find_quantized
+from tfqd.wrapping.fitting import handed_over
+from tfqd.wrapping.naming import quantized_by_name
 
 
 class Source(NamedTuple):
     """A quantized model to draw.
 
     compressed: its compressed form.
-    weights: the float weights that it trains, by path; none of a compressed form alone.
+    weights: the float weights that it trains, by their names in the compressed form; none of
+        such a form alone.
     """
 
     compressed: CompressedModel
@@ -36,7 +38,8 @@ def source_of(model: Any) -> Source:
             raise ValueError("model holds no quantized tensor; it is a compressed float model")
         return Source(model, {})
     compressed = compress(model)
-    return Source(compressed, {e.path: e.value().numpy() for e in find_quantized(model)})
+    entries = quantized_by_name(handed_over(model))
+    return Source(compressed, {name: entry.value().numpy() for name, entry in entries.items()})
 
 
 def chosen(sizes: Mapping[str, int], paths: Sequence[str] | None, most: int = 12) -> list[str]:

@@ -49,6 +49,9 @@ class Building(Protocol):
     def compress(self, model: Any) -> CompressedModel:
         """See `tfqd.compress`."""
 
+    def names_of_weights(self, model: Any) -> dict[int, str]:
+        """What the compressed form calls a plain or quantized model's weights, by their ids."""
+
     def compute_of(self, model: Any) -> ModelCompute:
         """See `tfqd.compute_report`."""
 

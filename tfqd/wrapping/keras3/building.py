@@ -13,6 +13,7 @@ from tfqd.wrapping.keras3.candidates import choose_quantizers
 from tfqd.wrapping.keras3.cloning import copy_model
 from tfqd.wrapping.keras3.compression import compress as compress
 from tfqd.wrapping.keras3.compression import float_form as float_form
+from tfqd.wrapping.keras3.compression import names_of_weights as names_of_weights
 from tfqd.wrapping.keras3.features import Keras3FeatureReader
 from tfqd.wrapping.keras3.model import QuantizedModel
 from tfqd.wrapping.keras3.model import quantize_model as quantize_model

@@ -21,16 +21,22 @@ def compress(model: keras.Model) -> CompressedModel:
     quantized = {id(entry.variable): entry for entry in find_quantized(model)}
     if not quantized:
         raise ValueError(f"model {model.name!r} is not quantized; {how_to_quantize(model)}")
-    weights = plain_weights(model)
-    names = unique_names(variable.path for variable in weights)
+    names = names_of_weights(model)
     tensors: dict[str, QuantizedTensor | np.ndarray] = {}
-    for name, variable in zip(names, weights, strict=True):
+    for variable in plain_weights(model):
         entry = quantized.get(id(variable))
         check_weights(variable, quantized=entry is not None and entry.active is not None)
         stored = None if entry is None else entry.encode()
-        tensors[name] = variable.numpy() if stored is None else stored
+        tensors[names[id(variable)]] = variable.numpy() if stored is None else stored
     architecture, reason = _architecture(model)
     return CompressedModel(tensors, architecture, no_architecture=reason)
+
+
+def names_of_weights(model: keras.Model) -> dict[int, str]:
+    """What the compressed form calls a plain or quantized model's weights, by their ids."""
+    weights = plain_weights(model)
+    names = unique_names(variable.path for variable in weights)
+    return {id(variable): name for variable, name in zip(weights, names, strict=True)}
 
 
 def float_form(model: keras.Model) -> CompressedModel:

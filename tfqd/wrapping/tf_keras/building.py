@@ -15,6 +15,7 @@ from tfqd.wrapping.tf_keras import graphs
 from tfqd.wrapping.tf_keras.candidates import choose_specs
 from tfqd.wrapping.tf_keras.compression import compress as compress
 from tfqd.wrapping.tf_keras.compression import float_form as float_form
+from tfqd.wrapping.tf_keras.compression import names_of_weights as names_of_weights
 from tfqd.wrapping.tf_keras.features import TfKerasFeatureReader
 from tfqd.wrapping.tf_keras.model import quantize_model as quantize_model
 from tfqd.wrapping.tf_keras.model import with_quantizers

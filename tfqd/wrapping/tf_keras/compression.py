@@ -27,6 +27,16 @@ def float_form(model: tf_keras.Model) -> CompressedModel:
     return _read(plain_copy(model), {})
 
 
+def names_of_weights(model: tf_keras.Model) -> dict[int, str]:
+    """What the compressed form calls a plain or quantized model's weights, by their ids.
+
+    Layers of one name follow one another in a quantized model as in the plain one.
+    """
+    owned = owned_variables(model)
+    names = unique_names(entry.path for entry in owned)
+    return {id(entry.variable): name for entry, name in zip(owned, names, strict=True)}
+
+
 def _read(plain, quantized: dict[int, QuantizedVariable]) -> CompressedModel:
     _check_vocabularies(plain.model)
     paths = {id(entry.variable): entry.path for entry in owned_variables(plain.model)}
