@@ -7,7 +7,7 @@ import tensorflow as tf
 import tf_keras
 
 import tfqd
-from tfqd.callbacks import CodeFlips, TensorBoardSummaries, TrainingRecord
+from tfqd.callbacks import CodeFlips, CoupleWeights, TensorBoardSummaries, TrainingRecord
 from tfqd.charts.sources import source_of
 from tfqd.compressed.mean_bucket import levels_in_mean_bucket
 from tfqd.compressed.records import payload_bytes
@@ -79,3 +79,19 @@ def test_bytes_of_each_are_summed(version, tmp_path):
     sizes = {name: payload_bytes(t) for name, t in tfqd.compress(quantized).quantized.items()}
     assert {name: found[f"bytes/{name}"] for name in NAMES} == sizes
     assert found["bytes"] == sum(sizes.values())
+
+
+@BOTH
+def test_coupled_ones_have_a_codebook_that_holds_the_centers_of_all(version):
+    model = towers(version)
+    coupling = CoupleWeights(strength=1e-9, reach=0.1)
+    fit(model, version, coupling)
+    rng = np.random.default_rng(0)
+    kernels = [model.get_layer(name).weights[0] for name in ("t0", "t1", "out")]
+    for kernel, points in zip(kernels, ([-1, 0.5, 1], [-1, 1], [-1, 1]), strict=True):
+        kernel.assign(np.resize(rng.permutation(points), kernel.shape))
+    selection = coupling.settle()
+    assert [spec.levels for spec in selection.values()] == [3, 2]
+    quantized = tfqd.compress(tfqd.quantize_model(model, selection)).quantized
+    for tensor, kernel in zip(quantized.values(), kernels, strict=True):
+        np.testing.assert_allclose(tensor.dequantize(), kernel.numpy(), atol=1e-6)

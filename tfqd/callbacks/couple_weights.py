@@ -7,7 +7,6 @@ points its codebook has.
 """
 
 import dataclasses
-import re
 import warnings
 from typing import Any, NamedTuple
 
@@ -16,6 +15,7 @@ import tensorflow as tf
 
 from tfqd import ops
 from tfqd.callbacks.callback import Callback
+from tfqd.callbacks.coupled_codebooks import codebooks_of
 from tfqd.spec import Codebook, Uniform
 from tfqd.spec.checks import checked_positive, is_number
 from tfqd.spec.codebook import MOST_POINTS
@@ -24,8 +24,6 @@ from tfqd.wrapping.fitting import handed_over, learning_rate, steps_per_executio
 from tfqd.wrapping.quantized import find_quantized
 from tfqd.wrapping.version import version_of
 
-# What a codebook of clusters, whose centers it is to hold exactly, leaves no choice of.
-_DECIDED = ("bits", "points", "init", "bucket_size", "layout", "channels_per_codebook")
 # A tensor with more of its weights in one cluster has lost what it was, or not parted yet.
 _CROWD = 0.95
 
@@ -166,7 +164,9 @@ class CoupleWeights(Callback):
                 `channels_per_codebook`.
 
         Returns:
-            A selection for `tfqd.quantize_model`: codebooks that hold the centers.
+            A selection for `tfqd.quantize_model`: codebooks that hold the centers. Tensors of
+            one path, as of models in the model whose layers have equal names, share the
+            codebook of the one with most.
 
         Raises:
             ValueError: before a `fit`, for `least` outside 0 to 1, options that the clusters
@@ -179,11 +179,12 @@ class CoupleWeights(Callback):
             raise ValueError("this callback has not been used in a fit yet")
         if not is_number(least, 0, 1) or least == 1:
             raise ValueError(f"least must be a number from 0 to below 1; got {least!r}")
-        settled, selection = [], {}
+        settled, clusters = [], []
         for each in self._coupled:
             weights, count = self._settled(each, least)
             settled.append((each.variable, tf.cast(weights, each.variable.dtype)))
-            selection[f"^{re.escape(each.path)}$"] = _codebook(count, options)
+            clusters.append((each.path, count))
+        selection = codebooks_of(clusters, options)
         for variable, weights in settled:
             variable.assign(weights)
         return selection
@@ -287,14 +288,3 @@ def _move(variable, pace: float, reach: float) -> None:
     weights = tf.cast(tf.convert_to_tensor(variable), tf.float32)
     step = _step(weights, tf.constant(pace), tf.constant(reach))
     variable.assign(tf.cast(weights - step, variable.dtype))
-
-
-def _codebook(points: int, options: dict[str, Any]) -> Codebook:
-    decided = [name for name in options if name in _DECIDED]
-    if decided:
-        raise ValueError(
-            f"settle takes no {decided[0]}, which the clusters decide; got "
-            f"{decided[0]}={options[decided[0]]!r}"
-        )
-    bits = (points - 1).bit_length()
-    return Codebook(bits=bits, bucket_size=None, init="kmeans", **options).with_levels(points)
