@@ -60,6 +60,17 @@ def test_channels_go_before_and_behind_what_stays(make, quantized):
     assert set(left) <= {"words", "first", "second", "third", "out"}
 
 
+def test_a_layer_that_is_given_a_mask_by_position_stays():
+    entry = keras.Input((6, 4))
+    x = layers.Dense(8, "sigmoid", name="first")(entry)
+    x = layers.GlobalAveragePooling1D()(x, entry[..., 0] > 0)
+    model = randomized(keras.Model(entry, layers.Dense(2, name="out")(x)))
+    emptied(model.get_layer("first"), [0])
+    found = tfqd.shrink(model, probes=np.ones((5, 6, 4), "float32"))
+    assert after(found) == {"first": 8, "out": 2}
+    assert "GlobalAveragePooling1D" in found.layers[0].reason
+
+
 def test_the_table_says_which_operation_takes_channels():
     model = randomized(MODELS["relu"]())
     emptied(model.get_layer("second"), [0])

@@ -69,7 +69,8 @@ class Walk:
             self.ties.keep(each.ids, "a mask")
         inputs = _channels_in([args, kwargs])
         rule, reason = RULES.get(type(layer)), self._obstacle(layer)
-        outputs = rule(self, layer, inputs) if rule and not reason else None
+        fits = len(inputs) == 1 or rule in _JOINING
+        outputs = rule(self, layer, inputs) if rule and fits and not reason else None
         if outputs is not None:
             self.visits.append(Visit(layer, inputs, outputs))
             return outputs
@@ -251,6 +252,7 @@ def _concatenated(walk: Walk, layer, inputs: Sequence[Channels]) -> Channels | N
     return Channels(ids, constants, places_of(layer.output))
 
 
+_JOINING = (_added, _concatenated)
 MULTIPLIED = (_layers.Dense, _layers.Conv1D, _layers.Conv2D, _layers.Conv3D)
 DEPTHWISE = (_layers.DepthwiseConv1D, _layers.DepthwiseConv2D)
 
