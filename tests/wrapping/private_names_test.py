@@ -21,7 +21,7 @@ USED = {
     "keras3.features": "_layers",
     "keras3.first_step": "_compile_metrics",
     "keras3.insides": """
-        _functional _nodes_by_depth _non_trainable_variables _path _run_through_graph
+        _functional _inbound_nodes _nodes_by_depth _non_trainable_variables _path _run_through_graph
         _seed_generators _trainable _trainable_variables
         keras.src.backend.common.masking.get_keras_mask
         keras.src.backend.common.stateless_scope.in_stateless_scope

@@ -188,9 +188,9 @@ def load(path: str | os.PathLike, kind: str = "keras") -> keras.Model | Compress
     Raises:
         tfqd.ArchiveError: a ValueError, for a damaged or foreign file.
         ValueError: for an unknown kind, an archive without architecture (it says
-            why, and what to do), or one with layers that tf_keras does not know; for
-            ``"quantized"``, where no float weights would be quantized to what is stored,
-            as to scales that were rounded in the file.
+            why, and what to do), or one of a model that tf_keras cannot be given
+            (see `tfqd.to_tf_keras`); for ``"quantized"``, where no float weights would be
+            quantized to what is stored, as to scales that were rounded in the file.
         OSError: when the file cannot be read.
 
     Example:

@@ -10,9 +10,10 @@ from typing import Any
 
 import keras
 
+from tfqd.wrapping.bridge_masks import check_masks
 from tfqd.wrapping.extras import needing
-from tfqd.wrapping.keras3.insides import Functional, get_keras_mask, graph_of, run_graph
-from tfqd.wrapping.layers import all_layers
+from tfqd.wrapping.keras3.insides import Functional, graph_of, run_graph
+from tfqd.wrapping.keras3.masks import GivenMask, masks_given
 
 _SERIALIZED = ("_regularizer", "_constraint")
 
@@ -33,7 +34,8 @@ def to_tf_keras(model: keras.Model) -> Any:
     Raises:
         TypeError: when `model` is no Keras 3 model.
         ValueError: when it is subclassed or unbuilt, or has a layer, operation
-            or setting that tf_keras does not know; names it.
+            or setting that tf_keras does not know, or a mask that tf_keras does not
+            pass along as Keras 3 does; names it.
         ModuleNotFoundError: without tf-keras.
     """
     if not isinstance(model, keras.Model):
@@ -53,6 +55,8 @@ class _Bridge:
 
     def model(self, model: keras.Model):
         graph = _graph_of(model)
+        for mask in masks_given(graph):
+            raise _mask_cannot_be_given(mask)
         inputs = [
             self._tf_keras.Input(batch_shape=tensor.shape, dtype=tensor.dtype, name=tensor.name)
             for tensor in graph.inputs
@@ -68,7 +72,19 @@ class _Bridge:
         return converted
 
     def _call(self, operation, *args, **kwargs):
-        return _call(self.layer(operation), *args, **kwargs)
+        layer = self.layer(operation)
+        if isinstance(layer, _Unknown):
+            return layer
+        passed = isinstance(kwargs.get("mask"), _Unknown)
+        kwargs = {key: value for key, value in kwargs.items() if value is not None}
+        if passed:
+            del kwargs["mask"]
+        for argument in keras.tree.flatten([args, kwargs]):
+            if isinstance(argument, _Unknown):
+                raise _cannot_be_given(argument, f"which layer {layer.name!r} takes its input from")
+        _check_names(layer, kwargs)
+        check_masks(layer, passed, args, kwargs)
+        return layer(*args, **kwargs)
 
     def layer(self, layer):
         """The tf_keras layer for one of Keras 3, the same one at each call."""
@@ -126,40 +142,29 @@ class _Unknown:
     """An operation that is no layer, and what it gives.
 
     Keras 3 computes masks by such operations in the graph; tf_keras passes its
-    masks along by itself. Only one whose result a layer needs is an error.
+    masks along by itself. Only one whose result a layer needs otherwise is an error.
     """
 
     def __init__(self, operation: keras.Operation):
         self.operation = operation
 
 
-def _call(layer, *args, **kwargs):
-    kwargs = {
-        key: value
-        for key, value in kwargs.items()
-        if value is not None and not (key.endswith("mask") and isinstance(value, _Unknown))
-    }
-    if isinstance(layer, _Unknown):
-        return layer
-    for argument in keras.tree.flatten([args, kwargs]):
-        if isinstance(argument, _Unknown):
-            raise _cannot_be_given(argument, f"which layer {layer.name!r} takes its input from")
-    _check_masks(layer, args)
-    return layer(*args, **kwargs)
+def _check_names(layer, kwargs) -> None:
+    unknown = kwargs.keys() - {"training", *inspect.signature(layer.call).parameters}
+    if unknown:
+        raise ValueError(
+            f"tf_keras' {type(layer).__name__} takes no {min(unknown)}, which layer {layer.name!r} "
+            "is given"
+        )
 
 
-def _check_masks(layer, args) -> None:
-    """Raises ValueError for a masked Multiply: Keras 3 alone replaces what is masked by 1 or 0.
-
-    Inside a nested model no mask is known before it is called, and then not where it ends.
-    """
-    if any(get_keras_mask(x) is not None for x in keras.tree.flatten(args)):
-        for part in all_layers(layer):
-            if type(part).__name__ == "Multiply":
-                raise ValueError(
-                    f"layer {part.name!r} multiplies masked inputs, which is not the same in "
-                    "tf_keras; leave mask_zero off, or multiply before the mask is made"
-                )
+def _mask_cannot_be_given(mask: GivenMask) -> ValueError:
+    operation = mask.operation
+    return ValueError(
+        f"tf_keras cannot give layer {mask.layer.name!r} the {mask.name} that operation "
+        f"{operation.name!r}, a {_name(type(operation))}, computes; make the mask an input of the "
+        "model, or leave it to mask_zero=True or Masking"
+    )
 
 
 def _cannot_be_given(unknown: _Unknown, use: str) -> ValueError:

@@ -3,6 +3,11 @@
 from typing import Any
 
 
+def source_of(tensor: Any) -> tuple[Any, int, int]:
+    """What gives a tensor, the number of the call that gave it, and its place in what it gave."""
+    return tensor._keras_history
+
+
 def last_step(model: Any) -> Any:
     """What gives a model's one output: a layer, or an operation of Keras 3 that is no layer.
 
@@ -13,5 +18,5 @@ def last_step(model: Any) -> Any:
     while hasattr(step, "layers"):
         if not getattr(step, "inputs", None):
             return None
-        step, _, place = step.outputs[place]._keras_history
+        step, _, place = source_of(step.outputs[place])
     return step

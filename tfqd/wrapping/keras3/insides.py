@@ -39,6 +39,7 @@ _OF_LAYERS = (
 _OF_MODELS = ("_aggregate_additional_loss", "_default_save_signature")
 _OF_VARIABLES = ("_direct_assign",)
 _OF_FUNCTIONAL_MODELS = ("_nodes_by_depth", "_run_through_graph")
+_OF_OPERATIONS = ("_inbound_nodes",)
 _OF_TENSORS = ("_keras_history",)
 
 check_attributes(keras, keras.layers.Layer(name="asked_by_tfqd"), _OF_LAYERS)
@@ -49,6 +50,7 @@ _output = keras.layers.Identity(name="asked_by_tfqd_last")(_input)
 # With a name, so that a user's first model is still called "functional".
 _graph = Functional(_input, _output, name="asked_by_tfqd_at_last")
 check_attributes(keras, _graph, _OF_FUNCTIONAL_MODELS)
+check_attributes(keras, _graph, _OF_OPERATIONS)
 check_attributes(keras, _output, _OF_TENSORS)
 
 
@@ -69,14 +71,25 @@ def run_graph(graph: keras.Model, inputs: list, call: Callable[..., Any]) -> Any
     return graph._run_through_graph(inputs, operation_fn=lambda operation: operation, call_fn=call)
 
 
+def calls_in(graph: keras.Model) -> list[tuple[keras.Operation, tuple, dict[str, Any]]]:
+    """What a Functional model calls, and what each is called on."""
+    nodes = [node for nodes in graph._nodes_by_depth.values() for node in nodes]
+    return [(node.operation, node.arguments.args, node.arguments.kwargs) for node in nodes]
+
+
 def arguments_in(graph: keras.Model) -> list[tuple[str, Any]]:
     """What a Functional model's calls are given, each with the name of what is called."""
-    nodes = [node for nodes in graph._nodes_by_depth.values() for node in nodes]
     return [
-        (node.operation.name, argument)
-        for node in nodes
-        for argument in keras.tree.flatten((node.arguments.args, node.arguments.kwargs))
+        (operation.name, argument)
+        for operation, *arguments in calls_in(graph)
+        for argument in keras.tree.flatten(arguments)
     ]
+
+
+def arguments_of(operation: keras.Operation, call: int) -> tuple[tuple, dict[str, Any]]:
+    """What an operation or layer was called on, the first time for 0."""
+    arguments = operation._inbound_nodes[call].arguments
+    return arguments.args, arguments.kwargs
 
 
 def made_trainable(layer: keras.layers.Layer) -> list[keras.Variable]:
