@@ -154,16 +154,6 @@ def built(model):
     return model
 
 
-def masked_product(nested):
-    words = keras.Input((5,), dtype="int32")
-    x = layers.Embedding(9, 4, mask_zero=True)(words)
-    if nested:
-        x = graph((5, 4), lambda x: layers.Multiply(name="product")([x, layers.Dense(4)(x)]))(x)
-    else:
-        x = layers.Multiply(name="product")([x, layers.Dense(4)(x)])
-    return keras.Model(words, x)
-
-
 @pytest.mark.parametrize(
     ("make", "error", "message"),
     [
@@ -174,8 +164,6 @@ def masked_product(nested):
         (lambda: graph((4,), lambda x: x + 1), ValueError, "takes its output from"),
         (lambda: built(Subclassed()), ValueError, r"is subclassed \(Subclassed\)"),
         (lambda: keras.Sequential([layers.Dense(2)]), ValueError, "is not built"),
-        (lambda: masked_product(False), ValueError, "'product' multiplies masked inputs"),
-        (lambda: masked_product(True), ValueError, "'product' multiplies masked inputs"),
         (lambda: "resnet", TypeError, "must be a Keras 3 model; got str"),
         (lambda: tf_keras.Sequential([]), TypeError, "must be a Keras 3 model; got Sequential"),
     ],

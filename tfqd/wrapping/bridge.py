@@ -13,7 +13,7 @@ import keras
 from tfqd.wrapping.bridge_masks import check_masks
 from tfqd.wrapping.extras import needing
 from tfqd.wrapping.keras3.insides import Functional, graph_of, run_graph
-from tfqd.wrapping.keras3.masks import GivenMask, masks_given
+from tfqd.wrapping.keras3.masks import GivenMask, has_one_mask, masks_given
 
 _SERIALIZED = ("_regularizer", "_constraint")
 
@@ -83,7 +83,7 @@ class _Bridge:
             if isinstance(argument, _Unknown):
                 raise _cannot_be_given(argument, f"which layer {layer.name!r} takes its input from")
         _check_names(layer, kwargs)
-        check_masks(layer, passed, args, kwargs)
+        check_masks(layer, passed, has_one_mask(operation), args, kwargs)
         return layer(*args, **kwargs)
 
     def layer(self, layer):

@@ -12,18 +12,28 @@ import keras
 from tfqd.wrapping.keras3.insides import get_keras_mask
 from tfqd.wrapping.layers import all_layers
 
+# Merges that compute something else where an input is masked, in Keras 3 alone.
+_REPLACING = {"Maximum", "Minimum", "Multiply"}
+# Merges that join their inputs' masks by "or" in Keras 3 and by "and" in tf_keras.
+_JOINING = {"Add", "Average", "Concatenate", "Subtract"}
+_ONE_MASK = " unless all have the same mask"
 
-def check_masks(layer: Any, passed: bool, args: tuple, kwargs: dict[str, Any]) -> None:
+
+def check_masks(
+    layer: Any, passed: bool, one_mask: bool, args: tuple, kwargs: dict[str, Any]
+) -> None:
     """Holds what a tf_keras layer is about to be called on against what Keras 3 would do.
 
     Args:
         layer: of tf_keras.
         passed: whether Keras 3 passes it the mask of its first argument.
+        one_mask: whether all that Keras 3 calls it on has the same mask.
         args: what it is called on.
         kwargs: the same, by name.
 
     Raises:
-        ValueError: when tf_keras alone passes that mask or Keras 3 alone, or for a masked product.
+        ValueError: when tf_keras alone passes that mask or Keras 3 alone, or for a merge of
+            masked inputs that computes or passes along something else.
     """
     mask = get_keras_mask(args[0]) if args else None
     if passed and mask is None:
@@ -36,8 +46,9 @@ def check_masks(layer: Any, passed: bool, args: tuple, kwargs: dict[str, Any]) -
             f"tf_keras gives layer {layer.name!r} the mask of its first input, which Keras 3 "
             "leaves out beside others; call the layer with that mask too, or leave mask_zero off"
         )
-    if any(get_keras_mask(x) is not None for x in keras.tree.flatten(args)):
-        _check_products(layer)
+    masks = [get_keras_mask(x) for x in keras.tree.flatten(args)]
+    if any(mask is not None for mask in masks):
+        _check_merges(layer, one_mask and all(mask is not None for mask in masks))
 
 
 def _takes_mask(layer) -> bool:
@@ -50,11 +61,13 @@ def _has_others(args, kwargs) -> bool:
     return any(hasattr(x, "shape") for x in keras.tree.flatten(others))
 
 
-def _check_products(layer) -> None:
-    """Raises ValueError for a masked Multiply: Keras 3 alone replaces what is masked by 1 or 0."""
+def _check_merges(layer, one_mask: bool) -> None:
+    """Raises ValueError for a merge, also in a nested model, that masks change in tf_keras."""
     for part in all_layers(layer):
-        if type(part).__name__ == "Multiply":
+        kind = type(part).__name__
+        if kind in _REPLACING or (kind in _JOINING and not (part is layer and one_mask)):
             raise ValueError(
-                f"layer {part.name!r} multiplies masked inputs, which is not the same in "
-                "tf_keras; leave mask_zero off, or multiply before the mask is made"
+                f"layer {part.name!r}, a {kind}, merges masked inputs, which is not the same in "
+                f"tf_keras{_ONE_MASK if kind in _JOINING else ''}; leave mask_zero off, or merge "
+                "before the mask is made"
             )

@@ -86,10 +86,10 @@ def arguments_in(graph: keras.Model) -> list[tuple[str, Any]]:
     ]
 
 
-def arguments_of(operation: keras.Operation, call: int) -> tuple[tuple, dict[str, Any]]:
-    """What an operation or layer was called on, the first time for 0."""
-    arguments = operation._inbound_nodes[call].arguments
-    return arguments.args, arguments.kwargs
+def calls_of(operation: keras.Operation) -> list[tuple[tuple, dict[str, Any]]]:
+    """What an operation or layer was called on, each time."""
+    nodes = operation._inbound_nodes
+    return [(node.arguments.args, node.arguments.kwargs) for node in nodes]
 
 
 def made_trainable(layer: keras.layers.Layer) -> list[keras.Variable]:

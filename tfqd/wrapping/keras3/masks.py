@@ -1,4 +1,4 @@
-"""Which masks in a graph a user gave, and which Keras gives itself.
+"""Which masks in a graph a user gave and which Keras gives itself, and which are the same.
 
 Keras 3 gives a layer the mask of its input as an argument, which the graph keeps like one that the
 user gave. A graph that was read again has computed it by operations of its own.
@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import keras
 import numpy as np
 
-from tfqd.wrapping.keras3.insides import arguments_of, calls_in, get_keras_mask
+from tfqd.wrapping.keras3.insides import calls_in, calls_of, get_keras_mask
 from tfqd.wrapping.outputs import source_of
 
 
@@ -32,6 +32,16 @@ def masks_given(graph: keras.Model) -> Iterator[GivenMask]:
                 yield GivenMask(layer, name, operation)
 
 
+def has_one_mask(layer: keras.layers.Layer) -> bool:
+    """Whether all that a layer is called on has the same mask, in each of its calls."""
+    calls = [keras.tree.flatten(args) for args, _ in calls_of(layer)]
+    return all(_is_one([get_keras_mask(x) for x in inputs]) for inputs in calls)
+
+
+def _is_one(masks: list) -> bool:
+    return all(mask is not None and _alike(mask, masks[0]) for mask in masks)
+
+
 def _operation(mask: Any) -> keras.Operation | None:
     """The operation that gives a mask; None for one of a layer, an Input or a caller."""
     if not isinstance(mask, keras.KerasTensor):
@@ -49,8 +59,8 @@ def _alike(a: Any, b: Any) -> bool:
     (first, call, place), (second, other_call, other_place) = source_of(a), source_of(b)
     if isinstance(first, keras.layers.Layer) or _settings(first) != _settings(second):
         return False
-    ours = keras.tree.flatten((place, arguments_of(first, call)))
-    theirs = keras.tree.flatten((other_place, arguments_of(second, other_call)))
+    ours = keras.tree.flatten((place, calls_of(first)[call]))
+    theirs = keras.tree.flatten((other_place, calls_of(second)[other_call]))
     return len(ours) == len(theirs) and all(map(_alike, ours, theirs))
 
 
