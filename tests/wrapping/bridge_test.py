@@ -138,6 +138,34 @@ def test_an_archive_comes_back_as_a_tf_keras_model(tmp_path):
     np.testing.assert_allclose(again(x), quantized(x), rtol=1e-4, atol=1e-5)
 
 
+# Those that both know by the same name, but for hard_sigmoid.
+ACTIVATIONS = [
+    *("elu", "exponential", "gelu", "leaky_relu", "linear", "log_softmax", "mish", "relu", "relu6"),
+    *("selu", "sigmoid", "silu", "softmax", "softplus", "softsign", "swish", "tanh"),
+]
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_activations_of_one_name_are_one_function(name):
+    model = chain((20,), layers.Activation(name))
+    x = np.random.default_rng(0).normal(size=(4, 20)).astype(np.float32) * 4
+    np.testing.assert_allclose(tfqd.to_tf_keras(model)(x), model(x), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        lambda: layers.Activation("hard_sigmoid", name="gate"),
+        lambda: layers.LSTM(3, recurrent_activation="hard_sigmoid", name="gate"),
+        lambda: layers.Bidirectional(layers.GRU(3, "hard_sigmoid", name="gate")),
+    ],
+)
+def test_an_activation_that_is_another_function_is_refused(layer):
+    message = "activation 'hard_sigmoid' of layer '.*gate' is another function in tf_keras"
+    with pytest.raises(ValueError, match=message):
+        tfqd.to_tf_keras(chain((5, 3), layer()))
+
+
 @keras.saving.register_keras_serializable("bridge_test")
 class Own(layers.Layer):
     def call(self, x):
@@ -159,6 +187,7 @@ def built(model):
     [
         (lambda: chain((4,), layers.RMSNormalization()), ValueError, "RMSNormalization"),
         (lambda: chain((4,), layers.Lambda(lambda x: x)), ValueError, "layer 'lambda"),
+        (lambda: chain((4,), layers.LeakyReLU(0.0)), ValueError, "LeakyReLU has no negative_slope"),
         (lambda: chain((4,), Own(name="mine")), ValueError, "layer 'mine', a .*Own"),
         (lambda: graph((4,), lambda x: layers.Dense(2)(x + 1)), ValueError, "operation 'add"),
         (lambda: graph((4,), lambda x: x + 1), ValueError, "takes its output from"),

@@ -16,6 +16,8 @@ from tfqd.wrapping.keras3.insides import Functional, graph_of, run_graph
 from tfqd.wrapping.keras3.masks import GivenMask, has_one_mask, masks_given
 
 _SERIALIZED = ("_regularizer", "_constraint")
+# Activations that tf_keras knows by the same name as another function.
+_OTHER_FUNCTIONS = ("hard_sigmoid",)
 
 
 def to_tf_keras(model: keras.Model) -> Any:
@@ -34,8 +36,8 @@ def to_tf_keras(model: keras.Model) -> Any:
     Raises:
         TypeError: when `model` is no Keras 3 model.
         ValueError: when it is subclassed or unbuilt, or has a layer, operation
-            or setting that tf_keras does not know, or a mask that tf_keras does not
-            pass along as Keras 3 does; names it.
+            or setting that tf_keras does not know or takes for another, or a mask
+            that it does not pass along as Keras 3 does; names it.
         ModuleNotFoundError: without tf-keras.
     """
     if not isinstance(model, keras.Model):
@@ -198,11 +200,16 @@ def _settings(layer: keras.layers.Layer, target: type) -> dict[str, Any]:
             value = layer.dtype_policy.name
         elif key.endswith(_SERIALIZED) and isinstance(value, dict):
             value = {"class_name": value["class_name"], "config": value["config"]}
+        elif key.endswith("activation") and value in _OTHER_FUNCTIONS:
+            raise ValueError(
+                f"{key} {value!r} of layer {layer.name!r} is another function in tf_keras; "
+                "give the layer an activation that is the same in both, such as 'sigmoid'"
+            )
         if key in known:
             settings[key] = value
         elif (key, value) == ("data_format", "channels_last"):
             continue  # What layers of tf_keras without a choice compute.
-        elif value and value != _default(type(layer), key):
+        elif value != (default := _default(type(layer), key)) and (value or default):
             raise ValueError(
                 f"tf_keras' {target.__name__} has no {key}, which layer {layer.name!r} sets to "
                 f"{value!r}"
