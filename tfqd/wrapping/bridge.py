@@ -12,7 +12,13 @@ import keras
 
 from tfqd.wrapping.bridge_masks import check_masks
 from tfqd.wrapping.extras import needing
-from tfqd.wrapping.keras3.insides import Functional, graph_of, run_graph
+from tfqd.wrapping.keras3.insides import (
+    Functional,
+    graph_of,
+    own_variables,
+    run_graph,
+    set_own_trainable,
+)
 from tfqd.wrapping.keras3.masks import GivenMask, has_one_mask, masks_given
 
 _SERIALIZED = ("_regularizer", "_constraint")
@@ -101,12 +107,17 @@ class _Bridge:
         name = type(layer).__name__
         target = getattr(self._tf_keras.layers, name, None)
         theirs = type(layer).__module__.split(".")[0] == "keras"
-        if target is None or not theirs or isinstance(layer, keras.layers.Lambda):
+        # Of a wrapper the layer in it is carried, and no weights of its own.
+        adds_weights = isinstance(layer, keras.layers.Wrapper) and own_variables(layer)
+        if target is None or not theirs or isinstance(layer, keras.layers.Lambda) or adds_weights:
             raise ValueError(
                 f"tf_keras cannot be given layer {layer.name!r}, a {_name(type(layer))}"
             )
         if isinstance(layer, keras.layers.Bidirectional):
-            parts = [self._from_configuration(part) for part in _directions(layer)]
+            # Their own names count on reload only.
+            parts = [
+                self._from_configuration(getattr(layer, part)) for part in _names_of_wrapped(layer)
+            ]
             return target(parts[0], layer.merge_mode, backward_layer=parts[1], name=layer.name)
         if isinstance(layer, keras.layers.Wrapper):
             return target(self.layer(layer.layer), name=layer.name)
@@ -114,17 +125,45 @@ class _Bridge:
 
     def _copy_weights(self, layer) -> None:
         converted = self._converted.get(id(layer))
-        if converted is None or isinstance(layer, keras.Model):
-            return
-        ours = [tuple(variable.shape) for variable in layer.weights]
-        theirs = [tuple(variable.shape) for variable in converted.weights]
-        if ours != theirs:
-            raise ValueError(
-                f"layer {layer.name!r} has weights of shapes {ours} in Keras 3 and {theirs} in "
-                "tf_keras"
-            )
-        converted.set_weights([variable.numpy() for variable in layer.weights])
-        converted.trainable = layer.trainable
+        if converted is not None:
+            _copy(layer, converted)
+
+
+def _copy(layer: keras.layers.Layer, converted: Any) -> None:
+    """Copies the weights and the flags of a layer, and of those in it.
+
+    Of these each by itself: tf_keras has all that is trained before the rest. A model's were
+    copied when it was converted.
+    """
+    if isinstance(layer, keras.Model):
+        return
+    names = _names_of_wrapped(layer)
+    for name in names:
+        _copy(getattr(layer, name), getattr(converted, name))
+    if names:
+        # Keras 3 trains what was not frozen itself, also in a wrapper that was made frozen.
+        trained = any(variable.trainable for variable in layer.variables)
+        set_own_trainable(converted, layer.trainable or trained)
+    else:
+        _copy_whole(layer, converted)
+
+
+def _copy_whole(layer: keras.layers.Layer, converted: Any) -> None:
+    ours = [tuple(variable.shape) for variable in layer.weights]
+    theirs = [tuple(variable.shape) for variable in converted.weights]
+    if ours != theirs:
+        raise ValueError(
+            f"layer {layer.name!r} has weights of shapes {ours} in Keras 3 and {theirs} in tf_keras"
+        )
+    converted.set_weights([variable.numpy() for variable in layer.weights])
+    converted.trainable = layer.trainable
+
+
+def _names_of_wrapped(layer: keras.layers.Layer) -> tuple[str, ...]:
+    """The attributes that hold the layers which a layer wraps, in both Kerases."""
+    if isinstance(layer, keras.layers.Bidirectional):
+        return "forward_layer", "backward_layer"
+    return ("layer",) if isinstance(layer, keras.layers.Wrapper) else ()
 
 
 def _graph_of(model: keras.Model):
@@ -178,11 +217,6 @@ def _cannot_be_given(unknown: _Unknown, use: str) -> ValueError:
 
 def _name(cls: type) -> str:
     return f"{cls.__module__}.{cls.__name__}"
-
-
-def _directions(layer: keras.layers.Bidirectional):
-    """The two inner layers; their own names count on reload only."""
-    return layer.forward_layer, layer.backward_layer
 
 
 def _settings(layer: keras.layers.Layer, target: type) -> dict[str, Any]:
