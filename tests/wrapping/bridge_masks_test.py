@@ -86,6 +86,10 @@ def test_masks_reach_the_layers_after_the_next(again):
     assert_same_answers(again(words(lambda t: read(through(t)))))
 
 
+def test_masked_words_of_large_scores_attend_alike():
+    assert_same_answers(words(lambda t: attended(t, layers.Dense(32)(masked(t)))))
+
+
 def with_mask_as_input(function, shape):
     tokens, mask = keras.Input((5,), dtype="int32"), keras.Input(shape, dtype="bool")
     return keras.Model([tokens, mask], function(tokens, mask))
@@ -109,9 +113,11 @@ def test_masks_that_the_layers_of_tf_keras_do_not_take_are_refused():
         tfqd.to_tf_keras(model)
 
 
-def test_a_mask_that_tf_keras_loses_is_refused():
+@pytest.mark.parametrize("losing", [layers.Identity, lambda: layers.Rescaling(2.0)])
+@pytest.mark.parametrize("reader", [lambda t, x: read(x), attended])
+def test_a_mask_that_tf_keras_loses_is_refused(losing, reader):
     with pytest.raises(ValueError, match="'reader' no mask"):
-        tfqd.to_tf_keras(words(lambda t: read(layers.Identity()(masked(t)))))
+        tfqd.to_tf_keras(words(lambda t: reader(t, losing()(masked(t)))))
 
 
 def begun(tokens, with_mask):

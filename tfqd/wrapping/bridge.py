@@ -19,7 +19,7 @@ from tfqd.wrapping.keras3.insides import (
     run_graph,
     set_own_trainable,
 )
-from tfqd.wrapping.keras3.masks import GivenMask, has_one_mask, masks_given
+from tfqd.wrapping.keras3.masks import GivenMask, masks_given
 
 _SERIALIZED = ("_regularizer", "_constraint")
 # Activations that tf_keras knows by the same name as another function.
@@ -37,7 +37,9 @@ def to_tf_keras(model: keras.Model) -> Any:
             quantization; nested models of these kinds may be among its layers.
 
     Returns:
-        A ``tf_keras.Model``, not compiled, that gives the same outputs.
+        A ``tf_keras.Model``, not compiled, that gives the same outputs. One thing
+        differs: where a masked query has nothing to attend to, MultiHeadAttention
+        with dropout sums no values in Keras 3, and their mean in tf_keras.
 
     Raises:
         TypeError: when `model` is no Keras 3 model.
@@ -91,7 +93,7 @@ class _Bridge:
             if isinstance(argument, _Unknown):
                 raise _cannot_be_given(argument, f"which layer {layer.name!r} takes its input from")
         _check_names(layer, kwargs)
-        check_masks(layer, passed, has_one_mask(operation), args, kwargs)
+        check_masks(layer, operation, passed, args, kwargs)
         return layer(*args, **kwargs)
 
     def layer(self, layer):
@@ -226,7 +228,8 @@ def _settings(layer: keras.layers.Layer, target: type) -> dict[str, Any]:
     """
     config = layer.get_config()
     known = _parameters(target)
-    settings = {}
+    # Without this, tf_keras lets large scores of attention through a mask.
+    settings = dict.fromkeys(known & {"softmax_robust_masking"}, True)
     for key, value in config.items():
         if key.endswith("_initializer") or key == "build_config":
             continue

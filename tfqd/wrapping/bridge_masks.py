@@ -10,6 +10,7 @@ from typing import Any
 import keras
 
 from tfqd.wrapping.keras3.insides import get_keras_mask
+from tfqd.wrapping.keras3.masks import has_masked_inputs, has_one_mask
 from tfqd.wrapping.layers import all_layers
 
 # Merges that compute something else where an input is masked, in Keras 3 alone.
@@ -20,14 +21,14 @@ _ONE_MASK = " unless all have the same mask"
 
 
 def check_masks(
-    layer: Any, passed: bool, one_mask: bool, args: tuple, kwargs: dict[str, Any]
+    layer: Any, ours: keras.layers.Layer, passed: bool, args: tuple, kwargs: dict[str, Any]
 ) -> None:
     """Holds what a tf_keras layer is about to be called on against what Keras 3 would do.
 
     Args:
         layer: of tf_keras.
+        ours: the layer of Keras 3.
         passed: whether Keras 3 passes it the mask of its first argument.
-        one_mask: whether all that Keras 3 calls it on has the same mask.
         args: what it is called on.
         kwargs: the same, by name.
 
@@ -35,8 +36,11 @@ def check_masks(
         ValueError: when tf_keras alone passes that mask or Keras 3 alone, or for a merge of
             masked inputs that computes or passes along something else.
     """
+    masks = [get_keras_mask(x) for x in keras.tree.flatten(args)]
+    masked = any(mask is not None for mask in masks)
     mask = get_keras_mask(args[0]) if args else None
-    if passed and mask is None:
+    lost = not masked and _heeds_masks(layer) and has_masked_inputs(ours)
+    if lost or (passed and mask is None):
         raise ValueError(
             f"tf_keras gives layer {layer.name!r} no mask, as a layer before it passes none on in "
             "tf_keras; take that layer out, or make the mask an input of the model"
@@ -46,9 +50,14 @@ def check_masks(
             f"tf_keras gives layer {layer.name!r} the mask of its first input, which Keras 3 "
             "leaves out beside others; call the layer with that mask too, or leave mask_zero off"
         )
-    masks = [get_keras_mask(x) for x in keras.tree.flatten(args)]
-    if any(mask is not None for mask in masks):
-        _check_merges(layer, one_mask and all(mask is not None for mask in masks))
+    if masked:
+        same = all(mask is not None for mask in masks) and has_one_mask(ours)
+        _check_merges(layer, same)
+
+
+def _heeds_masks(layer) -> bool:
+    kinds = {"MultiHeadAttention", *_JOINING, *_REPLACING}
+    return _takes_mask(layer) or any(type(part).__name__ in kinds for part in all_layers(layer))
 
 
 def _takes_mask(layer) -> bool:

@@ -32,6 +32,12 @@ def masks_given(graph: keras.Model) -> Iterator[GivenMask]:
                 yield GivenMask(layer, name, operation)
 
 
+def has_masked_inputs(layer: keras.layers.Layer) -> bool:
+    """Whether something that a layer is called on has a mask, in each of its calls."""
+    calls = [keras.tree.flatten(args) for args, _ in calls_of(layer)]
+    return all(any(get_keras_mask(x) is not None for x in inputs) for inputs in calls)
+
+
 def has_one_mask(layer: keras.layers.Layer) -> bool:
     """Whether all that a layer is called on has the same mask, in each of its calls."""
     calls = [keras.tree.flatten(args) for args, _ in calls_of(layer)]
