@@ -63,6 +63,24 @@ def test_moving_ranges_follow_the_batches_of_training_alone():
     np.testing.assert_allclose(after, np.multiply(before, 0.99 + 0.01 * 10), rtol=1e-5)
 
 
+@pytest.mark.parametrize("sign", [1, -1])
+def test_an_end_that_starts_at_0_is_trained_away_from_it(sign):
+    quantizer, state = calibrated(tfqd.Activations(start="minmax"), -sign * np.abs(VALUES))
+    moved = 1 if sign > 0 else 0
+    assert float(quantizer.ends(state)[moved]) == 0
+    wanted = tf.constant(sign * np.abs(VALUES)[:, np.newaxis])
+    ends = [state["low"], state["high"]]
+    losses = []
+    for _ in range(40):
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_mean((quantizer(wanted, True, state) - wanted) ** 2)
+        losses.append(float(loss))
+        for end, gradient in zip(ends, tape.gradient(loss, ends), strict=True):
+            end.assign_sub(gradient)
+    assert losses[-1] < losses[0] / 10
+    assert sign * float(quantizer.ends(state)[moved]) > 1
+
+
 def test_few_bits_are_for_what_a_relu_clips():
     spec = tfqd.Activations(bits=4)
     assert ActivationQuantizer(spec).bits == 8

@@ -152,9 +152,11 @@ class ActivationQuantizer:
         if self.fixed is not None:
             return tf.constant(self.fixed[0]), tf.constant(self.fixed[1])
         values = {role: tf.convert_to_tensor(variable) for role, variable in state.items()}
-        high = tf.abs(values["high"]) * values["unit"]
+        # As tf.abs, whose gradient at 0 is 0: an end that starts there would stay.
+        high = tf.where(values["high"] < 0, -values["high"], values["high"]) * values["unit"]
         if "low" in values:
-            return -tf.abs(values["low"]) * values["unit"], high
+            low = tf.where(values["low"] > 0, -values["low"], values["low"])
+            return low * values["unit"], high
         return (tf.zeros(()) if self._from_zero else -high * (1 + 1 / self._above)), high
 
     def start(self, values: np.ndarray) -> tuple[float, float]:
