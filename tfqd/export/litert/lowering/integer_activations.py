@@ -31,7 +31,7 @@ def check_scales(weight: IntegerWeight) -> None:
         raise NoIntegerForm("kernels of integer activations take one scale a channel, no offset")
 
 
-def rescale_bias(site: Site) -> None:
+def rescale_bias(site: Site, originals: Mapping[int, np.ndarray]) -> None:
     """Gives what was written the bias in the unit of its weights: int32 [O], or int64 [O].
 
     With activations of 16 bits kernels add products up in 64, if there is a bias, and of 64.
@@ -39,6 +39,7 @@ def rescale_bias(site: Site) -> None:
     Args:
         site: an operator of integer activations, of which one was written that reads
             other weights.
+        originals: float32, what the converter has rounded, by the place among its inputs.
 
     Raises:
         NoIntegerForm: when the bias is no constant of integers, or does not fit.
@@ -49,12 +50,12 @@ def rescale_bias(site: Site) -> None:
         return
     data, weight = site.tensor(inputs[kernel.data]), site.tensor(inputs[kernel.weight])
     wide = data.type == Type.INT16
-    if len(inputs) > kernel.bias and inputs[kernel.bias] >= 0:
-        bias = dequantized(site.file, site.graph, site.tensor(inputs[kernel.bias]))
-    elif wide:
-        bias = np.zeros(weight.shape[kernel.axis])
-    else:
+    is_biased = len(inputs) > kernel.bias and inputs[kernel.bias] >= 0
+    if not is_biased and not wide:
         return
+    bias = originals.get(kernel.bias) if is_biased else np.zeros(weight.shape[kernel.axis])
+    if bias is None:
+        bias = dequantized(site.file, site.graph, site.tensor(inputs[kernel.bias]))
     if bias is None:
         raise NoIntegerForm("its bias is computed, or of floats")
     (scale,) = data.quantization.scale

@@ -1,6 +1,6 @@
 """Operators of a converted file that read quantized weights, and the forms these may take."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -22,13 +22,14 @@ class Reading(NamedTuple):
 
     site: the operator.
     match: its weight.
-    original: float32, what the converter has rounded; None where it left floats.
+    originals: float32, what the converter has rounded, by the place among the operator's
+        inputs: its weight, and its bias where it has one; empty where it left floats.
     form: of the weight, where several are exact and one was chosen.
     """
 
     site: Site
     match: Match
-    original: np.ndarray | None
+    originals: Mapping[int, np.ndarray]
     form: Form | None = None
 
 
@@ -43,13 +44,14 @@ def reading_of(site: Site, matcher: Matcher, constants: FloatConstants | None) -
     """
     kind = WEIGHT_OPERATORS[site.code]
     tensor = site.tensor(site.operator.inputs[kind.weight])
-    original = None
+    originals: dict[int, np.ndarray] = {}
     if constants is not None and tensor.type == Type.INT8:
-        weight = original = constants.of(site.file, site.graph, tensor)
+        weight = constants.of(site.file, site.graph, tensor)
+        originals = {} if weight is None else {kind.weight: weight, **_bias(site, constants)}
     else:
         weight = _float_weight(site, tensor)
     match = None if weight is None else matcher.match(weight, kind.axis)
-    return [] if match is None else [Reading(site, match, original)]
+    return [] if match is None else [Reading(site, match, originals)]
 
 
 def with_forms(readings: Sequence[Reading], slowdown: float | None) -> Sequence[Reading]:
@@ -81,6 +83,15 @@ def _costs(reading: Reading) -> dict:
 
 def _time(reading: Reading) -> float:
     return int8_time(reading.site) if reading.site.code in _TIMED else 0
+
+
+def _bias(site: Site, constants: FloatConstants) -> dict[int, np.ndarray]:
+    """What the converter has rounded of an operator's bias, by its place; empty without one."""
+    place, inputs = WEIGHT_OPERATORS[site.code].bias, site.operator.inputs
+    if place is None or len(inputs) <= place or inputs[place] < 0:
+        return {}
+    bias = constants.bias_of(site.file, site.tensor(inputs[place]))
+    return {} if bias is None else {place: bias}
 
 
 def _float_weight(site: Site, tensor) -> np.ndarray | None:

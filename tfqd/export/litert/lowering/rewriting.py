@@ -4,8 +4,6 @@ import math
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
-import numpy as np
-
 from tfqd.compressed import QuantizedTensor
 from tfqd.export.litert.file.flatbuffer import File, Op, op_name
 from tfqd.export.litert.file.layouts import wrong_in_integers
@@ -121,10 +119,10 @@ def lower(
 
 
 def _rewritten(reading: Reading, preferences: Preferences) -> Row:
-    if reading.original is None:
-        type, reason = _of_float_activations(reading, preferences)
+    if reading.originals:
+        type, reason = _of_integer_activations(reading, preferences)
     else:
-        type, reason = _of_integer_activations(reading, reading.original, preferences)
+        type, reason = _of_float_activations(reading, preferences)
     match = reading.match
     return Row(match.path, match.tensor.spec, op_name(reading.site.code), type, reason)
 
@@ -174,21 +172,19 @@ def _knows_shapes(site: Site) -> bool:
     return all(site.shape(index) for index in [*computed, int(site.operator.outputs[0])])
 
 
-def _of_integer_activations(
-    reading: Reading, original: np.ndarray, preferences: Preferences
-) -> tuple[str, str]:
-    """Rewrites an operator whose weight the converter has rounded from `original`."""
-    site = reading.site
+def _of_integer_activations(reading: Reading, preferences: Preferences) -> tuple[str, str]:
+    """Rewrites an operator whose weight the converter has rounded."""
+    site, originals = reading.site, reading.originals
     try:
         if site.code == Op.GATHER:
             raise NoIntegerForm("EMBEDDING_LOOKUP answers in floats")
         weight = integer_weight(reading.match)
         check_scales(weight)
         result = _in_integers(reading, weight, preferences)
-        rescale_bias(site)
+        rescale_bias(site, originals)
     except NoIntegerForm as error:
         site.operators.clear()
-        floats = in_floats(site, {WEIGHT_OPERATORS[site.code].weight: original})
+        floats = in_floats(site, originals)
         type, reason = _of_float_activations(reading._replace(site=floats), preferences)
         return type, f"{reason}; between floats, since {error}"
     site.finish()
