@@ -65,3 +65,13 @@ def test_so_they_are_behind_a_convolution(tmp_path):
 def test_equal_biases_beside_floats_are_those_of_the_model(tmp_path):
     report = assert_within_a_step(dense([1.0, 0.2, 1e-8], [5.0] * 3), X, tmp_path)
     assert "too large for 32 bits" in report.weights[0].reason
+
+
+def test_channels_of_zeros_have_their_bias(tmp_path):
+    assert_within_a_step(dense([0.01, 0, 0.02], [0.3, 0.4, 0.1]), 100 * np.abs(X), tmp_path)
+    assert_within_a_step(normalized([1, 0, 1], [0.1, 0.7, 0.1]), IMAGES, tmp_path)
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+def test_weights_of_nothing_but_zeros_leave_the_bias(bits, tmp_path):
+    assert_within_a_step(dense([0, 0, 0], [0.3, 0.4, -0.1]), 100 * X, tmp_path, bits)

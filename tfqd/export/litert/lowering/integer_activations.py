@@ -19,6 +19,8 @@ from tfqd.export.litert.lowering.editing import Site
 from tfqd.export.litert.lowering.weights import IntegerWeight, NoIntegerForm
 
 _LARGEST_BIAS = 2**31 - 1
+# Of weights that are all 0, whose unit is free: as many digits as float32 has.
+_FREE_BIAS = 2**24
 
 
 def check_scales(weight: IntegerWeight) -> None:
@@ -59,6 +61,9 @@ def rescale_bias(site: Site, originals: Mapping[int, np.ndarray]) -> None:
     if bias is None:
         raise NoIntegerForm("its bias is computed, or of floats")
     (scale,) = data.quantization.scale
+    if bias.any() and not site.file.numbers(weight).any():
+        free = np.abs(bias).max() / _FREE_BIAS / scale
+        weight.quantization.scale = np.full_like(weight.quantization.scale, free)
     unit = np.float64(scale) * np.asarray(weight.quantization.scale)
     integers = np.rint(bias / unit)
     if not wide and np.abs(integers).max() > _LARGEST_BIAS:

@@ -65,12 +65,12 @@ def integer_weight(match: Match) -> IntegerWeight:
     block = _block(match)
     step = _per_block(match, step, block) * match.factor[:, None]
     integers = match.laid_out(integers)
-    # Steps must be positive: a negative factor turns the integers about, and what is
-    # zero throughout has any step.
+    # Steps must be positive: a negative factor turns the integers about, and what is zero
+    # throughout has any step: the least of the others', as kernels round biases by it.
     integers = np.where(match.factor[:, None] < 0, -integers, integers)
     step = np.abs(step).astype(np.float32)
     dead = step < np.finfo(np.float32).tiny
-    step = np.where(dead, np.float32(1), step)
+    step = np.where(dead, np.float32(1) if dead.all() else step[~dead].min(), step)
     spread = np.repeat(dead, block, axis=1)[:, : integers.shape[1]]
     integers = np.where(spread, 0, integers)
     offset = None
