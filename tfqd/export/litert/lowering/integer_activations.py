@@ -18,7 +18,8 @@ from tfqd.export.litert.file.schema import schema
 from tfqd.export.litert.lowering.editing import Site
 from tfqd.export.litert.lowering.weights import IntegerWeight, NoIntegerForm
 
-_LARGEST_BIAS = 2**31 - 1
+# Those of the biases; XNNPACK adds up sixteen times what INT4 gives.
+_BITS = {Type.INT8: 32, Type.INT2: 32, Type.INT4: 28}
 # Of weights that are all 0, whose unit is free: as many digits as float32 has.
 _FREE_BIAS = 2**24
 
@@ -66,8 +67,9 @@ def rescale_bias(site: Site, originals: Mapping[int, np.ndarray]) -> None:
         weight.quantization.scale = np.full_like(weight.quantization.scale, free)
     unit = np.float64(scale) * np.asarray(weight.quantization.scale)
     integers = np.rint(bias / unit)
-    if not wide and np.abs(integers).max() > _LARGEST_BIAS:
-        raise NoIntegerForm("its bias is too large for 32 bits in the unit of its weights")
+    bits = _BITS[weight.type]
+    if not wide and np.abs(integers).max() >= 2 ** (bits - 1):
+        raise NoIntegerForm(f"its bias is too large for {bits} bits in the unit of its weights")
     index = site.file.add_constant(site.graph, integers.astype(np.int64 if wide else np.int32))
     site.tensor(index).quantization = per_channel(unit.astype(np.float32), 0)
     written.inputs = np.array([*inputs[: kernel.bias], index], np.int32)
