@@ -181,6 +181,16 @@ def test_embeddings(bits, type, shape, tmp_path):
     assert_exact(read_back(data, indices), table[indices])
 
 
+@pytest.mark.parametrize("layout", ["channel", "flat"])
+def test_embeddings_of_odd_width_lie_in_8_bits(layout, tmp_path):
+    words = keras.Input((), dtype="int32", name="x")
+    spec = tfqd.Uniform(bits=4, bucket_size=None, layout=layout, scaling="symmetric")
+    quantized = tfqd.quantize_model(keras.Model(words, layers.Embedding(40, 5)(words)), spec)
+    (row,) = tfqd.export.tflite(quantized, tmp_path / "m.tflite").report.weights
+    assert row.type == "int8"
+    assert "rows of odd width do not begin at bytes in INT4" in row.reason
+
+
 def test_buckets_on_the_grid_of_kernels_are_one_operator(tmp_path):
     model = keras.Sequential([keras.Input((96,)), layers.Dense(10)])
     quantized = tfqd.quantize_model(model, tfqd.presets.deployable(4, bucket_size=32))

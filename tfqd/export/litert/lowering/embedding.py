@@ -1,4 +1,4 @@
-"""Tables of embeddings in INT8 and INT4, one scale a row."""
+"""Tables of embeddings in INT8 and, where rows begin at bytes, in INT4, one scale a row."""
 
 import math
 
@@ -22,12 +22,12 @@ def embedding(site: Site, weight: IntegerWeight) -> tuple[str, str]:
     if weight.blocks > 1 or weight.offset is not None:
         raise NoIntegerForm("EMBEDDING_LOOKUP takes one scale a row, without an offset")
     indices, y = int(site.operator.inputs[1]), int(site.operator.outputs[0])
-    widths = [4, 8] if weight.bits <= 4 else [8]
+    rows, width = [-1], weight.integers.shape[1]
+    widths = [4, 8] if weight.bits <= 4 and width % 2 == 0 else [8]
     steps = weight.step[:, 0]
     bits = site.narrowest(Op.EMBEDDING_LOOKUP, indices, widths, steps)
     scales = site.scales(Op.EMBEDDING_LOOKUP, indices, bits, steps)
     table = site.integers(weight.integers, bits, scales)
-    rows, width = [-1], weight.integers.shape[1]
     shape, result_shape = site.shape(indices), site.shape(y)
     count = math.prod(size for size in shape if size != -1)
     as_list = indices
@@ -44,7 +44,10 @@ def embedding(site: Site, weight: IntegerWeight) -> tuple[str, str]:
     site.add(Op.EMBEDDING_LOOKUP, [as_list, table], found, version=version)
     if len(shape) != 1:
         site.add(Op.RESHAPE, [found, _shape(site, indices, result_shape)], y)
-    return f"int{bits}", "one scale" if len(scales) == 1 else "one scale a row"
+    reason = "one scale" if len(scales) == 1 else "one scale a row"
+    if weight.bits <= 4 and width % 2:
+        reason = f"{reason}; rows of odd width do not begin at bytes in INT4"
+    return f"int{bits}", reason
 
 
 def _shape(site: Site, indices: int, shape: list[int]) -> int:
