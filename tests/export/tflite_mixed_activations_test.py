@@ -9,6 +9,7 @@ import pytest
 import tf_keras
 
 import tfqd
+from tfqd.export.litert.checking.runtimes import run, runtimes
 
 FLOAT = "after a layer without a kernel of integers, which stays float inside"
 WORDS = np.random.default_rng(0).integers(0, 30, (48, 6)).astype(np.int32)
@@ -62,6 +63,24 @@ def test_it_trains_and_its_files_compute_the_same(kind, build, floats, in_float,
     assert result.report.weight_error < 1e-6
     assert {"QUANTIZE", "DEQUANTIZE", "FULLY_CONNECTED"} <= result.report.operators.keys()
     assert result.largest_difference < 0.1
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+def test_what_training_clips_and_rounds_between_floats_the_file_does_too(bits, tmp_path):
+    keras.utils.set_random_seed(0)
+    x = keras.Input((8,), name="x")
+    plain = keras.Model(x, keras.layers.Dense(3, name="y")(keras.layers.LayerNormalization()(x)))
+    spec = tfqd.Activations(bits=bits, without_kernel="float")
+    model = tfqd.quantize_model(plain, tfqd.presets.deployable(8), activations=spec)
+    tfqd.calibrate(model, TOKENS[:, 0])
+    far = TOKENS[:4, 0].copy()
+    far[0, 0] = 40  # beyond the range of the inputs
+    path = tmp_path / "m.tflite"
+    tfqd.export.tflite(model, path, probes=far)
+    low, high = model.quantized_activations[-1].ends
+    for runtime in runtimes():
+        (answer,) = run(runtime, path.read_bytes(), {"x": far}).values()
+        assert np.abs(answer - np.asarray(model(far))).max() <= 2.01 * (high - low) / 255, runtime
 
 
 def test_they_are_refused_by_name_unless_they_are_to_stay_float():

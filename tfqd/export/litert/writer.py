@@ -176,7 +176,7 @@ def write_tflite(
         if trained and probes is None:
             origin = asked_within(origin, input_spans(file))
         kept = first_example(origin.probes)
-    rows = lower(file, origin.compressed.quantized, preferences, constants)
+    rows = lower(file, origin.compressed.quantized, preferences, constants, trained)
     say_or_refuse(stayed_float(rows, preferences.size), strict)
     simplify_reshapes(file)
     if MICRO in names:

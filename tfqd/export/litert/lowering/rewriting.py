@@ -64,6 +64,7 @@ def lower(
     tensors: Mapping[str, QuantizedTensor],
     preferences: Preferences,
     constants: FloatConstants | None = None,
+    trained: bool = False,
 ) -> list[Row]:
     """Rewrites all operators of a file that read quantized weights.
 
@@ -76,6 +77,8 @@ def lower(
         preferences: between exact forms.
         constants: the float weights of a file whose weights the converter has
             rounded; None for a file of float weights.
+        trained: whether the model itself rounds and clips its activations wherever the
+            file does.
 
     Returns:
         A row for each kind of operator that reads a weight, and one for each weight
@@ -100,7 +103,7 @@ def lower(
         row = _rewritten(reading, preferences)
         if row not in rows:  # a shared weight is read more than once
             rows.append(row)
-    if constants is not None:
+    if constants is not None and not trained:
         drop_round_trips(file)
     found = {row.path for row in rows}
     left = {path: tensor for path, tensor in tensors.items() if path not in found}

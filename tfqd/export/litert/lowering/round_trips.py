@@ -1,4 +1,8 @@
-"""Floats that are rounded to integers only to be floats again: they are left as they are."""
+"""Floats that are rounded to integers only to be floats again: they are left as they are.
+
+That is more exact where a model computes with floats. One that was trained to round them is left
+to do so.
+"""
 
 from tfqd.export.litert.file.flatbuffer import File, Op, Type
 
