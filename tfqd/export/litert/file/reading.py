@@ -10,6 +10,8 @@ _MARK = b"TFL3"
 def read(data: bytes):
     """The `ModelT` of a file, whose lists of numbers are arrays that may be written to.
 
+    Equal lists may be one in the file, so that what is written to one is in the others too.
+
     Buffers of large files lie behind the flatbuffer, and so may the options of custom
     operators; they are read too.
 

@@ -4,6 +4,8 @@ That is more exact where a model computes with floats. One that was trained to r
 to do so.
 """
 
+import numpy as np
+
 from tfqd.export.litert.file.flatbuffer import File, Op, Type
 
 
@@ -27,7 +29,9 @@ def drop_round_trips(file: File) -> None:
             if file.code(operator) != Op.DEQUANTIZE or floats is None or result in ends:
                 continue
             for reader in file.readers(graph, result):
-                reader.inputs[reader.inputs == result] = floats
+                # A new list: that of a file may be the shape of a tensor too.
+                inputs = np.where(reader.inputs == result, floats, reader.inputs)
+                reader.inputs = inputs.astype(np.int32)
             graph.operators = [each for each in graph.operators if each is not operator]
         graph.operators = [
             each
