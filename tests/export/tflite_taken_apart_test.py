@@ -1,5 +1,7 @@
 """Attention and recurrent layers become integers throughout, operator by operator."""
 
+import itertools
+
 import keras
 import numpy as np
 import pytest
@@ -133,9 +135,21 @@ def rolled(layers, x):
     return layers.GRU(4, name="layer")(x)
 
 
-@pytest.mark.parametrize("network", [masked, causal, averaged, rolled])
-def test_what_does_more_stays_one_layer(network):
-    model = plain(keras, network)
+def of_two_sizes(layers, x):
+    return layers.Flatten()(
+        layers.MultiHeadAttention(2, 4, output_shape=(2, 3), name="layer")(x, x)
+    )
+
+
+MORE = [
+    (keras, masked),
+    *itertools.product([keras, tf_keras], [causal, averaged, rolled, of_two_sizes]),
+]
+
+
+@pytest.mark.parametrize(("kind", "network"), MORE)
+def test_what_does_more_stays_one_layer(kind, network):
+    model = plain(kind, network)
     with pytest.raises(ValueError, match="cannot compute with integers"):
         quantized(model)
     floats = quantized(model, without_kernel="float")

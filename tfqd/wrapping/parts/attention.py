@@ -30,7 +30,8 @@ class Attention(Part):
     def computes(config: Mapping[str, Any]) -> bool:
         """See `Part`."""
         of_sequences = tuple(config.get("attention_axes") or (1,)) == (1,)
-        return of_sequences and is_plain(config, ("use_gate", "sliding_window"))
+        of_one_size = np.size(config.get("output_shape") or 1) == 1
+        return of_sequences and of_one_size and is_plain(config, ("use_gate", "sliding_window"))
 
     def __call__(self, query: Any, value: Any, key: Any = None, **options: Any) -> Any:
         """What the layer gives: by its operators, or by itself where it is asked for more."""
