@@ -141,9 +141,22 @@ def of_two_sizes(layers, x):
     )
 
 
+def given_states(layers, x):
+    states = [layers.Dense(4)(layers.Flatten()(x)) for _ in range(2)]
+    return layers.LSTM(4, unroll=True, name="layer")(x, states)
+
+
+def given_states_of_both(layers, x):
+    states = [layers.Dense(4)(layers.Flatten()(x)) for _ in range(2)]
+    return layers.Bidirectional(layers.GRU(4, unroll=True), name="layer")(x, states)
+
+
 MORE = [
     (keras, masked),
-    *itertools.product([keras, tf_keras], [causal, averaged, rolled, of_two_sizes]),
+    *itertools.product(
+        [keras, tf_keras],
+        [causal, averaged, rolled, of_two_sizes, given_states, given_states_of_both],
+    ),
 ]
 
 

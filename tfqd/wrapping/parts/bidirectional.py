@@ -4,8 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tfqd.wrapping.parts.part import Part
-from tfqd.wrapping.parts.products import is_used
-from tfqd.wrapping.parts.recurrent import RECURRENT
+from tfqd.wrapping.parts.recurrent import RECURRENT, is_asked_for_more
 
 # Layers by what the configuration calls joining. There is no kernel of integers for a mean.
 _JOINS = {"concat": "Concatenate", "sum": "Add", "mul": "Multiply"}
@@ -37,10 +36,10 @@ class Bidirectional(Part):
             for each in both
         )
 
-    def __call__(self, sequence: Any, **options: Any) -> Any:
+    def __call__(self, sequence: Any, *more: Any, **options: Any) -> Any:
         """What the layer gives: by its operators, or by itself where it does more."""
-        if is_used(options) or not sequence.shape[1]:
-            return self._layer(sequence, **options)
+        if is_asked_for_more(sequence, more, options):
+            return self._layer(sequence, *more, **options)
         name = self._name_of_call()
         forward, backward = self._directions
         names = f"{name}_forward", f"{name}_backward"

@@ -1,6 +1,6 @@
 """Recurrent layers as products, sums and activations of each of their steps."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,6 +10,18 @@ from tfqd.wrapping.parts.products import Product, is_plain, is_used, weights_of
 
 # No operators of a step.
 _MORE = ("dropout", "recurrent_dropout", "return_state", "stateful", "time_major")
+
+
+def is_asked_for_more(sequence: Any, more: Sequence[Any], options: Mapping[str, Any]) -> bool:
+    """Whether a recurrent layer is called with more than a sequence of known length.
+
+    Args:
+        sequence: the first argument; in tf_keras a list where it comes with initial states.
+        more: the other arguments by position, of which initial states are the first.
+        options: the arguments by name.
+    """
+    given = any(each is not None for each in more) or is_used(options)
+    return given or isinstance(sequence, (list, tuple)) or not sequence.shape[1]
 
 
 class Recurrent(Part):
@@ -37,10 +49,10 @@ class Recurrent(Part):
         usual = activations == ("tanh", "sigmoid")
         return config["unroll"] and usual and is_plain(config, _MORE)
 
-    def __call__(self, sequence: Any, **options: Any) -> Any:
+    def __call__(self, sequence: Any, *more: Any, **options: Any) -> Any:
         """What the layer gives: by its operators, or by itself where it does more."""
-        if is_used(options) or not sequence.shape[1]:
-            return self._layer(sequence, **options)
+        if is_asked_for_more(sequence, more, options):
+            return self._layer(sequence, *more, **options)
         name = self._name_of_call()
         answers = self.answers(sequence, name)
         if self._config["return_sequences"]:
