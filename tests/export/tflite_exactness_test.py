@@ -181,6 +181,20 @@ def test_embeddings(bits, type, shape, tmp_path):
     assert_exact(read_back(data, indices), table[indices])
 
 
+@pytest.mark.parametrize(("bits", "type"), [(8, "int8"), (4, "int4")])
+def test_affine_weights_of_which_a_normalization_turns_some_about(bits, type, tmp_path):
+    x = keras.Input((96,), name="x")
+    normalization = layers.BatchNormalization()
+    model = keras.Model(x, normalization(layers.Dense(10, use_bias=False)(x)))
+    normalization.gamma.assign(np.linspace(-1, 2, 10))
+    quantized = tfqd.quantize_model(model, channel(bits))
+    path = tmp_path / "m.tflite"
+    (row,) = tfqd.export.tflite(quantized, path).report.weights
+    assert row.type == type
+    one_hot = np.eye(96, dtype=np.float32)
+    assert_exact(read_back(path.read_bytes(), one_hot), np.asarray(quantized(one_hot)))
+
+
 @pytest.mark.parametrize("layout", ["channel", "flat"])
 def test_embeddings_of_odd_width_lie_in_8_bits(layout, tmp_path):
     words = keras.Input((), dtype="int32", name="x")

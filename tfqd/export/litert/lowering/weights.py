@@ -76,7 +76,9 @@ def integer_weight(match: Match) -> IntegerWeight:
     offset = None
     if tensor.offset is not None:
         offset = _per_block(match, tensor.spread(tensor.offset), block) * match.factor[:, None]
-        middle = (int(integers.min()) + int(integers.max()) + 1) // 2
+        # Of each channel: what a negative factor turned about lies below 0.
+        least, most = (each(axis=1, keepdims=True) for each in (integers.min, integers.max))
+        middle = (least + most + 1) // 2
         integers = integers - middle
         offset = (offset + middle * step.astype(np.float64)).astype(np.float32)
     if integers.min() < -128 or integers.max() > 127:
