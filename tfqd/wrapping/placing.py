@@ -4,6 +4,7 @@ The steps are the same for both Keras versions; how each takes a graph apart is 
 """
 
 import dataclasses
+import inspect
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -108,11 +109,14 @@ def _flattened(model: Any, graph: Any, graphs: Graphs) -> Any:
     taken: dict[str, Any] = {}
     separated: dict[int, Any] = {}
 
-    def call_in(owner):
+    def call_in(owner, training=None):
         def call(operation, *args, **kwargs):
+            if training is not None and kwargs.get("training") is None:
+                kwargs |= {"training": training} if _takes_training(operation) else {}
             inner = graphs.graph_of(operation) if isinstance(operation, graphs.Model) else operation
             if isinstance(inner, graphs.Functional):
-                return graphs.run_graph(inner, graphs.tensors_in(args), call_in(operation))
+                call_within = call_in(operation, _training_of_call(operation, args, kwargs, graphs))
+                return graphs.run_graph(inner, graphs.tensors_in(args), call_within)
             if taken.setdefault(operation.name, operation) is not operation:
                 graphs.rename(operation, f"{owner.name}_{operation.name}")
                 taken[operation.name] = operation
@@ -124,6 +128,26 @@ def _flattened(model: Any, graph: Any, graphs: Graphs) -> Any:
 
     outputs = graphs.run_graph(graph, graph.inputs, call_in(model))
     return graphs.Functional(graph.input, outputs, name=model.name)
+
+
+def _takes_training(operation: Any) -> bool:
+    return "training" in inspect.signature(operation.call).parameters
+
+
+def _training_of_call(model: Any, args: tuple, kwargs: dict[str, Any], graphs: Graphs) -> Any:
+    """What a model within a model is called with for `training`, which is for its layers too.
+
+    Raises:
+        ValueError: for other arguments than that and its inputs.
+    """
+    others = {name: value for name, value in kwargs.items() if name != "training"}
+    given = [each for each in tf.nest.flatten([args, others]) if each is not None]
+    if len(given) != len(graphs.tensors_in(args)):
+        raise ValueError(
+            f"model {model.name!r} is called with more than its inputs, by position, and "
+            f"training=; activations= takes it apart and hands no other arguments on: got {given}"
+        )
+    return kwargs.get("training")
 
 
 def _separated(operation: Any, separated: dict[int, Any], graphs: Graphs) -> Any:
