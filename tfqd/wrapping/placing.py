@@ -185,7 +185,8 @@ class _Recorder:
         kind, config = self._graphs.role_in_graph(operation)
         outputs = operation(*args, **kwargs)
         try:
-            role = role_of(operation.name, kind, config, len(inputs), self._spec.bits)
+            rank = tf.TensorShape(inputs[0].shape).rank if inputs else None
+            role = role_of(operation.name, kind, config, len(inputs), self._spec.bits, rank)
         except NoIntegerKernel as error:
             if self._spec.without_kernel == "refused":
                 raise

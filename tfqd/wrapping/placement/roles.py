@@ -7,6 +7,8 @@ import enum
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from tfqd.spec import WIDE
 
 
@@ -88,7 +90,14 @@ _INSTEAD = {
 }
 
 
-def role_of(name: str, kind: str, config: Mapping[str, Any], tensors: int, bits: int = 8) -> Role:
+def role_of(
+    name: str,
+    kind: str,
+    config: Mapping[str, Any],
+    tensors: int,
+    bits: int = 8,
+    rank: int | None = None,
+) -> Role:
     """What a layer becomes.
 
     Args:
@@ -97,6 +106,7 @@ def role_of(name: str, kind: str, config: Mapping[str, Any], tensors: int, bits:
         config: its configuration; empty for an operation that has none.
         tensors: how many it takes.
         bits: of its kernel's activations, at most 8 or 16.
+        rank: of the first of them; None where that is not known.
 
     Raises:
         NoIntegerKernel: a ValueError, for one that is not here.
@@ -120,6 +130,9 @@ def role_of(name: str, kind: str, config: Mapping[str, Any], tensors: int, bits:
     if kind in _COMPUTES:
         return Role(Kind.COMPUTES)
     if kind == "BatchNormalization":
+        axes = np.ravel(config.get("axis", -1)).tolist()
+        if rank is not None and axes not in ([-1], [rank - 1]):
+            raise _no_kernel(name, kind, f"of axis {', '.join(map(str, axes))}")
         return Role(Kind.NORMALIZATION, folds_relu=True)
     function = _function_of(kind, config)
     if function in _CLIPS:
