@@ -30,6 +30,8 @@ from tfqd.wrapping.placement import (
 
 # Before the name of a layer whose answers were an output before they were rounded.
 _UNROUNDED = "unrounded_"
+# Before the name of an output that is an input, which keeps its name.
+_GIVEN = "given_"
 
 
 class Graphs(Protocol):
@@ -64,7 +66,8 @@ class Graphs(Protocol):
 def with_quantized_activations(model: Any, spec: Activations, graphs: Graphs) -> Any:
     """The same layers in a new graph, with ranges where a file of integers has them.
 
-    Outputs keep their names: layers that gave them are renamed.
+    Outputs keep their names: layers that gave them are renamed. An output that is an input has the
+    name of that with ``given_`` before it.
 
     Args:
         model: a built Sequential or Functional model; its layers are changed.
@@ -91,7 +94,8 @@ def with_quantized_activations(model: Any, spec: Activations, graphs: Graphs) ->
     inserter = _Inserter(placement, recorder.steps, _layers(placement, spec, graphs))
     inputs = [inserter.rounded(each) for each in flat.inputs]
     outputs = graphs.run_graph(flat, inputs, inserter.call)
-    names = graph.output_names
+    given = {tensor.name for tensor in flat.inputs}
+    names = [_GIVEN + name if name in given else name for name in graph.output_names]
     for operation in recorder.operations:
         if operation.name in names:
             graphs.rename(operation, _UNROUNDED + operation.name)
