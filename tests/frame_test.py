@@ -52,6 +52,12 @@ def packaging():
     return recorded
 
 
+def test_no_two_files_of_tests_have_one_name():
+    """Of two pytest would import the first alone, and stop."""
+    counts = collections.Counter(path.name for path in (ROOT / "tests").rglob("*.py"))
+    assert {name for name, count in counts.items() if count > 1} <= {"conftest.py"}
+
+
 def test_every_source_file_is_in_exactly_one_target():
     owners = {file: FILE_OWNERS[file] for file in package_files()}
     assert [file for file, targets in owners.items() if len(targets) != 1] == []
