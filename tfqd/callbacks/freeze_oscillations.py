@@ -54,9 +54,9 @@ class FreezeOscillations(Callback):
             entry.freeze_above(cosine(self._start, own, epoch, epochs_of(self)))
 
     def on_train_end(self, logs=None):
-        hold_at_the_end(self.model, self._thaw)
+        hold_at_the_end(self.model, self._put_back)
 
-    def _thaw(self) -> None:
+    def _put_back(self) -> None:
         """Puts the frequencies of the specs back, which a fit that ends early has not come to."""
         for entry, own in self._entries():
             entry.freeze_above(own)

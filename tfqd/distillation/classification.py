@@ -6,7 +6,7 @@ from typing import Any
 import tensorflow as tf
 
 from tfqd.distillation.losses import LogitsDistillation
-from tfqd.distillation.losses.logits import kind_of
+from tfqd.distillation.losses.logits import kind_of, name_of, plain_name
 from tfqd.distillation.losses.outputs import by_place, shapes_by_place
 
 _REGRESSION = {
@@ -64,8 +64,8 @@ def check_classification(
     for place, each in losses_by_place(student, loss, outputs).items():
         if place not in judges:
             continue
-        name = known_name(each)
-        known, units = name.replace("_", "").lower(), outputs[place][-1] if outputs[place] else None
+        name, known = name_of(each), plain_name(each)
+        units = outputs[place][-1] if outputs[place] else None
         judge = judges[place]
         if units == 1 and known in _REGRESSION:
             raise ValueError(
@@ -91,11 +91,6 @@ def _taken_for_classes(loss: LogitsDistillation, places: Collection[str]) -> lis
     kinds = by_place(loss.loss)
     named = loss.places(places)
     return [place for place in named if kind_of(kinds.get(place, kinds.get(""))) is not None]
-
-
-def known_name(loss) -> str:
-    """What a loss is called: its name, or that of its function or class."""
-    return loss if isinstance(loss, str) else getattr(loss, "__name__", type(loss).__name__)
 
 
 def losses_by_place(student, loss, places: Collection[str]) -> dict[str, Any]:

@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 
 from tfqd.distillation.cached_teacher import CachedTeacher
-from tfqd.distillation.classification import LABELS, known_name, losses_by_place
+from tfqd.distillation.classification import LABELS, losses_by_place
 from tfqd.distillation.losses import LogitsDistillation, looks_like_probabilities
+from tfqd.distillation.losses.logits import name_of, plain_name
 from tfqd.distillation.losses.outputs import by_place, shapes_by_place
 from tfqd.wrapping.state import from_rest
 
@@ -65,7 +66,7 @@ def check_single_units(student, loss, distillation_losses) -> None:
             from_logits = _from_logits(hard.get(place))
             if outputs[place][-1:] == (1,) and from_logits is (not soft.from_logits):
                 warnings.warn(
-                    f"the student learns an output of one unit by {known_name(hard[place])}"
+                    f"the student learns an output of one unit by {name_of(hard[place])}"
                     f"(from_logits={from_logits}), and {type(soft).__name__} takes it for "
                     f"{_taken_for(soft)}; say from_logits={from_logits}",
                     stacklevel=2,
@@ -97,7 +98,7 @@ def _taken_for(loss: LogitsDistillation) -> str:
 
 def _from_logits(loss) -> bool | None:
     """Whether a loss on labels of one unit takes it for a logit; None where it does not say."""
-    if known_name(loss).replace("_", "").lower() not in LABELS:
+    if plain_name(loss) not in LABELS:
         return None
     by_name = isinstance(loss, str) or hasattr(loss, "__name__")
     return False if by_name else getattr(loss, "from_logits", None)

@@ -180,7 +180,16 @@ def kind_of(loss) -> str | None:
 
     What is only called like them, and no function or class of Keras, is neither.
     """
-    name = loss if isinstance(loss, str) else getattr(loss, "__name__", type(loss).__name__)
     package = "keras" if isinstance(loss, str) else str(getattr(loss, "__module__", ""))
     known = package.partition(".")[0] in ("keras", "tf_keras")
-    return _KINDS.get(name.replace("_", "").lower()) if known else None
+    return _KINDS.get(plain_name(loss)) if known else None
+
+
+def name_of(loss) -> str:
+    """What a loss is called: its name, or that of its function or class."""
+    return loss if isinstance(loss, str) else getattr(loss, "__name__", type(loss).__name__)
+
+
+def plain_name(loss) -> str:
+    """The same however it is written: ``"klDivergence"`` and ``"kl_divergence"`` are one."""
+    return name_of(loss).replace("_", "").lower()
