@@ -115,9 +115,8 @@ class StretchedSteps:
                 break
             spare += max(0, -self._spare)
         if self._spare < 0:
-            nearest = self.size
             self._put(before)
-            raise self._refusal(max(self._least(), nearest))
+            raise self._refusal(self._least())
         if not self.is_usable:
             self._warn()
         self.aimed_bits = max(self.coded_bits() + 8 * self._missing(_AIM), 1.0)
