@@ -20,7 +20,7 @@ from tfqd.spec.bucketing import Bucketing
 # How near a border may come to a level, in steps.
 _MARGIN = 0.01
 # Of a step of 0, as short types of scales may leave one, no logarithm is taken.
-_SHORTEST = 1e-30
+_SMALLEST = 1e-30
 
 
 def borders(frequency: tf.Tensor, size: int | tf.Tensor, rate_weight: tf.Tensor) -> tf.Tensor:
@@ -34,9 +34,8 @@ def borders(frequency: tf.Tensor, size: int | tf.Tensor, rate_weight: tf.Tensor)
     Returns:
         float32 [levels - 1], above 0 and below 1.
     """
-    # Products alone: of a quotient by a constant graphs make a product, one bit off. All lengths
-    # are too short by the same number of bits.
-    length = tf.math.log(frequency * size + 0.5) * np.float32(-1 / np.log(2.0))
+    # All lengths are too short by the same number of bits.
+    length = -_log2(frequency * size + 0.5)
     shift = rate_weight * (length[1:] - length[:-1]) * 0.5
     return tf.clip_by_value(0.5 + shift, _MARGIN, 1 - _MARGIN)
 
@@ -125,5 +124,6 @@ def entropy(frequency: tf.Tensor) -> tf.Tensor:
     return -tf.reduce_sum(tf.math.xlogy(frequency, frequency)) / np.log(2.0).astype(np.float32)
 
 
-def _log2(length: tf.Tensor) -> tf.Tensor:
-    return tf.math.log(tf.maximum(length, _SHORTEST)) / np.log(2.0).astype(np.float32)
+def _log2(x: tf.Tensor) -> tf.Tensor:
+    # A product, since graphs make one of a quotient by a constant, one bit off.
+    return tf.math.log(tf.maximum(x, _SMALLEST)) * np.float32(1 / np.log(2.0))

@@ -152,11 +152,9 @@ class ActivationQuantizer:
         if self.fixed is not None:
             return tf.constant(self.fixed[0]), tf.constant(self.fixed[1])
         values = {role: tf.convert_to_tensor(variable) for role, variable in state.items()}
-        # As tf.abs, whose gradient at 0 is 0: an end that starts there would stay.
-        high = tf.where(values["high"] < 0, -values["high"], values["high"]) * values["unit"]
+        high = _size(values["high"]) * values["unit"]
         if "low" in values:
-            low = tf.where(values["low"] > 0, -values["low"], values["low"])
-            return low * values["unit"], high
+            return -_size(values["low"]) * values["unit"], high
         return (tf.zeros(()) if self._from_zero else -high * (1 + 1 / self._above)), high
 
     def start(self, values: np.ndarray) -> tuple[float, float]:
@@ -212,3 +210,8 @@ class ActivationQuantizer:
         """The quantizer of which `get_config` told."""
         fixed = None if config["fixed"] is None else tuple(config["fixed"])
         return cls(Activations(**config["spec"]), config["positive"], fixed)
+
+
+def _size(end: tf.Tensor) -> tf.Tensor:
+    """As tf.abs, whose gradient at 0 is 0: an end that starts there would stay."""
+    return tf.where(end < 0, -end, end)
