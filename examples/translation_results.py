@@ -55,8 +55,7 @@ TRAINED = ("quantized", "points", *METHODS)
 WITHOUT_DIGEST = """These runs are from before three faults of the program were mended. Each process
 learnt subwords of its own, so that runs may differ in their vocabulary, also from the student that
 they start from. The losses counted the padding after shorter sentences. And scores of attention
-were not divided by the root of the units, by which a student gets more tokens right after two
-epochs than it did after ten."""
+were not divided by the root of the units."""
 
 
 class Score(NamedTuple):
