@@ -1,7 +1,7 @@
 """The part of `docs/results.md` that is about translation, from the runs of `translate_lstm.py`."""
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
 FLOAT, TRAINED_ON = "word", "continued"
@@ -33,7 +33,7 @@ German to English on Multi30k's 29,000 pairs, by LSTMs with attention: the teach
 
     python examples/translate_lstm.py --data_dir=DATA --epochs={epochs}{more} --rate={rate} \\
       --vocabulary={vocabulary} --teacher_units={teacher_units} --student_units={student_units} \\
-      --results=examples/results/translate_lstm.json
+      --seeds={seeds}{of_teacher} --results=examples/results/translate_lstm.json
 
 {trainings}; the quantized ones start from the `{start}` student, and are
 held against `{trained_on}`, which it becomes by as many more in floats. All kernels are quantized,
@@ -61,16 +61,14 @@ were not divided by the root of the units."""
 class Score(NamedTuple):
     """One run's means over its seeds.
 
-    bleu, deviation: the mean of the test sets, and its standard deviation over the seeds.
+    by_seed: the mean BLEU of the test sets, by seed.
     by_test: BLEU by test set.
     """
 
-    bleu: float
-    deviation: float | None
+    by_seed: dict[int, float]
     by_test: dict[str, float]
     perplexity: float
     bytes: float
-    seeds: int
 
 
 def section(paper: dict[str, Any], rows: Sequence[dict[str, Any]]) -> str:
@@ -90,12 +88,23 @@ def section(paper: dict[str, Any], rows: Sequence[dict[str, Any]]) -> str:
     if of_floats != epochs:
         more = f" --float_epochs={of_floats}"
         trainings = f"Trainings from random weights have {of_floats} epochs, others {epochs}"
-    facts = {"source": paper["source"], "start": FLOAT, "trained_on": TRAINED_ON}
+    facts = {"source": paper["source"], "start": FLOAT, "trained_on": TRAINED_ON, **_seeds(rows)}
     parts = [INTRODUCTION.format(more=more, trainings=trainings, **facts, **settings)]
     parts += [told for name, told in METHODS.items() if any(run.startswith(name) for run in found)]
     if DIGEST not in rows[0]:
         parts.append(WITHOUT_DIGEST)
     return "\n\n".join([*parts, _table(paper["bleu"], found), _verdicts(paper["bleu"], found)])
+
+
+def _seeds(rows: Sequence[dict[str, Any]]) -> dict[str, str]:
+    """The seeds as the command has them, and the teacher's where all students have one."""
+    seeds = sorted({row["seed"] for row in rows})
+    (teacher, *others) = {row["teacher_seed"] for row in rows}
+    shared = not others and seeds != [teacher]
+    return {
+        "seeds": ",".join(map(str, seeds)),
+        "of_teacher": f" --teacher_seed={teacher}" if shared else "",
+    }
 
 
 def scores(rows: Sequence[dict[str, Any]]) -> dict[str, Score]:
@@ -108,14 +117,11 @@ def scores(rows: Sequence[dict[str, Any]]) -> dict[str, Score]:
 
 
 def _score(rows: list[dict[str, Any]]) -> Score:
-    bleus = [statistics.mean(row["bleu"].values()) for row in rows]
     return Score(
-        statistics.mean(bleus),
-        statistics.stdev(bleus) if len(bleus) > 1 else None,
+        {row["seed"]: statistics.mean(row["bleu"].values()) for row in rows},
         {test: statistics.mean(row["bleu"][test] for row in rows) for test in TESTS},
         statistics.mean(statistics.mean(row["perplexity"].values()) for row in rows),
         statistics.mean(row["bytes"] for row in rows),
-        len(rows),
     )
 
 
@@ -123,14 +129,13 @@ def _table(paper: dict[str, float], found: dict[str, Score]) -> str:
     heads = ["run", "the paper", "BLEU", *TESTS.values(), "perplexity", "seeds", "bytes"]
     lines = [f"| {' | '.join(heads)} |", f"|---|{'---:|' * (len(heads) - 1)}"]
     for run, score in found.items():
-        deviation = "" if score.deviation is None else f" ± {score.deviation:.2f}"
         cells = [
             f"`{run}`",
             f"{paper[run]:.2f}" if run in paper else "",
-            f"{score.bleu:.2f}{deviation}",
+            _mean(score.by_seed.values()),
             *(f"{score.by_test[test]:.2f}" for test in TESTS),
             f"{score.perplexity:.2f}",
-            str(score.seeds),
+            str(len(score.by_seed)),
             f"{score.bytes:,.0f}",
         ]
         lines.append(f"| {' | '.join(cells)} |")
@@ -138,7 +143,10 @@ def _table(paper: dict[str, float], found: dict[str, Score]) -> str:
 
 
 def _verdicts(paper: dict[str, float], found: dict[str, Score]) -> str:
-    """What each run costs or gains over the float student that it is to be held against."""
+    """What each run costs or gains over the float student that it is to be held against.
+
+    Those of the same seeds are compared: a seed has a student of its own to start from.
+    """
     lines = []
     for run, score in found.items():
         trained_on = run.startswith(TRAINED) and TRAINED_ON in found
@@ -147,8 +155,17 @@ def _verdicts(paper: dict[str, float], found: dict[str, Score]) -> str:
             continue
         theirs = f" (the paper: {paper[run] - paper[FLOAT]:+.2f})" if run in paper else ""
         rival = found[held_against]
-        lines.append(
-            f"- `{run}`: {score.bleu - rival.bleu:+.2f} BLEU{theirs} over `{held_against}`, in "
-            f"{score.bytes / rival.bytes:.1%} of its bytes."
-        )
+        shared = score.by_seed.keys() & rival.by_seed.keys()
+        gains = [score.by_seed[seed] - rival.by_seed[seed] for seed in shared]
+        if gains:
+            lines.append(
+                f"- `{run}`: {_mean(gains, '+')} BLEU{theirs} over `{held_against}`, in "
+                f"{score.bytes / rival.bytes:.1%} of its bytes."
+            )
     return "\n".join(lines)
+
+
+def _mean(values: Collection[float], sign: str = "") -> str:
+    """The mean over seeds, and its standard deviation where there are several."""
+    spread = f" ± {statistics.stdev(values):.2f}" if len(values) > 1 else ""
+    return f"{statistics.mean(values):{sign}.2f}{spread}"

@@ -177,6 +177,7 @@ def translation(run, seed, bleu, **settings):
         **facts,
         "run": run,
         "seed": seed,
+        "teacher_seed": seed,
         "bleu": tests,
         "perplexity": tests,
         "bytes": 100,
@@ -188,12 +189,13 @@ def test_a_translator_is_judged_by_what_it_loses_to_its_float_self():
     rows = [translation("word", seed, 20.0 + seed) for seed in (1, 3)]
     rows += [translation("post_training_4bit", seed, 19.0, bytes=20) for seed in (1, 3)]
     rows += [translation("quantized_4bit", seed, 20.0, bytes=20) for seed in (1, 3)]
-    rows.append(translation("continued", 1, 23.0))
+    rows += [translation("continued", 1, 23.0), translation("labels", 2, 30.0)]
     text = translation_results.section(paper, rows)
     assert "| `word` | 15.00 | 22.00 ± 1.41 |" in text
-    assert "- `post_training_4bit`: -3.00 BLEU over `word`, in 20.0% of its bytes." in text
+    assert "- `post_training_4bit`: -3.00 ± 1.41 BLEU over `word`, in 20.0% of its bytes." in text
     assert "- `quantized_4bit`: -3.00 BLEU (the paper: -0.50) over `continued`, in 20.0%" in text
-    assert "- `continued`: +1.00 BLEU over `word`, in 100.0% of its bytes." in text
+    assert "- `continued`: +2.00 BLEU over `word`, in 100.0% of its bytes." in text, "seed 1 alone"
+    assert "- `labels`" not in text, "no seed in common"
 
 
 def test_rows_of_before_the_vocabulary_was_kept_are_told_of():
@@ -216,6 +218,16 @@ def test_the_command_of_the_page_has_the_epochs_of_float_students():
     assert " --epochs=2 --float_epochs=30 " in text
     assert "Trainings from random weights have 30 epochs, others 2;" in text
     assert " --epochs=1 --rate" in translation_results.section(paper, [translation("word", 1, 2.0)])
+
+
+def test_the_command_of_the_page_has_the_seeds_and_their_teacher():
+    paper = {"source": "s", "bleu": {}}
+    seeds = (1, 2, 3)
+    own = translation_results.section(paper, [translation("word", seed, 2.0) for seed in seeds])
+    assert " --seeds=1,2,3 --results" in own
+    rows = [translation("word", seed, 2.0, teacher_seed=1) for seed in seeds]
+    text = translation_results.section(paper, rows)
+    assert " --seeds=1,2,3 --teacher_seed=1 --results" in text
 
 
 @pytest.mark.parametrize("method", translation_results.METHODS)
