@@ -15,6 +15,7 @@ PUBLIC = (
     tfqd.allocation,
     tfqd.callbacks,
     tfqd.distillation,
+    tfqd.evaluation,
     tfqd.export,
     tfqd.layers,
     tfqd.plot,

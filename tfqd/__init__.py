@@ -9,6 +9,7 @@ import importlib as _importlib
 from tfqd import allocation as allocation
 from tfqd import callbacks as callbacks
 from tfqd import distillation as distillation
+from tfqd import evaluation as evaluation
 from tfqd import export as export
 from tfqd import layers as layers
 from tfqd import plot as plot
@@ -70,6 +71,7 @@ __all__ = [
     "compute_report",
     "distillation",
     "evaluate",
+    "evaluation",
     "export",
     "html_report",
     "layers",

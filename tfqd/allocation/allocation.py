@@ -95,7 +95,7 @@ class Allocation(Mapping[str, Spec]):
             A ``matplotlib.figure.Figure``.
 
         Raises:
-            ModuleNotFoundError: without matplotlib (``pip install tfqd[plot]``).
+            ModuleNotFoundError: without matplotlib (``pip install 'tfqd[plot]'``).
         """
         with needing("plot", "plots"):
             from matplotlib.figure import Figure

@@ -90,9 +90,9 @@ def allocate_bits(
     Raises:
         TypeError: when `data` is nothing of this, or as `tfqd.quantize_model`.
         ValueError: as `tfqd.quantize_model`; when not exactly one of `budget`
-            and `average_bits` is given, or no choice keeps to it; when the file
-            cannot hold the spec in bits; when there is no loss or no batch, or a
-            gradient is NaN or infinite.
+            and `average_bits` is given; `tfqd.allocation.OverBudget`, which is one, when
+            no choice keeps to it; when the file cannot hold the spec in bits; when there
+            is no loss or no batch, or a gradient is NaN or infinite.
 
     Example:
 
