@@ -131,3 +131,10 @@ def test_a_validation_with_nothing_to_learn_has_no_loss(tmp_path, version):
     logs = distiller.fit(cached.attach(batches()), validation_data=batches(), verbose=0).history
     assert {"loss", "total_loss", "distillation_loss"} <= logs.keys()
     assert {name for name in logs if name.startswith("val_")} == {"val_accuracy"}
+
+
+@BOTH
+def test_losses_of_equal_names_are_told_apart_whatever_the_names_are(version):
+    losses = [LogitsDistillation(2.0, name=name) for name in ("soft", "soft", "soft_1")]
+    distiller = tfqd.Distiller(network(version, 16), network(version, 8), losses)
+    assert [each.name for each in distiller.loss_trackers] == ["soft", "soft_1", "soft_1_1"]

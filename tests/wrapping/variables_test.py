@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from keras import layers
 
-from tfqd.wrapping.variables import channel_axes, is_kernel, unique_names
+from tfqd.wrapping.variables import channel_axes, is_kernel
 
 LAYERS = {
     "Dense": (lambda: layers.Dense(5), (4,)),
@@ -106,13 +106,3 @@ def test_matrices_of_weights_are_kernels(name, rank):
 )
 def test_biases_gains_and_slopes_are_not(name, rank):
     assert not is_kernel(name, rank)
-
-
-def test_repeated_paths_are_numbered_from_the_second_on():
-    assert unique_names(["a/kernel", "b", "a/kernel", "a/kernel"]) == [
-        "a/kernel",
-        "b",
-        "a/kernel:1",
-        "a/kernel:2",
-    ]
-    assert unique_names(["a", "a:1", "a"]) == ["a", "a:1", "a:2"]

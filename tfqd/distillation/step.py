@@ -23,7 +23,7 @@ from tfqd.distillation.terms import (
     options_of,
     student_layer,
     teacher_layer,
-    unique_names,
+    unique_names_of,
 )
 from tfqd.wrapping.protocols import KerasVersion
 from tfqd.wrapping.state import recurrent_states
@@ -72,7 +72,7 @@ class DistillationStep(_Model):
         self.distillation_tracker = add_tracker("distillation_loss")
         self.total_tracker = add_tracker("total_loss")
         losses = self.distillation_losses
-        names = unique_names(losses) if len(losses) > 1 else []
+        names = unique_names_of(losses) if len(losses) > 1 else []
         self.loss_trackers = [add_tracker(name) for name in names]
         self.teacher_tracker: Any = add_tracker("teacher_loss") if self._teacher_learns else None
         self.cosine_tracker = add_tracker("gradient_cosine") if self.log_gradient_cosine else None

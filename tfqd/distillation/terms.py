@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import tensorflow as tf
 
 from tfqd.distillation.masks import mask_of_both
+from tfqd.spec.unique_names import unique_names
 
 Weight = float | Callable[[tf.Tensor], tf.Tensor]
 
@@ -93,13 +94,9 @@ def options_of(loss) -> frozenset[str]:
     return frozenset(name for name in ("sample_weight", "mask", "state") if name in parameters)
 
 
-def unique_names(losses: list) -> list[str]:
+def unique_names_of(losses: list) -> list[str]:
     """What each of several losses is logged as."""
-    names = [getattr(loss, "name", _default_name(loss)) for loss in losses]
-    return [
-        name if name not in names[:i] else f"{name}_{names[:i].count(name)}"
-        for i, name in enumerate(names)
-    ]
+    return unique_names((getattr(loss, "name", _default_name(loss)) for loss in losses), "_")
 
 
 def _default_name(loss) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfqd.export.given_inputs import Path, in_order
+from tfqd.spec.unique_names import unique_names
 from tfqd.wrapping.version import version_of
 
 
@@ -87,7 +88,7 @@ class Signature:
             fallback = self._output_names
         names = [_key(path) or name for (path, _), name in zip(flat, fallback, strict=True)]
         tensors = [tensor for _, tensor in flat]
-        return dict(zip(_unique(names), tensors, strict=True))
+        return dict(zip(unique_names(names, "_"), tensors, strict=True))
 
 
 def _graph_of(model: keras.Model) -> keras.Model | None:
@@ -103,9 +104,8 @@ def _graph_inputs(graph: keras.Model):
     """The specs of a graph's inputs, in the structure in which it takes them."""
     flat = keras.tree.flatten_with_path(graph.input)
     layers = version_of(graph).serving.input_names(graph)
-    names = _unique(
-        _argument_name(_key(path) or layer) for (path, _), layer in zip(flat, layers, strict=True)
-    )
+    known = zip(flat, layers, strict=True)
+    names = unique_names((_argument_name(_key(path) or layer) for (path, _), layer in known), "_")
     specs = [
         tf.TensorSpec(x.shape, x.dtype, name) for (_, x), name in zip(flat, names, strict=True)
     ]
@@ -171,19 +171,6 @@ def _argument_name(name: str) -> str:
     """A name that TensorFlow's functions keep as it is; theirs begin with a letter."""
     name = re.sub(r"\W", "_", name, flags=re.ASCII)
     return name if name[:1].isalpha() else f"arg_{name}"
-
-
-def _unique(names) -> list[str]:
-    """The names, with ``_1``, ``_2``, ... on those that occurred before."""
-    result: list[str] = []
-    for name in names:
-        count = 0
-        candidate = name
-        while candidate in result:
-            count += 1
-            candidate = f"{name}_{count}"
-        result.append(candidate)
-    return result
 
 
 def _fitting(array, spec: tf.TensorSpec, argument: str) -> np.ndarray:

@@ -1,9 +1,7 @@
 """What variables' names, layers and values say about them, in any Keras version."""
 
 import hashlib
-import itertools
 import re
-from collections.abc import Iterable
 
 import numpy as np
 
@@ -51,22 +49,6 @@ def _einsum_channel_axes(equation: str) -> tuple[int, ...]:
     _, kernel, output = re.split(r",|->", equation.replace(" ", ""))
     kept = tuple(axis for axis, letter in enumerate(kernel) if letter in output)
     return kept or (len(kernel) - 1,)
-
-
-def unique_names(paths: Iterable[str]) -> list[str]:
-    """The paths, with ``:1``, ``:2``, ... on those that came before.
-
-    Keras does not make paths unique: two nested models may both have a
-    ``dense/kernel``.
-    """
-    seen: set[str] = set()
-    names = []
-    for path in paths:
-        numbered = (f"{path}:{count}" for count in itertools.count(1))
-        name = next(name for name in itertools.chain([path], numbered) if name not in seen)
-        seen.add(name)
-        names.append(name)
-    return names
 
 
 def weights_digest(model) -> str:

@@ -6,13 +6,13 @@ import keras
 import numpy as np
 
 from tfqd.compressed import CompressedModel, QuantizedTensor
+from tfqd.spec.unique_names import unique_names
 from tfqd.wrapping.complaints import one_line
 from tfqd.wrapping.keras3.candidates import check_weights
 from tfqd.wrapping.keras3.model import QuantizedModel
 from tfqd.wrapping.keras3.stripping import layers_of_tfqd, plain_copy, plain_weights
 from tfqd.wrapping.keras3.substitution import find_quantized
 from tfqd.wrapping.plain_values import how_to_quantize
-from tfqd.wrapping.variables import unique_names
 from tfqd.wrapping.vocabularies import told_vocabularies
 
 
@@ -33,15 +33,18 @@ def compress(model: keras.Model) -> CompressedModel:
 
 
 def names_of_weights(model: keras.Model) -> dict[int, str]:
-    """What the compressed form calls a plain or quantized model's weights, by their ids."""
+    """What the compressed form calls a plain or quantized model's weights, by their ids.
+
+    Keras does not make paths unique: two nested models may both have a ``dense/kernel``.
+    """
     weights = plain_weights(model)
-    names = unique_names(variable.path for variable in weights)
+    names = unique_names((variable.path for variable in weights), ":")
     return {id(variable): name for variable, name in zip(weights, names, strict=True)}
 
 
 def float_form(model: keras.Model) -> CompressedModel:
     """See `tfqd.wrapping.float_form`."""
-    names = unique_names(variable.path for variable in model.weights)
+    names = unique_names((variable.path for variable in model.weights), ":")
     weights = zip(names, model.weights, strict=True)
     return CompressedModel(
         {name: variable.numpy() for name, variable in weights}, _serialized(model)

@@ -6,12 +6,12 @@ import numpy as np
 import tf_keras
 
 from tfqd.compressed import CompressedModel, QuantizedTensor
+from tfqd.spec.unique_names import unique_names
 from tfqd.wrapping.complaints import one_line
 from tfqd.wrapping.quantized import QuantizedVariable, find_quantized
 from tfqd.wrapping.tf_keras.candidates import check_weights, layers_of, owned_variables
 from tfqd.wrapping.tf_keras.stripping import not_quantized, plain_copy
 from tfqd.wrapping.tf_keras.variable import variables_of
-from tfqd.wrapping.variables import unique_names
 
 
 def compress(model: tf_keras.Model) -> CompressedModel:
@@ -33,7 +33,7 @@ def names_of_weights(model: tf_keras.Model) -> dict[int, str]:
     Layers of one name follow one another in a quantized model as in the plain one.
     """
     owned = owned_variables(model)
-    names = unique_names(entry.path for entry in owned)
+    names = unique_names((entry.path for entry in owned), ":")
     return {id(entry.variable): name for entry, name in zip(owned, names, strict=True)}
 
 
@@ -41,7 +41,7 @@ def _read(plain, quantized: dict[int, QuantizedVariable]) -> CompressedModel:
     _check_vocabularies(plain.model)
     paths = {id(entry.variable): entry.path for entry in owned_variables(plain.model)}
     weights = plain.model.weights
-    names = unique_names(paths[id(variable)] for variable in weights)
+    names = unique_names((paths[id(variable)] for variable in weights), ":")
     tensors: dict[str, np.ndarray | QuantizedTensor] = {}
     for name, variable in zip(names, weights, strict=True):
         entry = quantized.get(id(plain.origin(variable)))
