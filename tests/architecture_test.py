@@ -42,13 +42,13 @@ RULES = {
         "numpy tensorflow keras ai_edge_litert flatbuffers ml_dtypes safetensors",
     ),
     "shrinking": rule("export report spec wrapping", "keras numpy rich"),
-    "callbacks": rule(
-        "allocation batches wrapping export compressed ops spec",
-        "numpy tensorflow keras tensorboard",
-    ),
     "allocation": rule(
         "batches wrapping export compressed quantizers report spec",
         "numpy tensorflow keras rich matplotlib",
+    ),
+    "callbacks": rule(
+        "allocation batches wrapping export compressed ops spec",
+        "numpy tensorflow keras tensorboard",
     ),
     "evaluation": rule("batches compressed export spec wrapping", "numpy tensorflow rich"),
     "charts": rule("callbacks compressed evaluation wrapping", "numpy"),
@@ -175,6 +175,19 @@ def too_many_lines(module):
 
 def test_every_room_has_a_rule():
     assert {room(module) for module in MODULES} <= RULES.keys() | FRONT
+
+
+def test_rooms_may_import_only_rooms_before_them():
+    rooms = [*RULES]
+    later = {own: RULES[own].rooms - {*rooms[:place]} for place, own in enumerate(rooms)}
+    assert {own: found for own, found in later.items() if found} == {}
+
+
+def test_the_page_lists_the_rooms_in_this_order():
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    *rows, doors = [row.split("|")[1] for row in page.splitlines() if row.startswith("| `")]
+    assert [row.strip(" `") for row in rows] == [*RULES]
+    assert set(re.findall(r"`(\w+)`", doors)) == FRONT
 
 
 def test_rooms_import_only_rooms_below_them():

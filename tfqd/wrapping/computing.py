@@ -11,7 +11,7 @@ from tfqd.wrapping.activations import RoundsActivations, rounds_inputs_by_tfmot
 from tfqd.wrapping.layers import all_layers
 from tfqd.wrapping.multiply_adds import KERNELS, uses_of_weights
 from tfqd.wrapping.placement import Kind, NoIntegerKernel, role_of
-from tfqd.wrapping.placing import Graphs
+from tfqd.wrapping.protocols import Graphs
 from tfqd.wrapping.quantized import QuantizedVariable
 
 _FLOAT = 32

@@ -6,7 +6,7 @@ The steps are the same for both Keras versions; how each takes a graph apart is 
 import dataclasses
 import inspect
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
 import tensorflow as tf
 
@@ -27,40 +27,12 @@ from tfqd.wrapping.placement import (
     separate_activation,
     takes_integers,
 )
+from tfqd.wrapping.protocols import Graphs
 
 # Before the name of a layer whose answers were an output before they were rounded.
 _UNROUNDED = "unrounded_"
 # Before the name of an output that is an input, which keeps its name.
 _GIVEN = "given_"
-
-
-class Graphs(Protocol):
-    """The graphs of a version of Keras."""
-
-    Model: type[Any]
-    Functional: type[Any]
-    QuantizedActivation: type[Any]
-    layers: Any
-    activations: Any
-    matmul: Callable[..., Any]
-
-    def graph_of(self, model: Any) -> Any:
-        """The Functional model that computes what a model does; else the model."""
-
-    def run_graph(self, graph: Any, inputs: list, call: Callable[..., Any]) -> Any:
-        """What a graph gives for other inputs, with `call` in place of its calls."""
-
-    def tensors_in(self, structure: Any) -> list:
-        """The tensors of a graph that are in a structure, such as the arguments of a call."""
-
-    def packed(self, structure: Any, tensors: list) -> Any:
-        """Tensors in the structure in which others are."""
-
-    def role_in_graph(self, operation: Any) -> tuple[str, dict[str, Any]]:
-        """The class of layers that computes what an operation does, and its configuration."""
-
-    def rename(self, operation: Any, name: str) -> None:
-        """Gives an operation another name."""
 
 
 def with_quantized_activations(model: Any, spec: Activations, graphs: Graphs) -> Any:

@@ -1,13 +1,13 @@
 """What tfqd needs of a version of Keras.
 
 Each protocol is kept by a module: ``keras3`` and ``tf_keras`` have a `building`,
-a `training` and a `serving` of the same functions. `tfqd.wrapping.version` finds
-those of a model.
+a `training`, a `serving` and `graphs` of the same functions. `tfqd.wrapping.version` finds
+the first three of a model; the last is used within `tfqd.wrapping` alone.
 """
 
 import contextlib
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Protocol
 
 import tensorflow as tf
@@ -142,6 +142,35 @@ class Serving(Protocol):
 
     def load_keras_file(self, path: pathlib.Path) -> Any:
         """The model in a ``.keras`` or ``.h5`` file of this version, not compiled."""
+
+
+class Graphs(Protocol):
+    """Taking graphs of models apart, and the layers to put them together again with."""
+
+    Model: type[Any]
+    Functional: type[Any]
+    QuantizedActivation: type[Any]
+    layers: Any
+    activations: Any
+    matmul: Callable[..., Any]
+
+    def graph_of(self, model: Any) -> Any:
+        """The Functional model that computes what a model does; else the model."""
+
+    def run_graph(self, graph: Any, inputs: list, call: Callable[..., Any]) -> Any:
+        """What a graph gives for other inputs, with `call` in place of its calls."""
+
+    def tensors_in(self, structure: Any) -> list:
+        """The tensors of a graph that are in a structure, such as the arguments of a call."""
+
+    def packed(self, structure: Any, tensors: list) -> Any:
+        """Tensors in the structure in which others are."""
+
+    def role_in_graph(self, operation: Any) -> tuple[str, dict[str, Any]]:
+        """The class of layers that computes what an operation does, and its configuration."""
+
+    def rename(self, operation: Any, name: str) -> None:
+        """Gives an operation another name."""
 
 
 class KerasVersion(NamedTuple):

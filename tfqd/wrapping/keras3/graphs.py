@@ -1,4 +1,4 @@
-"""`tfqd.wrapping.placing.Graphs` for Keras 3."""
+"""`tfqd.wrapping.protocols.Graphs` for Keras 3."""
 
 from typing import Any
 

@@ -19,6 +19,7 @@ from tfqd.wrapping.parts.attention import Attention
 from tfqd.wrapping.parts.bidirectional import Bidirectional
 from tfqd.wrapping.parts.part import Part
 from tfqd.wrapping.parts.recurrent import RECURRENT
+from tfqd.wrapping.protocols import Graphs
 
 _PARTS: dict[str, type[Part]] = {
     **RECURRENT,
@@ -27,7 +28,7 @@ _PARTS: dict[str, type[Part]] = {
 }
 
 
-def in_parts(model: Any, graphs: Any) -> Any:
+def in_parts(model: Any, graphs: Graphs) -> Any:
     """The same model in which operators take the place of attention and recurrent layers.
 
     Layers that do more than these operators stay: with masks, states that are kept or given away,
@@ -35,7 +36,7 @@ def in_parts(model: Any, graphs: Any) -> Any:
 
     Args:
         model: a built model; its layers are used again.
-        graphs: a `tfqd.wrapping.placing.Graphs`.
+        graphs: those of its Keras version.
 
     Returns:
         A Functional model; the model itself where it has no such layer, or no graph.
@@ -59,7 +60,7 @@ def in_parts(model: Any, graphs: Any) -> Any:
     return graphs.Functional(graph.input, outputs, name=model.name)
 
 
-def _replacement(operation: Any, graphs: Any) -> Callable[..., Any]:
+def _replacement(operation: Any, graphs: Graphs) -> Callable[..., Any]:
     """What is called in the stead of an operation of a graph."""
     if isinstance(operation, graphs.Model):
         return in_parts(operation, graphs)

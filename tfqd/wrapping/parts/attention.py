@@ -7,6 +7,7 @@ import numpy as np
 
 from tfqd.wrapping.parts.part import Part
 from tfqd.wrapping.parts.products import Product, is_plain, is_used, weights_of
+from tfqd.wrapping.protocols import Graphs
 
 
 class Attention(Part):
@@ -16,7 +17,7 @@ class Attention(Part):
     arXiv 1706.03762, equation 1); the weights of queries hold the 1 / sqrt(d).
     """
 
-    def __init__(self, layer: Any, config: Mapping[str, Any], graphs: Any):
+    def __init__(self, layer: Any, config: Mapping[str, Any], graphs: Graphs):
         super().__init__(layer, config, graphs)
         weights = weights_of(layer, 2)
         factor = config["key_dim"] ** -0.5

@@ -5,6 +5,7 @@ from typing import Any
 
 from tfqd.wrapping.parts.part import Part
 from tfqd.wrapping.parts.recurrent import RECURRENT, is_asked_for_more
+from tfqd.wrapping.protocols import Graphs
 
 # Layers by what the configuration calls joining. There is no kernel of integers for a mean.
 _JOINS = {"concat": "Concatenate", "sum": "Add", "mul": "Multiply"}
@@ -13,7 +14,7 @@ _JOINS = {"concat": "Concatenate", "sum": "Add", "mul": "Multiply"}
 class Bidirectional(Part):
     """Bidirectional LSTM or GRU layers with ``unroll=True`` (Schuster and Paliwal 1997)."""
 
-    def __init__(self, layer: Any, config: Mapping[str, Any], graphs: Any):
+    def __init__(self, layer: Any, config: Mapping[str, Any], graphs: Graphs):
         super().__init__(layer, config, graphs)
         self._directions = [
             RECURRENT[type(each).__name__](

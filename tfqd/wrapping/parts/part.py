@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from tfqd.wrapping.protocols import Graphs
+
 
 class Part:
     """A layer as a graph of its operators.
@@ -10,11 +12,13 @@ class Part:
     Args:
         layer: built.
         config: its configuration.
-        graphs: a `tfqd.wrapping.placing.Graphs`.
+        graphs: those of its Keras version.
         name: with which the names of its operators begin; None for the layer's.
     """
 
-    def __init__(self, layer: Any, config: Mapping[str, Any], graphs: Any, name: str | None = None):
+    def __init__(
+        self, layer: Any, config: Mapping[str, Any], graphs: Graphs, name: str | None = None
+    ):
         self._layer, self._config, self._graphs = layer, config, graphs
         self._name = name or layer.name
         self._calls = 0

@@ -5,6 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from tfqd.wrapping.protocols import Graphs
+
 
 class Product:
     """A Dense layer of given weights.
@@ -15,7 +17,7 @@ class Product:
         layer: the one that was taken apart; it says whether they are trained.
         config: that layer's.
         regularizer: the name in `config` of what regularizes the kernel.
-        graphs: a `tfqd.wrapping.placing.Graphs`.
+        graphs: those of its Keras version.
     """
 
     def __init__(
@@ -25,7 +27,7 @@ class Product:
         bias: np.ndarray | None,
         layer: Any,
         config: Mapping[str, Any],
-        graphs: Any,
+        graphs: Graphs,
         regularizer: str = "kernel_regularizer",
     ):
         self._dense = graphs.layers.Dense(

@@ -7,6 +7,7 @@ import numpy as np
 
 from tfqd.wrapping.parts.part import Part
 from tfqd.wrapping.parts.products import Product, is_plain, is_used, weights_of
+from tfqd.wrapping.protocols import Graphs
 
 # No operators of a step.
 _MORE = ("dropout", "recurrent_dropout", "return_state", "stateful", "time_major")
@@ -27,7 +28,9 @@ def is_asked_for_more(sequence: Any, more: Sequence[Any], options: Mapping[str, 
 class Recurrent(Part):
     """A recurrent layer with ``unroll=True`` as a graph of its steps' operators."""
 
-    def __init__(self, layer: Any, config: Mapping[str, Any], graphs: Any, name: str | None = None):
+    def __init__(
+        self, layer: Any, config: Mapping[str, Any], graphs: Graphs, name: str | None = None
+    ):
         super().__init__(layer, config, graphs, name)
         self._units = config["units"]
         weights = weights_of(layer, 1)

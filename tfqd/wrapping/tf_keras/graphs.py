@@ -1,4 +1,4 @@
-"""`tfqd.wrapping.placing.Graphs` for tf_keras."""
+"""`tfqd.wrapping.protocols.Graphs` for tf_keras."""
 
 from typing import Any
 
