@@ -183,7 +183,10 @@ def test_budgets_that_nothing_keeps_to_are_refused(model):
         ({"budget": 9000, "bits": []}, "bits must be integers from 1 to 8"),
         ({"budget": 9000, "bits": [4, 9]}, "bits must be integers from 1 to 8"),
         ({"budget": 9000, "bucket_sizes": []}, "bucket_sizes must not be empty"),
-        ({"budget": 9000, "bucket_sizes": [0]}, "bucket_size must be None or a positive integer"),
+        (
+            {"budget": 9000, "bucket_sizes": [0]},
+            "each of bucket_sizes must be None or a positive integer",
+        ),
     ],
 )
 def test_bad_arguments_are_refused(model, arguments, message):

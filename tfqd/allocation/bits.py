@@ -172,7 +172,7 @@ def _checked_bits(bits) -> list[int]:
 def _checked_sizes(sizes) -> list[int | None] | None:
     if sizes is None:
         return None
-    found = [checked_optional_count("bucket_size", size) for size in sizes]
+    found = [checked_optional_count("each of bucket_sizes", size) for size in sizes]
     if not found:
         raise ValueError("bucket_sizes must not be empty")
     return found
