@@ -47,7 +47,7 @@ RULES = {
         "numpy tensorflow keras rich matplotlib",
     ),
     "callbacks": rule(
-        "allocation batches wrapping export compressed ops spec",
+        "allocation batches wrapping export compressed quantizers ops spec",
         "numpy tensorflow keras tensorboard",
     ),
     "evaluation": rule("batches compressed export spec wrapping", "numpy tensorflow rich"),

@@ -9,6 +9,7 @@ import tf_keras
 import tfqd
 from tfqd.callbacks import BitSchedule, ByteBudget
 from tfqd.callbacks.bisection import bisect, bracket
+from tfqd.callbacks.priced_variable import PricedVariable
 
 X = np.random.default_rng(0).standard_normal((256, 24)).astype(np.float32)
 Y = np.tanh(X[:, :8])
@@ -140,7 +141,7 @@ class Swelling(keras.callbacks.Callback):
         self.after = self.bits()
 
     def bits(self):
-        return sum(float(entry.coded_bits()) for entry in self.entries)
+        return sum(PricedVariable(entry).coded_bits() for entry in self.entries)
 
 
 def test_bits_are_kept_where_no_gradient_moves_them_any_more():

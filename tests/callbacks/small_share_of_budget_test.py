@@ -5,6 +5,7 @@ import numpy as np
 
 import tfqd
 from tfqd.callbacks import ByteBudget
+from tfqd.callbacks.priced_variable import PricedVariable
 from tfqd.export.archive_file import archive_size
 
 RNG = np.random.default_rng(0)
@@ -28,4 +29,4 @@ def test_a_head_is_brought_to_what_a_large_float_layer_leaves_it():
     assert np.isfinite(history["loss"]).all()
     assert max(history["bit_price"]) < 0.01
     left = budget - archive_size(student)
-    assert 0 <= left <= 0.02 * head.coded_bits() / 8
+    assert 0 <= left <= 0.02 * PricedVariable(head).coded_bits() / 8

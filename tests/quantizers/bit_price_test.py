@@ -7,6 +7,7 @@ import tensorflow as tf
 
 import tfqd
 from tfqd import ops
+from tfqd.callbacks.priced_variable import PricedVariable
 from tfqd.quantizers import quantizer_for
 
 
@@ -35,7 +36,7 @@ def test_tensors_of_equal_curvature_come_to_equal_steps_whatever_their_size(opti
     wanted = 0.05
     price = wanted**2 * np.log(2) / 6  # F s^2 = 6 price / ln 2, with F = 1
     for entry in entries:
-        entry.set_bit_price(price)
+        PricedVariable(entry).bit_price = price
     steps = [entry.state["step"] for entry in entries]
     optimizer = keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(0.02, 400))
     optimizer.build(steps)
@@ -45,7 +46,7 @@ def test_tensors_of_equal_curvature_come_to_equal_steps_whatever_their_size(opti
         with tf.GradientTape() as tape:
             errors = [entry.quantize(True) - tf.stop_gradient(entry.value()) for entry in entries]
             loss = sum(tf.reduce_sum(tf.square(error)) for error in errors)
-            loss += sum(entry.price() for entry in entries)
+            loss += sum(PricedVariable(entry).price() for entry in entries)
         return tape.gradient(loss, [step.value for step in steps])
 
     for _ in range(400):
@@ -59,10 +60,11 @@ def test_tensors_of_equal_curvature_come_to_equal_steps_whatever_their_size(opti
 def test_the_price_is_that_of_the_bits_and_pulls_at_steps_alone(options):
     larger, entry = two_kernels(**options)
     shares = np.array(larger.state["code_frequency"])
-    assert larger.coded_bits() == pytest.approx(larger.size * float(ops.entropy(shares)), rel=0.01)
-    entry.set_bit_price(1e-3)
+    bits = PricedVariable(larger).coded_bits()
+    assert bits == pytest.approx(larger.size * float(ops.entropy(shares)), rel=0.01)
+    PricedVariable(entry).bit_price = 1e-3
     with tf.GradientTape() as tape:
-        price = entry.price()
+        price = PricedVariable(entry).price()
     bits = entry.size * float(ops.entropy(entry.state["code_frequency"].value))
     assert float(price) == pytest.approx(1e-3 * bits, rel=1e-5)
     step, kernel = entry.state["step"].value, entry.variable.value

@@ -9,6 +9,7 @@ from short_codes import X, check_files, network, trained
 
 import tfqd
 from tfqd import ops
+from tfqd.callbacks.priced_variable import PricedVariable
 from tfqd.spec import from_dict
 
 
@@ -36,9 +37,9 @@ def test_lengths_rest_until_they_are_counted_anew(library):
     model.fit(X, X[:, :4], epochs=25, batch_size=32, verbose=0)
     np.testing.assert_array_equal(entry.codes(), codes)
     np.testing.assert_array_equal(entry.state["code_frequency"], before)
-    entry.stretch_steps(1.0, settle=False)
+    PricedVariable(entry).stretch_steps(1.0, settle=False)
     np.testing.assert_array_equal(entry.state["code_frequency"], before)
-    entry.stretch_steps(1.0)
+    PricedVariable(entry).stretch_steps(1.0)
     counted = np.array(entry.state["code_frequency"])
     np.testing.assert_allclose(counted, ops.shares(entry.codes(), 16), atol=0.01)
     assert np.abs(counted - before).max() > 0.02
@@ -48,11 +49,13 @@ def test_longer_steps_take_fewer_bits():
     model = tfqd.quantize_model(network(), tfqd.EntropyConstrained(average_bits=3))
     entry = model.quantized_variables[0]
     before, step = entry.encode(), np.array(entry.encode().scale)
-    entry.stretch_steps(2.0)
+    PricedVariable(entry).stretch_steps(2.0)
     after = entry.encode()
     np.testing.assert_allclose(after.scale, 2 * step, rtol=1e-6)
     assert entropy(before) - entropy(after) == pytest.approx(1, abs=0.2)
-    assert entry.coded_bits() == pytest.approx(entry.size * entropy(after), rel=1e-5)
+    assert PricedVariable(entry).coded_bits() == pytest.approx(
+        entry.size * entropy(after), rel=1e-5
+    )
 
 
 def test_steps_are_held_in_units_of_about_their_size():
@@ -69,10 +72,10 @@ def test_stretches_in_training_leave_the_unit_that_averages_are_in():
     entry = model.quantized_variables[0]
     before, scale = float(entry.state["step_unit"]), entry.encode().scale
     for _ in range(4):
-        entry.stretch_steps(1.3, settle=False)
+        PricedVariable(entry).stretch_steps(1.3, settle=False)
     assert float(entry.state["step_unit"]) == before
     np.testing.assert_allclose(entry.encode().scale, scale * 1.3**4, rtol=1e-6)
-    entry.stretch_steps(2.0, settle=True)
+    PricedVariable(entry).stretch_steps(2.0, settle=True)
     assert float(entry.state["step_unit"]) > 2 * before
 
 
@@ -103,7 +106,7 @@ def test_codes_that_change_with_the_steps_count_as_no_oscillation(kind):
     entry = model.quantized_variables[0]
     found = []
     for factor in (1.0, 1.5, 1 / 1.5, 1.5):
-        entry.stretch_steps(factor, settle=False)
+        PricedVariable(entry).stretch_steps(factor, settle=False)
         entry.quantize(True)
         found.append(entry.codes())
     assert np.mean(found[0] != found[1]) > 0.3

@@ -3,8 +3,6 @@
 import math
 from collections.abc import Callable
 
-import numpy as np
-
 from tfqd.callbacks.callback import Callback
 from tfqd.callbacks.compressed_checkpoint import FILE_SIZES
 from tfqd.callbacks.stretched_steps import StretchedSteps
@@ -169,7 +167,7 @@ class ByteBudget(Callback):
         self._steps.keep(settle=not goes_on)
         self._log_price = math.log(self._price() or _FIRST_PRICE / self._steps.aimed_bits)
         self._set_price(math.exp(self._log_price))
-        self._undo = [entry.add_penalty("price", entry.price) for entry in self._steps.priced]
+        self._undo = [each.entry.add_penalty("price", each.price) for each in self._steps.priced]
         trace_again(self.model)
 
     def _file_size(self, compressed: CompressedModel) -> int:
@@ -182,11 +180,11 @@ class ByteBudget(Callback):
             self._steps.keep(settle=not self._has_begun)
 
     def _price(self) -> float:
-        return float(np.asarray(self._steps.priced[0].state["bit_price"]))
+        return self._steps.priced[0].bit_price
 
     def _set_price(self, price: float) -> None:
-        for entry in self._steps.priced:
-            entry.set_bit_price(price)
+        for each in self._steps.priced:
+            each.bit_price = price
 
     def _take_away(self) -> None:
         for undo in self._undo:

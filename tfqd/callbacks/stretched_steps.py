@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from tfqd.callbacks.bisection import bisect, bracket
+from tfqd.callbacks.priced_variable import PricedVariable
 from tfqd.compressed import CompressedModel, QuantizedTensor
 from tfqd.compressed.records import payload_bytes
 from tfqd.spec import EntropyConstrained
@@ -59,7 +60,7 @@ class StretchedSteps:
                 "tfqd.quantize_model a tfqd.EntropyConstrained"
             )
         trained = {id(variable) for variable in model.trainable_variables}
-        self.priced = [entry for entry in weighing if id(entry.state["step"]) in trained]
+        self.priced = [PricedVariable(e) for e in weighing if id(e.state["step"]) in trained]
         if not self.priced:
             raise ValueError(
                 f"all tfqd.EntropyConstrained weights of model {model.name!r} are frozen, and keep "
@@ -73,25 +74,25 @@ class StretchedSteps:
     @property
     def is_suspended(self) -> bool:
         """Whether a schedule trains with other bits for now."""
-        return any(entry.active is not entry.quantizer for entry in self.priced)
+        return any(each.entry.active is not each.entry.quantizer for each in self.priced)
 
     @property
     def weights(self) -> int:
         """Number of weights that have these steps."""
-        return sum(entry.size for entry in self.priced)
+        return sum(each.entry.size for each in self.priced)
 
     def coded_bits(self) -> float:
         """Bits of the priced codes, as they are now."""
-        return sum(entry.coded_bits() for entry in self.priced)
+        return sum(each.coded_bits() for each in self.priced)
 
     def stretch(self, factor: float, settle: bool) -> None:
         """Makes all steps `factor` times as long, or as short as they may be.
 
-        See `QuantizedVariable.stretch_steps` and `QuantizedVariable.shortest_stretch`.
+        See `PricedVariable.stretch_steps` and `PricedVariable.shortest_stretch`.
         """
-        for entry in self.priced:
-            own = factor if factor >= 1 else max(factor, entry.shortest_stretch())
-            entry.stretch_steps(own, settle)
+        for each in self.priced:
+            own = factor if factor >= 1 else max(factor, each.shortest_stretch())
+            each.stretch_steps(own, settle)
 
     def keep(self, settle: bool) -> None:
         """Stretches steps until the file is within the budget and, if levels can, fills it.
@@ -133,7 +134,7 @@ class StretchedSteps:
             where even the longest take more, those.
         """
         start = self._held()
-        shortest = math.log(min(entry.shortest_stretch() for entry in self.priced))
+        shortest = math.log(min(each.shortest_stretch() for each in self.priced))
 
         def bytes_at(logarithm: float) -> int:
             self._put(start)
@@ -162,23 +163,23 @@ class StretchedSteps:
     def _enough_bits(self) -> int | None:
         """How many bits a code would use the budget; None where no number does."""
         wanted = self.coded_bits() + 8 * self._missing(_GOOD)
-        own = [entry.quantizer.spec.bits for entry in self.priced]
+        own = [each.entry.quantizer.spec.bits for each in self.priced]
         for bits in range(min(own) + 1, MOST_BITS + 1):
             more = zip(self.priced, own, strict=True)
-            if sum(entry.most_bits(max(bits, least)) for entry, least in more) >= wanted:
+            if sum(each.most_bits(max(bits, least)) for each, least in more) >= wanted:
                 return bits
         return None
 
     def _held(self) -> list[dict[str, np.ndarray]]:
-        return [entry.held_steps() for entry in self.priced]
+        return [each.held_steps() for each in self.priced]
 
     def _put(self, held: list[dict[str, np.ndarray]]) -> None:
-        for entry, values in zip(self.priced, held, strict=True):
-            entry.put_steps(values)
+        for each, values in zip(self.priced, held, strict=True):
+            each.put_steps(values)
 
     def _least(self) -> int:
         """Bytes of the smallest file that longer steps can lead to."""
-        least = sum(_least_bytes(entry.encode()) for entry in self.priced)
+        least = sum(_least_bytes(each.entry.encode()) for each in self.priced)
         return self._budget - self._room + least
 
     def _refusal(self, least: int) -> ValueError:
@@ -207,7 +208,7 @@ class StretchedSteps:
 
     def _bytes_of_codes(self) -> int:
         """Bytes of the priced tensors in the archive."""
-        tensors = (entry.encode() for entry in self.priced)
+        tensors = (each.entry.encode() for each in self.priced)
         return sum(payload_bytes(tensor) for tensor in tensors if tensor is not None)
 
 

@@ -5,7 +5,6 @@ The steps are the same for both Keras versions; how each takes a graph apart is 
 
 import dataclasses
 import inspect
-from collections.abc import Callable
 from typing import Any
 
 import tensorflow as tf

@@ -10,8 +10,6 @@ import tensorflow as tf
 
 from tfqd.compressed import QuantizedTensor
 from tfqd.quantizers import Quantizer, quantizer_for
-from tfqd.quantizers.base import assign
-from tfqd.quantizers.entropy_constrained import STRETCHED, EntropyConstrainedQuantizer
 from tfqd.quantizers.oscillation import THRESHOLD
 from tfqd.spec import uniform_like
 from tfqd.spec.checks import checked_bits
@@ -127,50 +125,6 @@ class QuantizedVariable(abc.ABC):
     def freeze_above(self, frequency: float) -> None:
         """Freezes weights that oscillate more often from now on, where its spec lets it."""
         self.state[THRESHOLD].assign(frequency)
-
-    def price(self) -> tf.Tensor:
-        """What its code counts in the loss, where its spec weighs code lengths: float32 []."""
-        return self._weighing.price(tuple(self.variable.shape), self.state)
-
-    def coded_bits(self) -> float:
-        """Bits of its entropy-coded codes, where its spec weighs their lengths."""
-        return self._weighing.coded_bits(self.value(), self.state)
-
-    def set_bit_price(self, price: float) -> None:
-        """Lets a bit of its code count `price` in the loss, where its spec weighs lengths."""
-        self.state["bit_price"].assign(price)
-
-    def stretch_steps(self, factor: float, settle: bool = True) -> None:
-        """Makes its steps `factor` times as long, where its spec weighs code lengths.
-
-        Args:
-            factor: positive.
-            settle: whether lengths are counted anew, by the frequencies of the new codes.
-        """
-        self._weighing.stretch_steps(factor, self.value(), self.state, settle)
-
-    def shortest_stretch(self) -> float:
-        """The least factor of `stretch_steps` that has no more weights clipped: at most 1."""
-        return self._weighing.shortest_stretch(self.value(), self.state)
-
-    def most_bits(self, bits: int) -> float:
-        """Bits of its entropy-coded codes with the shortest steps that `bits` a code start with."""
-        return self._weighing.most_bits(bits, self.value())
-
-    def held_steps(self) -> dict[str, np.ndarray]:
-        """What `stretch_steps` changes of its quantizer's variables, by role."""
-        return {role: np.array(self.state[role]) for role in STRETCHED if role in self.state}
-
-    def put_steps(self, held: dict[str, np.ndarray]) -> None:
-        """Puts what `held_steps` gave back in."""
-        assign(held, self.state)
-
-    @property
-    def _weighing(self) -> EntropyConstrainedQuantizer:
-        """The quantizer, where its spec weighs code lengths."""
-        if not isinstance(self.quantizer, EntropyConstrainedQuantizer):
-            raise TypeError(f"{self.path}: {self.quantizer.spec} does not weigh code lengths")
-        return self.quantizer
 
     def encode(self) -> QuantizedTensor | None:
         """What is stored of the variable (eagerly); None for float."""
