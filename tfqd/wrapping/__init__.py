@@ -46,7 +46,8 @@ def quantize_model(
     Args:
         model: a built Keras 3 model: Sequential, Functional or subclassed; or a
             Sequential or Functional tf_keras model.
-        spec: one spec (`tfqd.Uniform`, `tfqd.Codebook`, `tfqd.LearnedStep`) for all
+        spec: one spec (`tfqd.Uniform`, `tfqd.Codebook`, `tfqd.LearnedStep`,
+            `tfqd.EntropyConstrained`, `tfqd.EntropyCodebook`) for all
             kernels, recurrent kernels and embeddings, and what else trains and has
             two or more axes, but for biases, gains and slopes; or an ordered mapping
             from a regular expression over the variable's path to a spec or None
