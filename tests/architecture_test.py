@@ -25,6 +25,7 @@ def rule(rooms: str = "", packages: str = "") -> Rule:
 
 RULES = {
     "version": rule(),
+    "extras": rule(),
     "spec": rule(),
     "ops": rule("spec", "numpy tensorflow"),
     "batches": rule("spec", "numpy tensorflow"),
@@ -32,27 +33,27 @@ RULES = {
     "quantizers": rule("compressed ops spec", "numpy tensorflow"),
     "report": rule("compressed", "rich"),
     "wrapping": rule(
-        "batches quantizers compressed spec report",
+        "batches extras quantizers compressed spec report",
         "numpy tensorflow keras tf_keras tensorflow_model_optimization",
     ),
     "calibration": rule("batches wrapping", "keras"),
     "distillation": rule("batches wrapping compressed spec", "numpy tensorflow keras"),
     "export": rule(
-        "batches compressed wrapping spec version",
+        "batches compressed extras wrapping spec version",
         "numpy tensorflow keras ai_edge_litert flatbuffers ml_dtypes safetensors",
     ),
     "shrinking": rule("export report spec wrapping", "keras numpy rich"),
     "allocation": rule(
-        "batches wrapping export compressed quantizers report spec",
+        "batches extras wrapping export compressed quantizers report spec",
         "numpy tensorflow keras rich matplotlib",
     ),
     "callbacks": rule(
-        "allocation batches wrapping export compressed quantizers ops spec",
+        "allocation batches extras wrapping export compressed quantizers ops spec",
         "numpy tensorflow keras tensorboard",
     ),
     "evaluation": rule("batches compressed export spec wrapping", "numpy tensorflow rich"),
     "charts": rule("callbacks compressed evaluation wrapping", "numpy"),
-    "plot": rule("callbacks charts evaluation wrapping", "matplotlib"),
+    "plot": rule("callbacks charts evaluation extras wrapping", "matplotlib"),
     "page": rule("callbacks charts compressed evaluation export version"),
 }
 

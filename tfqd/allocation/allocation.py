@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from rich.table import Table
 from rich.text import Text
 
+from tfqd.extras import needing
 from tfqd.report import render
 from tfqd.spec import Spec
-from tfqd.wrapping.extras import needing
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

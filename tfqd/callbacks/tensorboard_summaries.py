@@ -9,7 +9,7 @@ from tfqd.callbacks.code_flips import CodeFlips
 from tfqd.compressed import QuantizedTensor
 from tfqd.compressed.mean_bucket import levels_in_mean_bucket
 from tfqd.compressed.records import payload_bytes
-from tfqd.wrapping.extras import needing
+from tfqd.extras import needing
 from tfqd.wrapping.fitting import handed_over
 from tfqd.wrapping.naming import quantized_by_name
 

@@ -35,9 +35,9 @@ from tfqd.compressed.cutting import cut
 from tfqd.compressed.packing import pack
 from tfqd.export.comparison import Verification, VerificationError
 from tfqd.export.endings import check_ending
+from tfqd.extras import needing
 from tfqd.spec.grid import zero_code
 from tfqd.wrapping import compress
-from tfqd.wrapping.extras import needing
 
 _VERSION = "1"
 _FLOAT8 = "F8_E4M3"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from tfqd.charts.chart import Bars, Chart, Histogram, Lines, Marks, Radar
 from tfqd.charts.palette import LIGHT, MUTED
 from tfqd.charts.ticks import log_ticks
-from tfqd.wrapping.extras import needing
+from tfqd.extras import needing
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -10,8 +10,8 @@ from typing import Any
 
 import keras
 
+from tfqd.extras import needing
 from tfqd.wrapping.bridge_masks import check_masks
-from tfqd.wrapping.extras import needing
 from tfqd.wrapping.keras3.insides import (
     Functional,
     graph_of,

@@ -5,7 +5,7 @@ from typing import Any
 
 import keras
 
-from tfqd.wrapping.extras import needing
+from tfqd.extras import needing
 from tfqd.wrapping.keras3 import building, serving, training
 from tfqd.wrapping.protocols import KerasVersion
 

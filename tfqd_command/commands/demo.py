@@ -8,6 +8,7 @@ import pathlib
 
 from absl import flags
 
+from tfqd.extras import needing
 from tfqd_command.command import Result, UsageError
 
 ARGUMENTS = ()
@@ -28,11 +29,7 @@ def check(arguments: list[str], values: flags.FlagValues) -> None:
 def run(arguments: list[str], values: flags.FlagValues) -> Result:
     from rich.console import Console
 
-    try:
+    with needing("demo", "the digits of the demo"):
         from tfqd import demo
-    except ModuleNotFoundError as error:
-        if error.name != "sklearn":
-            raise
-        raise ImportError("the demo needs scikit-learn: pip install 'tfqd[demo]'") from error
     rows = demo.run(pathlib.Path(values.output), Console(), values.seed)
     return Result({"folder": values.output, "rows": [row._asdict() for row in rows]})

@@ -10,7 +10,7 @@ import os
 
 import tensorflow as tf
 
-from tfqd.wrapping.extras import needing
+from tfqd.extras import needing
 
 _VARIABLE = "TF_USE_LEGACY_KERAS"
 

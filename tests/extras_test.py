@@ -7,6 +7,7 @@ import pytest
 
 import tfqd
 from tfqd.wrapping.version import version_named
+from tfqd_command.main import main
 
 
 @pytest.fixture
@@ -56,3 +57,11 @@ def test_safetensors_need_the_extra_of_that_name(without, tmp_path):
     without("safetensors.numpy")
     with pytest.raises(ImportError, match=r"pip install 'tfqd\[safetensors\]'"):
         tfqd.export.safetensors(tfqd.quantize_model(model(), 4), tmp_path / "m.safetensors")
+
+
+def test_the_demo_needs_the_extra_of_that_name(without, tmp_path, monkeypatch, capsys):
+    without("sklearn")
+    without("sklearn.datasets")
+    monkeypatch.delitem(sys.modules, "tfqd.demo", raising=False)
+    assert main(["demo", f"--output={tmp_path}"]) != 0
+    assert "need the package sklearn" in capsys.readouterr().err
