@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
-from tfqd.spec.checks import checked_count
+from tfqd.spec.checks import checked_count, checked_optional_count
 
 
 def input_batches(data, batch_size: int = 128, steps: int | None = None) -> Iterator[Any]:
@@ -28,8 +28,7 @@ def input_batches(data, batch_size: int = 128, steps: int | None = None) -> Iter
             `batch_size` is less than 1.
     """
     checked_count("batch_size", batch_size)
-    if steps is not None:
-        checked_count("steps", steps)
+    checked_optional_count("steps", steps)
     if _is_arrays(data):
         inputs = _inputs(data) if steps is None else _spread(_inputs(data), batch_size, steps)
         return _slices(inputs, batch_size)

@@ -299,7 +299,7 @@ def test_what_cannot_be_measured_is_refused(model):
         reestimate_batch_norm(model, SOURCES["endless dataset"]())
     with pytest.raises(TypeError, match="data must be arrays"):
         reestimate_batch_norm(model, 3)
-    with pytest.raises(ValueError, match="steps must be a positive integer; got 0"):
+    with pytest.raises(ValueError, match="steps must be None or a positive integer; got 0"):
         reestimate_batch_norm(model, X, steps=0)
-    with pytest.raises(ValueError, match=r"every must be a positive integer; got 0\.5"):
+    with pytest.raises(ValueError, match=r"every must be None or a positive integer; got 0\.5"):
         BatchNormReestimation(X, every=0.5)

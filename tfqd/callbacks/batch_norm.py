@@ -22,7 +22,7 @@ import tensorflow as tf
 
 from tfqd.batches import input_batches
 from tfqd.callbacks.callback import Callback
-from tfqd.spec.checks import checked_count
+from tfqd.spec.checks import checked_count, checked_optional_count
 from tfqd.wrapping.batch_statistics import batch_norm_layers, gathering, inference
 from tfqd.wrapping.fitting import hold_at_the_end
 from tfqd.wrapping.shadow import quantized_values_in
@@ -132,8 +132,8 @@ class BatchNormReestimation(Callback):
     ):
         super().__init__()
         self._data = data
-        self._steps = None if steps is None else checked_count("steps", steps)
-        self._every = None if every is None else checked_count("every", every)
+        self._steps = checked_optional_count("steps", steps)
+        self._every = checked_optional_count("every", every)
         self._batch_size = checked_count("batch_size", batch_size)
         self._due = False
 

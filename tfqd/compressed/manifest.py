@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tfqd.compressed.errors import ArchiveError
+from tfqd.spec.checks import is_integer
 
 FORMAT = "tfqd"
 VERSION = 1
@@ -186,11 +187,12 @@ def _read_entry(values: Any, kinds: tuple[type, ...], where: str) -> Entry:
     fields = {field.name: field.type for field in dataclasses.fields(kind)}
     _check_fields(values, fields, f"manifest.json: {where}")
     where = f"manifest.json: {where}, {values['path']!r:.200}"
-    if not all(_is_count(dimension) for dimension in values["shape"]):
+    if not all(is_integer(size, 0) for size in values["shape"]):
         raise ArchiveError(f"{where}: shape must hold integers of 0 or more")
-    if not _is_count(values["bytes"]):
+    if not is_integer(values["bytes"], 0):
         raise ArchiveError(f"{where}: bytes must be 0 or more")
-    if kind is QuantizedEntry and not all(map(_is_count, values["channel_axes"])):
+    axes = values["channel_axes"] if kind is QuantizedEntry else ()
+    if not all(is_integer(axis, 0) for axis in axes):
         raise ArchiveError(f"{where}: channel_axes must hold integers of 0 or more")
     return kind(**values)
 
@@ -205,10 +207,6 @@ def _check_fields(values: Any, types: Mapping[str, Any], where: str) -> None:
             raise ArchiveError(f"{where}: {name} must not be {value!r:.40}")
         if isinstance(value, float) and not math.isfinite(value):
             raise ArchiveError(f"{where}: {name} must be finite")
-
-
-def _is_count(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 
 def _dumps(value: Any) -> str:

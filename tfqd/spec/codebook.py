@@ -6,7 +6,13 @@ from typing import ClassVar
 
 from tfqd.spec.base import GRADIENT_SCALES, Spec
 from tfqd.spec.bucketing import Bucketing
-from tfqd.spec.checks import MOST_BITS, check_choice, checked_positive, is_integer
+from tfqd.spec.checks import (
+    MOST_BITS,
+    check_choice,
+    checked_optional_count,
+    checked_positive,
+    is_integer,
+)
 from tfqd.spec.grid import GRID_SIZE, LARGEST_INTEGER, LARGEST_POINT, POINT_BYTES
 
 TRAINED = ("both", "points", "weights")
@@ -162,19 +168,16 @@ class Codebook(Spec):
         object.__setattr__(self, "points", int(self.points))
 
     def _check_channels(self) -> None:
-        channels = self.channels_per_codebook
+        name = "channels_per_codebook"
+        channels = checked_optional_count(name, self.channels_per_codebook)
         if channels is None:
             return
-        if not is_integer(channels) or channels < 1:
-            raise ValueError(
-                f"channels_per_codebook must be None or a positive integer; got {channels!r}"
-            )
         if self.layout != "channel":
             raise ValueError(
                 "channels_per_codebook needs layout='channel', in which no bucket spans two "
                 f"channels; got layout={self.layout!r}"
             )
-        object.__setattr__(self, "channels_per_codebook", int(channels))
+        object.__setattr__(self, name, channels)
 
     def _check_grid(self) -> None:
         if self.grid is None:

@@ -11,7 +11,8 @@ import tensorflow as tf
 from tfqd.distillation.losses.output_loss import OutputLoss
 from tfqd.distillation.losses.outputs import by_place, option_by_place
 from tfqd.distillation.losses.probabilities import log_probabilities
-from tfqd.distillation.losses.temperature import check_temperature, default_temperature
+from tfqd.distillation.losses.temperature import default_temperature
+from tfqd.spec.checks import checked_optional_positive
 
 _KINDS = {
     "kld": "kl_divergence",
@@ -69,7 +70,7 @@ class LogitsDistillation(OutputLoss):
         name: str = "logits_distillation",
     ):
         super().__init__(output, name)
-        self.temperature = check_temperature(temperature)
+        self.temperature = checked_optional_positive("temperature", temperature)
         for each in by_place(loss).values():
             _check_loss(each, bool(from_logits))
         if all(each is None for each in by_place(loss).values()):

@@ -1,6 +1,6 @@
 """The temperature of a soft loss, and which one suits a student."""
 
-from tfqd.spec.checks import is_bits, is_positive
+from tfqd.spec.checks import is_bits
 
 
 def default_temperature(bits: int | None) -> float:
@@ -32,16 +32,3 @@ def default_temperature(bits: int | None) -> float:
     if bits <= 3:
         return 1.0
     return 2.0 if bits <= 5 else 3.0
-
-
-def check_temperature(temperature) -> float | None:
-    """The temperature as a float, or None.
-
-    Raises:
-        ValueError: when it is not a positive finite number.
-    """
-    if temperature is None:
-        return None
-    if not is_positive(temperature):
-        raise ValueError(f"temperature must be a positive number; got {temperature!r}")
-    return float(temperature)
