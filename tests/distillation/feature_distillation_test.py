@@ -156,5 +156,5 @@ def test_refuses_features_without_channels():
 
 
 def test_refuses_an_unknown_loss():
-    with pytest.raises(ValueError, match="loss must be one of mse, mae, cosine; got 'l2'"):
+    with pytest.raises(ValueError, match="loss must be one of 'mse', 'mae', 'cosine'; got 'l2'"):
         FeatureDistillation(loss="l2")

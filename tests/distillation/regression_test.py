@@ -151,5 +151,5 @@ def test_outputs_weights_and_positions_count():
 
 
 def test_an_unknown_distance_is_refused():
-    with pytest.raises(ValueError, match="loss must be one of mse, mae; got 'kl'"):
+    with pytest.raises(ValueError, match="loss must be one of 'mse', 'mae'; got 'kl'"):
         tfqd.distillation.RegressionDistillation("kl")

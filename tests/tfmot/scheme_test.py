@@ -199,5 +199,5 @@ def test_what_is_no_config(arguments, message):
 
 
 def test_other_activations():
-    with pytest.raises(ValueError, match='activations must be None or "tfmot"; got 8'):
+    with pytest.raises(ValueError, match="activations must be one of None, 'tfmot'; got 8"):
         SCHEME(activations=8)

@@ -15,6 +15,7 @@ from tfqd.allocation.sensitivity import mean_squared_gradients
 from tfqd.spec import Spec
 from tfqd.spec.budget import parse_bytes
 from tfqd.spec.checks import check_choice, checked_optional_count, is_bits, is_number
+from tfqd.spec.preferences import PREFERENCES
 from tfqd.spec.selection import Selection
 from tfqd.wrapping import quantize_model
 from tfqd.wrapping.gradients import loss_function
@@ -112,7 +113,7 @@ def allocate_bits(
     check_choice("file", file, tuple(FILES))
     if average_bits is not None and file != "archive":
         raise ValueError(f"file={file!r} needs budget; average_bits counts bits of no file")
-    check_choice("prefer", prefer, ("speed", "size"))
+    check_choice("prefer", prefer, PREFERENCES)
     if prefer == "size" and not FILES[file].takes_size:
         raise ValueError(f"prefer='size' is about TFLite files; got file={file!r}")
     capacity = _checked_average(average_bits) if budget is None else parse_bytes(budget)

@@ -11,6 +11,7 @@ from tfqd.callbacks.callback import Callback
 from tfqd.compressed import CompressedModel, read_manifest
 from tfqd.export.archive_file import archive_size, save
 from tfqd.export.endings import check_ending
+from tfqd.spec.checks import check_choice
 from tfqd.wrapping.fitting import handed_over, has_its_own_bits, notes_of_fit
 from tfqd.wrapping.shadow import quantized_values_in
 
@@ -159,10 +160,9 @@ class CompressedCheckpoint(Callback):
 
 
 def _mode(mode: str, monitor: str) -> str:
-    if mode in ("min", "max"):
-        return mode
+    check_choice("mode", mode, ("min", "max", "auto"))
     if mode != "auto":
-        raise ValueError(f"mode must be 'min', 'max' or 'auto'; got {mode!r}")
+        return mode
     smaller, larger = _SMALLER_IS_BETTER.search(monitor), _LARGER_IS_BETTER.search(monitor)
     if bool(smaller) == bool(larger):
         raise ValueError(f"give mode='min' or mode='max'; monitor {monitor!r} does not tell which")

@@ -18,10 +18,11 @@ from tfqd.compressed import records
 from tfqd.compressed.atomic import replace_file
 from tfqd.compressed.container import Container, open_container, pack_container
 from tfqd.compressed.errors import ArchiveError
-from tfqd.compressed.floats import check_float
+from tfqd.compressed.floats import FLOATS
 from tfqd.compressed.manifest import ArrayEntry, Entry, Manifest
 from tfqd.compressed.model import CompressedModel, Probes
 from tfqd.compressed.tensor import QuantizedTensor
+from tfqd.spec.checks import check_choice
 
 
 def write_archive(compressed: CompressedModel, path: str | os.PathLike, **options) -> None:
@@ -64,8 +65,8 @@ def encode_archive(
         ValueError: for another dtype, values that it cannot hold, arrays of
             other things than numbers, and archives beyond 4 GiB.
     """
-    check_float("rest_dtype", rest_dtype)
-    check_float("scale_dtype", scale_dtype)
+    check_choice("rest_dtype", rest_dtype, FLOATS)
+    check_choice("scale_dtype", scale_dtype, FLOATS)
     probes = compressed.probes or Probes({}, {})
     tensors = [
         _encode(name, tensor, rest_dtype, scale_dtype)

@@ -16,6 +16,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tfqd.compressed import huffman_coding, packing, rans
+from tfqd.spec.checks import check_choice
 
 CODINGS = ("constant", "raw", "huffman", "rans")
 CODES_PER_BYTE = 1024
@@ -75,8 +76,7 @@ def decode(coded: Coded, bits: int, levels: int, count: int) -> np.ndarray:
         return packing.unpack(payload, bits, count)
     if coding == "huffman":
         return huffman_coding.decode(payload, count)
-    if coding not in CODINGS:
-        raise ValueError(f"coding must be one of {', '.join(CODINGS)}; got {coding!r}")
+    check_choice("coding", coding, CODINGS)
     if len(payload) > max(_least_bytes(count), 1 + len(payload[1:].rstrip(b"\0"))):
         raise ValueError("data is left over after the last code")
     if coding == "rans":

@@ -10,12 +10,6 @@ FLOATS = ("float32", "float16", "bfloat16")
 _STORED = {"float32": "<f4", "float16": "<f2", "bfloat16": "<u2"}
 
 
-def check_float(name: str, dtype) -> None:
-    """Raises ValueError naming the argument unless `dtype` is one of `FLOATS`."""
-    if dtype not in FLOATS:
-        raise ValueError(f"{name} must be one of {', '.join(map(repr, FLOATS))}; got {dtype!r}")
-
-
 def float_bytes(dtype: str) -> int:
     """Bytes of one value of a type of `FLOATS`."""
     return np.dtype(_STORED[dtype]).itemsize

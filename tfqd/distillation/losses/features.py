@@ -8,6 +8,7 @@ import tensorflow as tf
 from tfqd.distillation.losses.averaging import batch_mean
 from tfqd.distillation.losses.feature_loss import FeatureLoss
 from tfqd.distillation.losses.positions import match_positions
+from tfqd.spec.checks import check_choice
 
 
 def _squared_error(teacher, student) -> tf.Tensor:
@@ -65,8 +66,7 @@ class FeatureDistillation(FeatureLoss):
         name: str = "feature_distillation",
     ):
         super().__init__(teacher_layer_name, student_layer_name, name)
-        if loss not in _DISTANCES:
-            raise ValueError(f"loss must be one of {', '.join(_DISTANCES)}; got {loss!r}")
+        check_choice("loss", loss, tuple(_DISTANCES))
         self.projection = bool(projection)
         self.loss = loss
 

@@ -6,6 +6,7 @@ import keras
 import tensorflow as tf
 
 from tfqd.distillation.losses.output_loss import OutputLoss
+from tfqd.spec.checks import check_choice
 
 _DISTANCES = {"mse": tf.square, "mae": tf.abs}
 
@@ -42,8 +43,7 @@ class RegressionDistillation(OutputLoss):
         name: str = "regression_distillation",
     ):
         super().__init__(output, name)
-        if loss not in _DISTANCES:
-            raise ValueError(f"loss must be one of {', '.join(_DISTANCES)}; got {loss!r}")
+        check_choice("loss", loss, tuple(_DISTANCES))
         self.loss = loss
 
     def _comparisons(self, places) -> dict[str, Any]:

@@ -35,9 +35,9 @@ from tfqd.export.precision import tolerance_of
 from tfqd.export.probes import first_example
 from tfqd.export.trained_ranges import asked_in_floats, tolerance_in_floats
 from tfqd.spec.checks import check_choice, checked_optional_count, checked_optional_positive
+from tfqd.spec.preferences import PREFERENCES
 from tfqd.wrapping.plain_values import as_floats
 
-PREFERENCES = ("speed", "size")
 IO_DTYPES = ("float32", "int8", "int16")
 
 # Of the answers of the file's float form, whose operators add in another order.

@@ -11,6 +11,7 @@ from typing import Any
 
 import tf_keras
 
+from tfqd.spec.checks import check_choice
 from tfqd.spec.selection import Selection, SpecLike, checked_selection
 from tfqd.wrapping.tf_keras.choosing import choose, configs_of
 from tfqd.wrapping.tf_keras.config import QuantizeConfig
@@ -57,7 +58,7 @@ class QuantizeScheme(tfmot.quantization.keras.QuantizeScheme):
     ):
         if not isinstance(name_prefix, str):
             raise TypeError(f"name_prefix must be a text; got {name_prefix!r}")
-        check_activations(activations)
+        check_choice("activations", activations, (None, "tfmot"))
         self.spec = None if spec is None else checked_selection(spec)
         self.activations = activations
         self.first_last = first_last
@@ -130,12 +131,6 @@ class LayoutTransform(tfmot.quantization.keras.QuantizeLayoutTransform):
             return QuantizeWrapper(layer, _resolved(config, layer), name_prefix=prefix)
 
         return tf_keras.models.clone_model(model, clone_function=wrap), {}
-
-
-def check_activations(activations) -> None:
-    """Raises ValueError unless `activations` is None or ``"tfmot"``."""
-    if activations not in (None, "tfmot"):
-        raise ValueError(f'activations must be None or "tfmot"; got {activations!r}')
 
 
 def _tfmots_layout(model, layer_quantize_map, own):

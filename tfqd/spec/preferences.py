@@ -1,0 +1,3 @@
+"""What the writer of TFLite files may be asked to prefer."""
+
+PREFERENCES = ("speed", "size")
