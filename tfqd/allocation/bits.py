@@ -10,9 +10,10 @@ from tfqd.allocation.allocation import Allocation
 from tfqd.allocation.choices import Weights, finer, variants
 from tfqd.allocation.files import FILES, File
 from tfqd.allocation.fitting import fit, smallest
-from tfqd.allocation.menu import Menu
+from tfqd.allocation.menu import Item, Menu
 from tfqd.allocation.sensitivity import mean_squared_gradients
 from tfqd.spec import Spec
+from tfqd.spec.bucketing import BucketSize
 from tfqd.spec.budget import parse_bytes
 from tfqd.spec.checks import check_choice, checked_optional_count, is_bits, is_number
 from tfqd.spec.preferences import PREFERENCES
@@ -126,9 +127,7 @@ def allocate_bits(
     )
     menu = Menu(entries, costs, kind.payload)
     if average_bits is not None:
-        menu.add(
-            lambda weights, template: variants(template, weights, widths, [template.bucket_size])
-        )
+        menu.add(lambda item: _variants(item, widths, [item.template.bucket_size]))
         return Allocation(menu.shares(menu.choose_bits(int(capacity * menu.weights))))
 
     def bytes_of(chosen):
@@ -137,7 +136,7 @@ def allocate_bits(
     def sizes_for(template):
         return sizes if kind.any_buckets or sizes else [template.bucket_size]
 
-    menu.add(lambda weights, template: variants(template, weights, widths, sizes_for(template)))
+    menu.add(lambda item: _variants(item, widths, sizes_for(item.template)))
     least = smallest(menu, bytes_of)
     if least.size > capacity:
         raise OverBudget(
@@ -146,10 +145,14 @@ def allocate_bits(
         )
     best = fit(menu, bytes_of, int(capacity), kind.close, least)
     if sizes is None and best.size < kind.close * capacity:
-        chosen = iter([choice.spec for choice in best.chosen])
-        if menu.add(lambda weights, _: _finer(kind, next(chosen), weights, widths)):
+        chosen = {item.path: each.spec for item, each in zip(menu, best.chosen, strict=True)}
+        if menu.add(lambda item: _finer(kind, chosen[item.path], item.largest, widths)):
             best = fit(menu, bytes_of, int(capacity), kind.close, best)
     return Allocation(menu.shares(best.chosen), best.size)
+
+
+def _variants(item: Item, widths: Sequence[int], sizes: Sequence[BucketSize] | None) -> list[Spec]:
+    return variants(item.template, item.largest, widths, sizes)
 
 
 def _finer(kind: File, spec: Spec, weights: Weights, widths: Sequence[int]) -> list[Spec]:

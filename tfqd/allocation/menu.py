@@ -32,6 +32,11 @@ class Item:
         """Number of weights."""
         return sum(part.size for part in self.parts)
 
+    @property
+    def largest(self) -> Weights:
+        """The variable with the most weights."""
+        return max(self.parts, key=lambda part: part.size)
+
     def add(self, spec: Spec, payload: Callable[[str, QuantizedTensor], int]) -> None:
         """Measures one more choice."""
         if spec not in self.choices:
@@ -71,15 +76,15 @@ class Menu:
         """Number of all weights."""
         return sum(item.size for item in self)
 
-    def add(self, specs_of: Callable[[Weights, Spec], Sequence[Spec]]) -> bool:
-        """Measures further choices, given each item's largest tensor and template.
+    def add(self, specs_of: Callable[[Item], Sequence[Spec]]) -> bool:
+        """Measures further choices of each item.
 
         Returns:
             Whether there were any.
         """
         before = self._count()
         for item in self:
-            for spec in specs_of(max(item.parts, key=lambda part: part.size), item.template):
+            for spec in specs_of(item):
                 item.add(spec, self._payload)
         return self._count() > before
 
