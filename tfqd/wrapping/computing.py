@@ -70,7 +70,8 @@ class _Counter:
         self.kernels: list[KernelCompute] = []
         self.uncounted: dict[str, list[str]] = {}
         self._weight_bits, self._graphs = bits, graphs
-        self._rounded: list[tuple[Any, int]] = []
+        # By the id of a tensor, which is held so that no other gets its id.
+        self._rounded: dict[int, tuple[int, Any]] = {}
 
     def call(self, operation, *args, **kwargs):
         """Calls an operation of the graph."""
@@ -127,11 +128,12 @@ class _Counter:
         return outputs
 
     def _note(self, tensor, bits: int):
-        self._rounded.append((tensor, bits))
+        self._rounded.setdefault(id(tensor), (bits, tensor))
         return tensor
 
     def _bits(self, tensor) -> int:
-        return next((bits for known, bits in self._rounded if known is tensor), _FLOAT)
+        bits, _ = self._rounded.get(id(tensor), (_FLOAT, None))
+        return bits
 
 
 def _unwrapped(layer: Any) -> Any:

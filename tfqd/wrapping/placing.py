@@ -67,7 +67,7 @@ def with_quantized_activations(model: Any, spec: Activations, graphs: Graphs) ->
     outputs = graphs.run_graph(flat, inputs, inserter.call)
     given = {tensor.name for tensor in flat.inputs}
     names = [_GIVEN + name if name in given else name for name in graph.output_names]
-    for operation in recorder.operations:
+    for operation in recorder.operations.values():
         if operation.name in names:
             graphs.rename(operation, _UNROUNDED + operation.name)
     named = _named(graphs.tensors_in(outputs), names, graphs)
@@ -145,14 +145,15 @@ class _Recorder:
 
     Attributes:
         steps: the calls, in their order.
-        operations: what was called, each once.
+        operations: what was called, by its id.
     """
 
     def __init__(self, graphs: Graphs, spec: Activations):
         self.steps: list[Step] = []
-        self.operations: list[Any] = []
+        self.operations: dict[int, Any] = {}
         self._graphs, self._spec = graphs, spec
-        self._tensors: list[Any] = []
+        # By the id of a tensor, which is held so that no other gets its id.
+        self._numbered: dict[int, tuple[int, Any]] = {}
 
     def call(self, operation, *args, **kwargs):
         """Calls an operation of the graph."""
@@ -171,8 +172,7 @@ class _Recorder:
             role = UNROUNDED
         indices = self._indices(operation, kind, args, kwargs, outputs)
         self.note(operation.name, role, inputs, outputs, indices)
-        if not any(operation is known for known in self.operations):
-            self.operations.append(operation)
+        self.operations.setdefault(id(operation), operation)
         return outputs
 
     def note(self, name: str, role, inputs, output, indices=()) -> None:
@@ -200,11 +200,8 @@ class _Recorder:
 
     def number(self, tensor) -> int:
         """The number of a tensor, a new one for a new tensor."""
-        for number, known in enumerate(self._tensors):
-            if known is tensor:
-                return number
-        self._tensors.append(tensor)
-        return len(self._tensors) - 1
+        number, _ = self._numbered.setdefault(id(tensor), (len(self._numbered), tensor))
+        return number
 
 
 class _Inserter:
