@@ -151,7 +151,7 @@ class QuantizeWeights(Callback):
         Raises:
             ValueError: before a `fit`, or when the model cannot be copied.
         """
-        return quantized_copy(self._used_shadow(), self.spec)
+        return quantized_copy(self._used_shadow())
 
     def compress(self) -> CompressedModel:
         """The compressed form of the model, as `tfqd.compress` gives it.

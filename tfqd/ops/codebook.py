@@ -17,12 +17,12 @@ The points are one codebook for the tensor, as in the paper, in layout
 
 import tensorflow as tf
 
-from tfqd.ops.buckets import bucket_axis, from_buckets, over_buckets, per_bucket, to_buckets
+from tfqd.ops.buckets import from_buckets, over_buckets, per_bucket
 from tfqd.ops.codes import Codes
 from tfqd.ops.frozen import to_free, with_frozen
 from tfqd.ops.nearest import nearest
 from tfqd.ops.point_gradient import point_gradient, scale_gradient
-from tfqd.ops.scaling import Range, bucket_range, scale_up
+from tfqd.ops.scaling import scale_up, scaled_buckets
 from tfqd.ops.straight_through import clip_weights, pass_gradient
 from tfqd.spec.bucketing import Bucketing
 
@@ -74,7 +74,8 @@ def codebook(
     def quantized(weights, points, *scales):
         ascending, order = _ascending(points)
         clipped = clip_weights(weights, clip)
-        cut, buckets = _cut(clipped, bucketing, scaling, steps, *scales)
+        given = scales[0] if scales else None
+        cut, buckets = scaled_buckets(clipped, bucketing, scaling, given, steps)
         codebooks = _codebooks(bucketing, channels_per_codebook)
         values, codes = nearest(cut, buckets, ascending, training, codebooks, border)
         if frozen is not None:
@@ -98,6 +99,7 @@ def codebook(
 
         return from_buckets(values, bucketing), gradient
 
+    # TensorFlow makes a tensor of every argument, which None cannot be.
     return quantized(weights, points, *([] if scale is None else [scale]))
 
 
@@ -121,8 +123,8 @@ def codebook_codes(
     arguments are those of `codebook`.
     """
     ascending, _ = _ascending(points)
-    given = [] if scale is None else [scale]
-    cut, buckets = _cut(clip_weights(weights, clip), bucketing, scaling, steps, *given)
+    clipped = clip_weights(weights, clip)
+    cut, buckets = scaled_buckets(clipped, bucketing, scaling, scale, steps)
     codebooks = _codebooks(bucketing, channels_per_codebook)
     _, codes = nearest(cut, buckets, ascending, training, codebooks, border)
     codes = with_frozen(codes, frozen, bucketing)
@@ -133,15 +135,6 @@ def codebook_codes(
         ascending,
         channels_per_codebook,
     )
-
-
-def _cut(weights, bucketing, scaling, steps: int, *given) -> tuple[tf.Tensor, Range]:
-    """The cut tensor, and its buckets' range in steps, or a scale that is given."""
-    cut = to_buckets(weights, bucketing)
-    if given:
-        return cut, Range(over_buckets(given[0], bucketing), None)
-    scale, offset = bucket_range(cut, bucket_axis(bucketing), scaling)
-    return cut, Range(scale if steps == 1 else tf.math.divide_no_nan(scale, float(steps)), offset)
 
 
 def _codebooks(bucketing: Bucketing, channels_per_codebook: int | None) -> tf.Tensor | None:

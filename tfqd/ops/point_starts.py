@@ -15,7 +15,7 @@ from tfqd.ops.buckets import (
 )
 from tfqd.ops.kmeans import kmeans
 from tfqd.ops.learned_step import SMALLEST_START
-from tfqd.ops.scaling import Range, bucket_range, scale_down
+from tfqd.ops.scaling import scale_down, scaled_buckets
 from tfqd.ops.straight_through import clip_weights
 from tfqd.spec.bucketing import Bucketing
 
@@ -80,7 +80,7 @@ def quantile_points(
         scaling and one codebook).
     """
     probabilities = np.linspace(0.0, 1.0, levels)
-    cut, buckets = _cut(weights, bucketing, scaling, clip, scale)
+    cut, buckets = scaled_buckets(clip_weights(weights, clip), bucketing, scaling, scale)
     values = _of_codebooks(scale_down(cut, buckets), bucketing, channels_per_codebook)
     points = [np.quantile(each, probabilities) for each in values]
     return _stacked(points, bucketing, channels_per_codebook)
@@ -107,7 +107,7 @@ def kmeans_points(
 
     The other arguments and the result are those of `quantile_points`.
     """
-    cut, buckets = _cut(weights, bucketing, scaling, clip, scale)
+    cut, buckets = scaled_buckets(clip_weights(weights, clip), bucketing, scaling, scale)
     costs = tf.ones_like(cut) if sensitivity is None else to_buckets(sensitivity, bucketing)
     values, costs = (
         _of_codebooks(each, bucketing, channels_per_codebook)
@@ -169,13 +169,6 @@ def fitted_scales(
         error = summed((cut - found * points[np.searchsorted(midpoints, cut / found)]) ** 2)
         best, least = np.where(error < least, found, best), np.minimum(error, least)
     return per_bucket(tf.constant(best, tf.float32), bucketing).numpy()
-
-
-def _cut(weights, bucketing: Bucketing, scaling: str, clip, scale):
-    cut = to_buckets(clip_weights(weights, clip), bucketing)
-    if scale is not None:
-        return cut, Range(over_buckets(tf.constant(scale), bucketing), None)
-    return cut, bucket_range(cut, bucket_axis(bucketing), scaling)
 
 
 def _of_codebooks(

@@ -7,11 +7,6 @@ from tfqd.spec.grid import LARGEST_POINT
 _E4M3_LARGEST = float(LARGEST_POINT["e4m3"])
 
 
-def deterministic(x: tf.Tensor) -> tf.Tensor:
-    """To the nearest whole number, ties to the even one."""
-    return tf.round(x)
-
-
 def to_integers(x: tf.Tensor, largest: int) -> tf.Tensor:
     """`largest` * x at the nearest of the integers from -`largest` to `largest`.
 

@@ -13,6 +13,9 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
+from tfqd.ops.buckets import bucket_axis, over_buckets, to_buckets
+from tfqd.spec.bucketing import Bucketing
+
 SMALLEST_SCALE = 1e-10
 
 
@@ -40,6 +43,31 @@ def bucket_range(buckets: tf.Tensor, axis: int, scaling: str) -> Range:
     if scaling == "symmetric":
         return Range(_zero_if_constant(tf.maximum(high, -low)), None)
     return Range(_zero_if_constant(high - low), low)
+
+
+def scaled_buckets(
+    weights: tf.Tensor,
+    bucketing: Bucketing,
+    scaling: str,
+    scale: tf.Tensor | None = None,
+    steps: int = 1,
+) -> tuple[tf.Tensor, Range]:
+    """The cut tensor, and its buckets' range in steps or the scale that is given.
+
+    Args:
+        weights: floating point, shape `bucketing.shape`.
+        bucketing: where the buckets lie.
+        scaling: ``"affine"`` or ``"symmetric"``.
+        scale: float32 [bucketing.count], alpha of each bucket; None for its range.
+        steps: what a range is divided by.
+    """
+    cut = to_buckets(weights, bucketing)
+    if scale is not None:
+        return cut, Range(over_buckets(scale, bucketing), None)
+    buckets = bucket_range(cut, bucket_axis(bucketing), scaling)
+    if steps == 1:
+        return cut, buckets
+    return cut, buckets._replace(scale=tf.math.divide_no_nan(buckets.scale, float(steps)))
 
 
 def scale_down(buckets: tf.Tensor, bucket_range: Range) -> tf.Tensor:

@@ -90,7 +90,7 @@ def _codes(weights, bucketing, levels, scaling, seed, short_steps) -> tuple[tf.T
         buckets = uniform_grid.with_short_steps(buckets, levels)
     position = uniform_grid.position(cut, buckets, levels)
     if seed is None:
-        return rounding.deterministic(position), buckets
+        return tf.round(position), buckets
     intervals = float(levels - 1)
     codes = rounding.stochastic(position, seed, _float_error(buckets, intervals))
     return tf.clip_by_value(codes, 0.0, intervals), buckets

@@ -69,8 +69,8 @@ class Building(Protocol):
     ) -> list[tuple[Any, str, Quantizer]]:
         """The variables that `selection` quantizes, their paths and their quantizers."""
 
-    def quantized_from_shadow(self, shadow: Shadow, selection: Selection) -> Any:
-        """A quantized copy of a shadowed model as it is, in which `selection` is quantized."""
+    def quantized_from_shadow(self, shadow: Shadow) -> Any:
+        """A quantized copy of a shadowed model as it is."""
 
     def feature_reader(self, model: Any, names: Sequence[str]) -> FeatureReader:
         """What reads the outputs of layers by name while the model runs."""

@@ -27,17 +27,16 @@ def shadow_of(model, selection: Selection) -> Shadow:
     return Shadow(model, chosen)
 
 
-def quantized_copy(shadow: Shadow, selection: Selection):
+def quantized_copy(shadow: Shadow):
     """A quantized model with the float values, bits and seeds of a shadowed one.
 
     Args:
         shadow: of a model of Keras 3 or tf_keras.
-        selection: what it was made by.
 
     Raises:
         ValueError: when the model cannot be copied.
     """
-    copy = version_of(shadow.model).building.quantized_from_shadow(shadow, selection)
+    copy = version_of(shadow.model).building.quantized_from_shadow(shadow)
     for ours, theirs in zip(shadow.entries, find_quantized(copy), strict=True):
         theirs.variable.assign(tf.cast(ours.value(), theirs.variable.dtype))
         for role, variable in ours.state.items():

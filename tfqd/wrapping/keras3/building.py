@@ -41,8 +41,8 @@ def choose_variables(
     return [(variable, variable.path, quantizer) for variable, quantizer in chosen]
 
 
-def quantized_from_shadow(shadow: Shadow, selection: Selection) -> keras.Model:
-    """A quantized copy of a shadowed model as it is, in which `selection` is quantized."""
+def quantized_from_shadow(shadow: Shadow) -> keras.Model:
+    """A quantized copy of a shadowed model as it is."""
     index = {id(variable): i for i, variable in enumerate(shadow.model.weights)}
     quantizers = {index[id(entry.variable)]: entry.quantizer for entry in shadow.entries}
     return QuantizedModel(copy_model(shadow.model), quantizers)

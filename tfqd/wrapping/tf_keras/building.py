@@ -12,7 +12,7 @@ from tfqd.wrapping import computing
 from tfqd.wrapping.quantized import find_quantized
 from tfqd.wrapping.shadow import Shadow
 from tfqd.wrapping.tf_keras import graphs
-from tfqd.wrapping.tf_keras.candidates import choose_specs
+from tfqd.wrapping.tf_keras.candidates import choose_specs, owned_variables
 from tfqd.wrapping.tf_keras.compression import compress as compress
 from tfqd.wrapping.tf_keras.compression import float_form as float_form
 from tfqd.wrapping.tf_keras.compression import names_of_weights as names_of_weights
@@ -41,9 +41,11 @@ def choose_variables(
     ]
 
 
-def quantized_from_shadow(shadow: Shadow, selection: Selection) -> tf_keras.Model:
-    """A quantized copy of a shadowed model as it is, in which `selection` is quantized."""
-    return with_quantizers(shadow.model, choose_specs(shadow.model, selection))
+def quantized_from_shadow(shadow: Shadow) -> tf_keras.Model:
+    """A quantized copy of a shadowed model as it is."""
+    owned = {id(entry.variable): entry for entry in owned_variables(shadow.model)}
+    chosen = [(owned[id(each.variable)], each.quantizer.spec) for each in shadow.entries]
+    return with_quantizers(shadow.model, chosen)
 
 
 def feature_reader(model: tf_keras.Model, names: Sequence[str]) -> TfKerasFeatureReader:
