@@ -224,8 +224,8 @@ def _section_bytes(entry: QuantizedEntry) -> tuple[int, int, int]:
     scales, offsets = (per_bucket * (_NUMBERS[entry.scaling] > place) for place in (0, 1))
     if entry.points is None:
         return scales, offsets, 0
-    codebooks = bucketing.codebook_count(entry.channels_per_codebook)
-    return scales, offsets, codebooks * entry.levels * _POINT_BYTES[entry.points]
+    shape = bucketing.points_shape(entry.levels, entry.channels_per_codebook)
+    return scales, offsets, math.prod(shape) * _POINT_BYTES[entry.points]
 
 
 def _scaling(tensor: QuantizedTensor) -> str:
@@ -249,8 +249,7 @@ def _widened_points(entry: QuantizedEntry, bucketing: Bucketing, data: bytes) ->
         return None
     short = entry.points == float8.NAME
     points = float8.NUMBERS[np.frombuffer(data, np.uint8)] if short else widen(data, "float32")
-    several = bucketing.layout == "tile" or entry.channels_per_codebook is not None
-    return points.reshape(-1, entry.levels) if several else points
+    return points.reshape(bucketing.points_shape(entry.levels, entry.channels_per_codebook))
 
 
 def _item_bytes(stored: str) -> int:

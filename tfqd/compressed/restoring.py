@@ -113,10 +113,7 @@ def _upper_end(offset: np.ndarray, scale: np.ndarray) -> np.ndarray:
 
 def _levels_of(tensor: QuantizedTensor) -> np.ndarray:
     """The level of each weight: its point, on a uniform grid its code."""
-    if tensor.points is None:
-        return tensor.codes
-    unit = np.ones(tensor.bucketing.count, np.float32)
-    return dataclasses.replace(tensor, scale=unit).dequantize()
+    return tensor.codes if tensor.points is None else tensor.points_of_codes()
 
 
 def _levels_of_an_end(tensor: QuantizedTensor, end: float) -> np.ndarray:

@@ -70,9 +70,7 @@ class QuantizedTensor:
                 "channels_per_codebook must be at least 1, and the layout 'channel'; got "
                 f"{channels} and {bucketing.layout!r}"
             )
-        if bucketing.layout != "tile" and channels is None:
-            return (self.levels,)
-        return (bucketing.codebook_count(channels), self.levels)
+        return bucketing.points_shape(self.levels, channels)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -102,7 +100,7 @@ class QuantizedTensor:
         scales, never quantized a second time (that is not idempotent).
         """
         if self.points is not None:
-            values = self._points_of_codes(self.points) * self.spread(self.scale)
+            values = self.points_of_codes() * self.spread(self.scale)
         elif self.offset is None:
             zero = np.float32(zero_code(self.levels))
             values = (self.codes.astype(np.float32) - zero) * self.spread(self.scale / zero)
@@ -113,13 +111,19 @@ class QuantizedTensor:
             values = values + self.spread(self.offset)
         return np.asarray(values)  # numpy makes a scalar of a product of arrays of rank 0
 
-    def _points_of_codes(self, points: np.ndarray) -> np.ndarray:
-        """The point of each weight, in the tensor's shape."""
+    def points_of_codes(self) -> np.ndarray:
+        """The point of each weight, float32 in the tensor's shape; of one with a codebook.
+
+        Raises:
+            ValueError: for a tensor on the uniform grid, which has no points.
+        """
+        if self.points is None:
+            raise ValueError(f"{self!r} is on the uniform grid and has no points")
         codebooks = self.bucketing.codebooks(self.channels_per_codebook)
         if codebooks is None:
-            return points[self.codes]
+            return self.points[self.codes]
         first = self.levels * np.array(codebooks, np.int32)
-        return points.reshape(-1)[self.spread(first) + self.codes]
+        return self.points.reshape(-1)[self.spread(first) + self.codes]
 
     def spread(self, per_bucket: np.ndarray) -> np.ndarray:
         """One value a bucket -> one value a weight, in the tensor's shape."""

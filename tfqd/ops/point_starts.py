@@ -189,5 +189,5 @@ def _stacked(
     points: list[np.ndarray], bucketing: Bucketing, channels_per_codebook: int | None
 ) -> np.ndarray:
     """float32 [k] of one codebook for the tensor, else [codebooks, k]."""
-    stacked = np.stack(points).astype(np.float32)
-    return stacked[0] if bucketing.codebooks(channels_per_codebook) is None else stacked
+    shape = bucketing.points_shape(len(points[0]), channels_per_codebook)
+    return np.stack(points).astype(np.float32).reshape(shape)

@@ -22,9 +22,7 @@ class UniformQuantizer(Quantizer):
     spec: Uniform
 
     def build(self, tensor_shape, name: str, layer, value=None) -> dict[str, Any]:
-        self.bucketing(
-            tensor_shape
-        )  # Refuses a shape that cannot be cut so, before the first call.
+        self.bucketing(tensor_shape)  # Refuses a shape that cannot be cut, before the first call.
         if self.spec.rounding == "deterministic":
             return self._observed(tensor_shape, name, layer)
         start = random.randint(0, 2**31 - 1)

@@ -174,6 +174,12 @@ class Bucketing:
             return self.count
         return -(-self.rows // (channels_per_codebook or self.rows))
 
+    def points_shape(self, levels: int, channels_per_codebook: int | None) -> tuple[int, ...]:
+        """(levels,) of one codebook for the tensor, else (codebooks, levels); see `codebooks`."""
+        if self.layout != "tile" and channels_per_codebook is None:
+            return (levels,)
+        return (self.codebook_count(channels_per_codebook), levels)
+
     def codebooks(self, channels_per_codebook: int | None) -> list[int] | None:
         """The codebook of each bucket; None where there is one for the tensor.
 

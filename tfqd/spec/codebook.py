@@ -127,9 +127,7 @@ class Codebook(Spec):
 
     def points_shape(self, bucketing: Bucketing) -> tuple[int, ...]:
         """(k,), or (codebooks, k) with several codebooks a tensor."""
-        if self.layout != "tile" and self.channels_per_codebook is None:
-            return (self.levels,)
-        return (bucketing.codebook_count(self.channels_per_codebook), self.levels)
+        return bucketing.points_shape(self.levels, self.channels_per_codebook)
 
     @property
     def numbers_per_bucket(self) -> int:

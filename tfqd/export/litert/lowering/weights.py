@@ -92,7 +92,8 @@ def _integers(tensor: QuantizedTensor) -> tuple[np.ndarray, np.ndarray]:
     if tensor.points is not None:
         if tensor.spec.get("grid") not in LARGEST_INTEGER:
             raise NoIntegerForm("its points are floats, trained on no grid of integers")
-        return _grid_points(tensor), tensor.spread(tensor.scale)
+        points = np.rint(tensor.points_of_codes()).astype(np.int16)
+        return points, tensor.spread(tensor.scale)
     if tensor.offset is None:
         zero = zero_code(tensor.levels)
         step = tensor.spread(tensor.scale / np.float32(zero))
@@ -101,11 +102,6 @@ def _integers(tensor: QuantizedTensor) -> tuple[np.ndarray, np.ndarray]:
         return codes - np.int16(zero), step
     step = tensor.spread(tensor.scale / np.float32(tensor.levels - 1))
     return codes, step
-
-
-def _grid_points(tensor: QuantizedTensor) -> np.ndarray:
-    unit = dataclasses.replace(tensor, scale=np.ones_like(tensor.scale))
-    return np.rint(unit.dequantize()).astype(np.int16)
 
 
 def _block(match: Match) -> int:
