@@ -18,7 +18,7 @@ import numpy as np
 from absl import app, flags
 from rich.progress import track
 
-from tfqd.compressed import coding, huffman, huffman_coding, packing, rans
+from tfqd.compressed import code_lengths, coding, huffman_coding, packing, rans
 from tfqd.compressed.coding import Coded
 
 _OUTPUT = flags.DEFINE_string("output", None, "JSON file for the results; printed anyway.")
@@ -52,7 +52,7 @@ def measure(coded: Coded, bits: int, codes: np.ndarray) -> dict:
         seconds.append(time.process_time() - start)
         if not np.array_equal(decoded, codes):
             raise RuntimeError(f"{coded.coding} at {bits} bits does not give the codes back")
-    entropy = huffman.entropy(np.bincount(codes))
+    entropy = code_lengths.entropy(np.bincount(codes))
     return {
         "million_weights_per_second": round(len(codes) / min(seconds) / 1e6, 1),
         "over_entropy": round(8 * len(coded.payload) / len(codes) / entropy - 1, 5),

@@ -106,7 +106,7 @@ def run(trained: keras.Model, data, bits: int, way: str) -> dict:
     tfqd.callbacks.reestimate_batch_norm(model, x)
     frequencies = np.concatenate(
         [
-            tf.reshape(tf.where(entry.frozen, 0.0, entry.state["frequency"]), [-1])
+            tf.reshape(tf.where(entry.held_codes, 0.0, entry.state["frequency"]), [-1])
             for entry in model.quantized_variables
         ]
     )

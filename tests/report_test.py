@@ -11,7 +11,7 @@ from rich.console import Console
 from tfqd.compressed import CompressedModel, QuantizedTensor
 from tfqd.compressed.sizes import model_size, tensor_size
 from tfqd.quantizers import quantizer_for
-from tfqd.report import size_report, variables_table
+from tfqd.report import sizes_of, variables_table
 from tfqd.spec import Codebook, Uniform
 from tfqd.spec.bucketing import Bucketing
 
@@ -34,7 +34,7 @@ def model():
 
 
 def test_report_holds_the_sizes_of_tensors_rest_and_model(model):
-    report = size_report(model)
+    report = sizes_of(model)
     assert list(report.variables) == PATHS
     assert report.variables[LONG_PATH] == tensor_size(model.tensors[LONG_PATH])
     assert report.total == model_size(model)
@@ -45,19 +45,19 @@ def test_report_holds_the_sizes_of_tensors_rest_and_model(model):
 
 def test_the_paper_counts_no_moving_statistics(model):
     statistics = np.zeros(8, np.float32)
-    rest = size_report(CompressedModel({**model.tensors, "norm/moving_mean": statistics})).rest
+    rest = sizes_of(CompressedModel({**model.tensors, "norm/moving_mean": statistics})).rest
     assert (rest.fixed_bytes, rest.paper_bytes) == (152, 120)
 
 
 def test_parts_add_up_to_the_total(model):
-    report = size_report(model)
+    report = sizes_of(model)
     for part in ("weights", "float_bytes", "fixed_bytes"):
         parts = [*report.variables.values(), report.rest]
         assert sum(getattr(size, part) for size in parts) == getattr(report.total, part)
 
 
 def test_dict_survives_json(model):
-    values = size_report(model).to_dict()
+    values = sizes_of(model).to_dict()
     assert json.loads(json.dumps(values, allow_nan=False)) == values
     assert set(values) == {"variables", "rest", "total", "archive_bytes", "bytes_at_bits"}
     assert values["total"]["ratio"] == model_size(model).ratio
@@ -65,18 +65,18 @@ def test_dict_survives_json(model):
 
 
 def test_printed_table_holds_every_path_and_the_totals_bytes(model):
-    table = str(size_report(model))
+    table = str(sizes_of(model))
     for path in PATHS:
         assert path in table
     assert f"{model_size(model).fixed_bytes:,}" in table
 
 
 def test_what_was_counted_of_archives_is_in_the_table_too(model):
-    assert "the .tfqd file" not in str(size_report(model))
-    line = next(row for row in str(size_report(model, 1234)).splitlines() if ".tfqd" in row)
+    assert "the .tfqd file" not in str(sizes_of(model))
+    line = next(row for row in str(sizes_of(model, 1234)).splitlines() if ".tfqd" in row)
     assert [cell.strip() for cell in line.split("│")[6:10]] == ["", "1,234", "", "19.55"]
     floats = CompressedModel({"dense/kernel": np.zeros((10, 100), np.float32)})
-    report = size_report(floats, bytes_at_bits={8: 1000, 4: 500})
+    report = sizes_of(floats, bytes_at_bits={8: 1000, 4: 500})
     rows = [[cell.strip() for cell in row.split("│")[1:4]] for row in str(report).splitlines()]
     assert ["float", "4,000", ""] in rows
     assert ["4 bits", "500", "8.00"] in rows
@@ -85,7 +85,7 @@ def test_what_was_counted_of_archives_is_in_the_table_too(model):
 
 def test_a_narrow_console_folds_paths_and_drops_no_letter(model):
     console = Console(width=100, file=io.StringIO())
-    console.print(size_report(model))
+    console.print(sizes_of(model))
     first_cells = [
         line.split("│")[1].strip()
         for line in console.file.getvalue().splitlines()
@@ -95,7 +95,7 @@ def test_a_narrow_console_folds_paths_and_drops_no_letter(model):
 
 
 def test_a_model_without_a_float_variable_reports_too():
-    report = size_report(CompressedModel({"dense/kernel": tensor()}))
+    report = sizes_of(CompressedModel({"dense/kernel": tensor()}))
     assert report.rest.ratio == 1
     assert json.dumps(report.to_dict(), allow_nan=False)
     assert "dense/kernel" in str(report)

@@ -91,7 +91,7 @@ class ModelSizes:
         return table
 
 
-def size_report(
+def sizes_of(
     model: CompressedModel,
     archive_bytes: int | None = None,
     bytes_at_bits: Mapping[int, int] | None = None,

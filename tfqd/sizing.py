@@ -56,8 +56,8 @@ def size_report(model: keras.Model | CompressedModel, *, probes: Any = None) -> 
     else:
         quantized = ((bits, quantize_model(model, bits)) for bits in BITS)
         found = {bits: archive_size(each, probes=probes) for bits, each in quantized}
-        return report.size_report(float_form(model), bytes_at_bits=found)
-    return report.size_report(compressed, archive_size(compressed, probes=probes))
+        return report.sizes_of(float_form(model), bytes_at_bits=found)
+    return report.sizes_of(compressed, archive_size(compressed, probes=probes))
 
 
 def compute_report(model: keras.Model) -> report.ModelCompute:

@@ -156,7 +156,7 @@ def _occurring(array: Any) -> tuple[int, float]:
     """How many different values occur, and the entropy in bits per value."""
     import numpy as np
 
-    from tfqd.compressed.huffman import entropy
+    from tfqd.compressed.code_lengths import entropy
 
     _, counts = np.unique(array, return_counts=True)
     return len(counts), entropy(counts)

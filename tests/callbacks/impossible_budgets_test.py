@@ -54,7 +54,7 @@ def test_frozen_weights_move_to_longer_steps_with_the_others():
     model = network(freezing)
     model.fit(X, Y, verbose=0, epochs=15, batch_size=8)
     entries = model.quantized_variables
-    assert any(np.mean(entry.frozen) > 0.1 for entry in entries)
+    assert any(np.mean(entry.held_codes) > 0.1 for entry in entries)
     budget = archive_size(model) - 800
     assert 0.98 * budget < fit(model, budget, epochs=1) <= budget
     for entry in entries:

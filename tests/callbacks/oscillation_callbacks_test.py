@@ -161,7 +161,7 @@ def test_a_saved_model_goes_on_as_it_would_have(library, tmp_path):
     first.save(tmp_path / "model.keras")
     second = library.models.load_model(tmp_path / "model.keras")
     fit(second, FreezeOscillations(0.009), epochs=12, initial_epoch=7)
-    assert any(np.any(np.array(entry.frozen)) for entry in whole.quantized_variables)
+    assert any(np.any(np.array(entry.held_codes)) for entry in whole.quantized_variables)
     for one, other in zip(arrays(second), arrays(whole), strict=True):
         np.testing.assert_array_equal(one, other)
 

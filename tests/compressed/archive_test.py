@@ -28,7 +28,7 @@ import tfqd
 from tfqd.compressed import (
     CompressedModel,
     Probes,
-    huffman,
+    code_lengths,
     read_archive,
     read_manifest,
     sizes,
@@ -145,7 +145,7 @@ def test_total_is_within_two_percent_of_what_it_must_hold(path, keras_model):
     compressed = tfqd.compress(tfqd.quantize_model(keras_model, tfqd.Uniform(bits=4)))
     write_archive(compressed, path, versions={"tfqd": "0.1.0", "keras": "3.12.0"})
     tensors = compressed.quantized.values()
-    codes = sum(huffman.entropy(sizes.code_counts(t)) * t.size / 8 for t in tensors)
+    codes = sum(code_lengths.entropy(sizes.code_counts(t)) * t.size / 8 for t in tensors)
     buckets = 8 * sum(tensor.bucketing.count for tensor in tensors)
     rest = sum(array.nbytes for array in compressed.rest.values())
     assert sum(tensor.size for tensor in tensors) > 90_000
@@ -206,7 +206,7 @@ def test_manifest_says_what_each_tensor_is(path):
         assert (entry.bits, entry.levels, entry.spec) == (tensor.bits, tensor.levels, tensor.spec)
         assert entry.layout == tensor.bucketing.layout
         counts = np.bincount(tensor.codes.reshape(-1))
-        assert entry.entropy == pytest.approx(huffman.entropy(counts), abs=1e-4)
+        assert entry.entropy == pytest.approx(code_lengths.entropy(counts), abs=1e-4)
     assert entries["steps"].dtype == "int64"
 
 

@@ -9,7 +9,7 @@ import pytest
 from compressed_examples import random_codes
 from hypothesis import strategies
 
-from tfqd.compressed import coding, histogram, huffman, huffman_coding, packing, rans
+from tfqd.compressed import code_lengths, coding, histogram, huffman_coding, packing, rans
 from tfqd.compressed.coding import Coded
 
 NORMAL = hypothesis.settings(max_examples=50, deadline=None)
@@ -36,7 +36,7 @@ def sample(name, count):
 
 
 def entropy_bytes(codes):
-    return huffman.entropy(np.bincount(codes)) * len(codes) / 8
+    return code_lengths.entropy(np.bincount(codes)) * len(codes) / 8
 
 
 def encode_rans(codes, levels):
@@ -88,7 +88,7 @@ def test_counts_without_any_pattern_cost_more_only_at_8_bits_and_10000_weights()
 @pytest.mark.parametrize("name", ["4 bits, normal", "8 bits, normal", "8 bits, skewed"])
 def test_huffman_is_within_one_percent_of_its_mean_length(name):
     _, codes = sample(name, 100_000)
-    mean = huffman.mean_length(np.bincount(codes))
+    mean = code_lengths.mean_length(np.bincount(codes))
     assert len(huffman_coding.encode(codes)) <= 1.01 * mean * len(codes) / 8
 
 

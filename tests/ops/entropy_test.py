@@ -98,7 +98,7 @@ def test_a_step_of_0_spares_a_finite_number_of_bits():
     bucketing = Bucketing((40, 50), None, "channel", (-1,))
     step = tf.Variable(np.float32([0.0] + [0.5] * 49))
     with tf.GradientTape() as tape:
-        spared = ops.spared_bits(step, bucketing)
+        spared = ops.bits_spared_by_steps(step, bucketing)
     gradient = tape.gradient(spared, step)
     assert np.isfinite(spared)
     np.testing.assert_allclose(gradient, [0.0] + [40 / 0.5 / np.log(2)] * 49, rtol=1e-5)

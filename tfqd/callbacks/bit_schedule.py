@@ -9,8 +9,8 @@ from tfqd.spec.checks import is_integer
 from tfqd.wrapping.activations import quantized_activations
 from tfqd.wrapping.fitting import (
     after_all_callbacks,
-    handed_over,
     has_its_own_bits,
+    student_or_self,
     trace_again,
 )
 from tfqd.wrapping.quantized import QuantizedVariable, find_quantized
@@ -71,7 +71,7 @@ class BitSchedule(Callback):
         self._has_warned = False
 
     def on_train_begin(self, logs=None):
-        model = handed_over(self.model)
+        model = student_or_self(self.model)
         self._own = []
         if self.phases:
             own = {entry.path: entry.quantizer.spec.bits for entry in find_quantized(model)}
@@ -104,7 +104,7 @@ class BitSchedule(Callback):
 
     def on_epoch_begin(self, epoch, logs=None):
         self._epoch = epoch
-        model = handed_over(self.model)
+        model = student_or_self(self.model)
         if not has_its_own_bits(model):
             self._unfinished.add(weights_digest(model))
         entries = find_quantized(model) if self.phases else []
@@ -137,7 +137,7 @@ class BitSchedule(Callback):
                 )
 
     def _warn_of_unfinished_weights(self) -> None:
-        model = handed_over(self.model)
+        model = student_or_self(self.model)
         if has_its_own_bits(model) and weights_digest(model) in self._unfinished:
             last = max([*self.phases, *self.activations])
             warnings.warn(
@@ -154,7 +154,7 @@ class BitSchedule(Callback):
             return False
         own = entry.quantizer.spec.bits
         before = self.phases[_begin(self.phases, begin - 1)]
-        return entry.active is entry.quantizer and _is_more(before, own)
+        return entry.in_force is entry.quantizer and _is_more(before, own)
 
 
 def _begin(phases: Phases, epoch: int) -> int:

@@ -10,10 +10,10 @@ from tfqd.compressed import CompressedModel
 from tfqd.export.archive_file import archive_size
 from tfqd.spec.budget import parse_bytes
 from tfqd.wrapping.fitting import (
-    handed_over,
     hold_at_the_end,
     notes_of_fit,
     optimizer_steps,
+    student_or_self,
     trace_again,
 )
 
@@ -92,7 +92,7 @@ class ByteBudget(Callback):
 
     def on_train_begin(self, logs=None):
         self._take_away()  # What an interrupted fit has left.
-        self._steps = StretchedSteps(handed_over(self.model), self.budget, self._file_size)
+        self._steps = StretchedSteps(student_or_self(self.model), self.budget, self._file_size)
         self._has_begun = False
         self._batches = 0
 

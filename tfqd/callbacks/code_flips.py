@@ -11,7 +11,7 @@ import math
 import numpy as np
 
 from tfqd.callbacks.callback import Callback
-from tfqd.wrapping.fitting import handed_over
+from tfqd.wrapping.fitting import student_or_self
 from tfqd.wrapping.naming import quantized_by_name
 from tfqd.wrapping.quantized import QuantizedVariable
 
@@ -82,7 +82,7 @@ class CodeFlips(Callback):
                 logs.update({f"code_flips/{name}": shares.get(name, math.nan) for name in by_name})
 
     def _entries(self) -> dict[str, QuantizedVariable]:
-        entries = quantized_by_name(handed_over(self.model))
+        entries = quantized_by_name(student_or_self(self.model))
         if not entries:
             raise ValueError(f"model {self.model.name!r} has no quantized variables to watch")
         return entries
@@ -93,6 +93,6 @@ def _frozen(entries: list[QuantizedVariable]) -> dict[str, float]:
     can_be = [entry for entry in entries if entry.quantizer.spec.freeze_above is not None]
     if not can_be:
         return {}
-    places = [entry.frozen for entry in can_be if entry.frozen is not None]
+    places = [entry.held_codes for entry in can_be if entry.held_codes is not None]
     size = sum(entry.size for entry in entries)
     return {"frozen_codes": sum(int(np.count_nonzero(place)) for place in places) / size}

@@ -12,7 +12,7 @@ from tfqd.compressed import CompressedModel, read_manifest
 from tfqd.export.archive_file import archive_size, save
 from tfqd.export.endings import check_ending
 from tfqd.spec.checks import check_choice
-from tfqd.wrapping.fitting import handed_over, has_its_own_bits, notes_of_fit
+from tfqd.wrapping.fitting import has_its_own_bits, notes_of_fit, student_or_self
 from tfqd.wrapping.shadow import quantized_values_in
 
 _SMALLER_IS_BETTER = re.compile(r"loss|error|mse|mae|mape|msle|perplexity|size_bytes|code_flips")
@@ -97,7 +97,7 @@ class CompressedCheckpoint(Callback):
             )
 
     def on_epoch_end(self, epoch, logs=None):
-        model = handed_over(self.model)
+        model = student_or_self(self.model)
         if not has_its_own_bits(model):
             return
         value = self._monitored(logs or {})

@@ -20,7 +20,7 @@ from tfqd.spec import Codebook, Uniform
 from tfqd.spec.checks import checked_positive, is_number
 from tfqd.spec.codebook import MOST_POINTS
 from tfqd.spec.selection import Selection
-from tfqd.wrapping.fitting import handed_over, learning_rate, steps_per_execution
+from tfqd.wrapping.fitting import learning_rate, steps_per_execution, student_or_self
 from tfqd.wrapping.quantized import find_quantized
 from tfqd.wrapping.version import version_of
 
@@ -112,7 +112,7 @@ class CoupleWeights(Callback):
         self._coupled_model: Any = None
 
     def on_train_begin(self, logs=None):
-        model = handed_over(self.model)
+        model = student_or_self(self.model)
         steps = steps_per_execution(self.model)
         if steps != 1:
             raise ValueError(

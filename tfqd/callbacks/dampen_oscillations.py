@@ -16,7 +16,7 @@ import tensorflow as tf
 from tfqd.callbacks.annealing import cosine, epochs_of
 from tfqd.callbacks.callback import Callback
 from tfqd.spec.checks import checked_positive
-from tfqd.wrapping.fitting import handed_over, trace_again
+from tfqd.wrapping.fitting import student_or_self, trace_again
 from tfqd.wrapping.quantized import QuantizedVariable, find_quantized
 
 
@@ -55,7 +55,7 @@ class DampenOscillations(Callback):
 
     def on_train_begin(self, logs=None):
         self._take_away()  # What an interrupted fit has left.
-        entries = find_quantized(handed_over(self.model))
+        entries = find_quantized(student_or_self(self.model))
         if not entries:
             raise ValueError(
                 f"model {self.model.name!r} has no quantized variables to dampen; give it to "

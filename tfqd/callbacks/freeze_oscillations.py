@@ -3,7 +3,7 @@
 from tfqd.callbacks.annealing import cosine, epochs_of
 from tfqd.callbacks.callback import Callback
 from tfqd.spec.checks import checked_positive
-from tfqd.wrapping.fitting import handed_over, hold_at_the_end
+from tfqd.wrapping.fitting import hold_at_the_end, student_or_self
 from tfqd.wrapping.quantized import QuantizedVariable, find_quantized
 
 
@@ -63,6 +63,6 @@ class FreezeOscillations(Callback):
 
     def _entries(self) -> list[tuple[QuantizedVariable, float]]:
         """The variables that may be frozen, with the frequency of their specs."""
-        entries = find_quantized(handed_over(self.model))
+        entries = find_quantized(student_or_self(self.model))
         found = [(entry, entry.quantizer.spec.freeze_above) for entry in entries]
         return [(entry, above) for entry, above in found if above is not None]

@@ -22,9 +22,9 @@ from tfqd.spec import Codebook, Spec
 from tfqd.spec.checks import check_choice, checked_count, is_number
 from tfqd.wrapping.fitting import (
     averages_weights,
-    handed_over,
     hold_at_the_end,
     steps_per_execution,
+    student_or_self,
 )
 from tfqd.wrapping.quantized import QuantizedVariable, find_quantized
 
@@ -107,7 +107,7 @@ class Prune(Callback):
                 f"Prune puts weights to zero after each step, so steps_per_execution must be 1; "
                 f"got {steps!r}"
             )
-        model = handed_over(self.model)
+        model = student_or_self(self.model)
         entries = find_quantized(model)
         if not entries:
             raise ValueError(

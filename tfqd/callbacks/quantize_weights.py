@@ -20,9 +20,9 @@ from tfqd.wrapping import compress
 from tfqd.wrapping.fitting import (
     after_all_callbacks,
     averages_weights,
-    handed_over,
     optimizer_steps,
     steps_per_execution,
+    student_or_self,
 )
 from tfqd.wrapping.layers import all_layers
 from tfqd.wrapping.quantized import find_quantized
@@ -82,7 +82,7 @@ class QuantizeWeights(Callback):
         self._epoch_begins = False
 
     def on_train_begin(self, logs=None):
-        model = handed_over(self.model)
+        model = student_or_self(self.model)
         if self._last_shadow is None or self._last_shadow.model is not model:
             _check_model(model)
             self._last_shadow = shadow_of(model, self.spec)

@@ -7,7 +7,7 @@ from tfqd.compressed.sizes import model_size
 from tfqd.export.archive_file import archive_size
 from tfqd.spec.checks import checked_count
 from tfqd.wrapping import compress
-from tfqd.wrapping.fitting import handed_over
+from tfqd.wrapping.fitting import student_or_self
 
 
 class SizeReport(Callback):
@@ -45,7 +45,7 @@ class SizeReport(Callback):
     def on_epoch_end(self, epoch, logs=None):
         if logs is None or (epoch + 1) % self._every:
             return
-        compressed = compress(handed_over(self.model))
+        compressed = compress(student_or_self(self.model))
         size = archive_size(compressed, probes=self._probes)
         logs["size_bytes"] = size
         logs["size_ratio"] = model_size(compressed).float_bytes / size

@@ -74,7 +74,7 @@ class StretchedSteps:
     @property
     def is_suspended(self) -> bool:
         """Whether a schedule trains with other bits for now."""
-        return any(each.entry.active is not each.entry.quantizer for each in self.priced)
+        return any(each.entry.in_force is not each.entry.quantizer for each in self.priced)
 
     @property
     def weights(self) -> int:

@@ -10,7 +10,7 @@ from tfqd.compressed import QuantizedTensor
 from tfqd.compressed.mean_bucket import levels_in_mean_bucket
 from tfqd.compressed.records import payload_bytes
 from tfqd.extras import needing
-from tfqd.wrapping.fitting import handed_over
+from tfqd.wrapping.fitting import student_or_self
 from tfqd.wrapping.naming import quantized_by_name
 
 
@@ -61,7 +61,7 @@ class TensorBoardSummaries(Callback):
     def on_epoch_end(self, epoch, logs=None):
         of_all: dict[str, float] = {}
         self._flips.on_epoch_end(epoch, of_all)
-        entries = quantized_by_name(handed_over(self.model))
+        entries = quantized_by_name(student_or_self(self.model))
         encoded = ((path, entry.encode()) for path, entry in entries.items())
         tensors = {path: tensor for path, tensor in encoded if tensor is not None}
         with self._writer.as_default(step=epoch):

@@ -9,7 +9,7 @@ from tfqd.callbacks.callback import Callback
 from tfqd.callbacks.code_flips import CodeFlips
 from tfqd.compressed.atomic import replace_file
 from tfqd.compressed.mean_bucket import levels_in_mean_bucket
-from tfqd.wrapping.fitting import handed_over
+from tfqd.wrapping.fitting import student_or_self
 from tfqd.wrapping.naming import quantized_by_name
 
 
@@ -99,7 +99,7 @@ class TrainingRecord(Callback):
         self._add(epoch + 1, floats, self._flips.by_variable[-1])
 
     def _add(self, number: int, logs: dict[str, float], flips: dict[str, float]) -> None:
-        entries = quantized_by_name(handed_over(self.model))
+        entries = quantized_by_name(student_or_self(self.model))
         tensors = {name: entry.encode() for name, entry in entries.items()}
         levels = {
             name: [float(f"{level:.6g}") for level in levels_in_mean_bucket(tensor)]

@@ -7,7 +7,7 @@ import numpy as np
 
 from tfqd.compressed import CompressedModel
 from tfqd.wrapping import compress
-from tfqd.wrapping.fitting import handed_over
+from tfqd.wrapping.fitting import student_or_self
 from tfqd.wrapping.naming import quantized_by_name
 
 
@@ -38,7 +38,7 @@ def source_of(model: Any) -> Source:
             raise ValueError("model holds no quantized tensor; it is a compressed float model")
         return Source(model, {})
     compressed = compress(model)
-    entries = quantized_by_name(handed_over(model))
+    entries = quantized_by_name(student_or_self(model))
     return Source(compressed, {name: entry.value().numpy() for name, entry in entries.items()})
 
 

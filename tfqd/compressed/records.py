@@ -6,11 +6,11 @@ import re
 
 import numpy as np
 
-from tfqd.compressed import coding, float8, huffman
+from tfqd.compressed import code_lengths, coding, float8
 from tfqd.compressed.coding import Coded
 from tfqd.compressed.floats import FLOATS, float_bytes, narrow, widen
 from tfqd.compressed.manifest import ArrayEntry, Entry, QuantizedEntry
-from tfqd.compressed.strings import fixed, free
+from tfqd.compressed.strings import to_fixed_width, to_objects
 from tfqd.compressed.tensor import QuantizedTensor
 from tfqd.spec.bucketing import Bucketing, checked_bucket_size
 from tfqd.spec.grid import zero_code
@@ -64,7 +64,7 @@ def encode_quantized(
         channels_per_codebook=tensor.channels_per_codebook,
         spec=tensor.spec,
         coding=coded.coding,
-        entropy=round(huffman.entropy(np.bincount(codes)), 4),
+        entropy=round(code_lengths.entropy(np.bincount(codes)), 4),
         scale_dtype=scale_dtype,
         error=_scale_error(tensor, changes) if scale_dtype != "float32" and changes else None,
         bytes=len(data),
@@ -101,7 +101,7 @@ def encode_array(path: str, array: np.ndarray, rest_dtype: str) -> tuple[ArrayEn
     if dtype == "bfloat16":
         array, dtype, rest_dtype = array.astype(np.float32), "float32", "bfloat16"
     if dtype == "object":
-        array, dtype = fixed(array), "string"
+        array, dtype = to_fixed_width(array), "string"
     elif dtype not in _ARRAY_TYPES:
         raise ValueError(f"its type must be one of {', '.join(_ARRAY_TYPES)}; got {dtype}")
     narrowed = dtype in _NARROWED and rest_dtype != "float32"
@@ -203,7 +203,7 @@ def _decode_quantized(entry: QuantizedEntry, data: bytes) -> QuantizedTensor:
 
 def _decode_array(entry: ArrayEntry, data: bytes) -> np.ndarray:
     if entry.dtype == "string":
-        return free(np.frombuffer(data, entry.stored)).reshape(entry.shape)
+        return to_objects(np.frombuffer(data, entry.stored)).reshape(entry.shape)
     if entry.stored != entry.dtype:
         return widen(data, entry.stored).astype(entry.dtype).reshape(entry.shape)
     if entry.dtype == "bool" and max(data, default=0) > 1:

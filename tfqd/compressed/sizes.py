@@ -18,7 +18,7 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
-from tfqd.compressed import huffman
+from tfqd.compressed import code_lengths
 from tfqd.compressed.model import CompressedModel
 from tfqd.compressed.tensor import QuantizedTensor
 from tfqd.spec.bucketing import Bucketing
@@ -73,11 +73,11 @@ def tensor_size(tensor: QuantizedTensor | np.ndarray) -> Size:
     if not isinstance(tensor, QuantizedTensor):
         return Size(tensor.size, 8.0 * tensor.itemsize, 0.0, 0.0, *[tensor.nbytes] * 3)
     counts = code_counts(tensor)
-    mean = huffman.mean_length(counts)
+    mean = code_lengths.mean_length(counts)
     return Size(
         weights=tensor.size,
         bits=tensor.bits,
-        entropy=huffman.entropy(counts),
+        entropy=code_lengths.entropy(counts),
         huffman=mean,
         float_bytes=4 * tensor.size,
         fixed_bytes=fixed_bytes(tensor),
@@ -90,12 +90,12 @@ def model_size(model: CompressedModel) -> Size:
     quantized, rest = model.quantized.values(), model.rest.values()
     counts = pooled_counts(quantized)
     weights = sum(tensor.size for tensor in quantized)
-    mean = huffman.mean_length(counts)
+    mean = code_lengths.mean_length(counts)
     float_rest = sum(array.nbytes for array in rest)
     return Size(
         weights=weights + sum(array.size for array in rest),
         bits=sum(tensor.bits * tensor.size for tensor in quantized) / max(1, weights),
-        entropy=huffman.entropy(counts),
+        entropy=code_lengths.entropy(counts),
         huffman=mean,
         float_bytes=float_rest + 4 * weights,
         fixed_bytes=float_rest + sum(map(fixed_bytes, quantized)),

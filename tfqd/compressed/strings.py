@@ -9,7 +9,7 @@ import numpy as np
 _END = b"."
 
 
-def fixed(array: np.ndarray) -> np.ndarray:
+def to_fixed_width(array: np.ndarray) -> np.ndarray:
     """Strings (``object``) as ``S<n>`` of the same shape; any other array as it is.
 
     Raises:
@@ -25,8 +25,8 @@ def fixed(array: np.ndarray) -> np.ndarray:
     return np.array([text + _END for text in texts], f"S{longest}").reshape(array.shape)
 
 
-def free(array: np.ndarray) -> np.ndarray:
-    """The strings that `fixed` was given; any other array as it is."""
+def to_objects(array: np.ndarray) -> np.ndarray:
+    """The strings that `to_fixed_width` was given; any other array as it is."""
     if array.dtype.kind != "S":
         return array
     texts = np.empty(array.size, object)

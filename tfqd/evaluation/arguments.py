@@ -20,7 +20,7 @@ def check_shapes(answers: Mapping[str, Any], reference: str) -> None:
             )
 
 
-def check_finite(answers: Mapping[str, np.ndarray]) -> None:
+def check_answers_are_finite(answers: Mapping[str, np.ndarray]) -> None:
     """Raises ValueError for a model that answers with NaN or positive infinity."""
     for name, each in answers.items():
         unusable = np.isnan(each) | (each == np.inf)

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from tfqd.evaluation.arguments import check_finite
+from tfqd.evaluation.arguments import check_answers_are_finite
 from tfqd.evaluation.contenders import Contender
 from tfqd.evaluation.corruptions import corruptions_for
 from tfqd.evaluation.progress import track_steps
@@ -64,7 +64,7 @@ class Corrupted:
             given = {
                 name: each.answers(worse, self._batch_size) for name, each in contenders.items()
             }
-            check_finite(given)
+            check_answers_are_finite(given)
             for name, each in given.items():
                 found[name][change].append(scorer.score(each, tasks[name]))
         return {

@@ -5,7 +5,12 @@ from typing import Any
 
 import numpy as np
 
-from tfqd.evaluation.arguments import check_finite, check_shapes, checked_costs, checked_strengths
+from tfqd.evaluation.arguments import (
+    check_answers_are_finite,
+    check_shapes,
+    checked_costs,
+    checked_strengths,
+)
 from tfqd.evaluation.compiled_metrics import compiled_metrics
 from tfqd.evaluation.contenders import contender
 from tfqd.evaluation.corrupted import Corrupted
@@ -83,7 +88,7 @@ def evaluate(
     }
     check_answers(answers[reference])
     check_shapes(answers, reference)
-    check_finite(answers)
+    check_answers_are_finite(answers)
     mask = contenders[reference].mask(examples.inputs, batch_size)
     if mask is not None and mask.shape != answers[reference].shape[:-1]:
         mask = None  # It is of steps that the answers have no more.

@@ -15,7 +15,7 @@ from tfqd.export.precision import computes_in_float32, with_compute_type
 from tfqd.export.signature import Signature
 from tfqd.wrapping import compress, float_form, model_from_compressed, strip_quantization
 from tfqd.wrapping.activations import check_ranges
-from tfqd.wrapping.fitting import handed_over
+from tfqd.wrapping.fitting import student_or_self
 from tfqd.wrapping.quantized import is_quantized
 
 
@@ -59,7 +59,7 @@ def origin_of(
         ValueError: when the model cannot be read or fails on the probes, or ranges of its
             activations are not known yet.
     """
-    model = handed_over(model)
+    model = student_or_self(model)
     compressed, plain = _read(model)
     check_ranges(plain)
     stored = compressed.probes if inputs is None else None

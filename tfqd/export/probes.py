@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfqd.compressed import ArchiveError, CompressedModel, Probes
-from tfqd.compressed.strings import fixed, free
+from tfqd.compressed.strings import to_fixed_width, to_objects
 from tfqd.export.signature import Signature
 from tfqd.wrapping.state import from_rest
 
@@ -198,7 +198,7 @@ def to_bytes(probes: Probes, tolerance: float) -> bytes:
     """The probes as an ``.npz`` file, their outputs thinned."""
     arrays = {f"input/{name}": array for name, array in probes.inputs.items()}
     arrays |= {f"output/{name}": thinned(array) for name, array in probes.outputs.items()}
-    stored = {name: fixed(array) for name, array in arrays.items()}
+    stored = {name: to_fixed_width(array) for name, array in arrays.items()}
     buffer = io.BytesIO()
     stored["tolerance"] = np.asarray(tolerance, np.float64)
     np.savez_compressed(buffer, **stored)  # type: ignore[arg-type]  # no name is allow_pickle
@@ -212,7 +212,7 @@ def from_bytes(data: bytes) -> tuple[Probes, float]:
         ValueError, KeyError, OSError, zipfile.BadZipFile: when it is something else.
     """
     with np.load(io.BytesIO(data), allow_pickle=False) as file:
-        arrays = {name: free(array) for name, array in file.items()}
+        arrays = {name: to_objects(array) for name, array in file.items()}
     tolerance = float(arrays.pop("tolerance"))
     inputs = {k.removeprefix("input/"): v for k, v in arrays.items() if k.startswith("input/")}
     outputs = {k.removeprefix("output/"): v for k, v in arrays.items() if k.startswith("output/")}

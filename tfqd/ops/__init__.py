@@ -20,11 +20,11 @@ from tfqd.ops.coupling import attraction as attraction
 from tfqd.ops.coupling import gathered as gathered
 from tfqd.ops.coupling import largest_cluster as largest_cluster
 from tfqd.ops.entropy import bits_spared_by_points as bits_spared_by_points
+from tfqd.ops.entropy import bits_spared_by_steps as bits_spared_by_steps
 from tfqd.ops.entropy import borders as borders
 from tfqd.ops.entropy import entropy as entropy
 from tfqd.ops.entropy import point_borders as point_borders
 from tfqd.ops.entropy import shares as shares
-from tfqd.ops.entropy import spared_bits as spared_bits
 from tfqd.ops.entropy_start import settled_frequency as settled_frequency
 from tfqd.ops.entropy_start import settled_point_frequency as settled_point_frequency
 from tfqd.ops.entropy_start import shortest_stretch as shortest_stretch

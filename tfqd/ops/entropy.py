@@ -90,7 +90,7 @@ def shares(codes: tf.Tensor, levels: int) -> tf.Tensor:
     return tf.cast(counts, tf.float32) / tf.cast(tf.size(codes), tf.float32)
 
 
-def spared_bits(step: tf.Tensor, bucketing: Bucketing) -> tf.Tensor:
+def bits_spared_by_steps(step: tf.Tensor, bucketing: Bucketing) -> tf.Tensor:
     """Bits that steps spare at many levels, beside steps of 1: float32 [], differentiable.
 
     A step twice as long spares each weight of its bucket one bit; one of 0 has no gradient.
@@ -107,7 +107,7 @@ def bits_spared_by_points(points: tf.Tensor, frequency: tf.Tensor, size: int) ->
     """Bits that points, in units of the steps, spare beside the integers: float32 [].
 
     Where a code's neighbours are twice as far away, each of its weights takes one bit less.
-    With `spared_bits` it is the same for steps twice as long and points half as large.
+    With `bits_spared_by_steps` it is the same for steps twice as long and points half as large.
 
     Args:
         points: float32 [levels], ascending.

@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfqd import ops
-from tfqd.spec import WIDE, Activations
+from tfqd.spec import WIDE_BITS, Activations
 
 # Of `ranges="moving"`, the share that each batch leaves as it was.
 _MOMENTUM = 0.99
@@ -51,7 +51,7 @@ class ActivationQuantizer:
     @property
     def steps(self) -> int:
         """Between the ends of the range."""
-        one_sign = self.bits == WIDE and self.fixed is not None and self.fixed[0] == 0
+        one_sign = self.bits == WIDE_BITS and self.fixed is not None and self.fixed[0] == 0
         return self._above if one_sign else 2**self.bits - 1
 
     @property

@@ -161,7 +161,7 @@ class EntropyConstrainedQuantizer(LearnedStepQuantizer):
 
     def _spared_bits(self, weights: dict[str, Any], bucketing: Bucketing) -> tf.Tensor:
         step, _ = self._trained(weights, bucketing)
-        return ops.spared_bits(step, bucketing)
+        return ops.bits_spared_by_steps(step, bucketing)
 
     def _as_drawn(self, inputs: tf.Tensor) -> tf.Tensor:
         """The tensor or, where all of it is zero, numbers of the size that training may give it.

@@ -6,7 +6,7 @@ gets which spec is the business of `tfqd.spec.selection`. `Activations` is for w
 between layers.
 """
 
-from tfqd.spec.activations import WIDE as WIDE
+from tfqd.spec.activations import WIDE_BITS as WIDE_BITS
 from tfqd.spec.activations import Activations as Activations
 from tfqd.spec.base import Spec as Spec
 from tfqd.spec.codebook import Codebook as Codebook

@@ -10,7 +10,7 @@ RANGES = ("trained", "moving", "fixed")
 STARTS = ("mse", "minmax", "percentile")
 WITHOUT_KERNEL = ("refused", "float")
 # The bits of INT16, the only ones above 8 that kernels know.
-WIDE = 16
+WIDE_BITS = 16
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -68,10 +68,10 @@ class Activations:
     without_kernel: str = "refused"
 
     def __post_init__(self):
-        wide = is_integer(self.bits, WIDE, WIDE)
+        wide = is_integer(self.bits, WIDE_BITS, WIDE_BITS)
         for name, or_wide in (("bits", ", or 16"), ("signed_bits", "")):
             bits = getattr(self, name)
-            if not is_integer(bits, 2, 8) and not (wide and bits == WIDE):
+            if not is_integer(bits, 2, 8) and not (wide and bits == WIDE_BITS):
                 raise ValueError(f"{name} must be an integer from 2 to 8{or_wide}; got {bits!r}")
             object.__setattr__(self, name, int(bits))
         check_choice("ranges", self.ranges, RANGES)
@@ -91,7 +91,7 @@ class Activations:
         if self.scaling == "symmetric" and fewest < 8:
             raise ValueError(f"scaling='symmetric' needs 8 bits throughout; got {fewest}")
         if wide:
-            object.__setattr__(self, "signed_bits", WIDE)
+            object.__setattr__(self, "signed_bits", WIDE_BITS)
 
     def to_dict(self) -> dict[str, Any]:
         """The fields as plain JSON values."""

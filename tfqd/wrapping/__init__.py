@@ -9,7 +9,7 @@ import keras
 from tfqd.compressed import CompressedModel
 from tfqd.spec import Activations
 from tfqd.spec.selection import Selection, SpecLike
-from tfqd.wrapping.fitting import handed_over
+from tfqd.wrapping.fitting import student_or_self
 from tfqd.wrapping.quantized import find_quantized
 from tfqd.wrapping.unpruned import knows_whole
 from tfqd.wrapping.version import version_named, version_of
@@ -107,7 +107,7 @@ def strip_quantization(model: keras.Model) -> keras.Model:
     [True, True]
     >>> plain.save("plain.keras")
     """
-    model = handed_over(model)
+    model = student_or_self(model)
     return version_of(model).building.strip_quantization(model)
 
 
@@ -186,7 +186,7 @@ def compress(model: keras.Model) -> CompressedModel:
     >>> tensor.codes.shape, tensor.levels
     ((8, 16), 16)
     """
-    model = handed_over(model)
+    model = student_or_self(model)
     return version_of(model).building.compress(model)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfqd.quantizers import ActivationQuantizer
-from tfqd.spec import WIDE, Activations, Spec
+from tfqd.spec import WIDE_BITS, Activations, Spec
 from tfqd.wrapping import calls
 from tfqd.wrapping.layers import all_layers
 
@@ -133,7 +133,7 @@ def quantized_activations(model: Any) -> list[RoundsActivations]:
 
 def wide_activations(model: Any) -> list[RoundsActivations]:
     """The layers of a model that round activations to 16 bits."""
-    return [layer for layer in quantized_activations(model) if layer.quantizer.bits == WIDE]
+    return [layer for layer in quantized_activations(model) if layer.quantizer.bits == WIDE_BITS]
 
 
 @contextlib.contextmanager
@@ -184,7 +184,7 @@ def rounds_inputs_by_tfmot(layer: Any) -> bool:
     return any(kind.__name__ == "QuantizeLayer" for kind in type(layer).__mro__)
 
 
-def check_weights(specs: Mapping[str, Spec | None]) -> None:
+def check_kernel_specs(specs: Mapping[str, Spec | None]) -> None:
     """Raises ValueError for kernels that operators of integer activations do not take.
 
     Args:

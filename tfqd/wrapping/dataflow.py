@@ -14,7 +14,7 @@ import tensorflow as tf
 Layer = TypeVar("Layer")
 
 
-def end_layers(graph: tf.Graph, kernels: Sequence[tuple[tf.Tensor, Layer]]) -> list[Layer]:
+def first_last_layers(graph: tf.Graph, kernels: Sequence[tuple[tf.Tensor, Layer]]) -> list[Layer]:
     """The first and the last layers that have a kernel, each once.
 
     Args:

@@ -10,14 +10,14 @@ from tfqd.wrapping.variables import weights_digest
 from tfqd.wrapping.version import version_of
 
 
-def handed_over(model):
+def student_or_self(model):
     """The model that training is for: a Distiller's student, else the model itself."""
     return getattr(model, "student", model)
 
 
 def has_its_own_bits(model) -> bool:
     """Whether no schedule trains the weights or activations of a model with others for a while."""
-    return all(entry.active is entry.quantizer for entry in find_quantized(model)) and all(
+    return all(entry.in_force is entry.quantizer for entry in find_quantized(model)) and all(
         layer.bits == layer.quantizer.bits for layer in quantized_activations(model)
     )
 
@@ -104,10 +104,10 @@ def hold_at_the_end(model, function: Callable[[], None], first: bool = False) ->
         first: the second time, before functions that were given earlier.
     """
     function()
-    left = weights_digest(handed_over(model))
+    left = weights_digest(student_or_self(model))
 
     def again() -> None:
-        if weights_digest(handed_over(model)) != left:
+        if weights_digest(student_or_self(model)) != left:
             function()
 
     after_all_callbacks(model, again, first)

@@ -88,11 +88,11 @@ def gradient_function(
 @contextlib.contextmanager
 def float_values(entries: Sequence[QuantizedVariable]) -> Iterator[None]:
     """Inside, functions that are traced compute with the entries' float values."""
-    before = [entry.active for entry in entries]
+    before = [entry.in_force for entry in entries]
     for entry in entries:
         entry.set_bits(None)
     try:
         yield
     finally:
         for entry, active in zip(entries, before, strict=True):
-            entry.active = active
+            entry.in_force = active

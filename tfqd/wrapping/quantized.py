@@ -22,7 +22,7 @@ class QuantizedVariable(abc.ABC):
     variable: the float variable, of Keras 3 or tf_keras.
     quantizer: what its spec asks for.
     state: the quantizer's own variables by role.
-    active: the quantizer in force: `quantizer`, unless a schedule trains with
+    in_force: the quantizer that is used: `quantizer`, unless a schedule trains with
         other bits for a while (`set_bits`); None leaves the variable float.
     holds_zeros: whether weights that are zero get no gradient.
     whole: where weights were pruned away, the variable's value with them in it: a
@@ -36,7 +36,7 @@ class QuantizedVariable(abc.ABC):
         self.variable = variable
         self.quantizer = quantizer
         self.state = state
-        self.active: Quantizer | None = quantizer
+        self.in_force: Quantizer | None = quantizer
         self.holds_zeros = False
         self.whole: tf.Variable | None = None
         self.lost: tf.Tensor | None = None
@@ -71,7 +71,7 @@ class QuantizedVariable(abc.ABC):
     @property
     def bits(self) -> int | None:
         """Bits per weight in force; None for float."""
-        return None if self.active is None else self.active.spec.bits
+        return None if self.in_force is None else self.in_force.spec.bits
 
     def set_bits(self, bits: int | None) -> None:
         """Puts `bits`, but no fewer than the spec's own, in force; None for float.
@@ -81,11 +81,11 @@ class QuantizedVariable(abc.ABC):
         """
         own = self.quantizer
         if bits is None:
-            self.active = None
+            self.in_force = None
         elif checked_bits(bits) <= own.spec.bits:
-            self.active = own
+            self.in_force = own
         else:
-            self.active = quantizer_for(uniform_like(own.spec, bits), own.channel_axes)
+            self.in_force = quantizer_for(uniform_like(own.spec, bits), own.channel_axes)
 
     def initialize(self, sensitivity: tf.Tensor | None = None) -> None:
         """Sets the quantizer's variables to what suits the variable as it is now.
@@ -100,7 +100,7 @@ class QuantizedVariable(abc.ABC):
         value = self.value()
         if self.holds_zeros:
             value = tf.where(value == 0, 0.0, value)
-        return value if self.active is None else self.active(value, training, self.state)
+        return value if self.in_force is None else self.in_force(value, training, self.state)
 
     def distance(self) -> tf.Tensor:
         """Half the squared distance of the variable from its quantized value, float32.
@@ -108,17 +108,17 @@ class QuantizedVariable(abc.ABC):
         1/2 ||clip(w) - q(w)||^2 (Nagel et al. 2022, arXiv 2203.11086). Its gradient
         goes to the weights w alone. 0 while the variable is float.
         """
-        if self.active is None:
+        if self.in_force is None:
             return tf.zeros(())
         value = self.value()
-        levels = tf.stop_gradient(self.active(value, False, self.state))
-        inside = self.active.is_inside(tf.stop_gradient(value), self.state)
+        levels = tf.stop_gradient(self.in_force(value, False, self.state))
+        inside = self.in_force.is_inside(tf.stop_gradient(value), self.state)
         return tf.reduce_sum(tf.where(inside, tf.square(value - levels), 0.0)) / 2
 
     @property
-    def frozen(self) -> tf.Tensor | None:
+    def held_codes(self) -> tf.Tensor | None:
         """Which weights are frozen for their oscillation: bool; None where none can be."""
-        if self.active is not self.quantizer or self.quantizer.spec.freeze_above is None:
+        if self.in_force is not self.quantizer or self.quantizer.spec.freeze_above is None:
             return None
         return tf.convert_to_tensor(self.state["held_code"]) >= 0
 
@@ -128,11 +128,11 @@ class QuantizedVariable(abc.ABC):
 
     def encode(self) -> QuantizedTensor | None:
         """What is stored of the variable (eagerly); None for float."""
-        return None if self.active is None else self.active.encode(self.value(), self.state)
+        return None if self.in_force is None else self.in_force.encode(self.value(), self.state)
 
     def codes(self) -> np.ndarray | None:
         """The level of each weight (eagerly): uint8; None for float."""
-        return None if self.active is None else self.active.codes(self.value(), self.state)
+        return None if self.in_force is None else self.in_force.codes(self.value(), self.state)
 
 
 def model_repr(model, entries: Sequence[QuantizedVariable]) -> str:

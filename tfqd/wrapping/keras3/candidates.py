@@ -61,14 +61,14 @@ def choose_quantizers(
     chosen = []
     for (variable, owner), spec in zip(owned, specs, strict=True):
         if spec is not None:
-            check_weights(variable, quantized=True)
+            check_values(variable, quantized=True)
             _check_owner(variable, normalizers.get(id(variable)))
             axes = channel_axes(owner, variable.name, len(variable.shape))
             chosen.append((variable, quantizer_for(spec, axes)))
     return chosen
 
 
-def check_weights(variable: keras.Variable, quantized: bool) -> None:
+def check_values(variable: keras.Variable, quantized: bool) -> None:
     """Raises ValueError when the variable holds what cannot be stored, or quantized.
 
     Counters and other whole numbers pass, and so does a variable that awaits

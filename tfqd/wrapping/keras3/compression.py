@@ -8,7 +8,7 @@ import numpy as np
 from tfqd.compressed import CompressedModel, QuantizedTensor
 from tfqd.spec.unique_names import unique_names
 from tfqd.wrapping.complaints import one_line
-from tfqd.wrapping.keras3.candidates import check_weights
+from tfqd.wrapping.keras3.candidates import check_values
 from tfqd.wrapping.keras3.model import QuantizedModel
 from tfqd.wrapping.keras3.stripping import layers_of_tfqd, plain_copy, plain_weights
 from tfqd.wrapping.keras3.substitution import find_quantized
@@ -25,7 +25,7 @@ def compress(model: keras.Model) -> CompressedModel:
     tensors: dict[str, QuantizedTensor | np.ndarray] = {}
     for variable in plain_weights(model):
         entry = quantized.get(id(variable))
-        check_weights(variable, quantized=entry is not None and entry.active is not None)
+        check_values(variable, quantized=entry is not None and entry.in_force is not None)
         stored = None if entry is None else entry.encode()
         tensors[names[id(variable)]] = variable.numpy() if stored is None else stored
     architecture, reason = _architecture(model)

@@ -183,7 +183,7 @@ class Quantizer(SetsFlags):
     def call(self, inputs, training=None):
         with AutocastScope(None):
             entries = self.quantized_variables
-            active = entries[0].active if entries else self._quantizer
+            active = entries[0].in_force if entries else self._quantizer
             if active is None:
                 return inputs
             quantized = active(tf.cast(inputs, tf.float32), training, self._state)

@@ -13,7 +13,7 @@ from tfqd.spec import Activations, from_dict
 from tfqd.spec.selection import Selection, SpecLike, checked_selection
 from tfqd.wrapping.activations import (
     RoundsActivations,
-    check_weights,
+    check_kernel_specs,
     checked_activations,
     quantized_activations,
 )
@@ -22,8 +22,8 @@ from tfqd.wrapping.keras3.batch_norm import fused_batch_norm
 from tfqd.wrapping.keras3.candidates import choose_quantizers, owned_variables
 from tfqd.wrapping.keras3.cloning import copy_model
 from tfqd.wrapping.keras3.deserialization import deserialize
-from tfqd.wrapping.keras3.ends import with_ends
 from tfqd.wrapping.keras3.file_formats import SavesWhole
+from tfqd.wrapping.keras3.first_last import with_first_last
 from tfqd.wrapping.keras3.first_step import TracesOnce
 from tfqd.wrapping.keras3.insides import set_own_trainable, set_path
 from tfqd.wrapping.keras3.own_steps import KeepsOwnSteps, of_class, warn_of_lost
@@ -267,12 +267,12 @@ def quantize_model(
     copy = copy_model(model)
     if rounding is not None and rounding.take_apart:
         copy = in_parts(copy, graphs)
-    chosen = with_ends(copy, choose_quantizers(copy, spec), first_last)
+    chosen = with_first_last(copy, choose_quantizers(copy, spec), first_last)
     if rounding is not None:
         specs = {id(variable): quantizer.spec for variable, quantizer in chosen}
         kernels = [each.variable for each in owned_variables(copy) if each.is_kernel]
         copy = of_class(with_quantized_activations(copy, rounding, graphs), type(model))
-        check_weights({kernel.path: specs.get(id(kernel)) for kernel in kernels})
+        check_kernel_specs({kernel.path: specs.get(id(kernel)) for kernel in kernels})
     warn_of_lost(model, copy, "its quantized model with activations=")
     index = {id(variable): i for i, variable in enumerate(copy.weights)}
     return QuantizedModel(copy, {index[id(variable)]: q for variable, q in chosen})

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from tfqd.spec import WIDE
+from tfqd.spec import WIDE_BITS
 
 
 class Kind(enum.Enum):
@@ -138,7 +138,7 @@ def role_of(
     if function in _CLIPS:
         return Role(Kind.RELU)
     if function in _FIXED:
-        return Role(Kind.FIXED, fixed=_FIXED[function][WIDE if bits == WIDE else 8])
+        return Role(Kind.FIXED, fixed=_FIXED[function][WIDE_BITS if bits == WIDE_BITS else 8])
     detail = f"of {tensors} tensors" if kind in _OF_TWO else ""
     raise _no_kernel(name, kind, detail or (f"with activation {function!r}" if function else ""))
 

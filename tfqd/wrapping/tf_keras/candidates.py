@@ -106,11 +106,11 @@ def choose_specs(model: tf_keras.Model, selection: Selection) -> list[tuple[Owne
     for entry, _ in chosen:
         if id(entry.variable) in wrappers:
             raise ValueError(f"{entry.path} {wrappers[id(entry.variable)]}")
-        check_weights(entry.path, entry.place.variable, quantized=True)
+        check_values(entry.path, entry.place.variable, quantized=True)
     return chosen
 
 
-def check_weights(path: str, variable: tf.Variable, quantized: bool) -> None:
+def check_values(path: str, variable: tf.Variable, quantized: bool) -> None:
     """Raises ValueError when the variable holds what cannot be stored, or quantized."""
     if not variable.dtype.is_floating:
         return

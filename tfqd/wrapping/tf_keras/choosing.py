@@ -6,7 +6,7 @@ import tf_keras
 from tfqd.spec import Spec
 from tfqd.spec.selection import Selection, SpecLike
 from tfqd.wrapping import dataflow
-from tfqd.wrapping.ends import specs_with_ends
+from tfqd.wrapping.first_last import specs_with_first_last
 from tfqd.wrapping.tf_keras.attributes import replaced
 from tfqd.wrapping.tf_keras.candidates import OwnedVariable, choose_specs, owned_variables
 from tfqd.wrapping.tf_keras.config import QuantizeConfig
@@ -22,7 +22,7 @@ def choose(model: tf_keras.Model, selection: Selection, first_last: SpecLike | N
     """
     chosen = choose_specs(model, selection)
     owned = [(entry.place.holder, spec) for entry, spec in chosen]
-    specs = specs_with_ends(model, owned, first_last, end_layers)
+    specs = specs_with_first_last(model, owned, first_last, first_last_layers)
     return [
         (entry, spec) for (entry, _), spec in zip(chosen, specs, strict=True) if spec is not None
     ]
@@ -36,7 +36,7 @@ def configs_of(chosen: Chosen) -> dict[int, QuantizeConfig]:
     return {layer: QuantizeConfig(of_layer) for layer, of_layer in specs.items()}
 
 
-def end_layers(model: tf_keras.Model) -> list[tf_keras.layers.Layer]:
+def first_last_layers(model: tf_keras.Model) -> list[tf_keras.layers.Layer]:
     """The first and the last layers that have a kernel, each once."""
     kernels = [entry.held for entry in owned_variables(model) if entry.held and entry.is_kernel]
     signature = input_specs(model)
@@ -51,4 +51,4 @@ def end_layers(model: tf_keras.Model) -> list[tf_keras.layers.Layer]:
     first = len(tf.nest.flatten(signature))
     tensors = graph.inputs[first : first + len(kernels)]
     holders = [held.holder for held in kernels]
-    return dataflow.end_layers(graph, list(zip(tensors, holders, strict=True)))
+    return dataflow.first_last_layers(graph, list(zip(tensors, holders, strict=True)))

@@ -9,7 +9,7 @@ from tfqd.compressed import CompressedModel, QuantizedTensor
 from tfqd.spec.unique_names import unique_names
 from tfqd.wrapping.complaints import one_line
 from tfqd.wrapping.quantized import QuantizedVariable, find_quantized
-from tfqd.wrapping.tf_keras.candidates import check_weights, layers_of, owned_variables
+from tfqd.wrapping.tf_keras.candidates import check_values, layers_of, owned_variables
 from tfqd.wrapping.tf_keras.stripping import not_quantized, plain_copy
 from tfqd.wrapping.tf_keras.variable import variables_of
 
@@ -45,7 +45,7 @@ def _read(plain, quantized: dict[int, QuantizedVariable]) -> CompressedModel:
     tensors: dict[str, np.ndarray | QuantizedTensor] = {}
     for name, variable in zip(names, weights, strict=True):
         entry = quantized.get(id(plain.origin(variable)))
-        check_weights(name, variable, quantized=entry is not None and entry.active is not None)
+        check_values(name, variable, quantized=entry is not None and entry.in_force is not None)
         stored = None if entry is None else entry.encode()
         tensors[name] = variable.numpy() if stored is None else stored
     architecture, reason = _architecture(plain.model)

@@ -7,7 +7,7 @@ from tfqd.spec import Activations
 from tfqd.spec.selection import Selection, SpecLike, checked_selection
 from tfqd.wrapping.activations import (
     RoundsActivations,
-    check_weights,
+    check_kernel_specs,
     checked_activations,
     quantized_activations,
 )
@@ -173,7 +173,7 @@ def _with_ranges(
         copy = in_parts(copy, graphs)
     chosen = choose(copy, spec, first_last)
     specs = {id(entry.variable): each for entry, each in chosen}
-    check_weights(
+    check_kernel_specs(
         {
             each.path: specs.get(id(each.variable))
             for each in owned_variables(copy)

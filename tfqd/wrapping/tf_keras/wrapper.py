@@ -167,7 +167,7 @@ class QuantizeWrapper(tfmot.quantization.keras.QuantizeWrapperV2):
     def get_config(self) -> dict[str, Any]:
         config = super().get_config()
         entries = self.quantized_variables
-        bits = {e.path: e.bits for e in entries if e.active is not e.quantizer}
+        bits = {e.path: e.bits for e in entries if e.in_force is not e.quantizer}
         if bits:
             config["bits"] = bits
         if self._first_call:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from tfqd.compressed import Probes
-from tfqd.compressed.strings import fixed, free
+from tfqd.compressed.strings import to_fixed_width, to_objects
 from tfqd.export import probes as probing
 
 _KINDS = ("inputs", "outputs")
@@ -29,7 +29,7 @@ def described(probes: Probes) -> tuple[dict[str, Any], bytes]:
     description: dict[str, Any] = {}
     numbers = b""
     for kind, of_kind in zip(_KINDS, (probes.inputs, outputs), strict=True):
-        arrays = {name: fixed(array) for name, array in of_kind.items()}
+        arrays = {name: to_fixed_width(array) for name, array in of_kind.items()}
         runs = {name: probing.run_of(array) for name, array in arrays.items()}
         description[kind] = {name: _told(arrays[name], run) for name, run in runs.items()}
         numbers += b"".join(run.tobytes() for run in runs.values())
@@ -49,7 +49,7 @@ def restored(description: Mapping[str, Any], numbers: bytes) -> Probes:
         for name, (dtype, shape, *run_of_it) in description[kind].items():
             stored, count = run_of_it or (dtype, math.prod(shape))
             run = np.frombuffer(numbers, stored, count, start)
-            arrays[name] = free(np.resize(run, shape).astype(dtype))
+            arrays[name] = to_objects(np.resize(run, shape).astype(dtype))
             start += run.nbytes
         parts.append(arrays)
     return Probes(*parts)

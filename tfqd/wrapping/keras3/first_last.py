@@ -10,14 +10,14 @@ import tensorflow as tf
 from tfqd.quantizers import Quantizer, quantizer_for
 from tfqd.spec.selection import SpecLike
 from tfqd.wrapping import dataflow
-from tfqd.wrapping.ends import specs_with_ends
+from tfqd.wrapping.first_last import specs_with_first_last
 from tfqd.wrapping.keras3.candidates import owned_variables
 from tfqd.wrapping.keras3.signature import input_specs
 
 Chosen = list[tuple[keras.Variable, Quantizer]]
 
 
-def with_ends(model: keras.Model, chosen: Chosen, first_last: SpecLike | None) -> Chosen:
+def with_first_last(model: keras.Model, chosen: Chosen, first_last: SpecLike | None) -> Chosen:
     """`chosen` with another spec, or none, for the first and last layers.
 
     Args:
@@ -26,11 +26,11 @@ def with_ends(model: keras.Model, chosen: Chosen, first_last: SpecLike | None) -
         first_last: as in `tfqd.quantize_model`.
 
     Raises:
-        TypeError, ValueError: see `tfqd.wrapping.ends.specs_with_ends`.
+        TypeError, ValueError: see `tfqd.wrapping.first_last.specs_with_first_last`.
     """
     owners = {id(variable): layer for variable, layer in owned_variables(model)}
     owned = [(owners[id(variable)], quantizer.spec) for variable, quantizer in chosen]
-    specs = specs_with_ends(model, owned, first_last, end_layers)
+    specs = specs_with_first_last(model, owned, first_last, first_last_layers)
     return [
         (variable, quantizer_for(spec, quantizer.channel_axes))
         for (variable, quantizer), spec in zip(chosen, specs, strict=True)
@@ -38,12 +38,12 @@ def with_ends(model: keras.Model, chosen: Chosen, first_last: SpecLike | None) -
     ]
 
 
-def end_layers(model: keras.Model) -> list[keras.layers.Layer]:
+def first_last_layers(model: keras.Model) -> list[keras.layers.Layer]:
     """The first and the last layers that have a kernel, each once."""
     kernels = [entry for entry in owned_variables(model) if entry.is_kernel]
     graph, tensors = _trace(model, [entry.variable for entry in kernels])
     layers = [entry.layer for entry in kernels]
-    return dataflow.end_layers(graph, list(zip(tensors, layers, strict=True)))
+    return dataflow.first_last_layers(graph, list(zip(tensors, layers, strict=True)))
 
 
 def _trace(model, variables):

@@ -5,7 +5,7 @@ import pytest
 from keras import layers
 
 import tfqd
-from tfqd.wrapping.keras3.ends import end_layers
+from tfqd.wrapping.keras3.first_last import first_last_layers
 
 SPEC = tfqd.Uniform(bits=2)
 EIGHT_BITS = tfqd.Uniform(bits=8)
@@ -169,17 +169,17 @@ def test_ends_keep_their_channel_axes():
 def test_attention_at_both_ends_is_both_first_and_last():
     x = keras.Input((5, 6))
     model = keras.Model(x, layers.MultiHeadAttention(2, 3)(x, x))
-    names = [layer.name for layer in end_layers(model)]
+    names = [layer.name for layer in first_last_layers(model)]
     assert names == ["query", "key", "value", "attention_output"]
 
 
-def test_biases_of_the_end_layers_stay_float_too():
+def test_biases_of_first_and_last_layers_stay_float_too():
     quantized = tfqd.quantize_model(sequential(), {"kernel|bias": SPEC}, first_last=None)
     chosen = [entry.variable.path for entry in quantized.quantized_variables]
     assert [path.split("/")[-2:] for path in chosen] == [["middle", "kernel"], ["middle", "bias"]]
 
 
-def test_biases_of_the_end_layers_get_the_spec_too():
+def test_biases_of_first_and_last_layers_get_the_spec_too():
     quantized = tfqd.quantize_model(sequential(), {"kernel|bias": SPEC}, first_last=EIGHT_BITS)
     for entry in quantized.quantized_variables:
         assert entry.quantizer.spec == (EIGHT_BITS if is_end(entry.variable.path) else SPEC)
@@ -202,7 +202,7 @@ def test_unused_layers_are_no_obstacle():
 
     model = HasASpareLayer()
     model.build((None, 6))
-    names = {layer.name for layer in end_layers(model)}
+    names = {layer.name for layer in first_last_layers(model)}
     assert names >= {"first", "last"}
     assert "middle" not in names
 

@@ -8,20 +8,20 @@ from tfqd.spec.names import spec_named
 from tfqd.spec.selection import SpecLike
 
 
-def specs_with_ends(
+def specs_with_first_last(
     model: Any,
     chosen: Sequence[tuple[Any, Spec]],
     first_last: SpecLike | None,
-    end_layers: Callable[[Any], Iterable],
+    first_last_layers: Callable[[Any], Iterable],
 ) -> list[Spec | None]:
-    """The specs of a model's variables, those of the end layers replaced.
+    """The specs of a model's variables, those of the first and last layers replaced.
 
     Args:
         model: a built model.
         chosen: for each variable to be quantized the layer that owns it, and its spec.
-        first_last: ``"same"`` for no other spec, or the spec of the end layers' weights;
-            None leaves them float.
-        end_layers: gives the model's first and last layers.
+        first_last: ``"same"`` for no other spec, or the spec of the weights of first and
+            last layers; None leaves them float.
+        first_last_layers: gives the model's first and last layers.
 
     Returns:
         One for each chosen variable; None for a variable that stays float.
@@ -35,7 +35,7 @@ def specs_with_ends(
     first_last = spec_named(first_last)
     if first_last is not None and not isinstance(first_last, Spec):
         raise TypeError(f'first_last must be "same", None or a tfqd spec; got {first_last!r}')
-    ends = {id(layer) for layer in end_layers(model)}
+    ends = {id(layer) for layer in first_last_layers(model)}
     specs = [first_last if id(layer) in ends else spec for layer, spec in chosen]
     if not any(specs):
         raise ValueError(
