@@ -139,7 +139,7 @@ class CachedTeacher:
         found = tf.numpy_function(self._look_up, [_fingerprints(inputs)], dtypes)
         for tensor, array in zip(found, self._arrays, strict=True):
             tensor.set_shape((None, *array.shape[1:]))
-        # Of a list tf.data would make one tensor.
+        # Tuples: tf.data would make one tensor of a list.
         return keras.tree.lists_to_tuples(self._as_structure(found))
 
     def _look_up(self, fingerprints: np.ndarray) -> list[np.ndarray]:

@@ -261,7 +261,7 @@ class DistillationStep(_Model):
         return [name for name in super().metrics_names if name not in silent]
 
     def _silent(self) -> set[str]:
-        """Of the losses that are logged, those that nothing was computed for, by their names.
+        """The names of the losses that are logged but that nothing was computed for.
 
         While a step is traced that is known of the step, at other times of the steps since the
         logs began.

@@ -117,7 +117,7 @@ class ModelContender:
 
         path = folder / "model.tflite"
         with warnings.catch_warnings():
-            # Of weights that stay float: their bytes say it here.
+            # Weights that stay float are warned of; here their bytes say it.
             warnings.simplefilter("ignore")
             write_free_or_one(self._exported, path)
         return path

@@ -166,7 +166,7 @@ def _other_words(texts, strength, generator):
 
 def _feature_noise(inputs, strength, generator):
     share = (0.1, 0.2, 0.3, 0.4, 0.5)[strength - 1]
-    # Of a series, steps of zeros alone pad.
+    # In a series, steps that are zero throughout are padding.
     padding = (inputs == 0).all(-1, keepdims=True) & (inputs.ndim > 2)
     there = np.broadcast_to(~padding, inputs.shape)
     axes = tuple(range(inputs.ndim - 1))

@@ -46,7 +46,7 @@ class Scorer:
         return self.task.of(self._counting(answers), gives_logits)
 
     def scores(self, answers: np.ndarray, task: Task) -> tuple[dict[str, float], dict[int, float]]:
-        """Of a model, by the key of a `Measure`; and the share of each class that is right.
+        """The scores of a model by `Measure.key`, and the share of each class that is right.
 
         Args:
             answers: to the clean inputs.

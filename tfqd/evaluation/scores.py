@@ -20,7 +20,7 @@ def accuracy(log_probabilities: np.ndarray, labels: np.ndarray, weights: np.ndar
 def accuracy_by_group(
     log_probabilities: np.ndarray, labels: np.ndarray, weights: np.ndarray, groups: np.ndarray
 ) -> dict[int, float]:
-    """Of each group of which something counts, the share that is right.
+    """The share that is right in each group of which something counts.
 
     Args:
         groups: int64 [decisions]; the labels, for the accuracy of each class.

@@ -19,7 +19,7 @@ from tfqd.spec.bucketing import Bucketing
 
 # How near a border may come to a level, in steps.
 _MARGIN = 0.01
-# Of a step of 0, as short types of scales may leave one, no logarithm is taken.
+# The least step that a logarithm is taken of: short types of scales may leave steps of 0.
 _SMALLEST = 1e-30
 
 

@@ -87,7 +87,7 @@ def _least_factor(place: np.ndarray, ends: tuple[float, float]) -> float:
 
 
 def _sample(place: np.ndarray) -> np.ndarray:
-    """At most so many of the positions, the same ones every time.
+    """At most `_WEIGHTS` positions, the same ones every time.
 
     They are drawn: every n-th would be of few channels, where n and their number have a divisor.
     """

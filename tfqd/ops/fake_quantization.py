@@ -98,5 +98,5 @@ def _grid(low: tf.Tensor, high: tf.Tensor, steps: int) -> tuple[tf.Tensor, tf.Te
 
 
 def _bits(steps: int) -> int:
-    """Of the integers among which a range lies."""
+    """Bits of the integers that a range of so many steps is rounded to."""
     return 8 if steps <= _STEPS[8] else 16

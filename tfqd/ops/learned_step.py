@@ -185,7 +185,7 @@ def range_of_steps(
 
 
 def _largest_integer(levels: int) -> float:
-    """Of the grid with symmetric scaling; 1 for one bit."""
+    """The largest integer of the grid with symmetric scaling; 1 for one bit."""
     return max(1.0, levels - 1 - zero_code(levels))
 
 

@@ -136,7 +136,7 @@ def sizes_section(source: Source) -> Iterator[Element]:
 
 
 def weights_section(source: Source, epochs: Sequence[Epoch]) -> Iterator[Element]:
-    """Of the largest tensors their weights with the levels, and how the levels moved."""
+    """Weights and levels of the largest tensors, and how the levels moved."""
     tensors = source.compressed.quantized
     drawn = chosen({path: tensor.size for path, tensor in tensors.items()}, None)
     yield element("h2", "Weights and levels")

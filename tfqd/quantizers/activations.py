@@ -15,7 +15,7 @@ import tensorflow as tf
 from tfqd import ops
 from tfqd.spec import WIDE_BITS, Activations
 
-# Of `ranges="moving"`, the share that each batch leaves as it was.
+# The share of a moving range that each batch leaves as it was.
 _MOMENTUM = 0.99
 
 
@@ -36,7 +36,7 @@ class ActivationQuantizer:
 
     @property
     def bits(self) -> int:
-        """Of the grid."""
+        """Bits of the grid that activations are rounded to."""
         if self.fixed is not None:
             return max(8, self.spec.bits)
         return self.spec.bits if self.positive else self.spec.signed_bits
@@ -50,7 +50,7 @@ class ActivationQuantizer:
 
     @property
     def steps(self) -> int:
-        """Between the ends of the range."""
+        """Number of steps between the ends of the range."""
         one_sign = self.bits == WIDE_BITS and self.fixed is not None and self.fixed[0] == 0
         return self._above if one_sign else 2**self.bits - 1
 

@@ -82,7 +82,7 @@ class CodebookQuantizer(Quantizer):
                 scale = np.float32(_DEVIATIONS) * ops.deviations(inputs, bucketing)
             start["scale"] = scale
         points = self._first_points(inputs, bucketing, scale, sensitivity)
-        # Points that were not placed by the weights: so the scale is.
+        # These points do not depend on the weights, so the scale is fitted to them.
         even = sensitivity is None and self.spec.init in ("uniform", "normal")
         if even and scale is not None and inputs is not None:
             one = points.reshape(-1, points.shape[-1])[0]  # all codebooks begin alike

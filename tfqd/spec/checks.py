@@ -7,7 +7,7 @@ import math
 import numbers
 from typing import Any, TypeGuard
 
-# Of a code.
+# The most bits that a code may have.
 MOST_BITS = 8
 
 

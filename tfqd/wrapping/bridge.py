@@ -109,7 +109,7 @@ class _Bridge:
         name = type(layer).__name__
         target = getattr(self._tf_keras.layers, name, None)
         theirs = type(layer).__module__.split(".")[0] == "keras"
-        # Of a wrapper the layer in it is carried, and no weights of its own.
+        # A wrapper is carried with the layer in it, but not with weights of its own.
         adds_weights = isinstance(layer, keras.layers.Wrapper) and own_variables(layer)
         if target is None or not theirs or isinstance(layer, keras.layers.Lambda) or adds_weights:
             raise ValueError(

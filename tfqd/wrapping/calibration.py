@@ -10,7 +10,7 @@ from tfqd.wrapping import calls
 from tfqd.wrapping.activations import quantized_activations
 from tfqd.wrapping.version import version_of
 
-# Of each batch's numbers at a place; their smallest and largest come on top.
+# How many of each batch's numbers at a place are kept; the smallest and largest come on top.
 _SAMPLED = 2**14
 
 

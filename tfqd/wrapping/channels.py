@@ -39,7 +39,7 @@ class Ties:
         return Channels(ids, constants, places)
 
     def tie(self, one: np.ndarray, other: np.ndarray) -> None:
-        """Has channels stay where those of the same place do."""
+        """Ties channels pairwise: both stay or both go."""
         for a, b in zip(one, other, strict=True):
             self._parents[self._root(a)] = self._root(b)
 

@@ -37,7 +37,7 @@ def rows_looked_up(
     specs: Sequence[tf.TensorSpec],
     same_numbers: bool = False,
 ) -> list[int | None]:
-    """Of each input, how many rows the smallest table has that it holds indices of.
+    """How many rows the smallest table has that each input holds indices of.
 
     Args:
         layer: a layer or model.

@@ -56,7 +56,7 @@ def _places(shape: Shape, config: Mapping[str, Any]) -> Shape:
 
 
 def _left_by_the_kernel(equation: str, taken: Shape, kernel: Shape) -> Shape:
-    """Of the axes in an equation those that its kernel has not, but for that of examples."""
+    """The sizes of the axes in an equation that its kernel has not, but for that of examples."""
     operands = equation.replace(" ", "").split("->")[0].split(",")
     if "." in equation or [len(each) for each in operands] != [len(taken), len(kernel)]:
         return (None,)

@@ -14,7 +14,7 @@ import tensorflow as tf
 from tfqd.quantizers import Quantizer
 
 _ATTRIBUTE = "_quantizers_of_tfqd"
-# Of the largest weight; half a step of 8 bits is 16 times as much.
+# As a share of the largest weight; half a step of 8 bits is 16 times as much.
 _TOLERANCE = 1e-4
 
 

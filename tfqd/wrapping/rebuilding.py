@@ -15,7 +15,7 @@ from tfqd.spec import from_dict
 from tfqd.wrapping.quantized import find_quantized
 from tfqd.wrapping.tensors import float_weights, restore_state
 
-# Of the compressed model and its weights by name, in the order of the model's.
+# Makes the plain model of a compressed one and its weights by name, in the model's order.
 MakePlain = Callable[[CompressedModel, Mapping[str, np.ndarray]], Any]
 
 

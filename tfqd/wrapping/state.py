@@ -64,7 +64,7 @@ def recurrent_states(model) -> list[Any]:
 
 
 def variables_among(candidates) -> list[Any]:
-    """Of weights and states those that are variables; tf_keras has tables among its weights."""
+    """Those weights and states that are variables; tf_keras has tables among its weights."""
     return [each for each in candidates if hasattr(each, "assign")]
 
 

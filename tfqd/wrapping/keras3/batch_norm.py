@@ -14,7 +14,7 @@ import tensorflow as tf
 from tfqd.wrapping import calls
 from tfqd.wrapping.layers import all_layers
 
-# Of cuDNN, which takes no smaller one.
+# The least epsilon that cuDNN takes.
 _LEAST_EPSILON = 1.001e-5
 
 

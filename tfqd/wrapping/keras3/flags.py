@@ -27,7 +27,11 @@ class SetsFlags(keras.layers.Layer):
         return super().weights
 
     def _set_flags(self) -> None:
-        """Holds fast the weights of points that train alone, and what is to rest with a layer."""
+        """Sets `trainable` to False on weights and quantizer variables that are to rest.
+
+        Those are weights whose points alone are trained, and the quantizer variables of layers
+        that were frozen.
+        """
         trained = {id(variable) for variable in made_trainable(self)} if self.trainable else set()
         for entry in self.quantized_variables:
             if not entry.quantizer.trains_weights:

@@ -121,7 +121,7 @@ class QuantizedModel(
             return super().call(*args, training=training, **kwargs)
 
     def check_count(self) -> None:
-        """Of weights that came later neither files nor the quantizers would know.
+        """Refuses weights that came later, of which neither files nor the quantizers would know.
 
         Raises:
             ValueError: where there are some.

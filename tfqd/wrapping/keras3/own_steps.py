@@ -33,7 +33,7 @@ def warn_of_lost(model: keras.Model, made: keras.Model, what: str) -> None:
         model: of the class.
         made: what was made of it: of its class too, then to be quantized, or of its graph
             alone, which takes over no training.
-        what: that of its graph alone is called.
+        what: the name for `made` in the warning, where it is made of the graph alone.
     """
     kind = type(model)
     alone = type(made) is not kind
@@ -72,7 +72,7 @@ class KeepsOwnSteps:
     """Mixin: a Keras 3 model that trains as the class of its inner `model` says."""
 
     model: keras.Model
-    # Of a user's class.
+    # What the user's class has for `metrics`; None where there is no such class.
     _metrics_of_class: Callable[[], list] | None = None
     _ran_quantized = False
 

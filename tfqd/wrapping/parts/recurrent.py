@@ -84,7 +84,7 @@ class Recurrent(Part):
         return self._graphs.layers.Concatenate(axis=1, name=name)(rows)
 
     def _biases(self, bias: np.ndarray | None) -> tuple[np.ndarray | None, np.ndarray | None]:
-        """Of what is made of inputs, and of what is made of states."""
+        """The biases of the product with inputs and of the product with states, or None."""
         raise NotImplementedError
 
     def _step(self, name: str, gates: Any, state: Any) -> tuple[Any, ...]:
