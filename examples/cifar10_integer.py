@@ -29,13 +29,13 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 import keras
 import numpy as np
 from absl import app, flags
+from norm_batches import NORM_BATCHES
 from resnet8_data import BATCH, Images, batches, load
 
 import tfqd
 from tfqd.callbacks import BitSchedule, reestimate_batch_norm
 
 CALIBRATION_IMAGES = 512
-NORM_BATCHES = 100
 SHIFT = 1
 
 _DATA = flags.DEFINE_string("data_dir", None, "folder with CIFAR-10 and the trained ResNet-8")

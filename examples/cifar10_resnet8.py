@@ -61,7 +61,8 @@ import keras
 import numpy as np
 from absl import app, flags
 from cifar_data import Images, batches, held_out
-from epochs import Checkpoint, EpochLog
+from epochs import Checkpoint, EpochLog, epochs_in
+from norm_batches import NORM_BATCHES
 from resnet8_curves import CURVES
 from resnet8_data import BATCH, better_teacher, better_teacher_file, load
 from resnet8_runs import RUNS, Run
@@ -73,7 +74,6 @@ from tfqd.callbacks import BatchNormReestimation, BitSchedule, ByteBudget
 from tfqd.distillation import LogitsDistillation, cache_teacher
 
 ALL_RUNS = {**RUNS, **CURVES}
-NORM_BATCHES = 100
 ALLOCATION_IMAGES = 512
 
 _DATA = flags.DEFINE_string("data_dir", None, "folder with CIFAR-10 and the trained ResNet-8")
@@ -224,7 +224,7 @@ def _train(run: Run, seed: int, teacher, student, images: Images, folder, title:
             metrics=["accuracy"],
             jit_compile=False,
         )
-    done = int(distiller.optimizer.iterations) // steps
+    done = epochs_in(checkpoint)
     # Moved and flipped as in training: other images have other statistics.
     norm = BatchNormReestimation(stream(0, min(NORM_BATCHES, steps)))
     budgets = [] if run.budget is None else [ByteBudget(run.budget)]

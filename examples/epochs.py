@@ -5,8 +5,7 @@ import time
 import zipfile
 
 import keras
-
-from tfqd.compressed.atomic import new_file
+from whole_files import new_file
 
 _EPOCHS = "epochs"
 

@@ -12,8 +12,7 @@ import pathlib
 from collections.abc import Callable, Sequence
 
 import keras
-
-from tfqd.compressed.atomic import new_file
+from whole_files import new_file
 
 Schedule = Callable[[Sequence[float]], float | None]
 

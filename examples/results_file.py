@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from locks import alone_in
-
-from tfqd.compressed.atomic import new_file
+from whole_files import new_file
 
 
 class ResultsFile:

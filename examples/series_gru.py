@@ -41,9 +41,9 @@ from absl import app, flags
 from japanese_vowels import Batches
 from rich.progress import Progress
 from rich.table import Table
+from whole_files import new_file
 
 import tfqd
-from tfqd.compressed.atomic import new_file
 
 BATCH = 32
 TEACHER_UNITS = 128

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 import keras
 import tensorflow as tf
 from cifar_data import Images, batches
+from norm_batches import NORM_BATCHES
 
-_SHIFT, _NORM_BATCHES = 2, 100
+_SHIFT = 2
 
 
 def train(
@@ -27,4 +28,4 @@ def train(
 
 def norm_batches(images: Images, seed: int, steps: int) -> tf.data.Dataset:
     """What BatchNormalization's statistics are measured over: images of the first `steps`."""
-    return batches(images, seed, 0, min(steps, _NORM_BATCHES), _SHIFT)
+    return batches(images, seed, 0, min(steps, NORM_BATCHES), _SHIFT)

@@ -12,13 +12,13 @@ import tensorflow as tf
 from epochs import Checkpoint, EpochLog, epochs_in, save_whole
 from learning_rates import Pace, Schedule, constant
 from locks import alone_in
+from norm_batches import NORM_BATCHES
 
 import tfqd
 from tfqd.callbacks import reestimate_batch_norm
 from tfqd.distillation import CachedTeacher, LogitsDistillation
 
 LOSS = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-NORM_BATCHES = 100
 ERRORS = "errors.json"
 
 

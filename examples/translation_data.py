@@ -14,8 +14,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 import tokenizers
-
-from tfqd.compressed.atomic import new_file
+from whole_files import new_file
 
 PAD, UNKNOWN, START, END = range(4)
 SPECIAL = ("[PAD]", "[UNK]", "[START]", "[END]")
