@@ -99,6 +99,7 @@ def test_codebook_by_hand():
         floats([10, 20]),
         floats([-0.5, 0.25, 0.5, 1]),
     )
+    assert tensor.points_of_codes().tolist() == [[-0.5, 0.5], [0.25, 1]]
     assert tensor.dequantize().tolist() == [[9, 11], [21, 24]]
 
 
@@ -114,7 +115,14 @@ def test_several_codebooks_by_hand():
         floats([[-1, 0, 1], [-0.5, 0.25, 0.5]]),
         2,
     )
+    assert tensor.points_of_codes().tolist() == [[-1, 0], [0, -1], [0.5, 0.25]]
     assert tensor.dequantize().tolist() == [[-1, 0], [0, -2], [5, 2.5]]
+
+
+def test_a_uniform_grid_has_no_points():
+    tensor = QuantizedTensor(uint8([0, 1]), 1, 2, Bucketing((2,)), floats([0.5]))
+    with pytest.raises(ValueError, match="is on the uniform grid and has no points"):
+        tensor.points_of_codes()
 
 
 GOOD = {

@@ -117,3 +117,10 @@ def test_refuses_tiles_of_what_is_no_matrix(shape):
 def test_refuses_a_pair_in_other_layouts():
     with pytest.raises(ValueError, match="bucket_size must be None or a positive integer; got"):
         Bucketing((4, 4), (2, 2), "channel")
+
+
+def test_points_are_of_one_codebook_or_one_row_for_each():
+    channels = Bucketing((3, 5), None, "channel")
+    assert channels.points_shape(4, None) == Bucketing((3, 5)).points_shape(4, None) == (4,)
+    assert channels.points_shape(4, 2) == (3, 4)
+    assert Bucketing((3, 5), (4, 2), "tile").points_shape(4, None) == (4, 4)
