@@ -53,7 +53,7 @@ RULES = {
     ),
     "evaluation": rule("batches compressed export spec wrapping", "numpy tensorflow rich"),
     "charts": rule("callbacks compressed evaluation wrapping", "numpy"),
-    "plot": rule("callbacks charts evaluation extras wrapping", "matplotlib"),
+    "plot": rule("callbacks charts evaluation extras", "matplotlib"),
     "page": rule("callbacks charts compressed evaluation export version"),
 }
 
