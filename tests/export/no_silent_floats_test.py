@@ -77,8 +77,9 @@ def test_only_the_floats_are_named(path):
         (tfqd.Codebook(bits=3, bucket_size=None), 64, {"codebook"}),
         (tfqd.Codebook(bits=3), 64, {"float32"}),
         (tfqd.Codebook(bits=3, layout="channel"), 4, {"float32"}),
+        (tfqd.EntropyCodebook(average_bits=1, bits=3, layout="channel"), 64, {"codebook"}),
     ],
-    ids=["scale a channel", "scale a tensor", "buckets", "few weights"],
+    ids=["scale a channel", "scale a tensor", "buckets", "few weights", "short codes"],
 )
 def test_it_is_said_which_codebooks_can_be_packed(path, spec, units, types):
     layer = keras.layers.Dense(units, name="layer")
@@ -95,11 +96,12 @@ def test_it_is_said_which_codebooks_can_be_packed(path, spec, units, types):
     assert {row.type for row in report.weights} == types
 
 
-def test_where_no_spec_would_do_none_is_named(path):
+@pytest.mark.parametrize("spec", [CHANNELS, tfqd.LearnedStep(bits=4), tfqd.EntropyConstrained()])
+def test_where_no_spec_would_do_none_is_named(path, spec):
     word = keras.Input((), dtype="string", name="word")
     index = layers.StringLookup(vocabulary=["red", "green", "blue"])(word)
     model = keras.Model(word, layers.Dense(3)(layers.Embedding(4, 6, name="table")(index)))
-    text = warned(tfqd.export.tflite, tfqd.quantize_model(model, CHANNELS), path)
+    text = warned(tfqd.export.tflite, tfqd.quantize_model(model, spec), path)
     assert "table/embeddings" in text
     assert text.endswith("Map their paths to None to have them float without this warning")
 

@@ -8,7 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tfqd.spec import Codebook, EntropyConstrained, LearnedStep, Uniform, from_dict
+from tfqd.spec import (
+    Codebook,
+    EntropyCodebook,
+    EntropyConstrained,
+    LearnedStep,
+    Uniform,
+    from_dict,
+)
 from tfqd.spec.bucketing import Bucketing
 
 SPECS = (Uniform, Codebook, LearnedStep)
@@ -231,3 +238,22 @@ def test_from_dict_refuses_what_to_dict_does_not_write(config):
 def test_from_dict_refuses_what_is_no_mapping(config):
     with pytest.raises(TypeError, match="a spec's config must be a dict; got"):
         from_dict(config)
+
+
+@pytest.mark.parametrize(
+    ("spec", "fits"),
+    [
+        (LearnedStep(bits=4), True),
+        (EntropyConstrained(layout="channel"), True),
+        (Uniform(bits=4, bucket_size=None, layout="channel", scaling="symmetric"), True),
+        (Codebook(bits=4, bucket_size=None, scaling="symmetric", grid="int4", points=15), True),
+        (Uniform(bits=4, bucket_size=None, layout="channel"), False),
+        (Uniform(bits=4, bucket_size=32, layout="channel", scaling="symmetric"), False),
+        (Codebook(bits=4, bucket_size=None, scaling="symmetric"), False),
+        (Codebook(bits=4, bucket_size=None, scaling="symmetric", grid="e4m3"), False),
+        (EntropyCodebook(average_bits=2, layout="channel"), False),
+    ],
+    ids=repr,
+)
+def test_integer_kernels_take_integers_with_one_scale_a_channel_or_tensor(spec, fits):
+    assert spec.fits_integer_kernels is fits

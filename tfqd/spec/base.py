@@ -111,8 +111,13 @@ class Spec:
 
     @property
     def on_integers(self) -> bool:
-        """Whether levels are integers times a step, as kernels of integers take them."""
+        """Whether levels are integers times a step."""
         return True
+
+    @property
+    def fits_integer_kernels(self) -> bool:
+        """Whether kernels of integers take it: integers, and a scale a channel or one in all."""
+        return self.on_integers and self.scaling == "symmetric" and self.bucket_size is None
 
     @property
     def levels(self) -> int:

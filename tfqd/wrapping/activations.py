@@ -191,18 +191,13 @@ def check_kernel_specs(specs: Mapping[str, Spec | None]) -> None:
         specs: of each kernel of a model, by its path; None for one that stays float.
     """
     for path, spec in specs.items():
-        if spec is None or not _is_for_kernels(spec):
+        if spec is None or not spec.fits_integer_kernels:
             found = "stays float" if spec is None else f"is quantized by {spec}"
             raise ValueError(
                 f"{path} {found}, which kernels of integer activations do not take: with "
                 "activations=, quantize all kernels with one scale a channel, by "
                 "tfqd.presets.deployable(bits) or tfqd.LearnedStep(bits=bits, layout='channel')"
             )
-
-
-def _is_for_kernels(spec: Spec) -> bool:
-    """Whether weights are integers times one scale a channel, or one of the tensor."""
-    return spec.scaling == "symmetric" and spec.bucket_size is None and spec.on_integers
 
 
 def checked_activations(activations: Any) -> Activations | None:

@@ -1,10 +1,11 @@
 """Weights that were asked for in bits and are floats in the file: said once, or refused."""
 
+import contextlib
 import warnings
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from tfqd.export.litert.lowering.rewriting import Row
+from tfqd.spec import Spec, from_dict
 
 _NAMED = 3
 
@@ -55,26 +56,26 @@ def _first(paths: Sequence[str]) -> str:
 
 
 def _advice(floats: Sequence[Row], packed: bool) -> str:
-    others = [row.spec for row in floats if not _is_for_kernels(row.spec)]
+    specs = [(row, _spec_of(row)) for row in floats]
+    others = [(row, spec) for row, spec in specs if spec is None or not spec.fits_integer_kernels]
     if not others:
         return "Map their paths to None to have them float without this warning"
-    found = {spec.get("bits") for spec in others}
+    found = {row.spec.get("bits") for row, _ in others}
     bits = found.pop() if len(found) == 1 else "bits"
-    specs = f"tfqd.presets.deployable({bits}) or tfqd.LearnedStep(bits={bits}, layout='channel')"
-    codebooks = any(spec.get("kind") == "codebook" for spec in others)
-    pack = (
-        ", and prefer='size' packs codebooks that have one scale a channel or tensor "
+    advice = (
+        f"Kernels of integers take tfqd.presets.deployable({bits}) or "
+        f"tfqd.LearnedStep(bits={bits}, layout='channel')"
+    )
+    if packed or all(spec is None or spec.on_integers for _, spec in others):
+        return advice
+    return (
+        f"{advice}, and prefer='size' packs codebooks that have one scale a channel or tensor "
         "(layout='channel' or bucket_size=None) in kernels of some thousand weights or more"
     )
-    pack = pack if codebooks and not packed else ""
-    return f"Kernels of integers take {specs}{pack}"
 
 
-def _is_for_kernels(spec: Mapping[str, Any]) -> bool:
-    """Whether a spec is one symmetric scale a channel, with integers for levels."""
-    return (
-        spec.get("layout") == "channel"
-        and spec.get("scaling") == "symmetric"
-        and spec.get("bucket_size") is None
-        and spec.get("grid", "integers") not in (None, "e4m3")
-    )
+def _spec_of(row: Row) -> Spec | None:
+    """What a weight was quantized by; None for a method that is not registered."""
+    with contextlib.suppress(ValueError):
+        return from_dict(row.spec)
+    return None
