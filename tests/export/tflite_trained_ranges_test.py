@@ -81,6 +81,8 @@ def test_so_it_does_with_activations_of_16_bits(name, tmp_path):
     result, data = exported(model, tmp_path, io_dtype="int16", probes=IMAGES, prefer="size")
     assert result.report.weight_error == 0
     assert {row.type for row in result.report.weights} == {"int8"}
+    assert result.report.activation_bits == 16
+    assert "; activations in 16 bits\n" in str(result.report)
     (graph,) = File(data).graphs
     found = {tensor.type for tensor in graph.tensors}
     assert found == {Type.INT8, Type.INT16, Type.INT32, Type.INT64}

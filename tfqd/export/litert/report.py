@@ -15,23 +15,29 @@ class Report:
     weights: a row for each weight that was quantized: its path, spec, operator,
         type and the reason for it.
     operators: how many of each there are in the file, by name.
-    integer_activations: whether the converter has put activations into 8 bits; what
-        could not be stays float, between operators DEQUANTIZE and QUANTIZE.
+    activation_bits: of activations that are integers in the file, 8 or 16; what could
+        not be stays float, between operators DEQUANTIZE and QUANTIZE. None where all are
+        floats.
     weight_error: largest difference between the weights that the kernels were
         read to use and those that were trained, relative to an operator's
         largest answer: float32 rounding where all types are exact.
     activation_error: largest difference between the file's answers on the
         probes and the quantized model's, relative to the largest answer. It
-        comes from activations, which kernels of integers round to 8 bits.
+        comes from activations, which kernels of integers round to `activation_bits`.
     """
 
     bytes: int
     gzip_bytes: int
     weights: tuple[Row, ...]
     operators: dict[str, int]
-    integer_activations: bool
+    activation_bits: int | None
     weight_error: float
     activation_error: float
+
+    @property
+    def integer_activations(self) -> bool:
+        """Whether the file has activations of integers."""
+        return self.activation_bits is not None
 
     def __repr__(self) -> str:
         return f"<Report: {self._summary()}>"
@@ -45,10 +51,11 @@ class Report:
         return "\n".join(lines)
 
     def _summary(self) -> str:
+        bits = self.activation_bits
         return (
             f"{self.bytes:,} bytes, {self.gzip_bytes:,} after gzip; weights off by "
             f"{self.weight_error:.1g}, answers by {self.activation_error:.1g}; activations "
-            f"{'in 8 bits' if self.integer_activations else 'float'}"
+            f"{'float' if bits is None else f'in {bits} bits'}"
         )
 
     def _cells(self) -> list[tuple[str, str, str, str]]:

@@ -163,7 +163,7 @@ def write_tflite(
     rounding = max(_EXACT, tolerance_of(origin.compressed.architecture))
     origin = in_float32(origin)
     batches = None if examples is None else examples.by_name(origin.signature)
-    floats, integers, trained = converted(origin, batch_size, batches, io_dtype)
+    floats, integers, trained, bits = converted(origin, batch_size, batches, io_dtype)
     tolerance = tolerance or max(_ROUNDED, rounding)
     batch = expected_batch or batch_size or 1
     preferences = Preferences(prefer == "size", int2, names, slowdown, batch)
@@ -210,7 +210,7 @@ def write_tflite(
         gzip_bytes=len(gzip.compress(data, 9, mtime=0)),
         weights=tuple(rows),
         operators=dict(Counter(map(op_name, codes)).most_common()),
-        integer_activations=integers is not None,
+        activation_bits=bits,
         weight_error=weight_error,
         activation_error=verification.largest_difference,
     )

@@ -22,6 +22,7 @@ from tfqd.export.origin import Origin
 from tfqd.export.saved_module import save_module
 from tfqd.export.signature import Signature
 from tfqd.export.trained_ranges import has_trained_ranges
+from tfqd.spec import WIDE
 from tfqd.wrapping import serving
 from tfqd.wrapping.activations import in_bytes, wide_activations
 from tfqd.wrapping.state import from_rest, weights_moved
@@ -36,11 +37,13 @@ class Converted(NamedTuple):
     integers: the file with activations of 8 or 16 bits, whose weights the converter has
         rounded too; None for a model whose activations stay float.
     trained: whether the ranges of its activations were trained.
+    activation_bits: of the activations in `integers`; None without.
     """
 
     floats: bytes
     integers: bytes | None
     trained: bool
+    activation_bits: int | None
 
 
 def converted(
@@ -80,14 +83,15 @@ def converted(
             f"{origin.plain.name!r} were trained"
         )
     wide = bool(wide_activations(origin.plain))
-    _check_ends(io_dtype, 16 if wide else 8 if trained or examples is not None else None)
+    bits = (WIDE if wide else 8) if trained or examples is not None else None
+    _check_ends(io_dtype, bits)
     with tempfile.TemporaryDirectory() as folder:
         with from_rest(origin.plain):
             save_module(module, folder)
         converter = tf.lite.TFLiteConverter.from_saved_model(folder)
         floats = _convert(converter, origin, batch_size)
-        if not trained and examples is None:
-            return Converted(floats, None, trained)
+        if bits is None:
+            return Converted(floats, None, trained, bits)
         if examples is not None:
             _check_no_loops(floats)
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
@@ -96,7 +100,7 @@ def converted(
         if examples is not None:
             converter.representative_dataset = lambda: _sized(examples, batch_size)
         integers = _convert(converter, origin, batch_size)
-        return Converted(floats, widened(integers) if wide else integers, trained)
+        return Converted(floats, widened(integers) if wide else integers, trained, bits)
 
 
 def input_specs(signature: Signature, batch_size: int | None) -> list[tf.TensorSpec]:
