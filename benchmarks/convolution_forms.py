@@ -18,7 +18,7 @@ from tflite_latency import latencies, processor
 
 import tfqd
 from tfqd.export.litert.lowering import readings
-from tfqd.export.litert.lowering.forms import Form
+from tfqd.export.litert.lowering.forms import ConvolutionForm
 
 _OUTPUT = flags.DEFINE_string("output", None, "JSON file for the results; printed anyway.")
 _ROUNDS = flags.DEFINE_integer("rounds", 15, "Counted rounds.", lower_bound=1)
@@ -46,7 +46,7 @@ def measure(layer: tuple[int, ...], folder: pathlib.Path) -> list[dict]:
     model = keras.Sequential([keras.Input((size, size, channels)), convolution])
     quantized = tfqd.quantize_model(model, tfqd.presets.deployable(4))
     costs, files, bytes = {}, {}, {}
-    for form in Form:
+    for form in ConvolutionForm:
 
         def fixed(layers, other, slowdown, form=form):
             costs.update(layers[0])
@@ -56,7 +56,7 @@ def measure(layer: tuple[int, ...], folder: pathlib.Path) -> list[dict]:
         with mock.patch.object(readings, "chosen_forms", fixed):
             result = tfqd.export.tflite(quantized, path, slowdown=1, tolerance=0.5)
         # `latencies` compares with what is called float.
-        files["float" if form is Form.INT8 else form.name] = path
+        files["float" if form is ConvolutionForm.INT8 else form.name] = path
         bytes[form] = result.report.bytes
     taken = latencies(files, 1, _ROUNDS.value)
     return [
@@ -64,10 +64,10 @@ def measure(layer: tuple[int, ...], folder: pathlib.Path) -> list[dict]:
             "layer": layer,
             "form": form.name,
             "bytes": bytes[form],
-            "time": taken["float" if form is Form.INT8 else form.name],
-            "expected": round(costs[form].time / costs[Form.INT8].time, 2),
+            "time": taken["float" if form is ConvolutionForm.INT8 else form.name],
+            "expected": round(costs[form].time / costs[ConvolutionForm.INT8].time, 2),
         }
-        for form in Form
+        for form in ConvolutionForm
     ]
 
 

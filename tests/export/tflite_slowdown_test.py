@@ -8,11 +8,12 @@ from tflite_answers import assert_answers, bits_of, exported
 from tflite_by_hand import symmetric
 
 import tfqd
-from tfqd.export.litert.lowering.forms import Cost, Form, chosen_forms
+from tfqd.export.litert.lowering.forms import ConvolutionForm, Cost, chosen_forms
 
-CHEAP = {Form.INT8: Cost(1000, 10), Form.INT4: Cost(500, 20)}
-DEAR = {Form.INT8: Cost(1000, 10), Form.INT4: Cost(500, 80)}
-FREE = {Form.INT8: Cost(1000, 10), Form.PRODUCT: Cost(500, 10)}
+INT8, INT4, PRODUCT = ConvolutionForm
+CHEAP = {INT8: Cost(1000, 10), INT4: Cost(500, 20)}
+DEAR = {INT8: Cost(1000, 10), INT4: Cost(500, 80)}
+FREE = {INT8: Cost(1000, 10), PRODUCT: Cost(500, 10)}
 
 
 @pytest.fixture
@@ -29,11 +30,11 @@ def network():
 @pytest.mark.parametrize(
     ("slowdown", "forms"),
     [
-        (1, [Form.INT8, Form.INT8, Form.PRODUCT]),
-        (1.1, [Form.INT8, Form.INT8, Form.PRODUCT]),
-        (1.25, [Form.INT4, Form.INT8, Form.PRODUCT]),
-        (1.8, [Form.INT4, Form.INT8, Form.PRODUCT]),
-        (2.6, [Form.INT4, Form.INT4, Form.PRODUCT]),
+        (1, [INT8, INT8, PRODUCT]),
+        (1.1, [INT8, INT8, PRODUCT]),
+        (1.25, [INT4, INT8, PRODUCT]),
+        (1.8, [INT4, INT8, PRODUCT]),
+        (2.6, [INT4, INT4, PRODUCT]),
     ],
 )
 def test_bytes_are_saved_where_they_cost_least_time(slowdown, forms):
@@ -42,15 +43,15 @@ def test_bytes_are_saved_where_they_cost_least_time(slowdown, forms):
 
 
 def test_time_of_others_counts():
-    assert chosen_forms([CHEAP], other=0, slowdown=1.5) == [Form.INT8]
-    assert chosen_forms([CHEAP], other=90, slowdown=1.1) == [Form.INT4]
+    assert chosen_forms([CHEAP], other=0, slowdown=1.5) == [INT8]
+    assert chosen_forms([CHEAP], other=90, slowdown=1.1) == [INT4]
     assert chosen_forms([], other=1, slowdown=2) == []
 
 
 def test_a_smaller_form_is_made_smaller_again_where_time_is_left():
-    costs = {Form.INT8: Cost(1000, 10), Form.PRODUCT: Cost(600, 12), Form.INT4: Cost(500, 30)}
-    assert chosen_forms([costs], 0, 2) == [Form.PRODUCT]
-    assert chosen_forms([costs], 0, 3) == [Form.INT4]
+    costs = {INT8: Cost(1000, 10), PRODUCT: Cost(600, 12), INT4: Cost(500, 30)}
+    assert chosen_forms([costs], 0, 2) == [PRODUCT]
+    assert chosen_forms([costs], 0, 3) == [INT4]
 
 
 def test_files_get_smaller_as_they_may_get_slower(network, tmp_path):

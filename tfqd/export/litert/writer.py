@@ -14,7 +14,7 @@ from tfqd.compressed import CompressedModel, Probes
 from tfqd.compressed.atomic import new_file
 from tfqd.export.comparison import VerificationError
 from tfqd.export.endings import check_ending
-from tfqd.export.litert.checking.checks import Form, check, few
+from tfqd.export.litert.checking.checks import ExpectedFloats, check, few
 from tfqd.export.litert.checking.disagreement import first_disagreement
 from tfqd.export.litert.checking.ends import input_spans
 from tfqd.export.litert.checking.metadata import put_metadata, sealed
@@ -193,7 +193,7 @@ def write_tflite(
             origin.probes,
             exact,
             tolerance,
-            _form(origin, kept, exact),
+            _expected_floats(origin, kept, exact),
             lambda: _remedy(named, origin, tolerance),
         )
     except VerificationError as error:
@@ -217,7 +217,7 @@ def write_tflite(
     return TfliteExport("tflite", verification.largest_difference, tolerance, report)
 
 
-def _form(origin: Origin, kept: Probes, exact: float | None) -> Form | None:
+def _expected_floats(origin: Origin, kept: Probes, exact: float | None) -> ExpectedFloats | None:
     """What a file's float form must answer; None where nothing of it is known.
 
     Args:
@@ -225,9 +225,9 @@ def _form(origin: Origin, kept: Probes, exact: float | None) -> Form | None:
         exact: how far the form may be off; None for a model that rounds as the file does.
     """
     if exact is not None:
-        return Form(kept, exact)
+        return ExpectedFloats(kept, exact)
     probes = asked_in_floats(origin)
-    return None if probes is None else Form(probes, tolerance_in_floats(origin))
+    return None if probes is None else ExpectedFloats(probes, tolerance_in_floats(origin))
 
 
 def _check_slowdown(slowdown: float | None, prefer: str) -> None:

@@ -33,7 +33,7 @@ from tfqd.export.probes import thinned
 _KEPT = 256
 
 
-class Form(NamedTuple):
+class ExpectedFloats(NamedTuple):
     """What the float form of a file must answer.
 
     probes: the inputs, and the model's answers.
@@ -64,7 +64,7 @@ def check(
     probes: Probes,
     exact: float | None,
     tolerance: float,
-    form: Form | None = None,
+    floats: ExpectedFloats | None = None,
     remedy: Callable[[], str] | None = None,
 ) -> tuple[Verification, float]:
     """Runs a TFLite file on probes, in every runtime that is installed.
@@ -75,7 +75,7 @@ def check(
         exact: how far the answers of the file's float form may be off; None for a model that
             rounds as the file does.
         tolerance: how far the file's own answers may be off.
-        form: what the float form must answer; None for `probes`, or for nothing where `exact` is
+        floats: what the float form must answer; None for `probes`, or for nothing where `exact` is
             None. Weights that were left float are rounded to 8 bits beside integer
             activations, which adds up where many examples are looked at.
         remedy: says what to do about answers that are integers and off by more.
@@ -94,13 +94,13 @@ def check(
     for fault in faults(file):
         raise VerificationError(f"no runtime is known to compute this right: {fault}")
     probes, rounds = few(probes), exact is None
-    if form is None and exact is not None:
-        form = Form(probes, exact)
+    if floats is None and exact is not None:
+        floats = ExpectedFloats(probes, exact)
     try:
-        if form is not None:
+        if floats is not None:
             in_floats = _runner(next(iter(installed)), float_form(data))
-            asked = few(form.probes)
-            hold_against(asked, "float form of the tflite", form.tolerance, in_floats)
+            asked = few(floats.probes)
+            hold_against(asked, "float form of the tflite", floats.tolerance, in_floats)
         weight_error = max(_weight_error(data, runtime) for runtime in installed)
         answers = [
             _held(file, data, runtime, probes, tolerance, rounds, remedy) for runtime in installed

@@ -17,7 +17,7 @@ MICRO = "tflite-micro"
 READERS = (LITERT, OPENVINO, QUANTIZER, MICRO)
 
 
-class Form(NamedTuple):
+class WeightForm(NamedTuple):
     """A weight of integers as an operator reads it.
 
     code: the operator's `Op`.
@@ -34,7 +34,7 @@ class Form(NamedTuple):
     wide: bool = False
 
 
-def obstacle(readers: tuple[str, ...], form: Form) -> str | None:
+def obstacle(readers: tuple[str, ...], form: WeightForm) -> str | None:
     """What the first of some readers lacks that does not run a weight; None when all run it.
 
     Args:
@@ -97,13 +97,13 @@ def _missing(reader: str, name: str, type: int | None = None) -> str | None:
     return f"{name} of {type_name(type)}"
 
 
-def _openvino(form: Form) -> bool:
+def _openvino(form: WeightForm) -> bool:
     if form.type == Type.INT4:
         return form.scales != "block" and form.code != Op.CONV_2D
     return form.type == Type.INT8
 
 
-def _micro(form: Form) -> bool:
+def _micro(form: WeightForm) -> bool:
     if not form.integers:
         # With a scale a row, its table is read by the first of them.
         table = form.code == Op.EMBEDDING_LOOKUP and form.type == Type.INT8
@@ -115,7 +115,7 @@ def _micro(form: Form) -> bool:
     return form.type in (Type.INT8, Type.INT4)
 
 
-_RUNS: dict[str, Callable[[Form], bool]] = {
+_RUNS: dict[str, Callable[[WeightForm], bool]] = {
     LITERT: lambda form: True,
     OPENVINO: _openvino,
     QUANTIZER: lambda form: form.scales != "block",

@@ -14,14 +14,14 @@ from tfqd.export.litert.file.flatbuffer import Op, operator
 from tfqd.export.litert.file.operators import INTEGER_KERNELS
 from tfqd.export.litert.file.schema import schema
 from tfqd.export.litert.lowering.editing import INTEGER_TYPES, Site
-from tfqd.export.litert.lowering.forms import Form
+from tfqd.export.litert.lowering.forms import ConvolutionForm
 from tfqd.export.litert.lowering.fully_connected import fully_connected, scale_of
 from tfqd.export.litert.lowering.weights import IntegerWeight, NoIntegerForm
 
 _SAME = schema.Padding.SAME
 
 
-def convolution(site: Site, weight: IntegerWeight, form: Form) -> tuple[str, str]:
+def convolution(site: Site, weight: IntegerWeight, form: ConvolutionForm) -> tuple[str, str]:
     """Rewrites a CONV_2D; see `fully_connected` for what comes back.
 
     Args:
@@ -33,9 +33,9 @@ def convolution(site: Site, weight: IntegerWeight, form: Form) -> tuple[str, str
     x, bias = int(site.operator.inputs[0]), _bias(site)
     kernel, stride = site.shape(int(site.operator.inputs[1])), (options.strideH, options.strideW)
     if weight.blocks == 1 and weight.offset is None:
-        if form is Form.INT8:
+        if form is ConvolutionForm.INT8:
             return in_place(site, weight, 8, "a convolution, which has no fast kernel below 8 bits")
-        if form is Form.INT4:
+        if form is ConvolutionForm.INT4:
             return in_place(site, weight, 4, "a convolution not worth patches")
     if kernel[3] != site.shape(x)[-1]:
         raise NoIntegerForm("it is a grouped convolution with several buckets a channel")

@@ -11,7 +11,7 @@ import math
 
 from tfqd.export.litert.file.flatbuffer import Op
 from tfqd.export.litert.lowering.editing import Site
-from tfqd.export.litert.lowering.forms import Cost, Form
+from tfqd.export.litert.lowering.forms import ConvolutionForm, Cost
 from tfqd.export.litert.lowering.weights import IntegerWeight
 
 # Weights for which the operators of patches are a few percent of the bytes.
@@ -31,7 +31,7 @@ _INT4, _INT4_OUTPUT = 3.1, 480
 _COPY, _STRIDED_COPY, _PIXEL_COPY = 110, 1_130, 650
 
 
-def preferred_form(site: Site, weight: IntegerWeight, size: bool) -> Form:
+def preferred_form(site: Site, weight: IntegerWeight, size: bool) -> ConvolutionForm:
     """The form of a CONV_2D by itself, the fastest or about the smallest.
 
     Args:
@@ -43,11 +43,11 @@ def preferred_form(site: Site, weight: IntegerWeight, size: bool) -> Form:
     worth = (_WORTH_PIXELS if _is_strided(site) else 0) if pointwise else _WORTH_PATCHES
     product = weight.integers.size >= worth and _can_be_product(site, weight)
     if not _is_narrow(site, weight) or not (size or (pointwise and product)):
-        return Form.INT8
-    return Form.PRODUCT if product else Form.INT4
+        return ConvolutionForm.INT8
+    return ConvolutionForm.PRODUCT if product else ConvolutionForm.INT4
 
 
-def form_costs(site: Site, weight: IntegerWeight) -> dict[Form, Cost]:
+def form_costs(site: Site, weight: IntegerWeight) -> dict[ConvolutionForm, Cost]:
     """What the forms cost that a CONV_2D may take; none where it has no choice.
 
     Args:
@@ -60,13 +60,15 @@ def form_costs(site: Site, weight: IntegerWeight) -> dict[Form, Cost]:
         return {}
     x, steps, count = int(site.operator.inputs[0]), weight.step[:, 0], weight.integers.size
     time, outputs = int8_time(site), places * len(steps)
-    costs = {Form.INT8: Cost(count, time)}
+    costs = {ConvolutionForm.INT8: Cost(count, time)}
     if site.obstacle(Op.CONV_2D, x, 4, steps) is None:
-        costs[Form.INT4] = Cost(count / 2, _INT4 * places * count + _INT4_OUTPUT * outputs)
+        costs[ConvolutionForm.INT4] = Cost(
+            count / 2, _INT4 * places * count + _INT4_OUTPUT * outputs
+        )
     if _can_be_product(site, weight):
         bytes, copy = _copies(site)
         copied = places * count / len(steps)
-        costs[Form.PRODUCT] = Cost(count / 2 + bytes, time + copy * copied)
+        costs[ConvolutionForm.PRODUCT] = Cost(count / 2 + bytes, time + copy * copied)
     return costs
 
 

@@ -13,7 +13,7 @@ from tfqd.export.litert.file.flatbuffer import (
     shape_of,
 )
 from tfqd.export.litert.file.operators import takes_one_scale
-from tfqd.export.litert.file.readers import LITERT, Form, obstacle
+from tfqd.export.litert.file.readers import LITERT, WeightForm, obstacle
 from tfqd.export.litert.file.schema import schema
 from tfqd.export.litert.lowering.weights import NoIntegerForm
 
@@ -89,7 +89,7 @@ class Site:
         if wide and bits < 8:
             return f"kernels of 16-bit activations take int8; got int{bits}"
         scales = "tensor" if len(self.scales(code, data, bits, step)) == 1 else "channel"
-        form = Form(code, INTEGER_TYPES[bits], scales, is_quantized(self.tensor(data)), wide)
+        form = WeightForm(code, INTEGER_TYPES[bits], scales, is_quantized(self.tensor(data)), wide)
         return obstacle(self.readers, form)
 
     def narrowest(self, code: int, data: int, widths: Sequence[int], step: np.ndarray) -> int:

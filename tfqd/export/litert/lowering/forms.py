@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 
-class Form(enum.Enum):
+class ConvolutionForm(enum.Enum):
     """What becomes of a convolution with one scale a channel and weights of few bits."""
 
     INT8 = "a convolution of INT8"
@@ -31,8 +31,8 @@ class Cost(NamedTuple):
 
 
 def chosen_forms(
-    layers: Sequence[Mapping[Form, Cost]], other: float, slowdown: float
-) -> list[Form]:
+    layers: Sequence[Mapping[ConvolutionForm, Cost]], other: float, slowdown: float
+) -> list[ConvolutionForm]:
     """A form for each layer: few bytes in a time that is bounded.
 
     From the fastest forms on, the change that saves most bytes for its time is made, again and

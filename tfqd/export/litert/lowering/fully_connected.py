@@ -13,7 +13,7 @@ import numpy as np
 from tfqd.export.litert.file.flatbuffer import Op, Type
 from tfqd.export.litert.file.layouts import on_bfloat16_grid
 from tfqd.export.litert.file.operators import INTEGER_KERNELS
-from tfqd.export.litert.file.readers import Form, obstacle
+from tfqd.export.litert.file.readers import WeightForm, obstacle
 from tfqd.export.litert.file.schema import schema
 from tfqd.export.litert.lowering.editing import Site
 from tfqd.export.litert.lowering.weights import IntegerWeight, NoIntegerForm
@@ -105,7 +105,7 @@ def _scaled(integers, bits, scale):
 
 
 def _fits_blocks(site: Site, weight: IntegerWeight, bits: int) -> bool:
-    form = Form(Op.FULLY_CONNECTED, Type.INT4, "block", integers=False)
+    form = WeightForm(Op.FULLY_CONNECTED, Type.INT4, "block", integers=False)
     if obstacle(site.readers, form) is not None:
         return False
     whole = weight.block % _BLOCK_MULTIPLE == 0 and weight.integers.shape[1] % weight.block == 0

@@ -10,7 +10,7 @@ from tfqd.export.litert.file.operators import WEIGHT_OPERATORS
 from tfqd.export.litert.lowering.convolution_forms import form_costs, int8_time
 from tfqd.export.litert.lowering.editing import Site
 from tfqd.export.litert.lowering.float_constants import FloatConstants
-from tfqd.export.litert.lowering.forms import Form, chosen_forms
+from tfqd.export.litert.lowering.forms import ConvolutionForm, chosen_forms
 from tfqd.export.litert.lowering.matching import Match, Matcher
 from tfqd.export.litert.lowering.weights import NoIntegerForm, integer_weight
 
@@ -30,7 +30,7 @@ class Reading(NamedTuple):
     site: Site
     match: Match
     originals: Mapping[int, np.ndarray]
-    form: Form | None = None
+    form: ConvolutionForm | None = None
 
 
 def reading_of(site: Site, matcher: Matcher, constants: FloatConstants | None) -> Sequence[Reading]:
