@@ -9,7 +9,7 @@ import numpy as np
 
 from tfqd.compressed.packing import pack, unpack
 from tfqd.export.litert.file.building import Buffer, built
-from tfqd.export.litert.file.reading import read
+from tfqd.export.litert.file.parsing import parsed
 from tfqd.export.litert.file.schema import schema
 from tfqd.export.litert.file.unused import drop_unused
 
@@ -56,7 +56,7 @@ class File:
 
     def __init__(self, data: bytes):
         self._shared: dict[tuple, int] = {}
-        self.model = read(data)
+        self.model = parsed(data)
 
     @property
     def graphs(self) -> list:

@@ -19,8 +19,8 @@ from tfqd.export.litert.lowering.fully_connected import fully_connected
 from tfqd.export.litert.lowering.integer_activations import check_scales, in_floats, rescale_bias
 from tfqd.export.litert.lowering.matching import Matcher
 from tfqd.export.litert.lowering.pointwise import in_convolutions_alone, pointwise_product
-from tfqd.export.litert.lowering.readings import Reading, reading_of, with_forms
 from tfqd.export.litert.lowering.round_trips import drop_round_trips
+from tfqd.export.litert.lowering.weight_readings import Reading, reading_of, with_forms
 from tfqd.export.litert.lowering.weights import IntegerWeight, NoIntegerForm, integer_weight
 
 

@@ -7,7 +7,7 @@ from tfqd.export.litert.file.schema import schema
 _MARK = b"TFL3"
 
 
-def read(data: bytes):
+def parsed(data: bytes):
     """The `ModelT` of a file, whose lists of numbers are arrays that may be written to.
 
     Equal lists may be one in the file, so that what is written to one is in the others too.
