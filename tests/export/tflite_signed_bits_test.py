@@ -8,7 +8,7 @@ from integer_models import IMAGES
 from other_readers import litert_integers
 
 import tfqd
-from tfqd.export.litert.checking.ends import input_spans
+from tfqd.export.litert.checking.io_spans import input_spans
 from tfqd.export.litert.checking.runtimes import computed_tensors
 from tfqd.export.litert.file.flatbuffer import File, Op, Type
 

@@ -9,7 +9,7 @@ import tf_keras
 from other_readers import litert_integers, micro_answers
 
 import tfqd
-from tfqd.export.litert.checking.ends import input_spans
+from tfqd.export.litert.checking.io_spans import input_spans
 from tfqd.export.litert.file.flatbuffer import File, Type
 
 TOKENS = np.random.default_rng(0).normal(size=(48, 2, 6)).astype(np.float32)

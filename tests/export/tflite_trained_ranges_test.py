@@ -7,7 +7,7 @@ from integer_models import IMAGES, quantized, residual, trained
 from keras import layers
 
 import tfqd
-from tfqd.export.litert.checking.ends import input_spans
+from tfqd.export.litert.checking.io_spans import input_spans
 from tfqd.export.litert.checking.metadata import read_probes
 from tfqd.export.litert.checking.runtimes import computed_tensors, run, runtimes
 from tfqd.export.litert.file.flatbuffer import File, Op, Type
@@ -107,7 +107,7 @@ def test_the_roundings_of_two_bits_are_let_pass(tmp_path):
     assert tfqd.export.verify(tmp_path / "m.tflite").tolerance == 0.1
 
 
-def test_ends_of_other_bits_than_the_activations_are_refused(model, tmp_path):
+def test_io_dtypes_of_other_bits_than_the_activations_are_refused(model, tmp_path):
     with pytest.raises(ValueError, match=r"'int16' needs activations of 16 bits: .* have 8"):
         exported(model, tmp_path, io_dtype="int16")
     spec = tfqd.presets.deployable(8)

@@ -16,7 +16,7 @@ from tfqd.compressed import ArchiveError, CompressedModel, Probes, read_archive,
 from tfqd.compressed.archive import encode_archive
 from tfqd.compressed.atomic import new_file
 from tfqd.export import probes as probing
-from tfqd.export.activations import check_activations
+from tfqd.export.call_size import check_call_size
 from tfqd.export.comparison import Verification, hold_against
 from tfqd.export.endings import check_ending
 from tfqd.export.origin import Origin, origin_of
@@ -218,7 +218,7 @@ def load(path: str | os.PathLike, kind: str = "keras") -> keras.Model | Compress
 def verify_archive(path: pathlib.Path) -> Verification:
     """Makes the plain model of an archive and calls it; see `tfqd.export.verify`."""
     model, signature, probes, compressed = _read(path)
-    check_activations(model, signature, probes.inputs)
+    check_call_size(model, signature, probes.inputs)
     return _run(model, signature, probes, compressed)
 
 

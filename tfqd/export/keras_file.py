@@ -10,7 +10,7 @@ import keras
 from tfqd.compressed import CompressedModel, Probes
 from tfqd.compressed.atomic import new_file
 from tfqd.export import probes as probing
-from tfqd.export.activations import check_activations
+from tfqd.export.call_size import check_call_size
 from tfqd.export.comparison import Verification, hold_against
 from tfqd.export.endings import check_ending
 from tfqd.export.origin import origin_of
@@ -75,7 +75,7 @@ def verify_keras(path: pathlib.Path) -> Verification:
     """Loads and calls a plain ``.keras`` model; see `tfqd.export.verify`."""
     probes, tolerance = probing.read_probes(path, _stored)
     model = load_keras_file(path)
-    check_activations(model, Signature(model, probes.inputs), probes.inputs)
+    check_call_size(model, Signature(model, probes.inputs), probes.inputs)
     return _run(model, probes, tolerance)
 
 

@@ -16,7 +16,7 @@ from tfqd.export.comparison import VerificationError
 from tfqd.export.endings import check_ending
 from tfqd.export.litert.checking.checks import ExpectedFloats, check, few
 from tfqd.export.litert.checking.disagreement import first_disagreement
-from tfqd.export.litert.checking.ends import input_spans
+from tfqd.export.litert.checking.io_spans import input_spans
 from tfqd.export.litert.checking.metadata import put_metadata, sealed
 from tfqd.export.litert.checking.runtimes import RuntimeRefusal
 from tfqd.export.litert.file.flatbuffer import File, op_name

@@ -2,7 +2,7 @@
 
 checks          all of it (`metadata`, `stored_probes`)
 kernels         each operator's weights, as it reads them (`reference`)
-ends            the integers of inputs and outputs
+io_spans        the integers of inputs and outputs
 disagreement    the first layer that a file has otherwise
 simulation      the file computed by numpy (`integer_kernels`, `fixed_point`)
 runtimes        the programs that run files

@@ -20,7 +20,7 @@ import numpy as np
 
 from tfqd.compressed import Probes
 from tfqd.export.comparison import Verification, VerificationError, hold_against
-from tfqd.export.litert.checking.ends import output_spans
+from tfqd.export.litert.checking.io_spans import output_spans
 from tfqd.export.litert.checking.kernels import TOLERANCE, largest_error
 from tfqd.export.litert.checking.metadata import check_seal, read_facts, read_probes
 from tfqd.export.litert.checking.runtimes import RuntimeRefusal, run, runtimes

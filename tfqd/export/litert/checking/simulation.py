@@ -13,8 +13,8 @@ from tfqd.export.litert.checking.integer_kernels import NotSimulated
 from tfqd.export.litert.file.flatbuffer import File, Op, Type, is_quantized, op_name
 from tfqd.spec.checks import check_choice
 
-# Inputs and outputs that are floats in the file, between its integers.
-_ENDS = (Op.QUANTIZE, Op.DEQUANTIZE)
+# What stands between integers and the inputs and outputs that are floats in the file.
+_BESIDE_FLOATS = (Op.QUANTIZE, Op.DEQUANTIZE)
 _KERNELS: dict[str, Any] = {"reference": integer_kernels, "xnnpack": xnnpack_kernels}
 
 
@@ -56,15 +56,15 @@ def simulate_integer(
     given = {entries[name]: np.asarray(each) for name, each in arrays.items()}
     count = len(next(iter(given.values())))
     size = _batch_size(graph, next(iter(given))) or max(count, 1)
-    ends = {entry.name.decode(): int(entry.tensorIndex) for entry in signature.outputs}
+    outputs = {entry.name.decode(): int(entry.tensorIndex) for entry in signature.outputs}
     try:
         answers = [
-            _answers(file, computing, {k: each[i : i + size] for k, each in given.items()}, ends)
+            _answers(file, computing, {k: each[i : i + size] for k, each in given.items()}, outputs)
             for i in range(0, max(count, 1), size)
         ]
     except NotSimulated as error:
         raise NotSimulated(f"{path}: {error}") from error
-    return {name: np.concatenate([each[name] for each in answers]) for name in ends}
+    return {name: np.concatenate([each[name] for each in answers]) for name in outputs}
 
 
 def _batch_size(graph, place: int) -> int | None:
@@ -75,7 +75,7 @@ def _batch_size(graph, place: int) -> int | None:
 
 
 def _answers(
-    file: File, computing: Any, given: Mapping[int, Any], ends: Mapping[str, int]
+    file: File, computing: Any, given: Mapping[int, Any], outputs: Mapping[str, int]
 ) -> dict[str, np.ndarray]:
     """Of all outputs, int8 or int16, by their names.
 
@@ -83,17 +83,17 @@ def _answers(
         file: to simulate.
         computing: the module of the kernels.
         given: inputs by their places.
-        ends: the places of the outputs by their names.
+        outputs: their places by their names.
     """
     graph, known = file.graphs[0], dict(given)
     batch = len(next(iter(known.values())))
     for operator in graph.operators:
         code, output = file.code(operator), int(operator.outputs[0])
         places = [int(place) for place in operator.inputs]
-        if code in _ENDS and not is_quantized(graph.tensors[places[0]]):
+        if code in _BESIDE_FLOATS and not is_quantized(graph.tensors[places[0]]):
             known[output] = known[places[0]]  # rounded where it is read
             continue
-        if code in _ENDS and not is_quantized(graph.tensors[output]):
+        if code in _BESIDE_FLOATS and not is_quantized(graph.tensors[output]):
             known[output] = _integers(file, graph, places[0], known, computing.nearest)
             continue
         tensors = [
@@ -108,7 +108,8 @@ def _answers(
         except NotSimulated as error:
             raise NotSimulated(f"{op_name(code)} is not simulated") from error
     return {
-        name: known[place].values.astype(_type(known[place].grid)) for name, place in ends.items()
+        name: known[place].values.astype(_type(known[place].grid))
+        for name, place in outputs.items()
     }
 
 

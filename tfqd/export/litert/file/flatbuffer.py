@@ -158,16 +158,16 @@ class File:
         and no other of the file the same: OpenVINO and ai-edge-quantizer know it by that.
         """
         drop_unused(self.model)
-        ends = self._names_of_ends()
-        taken = set(ends.values())
+        kept = self._names_of_io()
+        taken = set(kept.values())
         free = (name for name in map(b"%d".__mod__, itertools.count()) if name not in taken)
         for number, graph in enumerate(self.graphs):
             for index, tensor in enumerate(graph.tensors):
-                tensor.name = ends.get((number, index)) or next(free)
+                tensor.name = kept.get((number, index)) or next(free)
             graph.name = None
         self.model.description = None
 
-    def _names_of_ends(self) -> dict[tuple[int, int], bytes]:
+    def _names_of_io(self) -> dict[tuple[int, int], bytes]:
         """(subgraph, tensor) -> the signature's name, or its own where the signature has it twice.
 
         Without those that are not unique even so.

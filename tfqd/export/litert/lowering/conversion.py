@@ -70,8 +70,8 @@ def converted(
     Raises:
         ConversionError: a ValueError, when the converter refuses the model, or would
             end the process at it.
-        ValueError: for examples of a model that has trained ranges, and for ends of other
-            bits than its activations have.
+        ValueError: for examples of a model that has trained ranges, and for inputs and
+            outputs of other bits than its activations have.
     """
     module = tf.Module()
     module.serve = _function(origin, batch_size)
@@ -84,7 +84,7 @@ def converted(
         )
     wide = bool(wide_activations(origin.plain))
     bits = (WIDE if wide else 8) if trained or examples is not None else None
-    _check_ends(io_dtype, bits)
+    _check_io_dtype(io_dtype, bits)
     with tempfile.TemporaryDirectory() as folder:
         with from_rest(origin.plain):
             save_module(module, folder)
@@ -95,8 +95,8 @@ def converted(
         if examples is not None:
             _check_no_loops(floats)
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
-        ends = tf.float32 if io_dtype == "float32" else tf.int8
-        converter.inference_input_type = converter.inference_output_type = ends
+        io_type = tf.float32 if io_dtype == "float32" else tf.int8
+        converter.inference_input_type = converter.inference_output_type = io_type
         if examples is not None:
             converter.representative_dataset = lambda: _sized(examples, batch_size)
         integers = _convert(converter, origin, batch_size)
@@ -133,8 +133,8 @@ def _widened(output: tf.Tensor) -> tf.Tensor:
     return tf.cast(output, tf.float32) if output.dtype in (tf.float16, tf.bfloat16) else output
 
 
-def _check_ends(io_dtype: str, bits: int | None) -> None:
-    """Raises ValueError for ends that activations of so many bits, or of floats, do not have."""
+def _check_io_dtype(io_dtype: str, bits: int | None) -> None:
+    """Raises ValueError unless activations of so many bits, None for floats, can come in it."""
     if io_dtype in ("float32", f"int{bits}"):
         return
     needed = int(io_dtype.removeprefix("int"))

@@ -22,11 +22,11 @@ def drop_round_trips(file: File) -> None:
             if file.code(each) == Op.QUANTIZE
             and graph.tensors[each.inputs[0]].type == Type.FLOAT32  # else it changes a scale
         }
-        ends = set(map(int, graph.outputs))
+        outputs = set(map(int, graph.outputs))
         for operator in list(graph.operators):
             floats = rounded_from.get(int(operator.inputs[0])) if len(operator.inputs) else None
             result = int(operator.outputs[0])
-            if file.code(operator) != Op.DEQUANTIZE or floats is None or result in ends:
+            if file.code(operator) != Op.DEQUANTIZE or floats is None or result in outputs:
                 continue
             for reader in file.readers(graph, result):
                 # A new list: that of a file may be the shape of a tensor too.
@@ -37,6 +37,6 @@ def drop_round_trips(file: File) -> None:
             each
             for each in graph.operators
             if file.code(each) != Op.QUANTIZE
-            or int(each.outputs[0]) in ends
+            or int(each.outputs[0]) in outputs
             or any(file.readers(graph, int(each.outputs[0])))
         ]

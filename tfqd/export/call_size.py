@@ -21,7 +21,7 @@ _ALLOWED = 2**28
 _ALLOWED_EACH = 1024
 
 
-def check_activations(model, signature: Signature, inputs: Mapping[str, np.ndarray]) -> None:
+def check_call_size(model, signature: Signature, inputs: Mapping[str, np.ndarray]) -> None:
     """Raises ArchiveError when a call would take more memory than a file of its size may.
 
     All results of operations together may have 2^28 elements, or 1,024 for each weight and

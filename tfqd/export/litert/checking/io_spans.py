@@ -1,4 +1,4 @@
-"""The integers at both ends of a file: what its inputs and outputs can be."""
+"""The integers of a file's inputs and outputs: which numbers they can stand for."""
 
 from typing import NamedTuple
 
@@ -50,6 +50,6 @@ def _spans(graph, entries, rounded: dict[int, int]) -> dict[str, Span]:
         tensor = graph.tensors[rounded.get(entry.tensorIndex, entry.tensorIndex)]
         if is_quantized(tensor) and tensor.type in _INTEGERS:
             (scale,), (zero,) = tensor.quantization.scale, tensor.quantization.zeroPoint
-            low, high = (float(scale * (end - zero)) for end in _INTEGERS[tensor.type])
+            low, high = (float(scale * (each - zero)) for each in _INTEGERS[tensor.type])
             spans[entry.name.decode()] = Span(low, high)
     return spans
