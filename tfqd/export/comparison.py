@@ -76,7 +76,7 @@ def hold_against(
     if not any(array.size for array in probes.outputs.values()):
         raise VerificationError(f"the probes of the {kind} file have no answers to compare")
     outputs = run({name: tf.constant(array) for name, array in probes.inputs.items()})
-    answers = {name: probing.as_float32(output) for name, output in outputs.items()}
+    answers = {name: probing.answer_of(output) for name, output in outputs.items()}
     if answers.keys() != probes.outputs.keys():
         raise VerificationError(
             f"the {kind} file answers {sorted(answers)}; the model {sorted(probes.outputs)}"

@@ -6,12 +6,11 @@ from typing import Any
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 from tfqd.compressed import CompressedModel, Probes
 from tfqd.export import probes as probing
 from tfqd.export.indices_in_floats import rows_of_inputs
-from tfqd.export.precision import computes_in_float32, with_compute_type
+from tfqd.export.precision import as_float32, computes_in_float32, with_compute_type
 from tfqd.export.signature import Signature
 from tfqd.wrapping import compress, float_form, model_from_compressed, strip_quantization
 from tfqd.wrapping.activations import check_ranges
@@ -114,7 +113,10 @@ def computing_in(origin: Origin, dtype: str) -> Origin:
             f"architecture of {origin.plain.name!r}. Leave dtype None"
         )
     architecture = with_compute_type(compressed.architecture, dtype, compressed.keras_version)
-    tensors = {path: _widened(tensor) for path, tensor in compressed.tensors.items()}
+    tensors = {
+        path: as_float32(tensor) if isinstance(tensor, np.ndarray) else tensor
+        for path, tensor in compressed.tensors.items()
+    }
     compressed = dataclasses.replace(compressed, architecture=architecture, tensors=tensors)
     return dataclasses.replace(
         origin, compressed=compressed, plain=model_from_compressed(compressed)
@@ -130,16 +132,10 @@ def in_float32(origin: Origin) -> Origin:
     if architecture is None or computes_in_float32(architecture):
         return origin
     computing = computing_in(origin, "float32")
-    inputs = {name: _widened(array) for name, array in origin.probes.inputs.items()}
+    inputs = {name: as_float32(array) for name, array in origin.probes.inputs.items()}
     signature = Signature(computing.plain, inputs)
     probes = dataclasses.replace(origin.probes, inputs=inputs)
     return dataclasses.replace(computing, signature=signature, probes=probes)
-
-
-def _widened(array):
-    """Floats in float32; anything else as it is."""
-    floating = isinstance(array, np.ndarray) and tf.as_dtype(array.dtype).is_floating
-    return array.astype(np.float32) if floating else array
 
 
 def _read(model: keras.Model | CompressedModel) -> tuple[CompressedModel, keras.Model]:

@@ -3,6 +3,9 @@
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
+import tensorflow as tf
+
 COMPUTE_TYPES = ("float32", "bfloat16", "float16")
 
 # Relative to the largest output. Rounding in float32 differs between an eager
@@ -19,6 +22,16 @@ def check_compute_type(dtype) -> None:
         raise ValueError(
             f"dtype must be None or one of {', '.join(map(repr, COMPUTE_TYPES))}; got {dtype!r}"
         )
+
+
+def as_float32(array: np.ndarray) -> np.ndarray:
+    """An array of floats in float32; any other as it is."""
+    return array.astype(np.float32) if tf.as_dtype(array.dtype).is_floating else array
+
+
+def lengthened(tensor: tf.Tensor) -> tf.Tensor:
+    """A tensor of short floats, float16 or bfloat16, in float32; any other as it is."""
+    return tf.cast(tensor, tf.float32) if tensor.dtype in (tf.float16, tf.bfloat16) else tensor
 
 
 def with_compute_type(

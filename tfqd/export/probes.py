@@ -12,6 +12,7 @@ import tensorflow as tf
 
 from tfqd.compressed import ArchiveError, CompressedModel, Probes
 from tfqd.compressed.strings import to_fixed_width, to_objects
+from tfqd.export.precision import as_float32
 from tfqd.export.signature import Signature
 from tfqd.wrapping.state import from_rest
 
@@ -85,7 +86,7 @@ def ask(model: keras.Model, signature: Signature, inputs: Mapping[str, np.ndarra
             f"model {model.name!r} fails on the probes; pass probes= with inputs that it can "
             f"take ({error!s:.300})"
         ) from error
-    arrays = {name: as_float32(output) for name, output in outputs.items()}
+    arrays = {name: answer_of(output) for name, output in outputs.items()}
     for name, answer in arrays.items():
         if answer.dtype.kind == "f" and not np.isfinite(answer).all():
             raise ValueError(
@@ -116,10 +117,9 @@ def first_example(probes: Probes) -> Probes:
     return Probes(*firsts)
 
 
-def as_float32(output) -> np.ndarray:
-    """An output as an array, those of float16 and bfloat16 as float32."""
-    output = tf.convert_to_tensor(output)
-    return (tf.cast(output, tf.float32) if output.dtype.is_floating else output).numpy()
+def answer_of(output) -> np.ndarray:
+    """An output as an array, floats as float32."""
+    return as_float32(tf.convert_to_tensor(output).numpy())
 
 
 def compacted(signature: Signature, probes: Probes) -> Probes:

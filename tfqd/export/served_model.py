@@ -9,6 +9,7 @@ from tfqd.compressed import CompressedModel, QuantizedTensor
 from tfqd.export.decoding import DecodedWeights, Storage, can_share
 from tfqd.export.origin import Origin
 from tfqd.export.packing import pack_tensors
+from tfqd.export.precision import lengthened
 from tfqd.export.saved_module import save_module
 from tfqd.wrapping import serving
 from tfqd.wrapping.state import weights_moved
@@ -98,11 +99,6 @@ def _serving_function(origin: Origin, weights: Weights) -> tf.types.experimental
         ordered = [values[path] for path in origin.compressed.tensors]
         with serving.reading(model, ordered, moved):
             outputs = signature.call(model, inputs)
-        return {name: _widened(output) for name, output in outputs.items()}
+        return {name: tf.identity(lengthened(output)) for name, output in outputs.items()}
 
     return serve.get_concrete_function(**{spec.name: spec for spec in signature.inputs})
-
-
-def _widened(output: tf.Tensor) -> tf.Tensor:
-    short = output.dtype in (tf.float16, tf.bfloat16)
-    return tf.identity(tf.cast(output, tf.float32) if short else output)

@@ -19,6 +19,7 @@ from tfqd.export.litert.lowering.complaints import (
 from tfqd.export.litert.lowering.examples import ExampleError
 from tfqd.export.litert.lowering.wide_activations import widened
 from tfqd.export.origin import Origin
+from tfqd.export.precision import lengthened
 from tfqd.export.saved_module import save_module
 from tfqd.export.signature import Signature
 from tfqd.export.trained_ranges import has_trained_ranges
@@ -123,14 +124,10 @@ def _function(origin: Origin, batch_size: int | None) -> tf.types.experimental.C
         values = [tf.constant(np.asarray(weight)) for weight in weights]
         with serving.reading(model, values, moved), in_bytes(model):
             outputs = signature.call(model, inputs)
-        return {name: tf.identity(_widened(output)) for name, output in outputs.items()}
+        return {name: tf.identity(lengthened(output)) for name, output in outputs.items()}
 
     specs = input_specs(signature, batch_size)
     return serve.get_concrete_function(**{spec.name: spec for spec in specs})
-
-
-def _widened(output: tf.Tensor) -> tf.Tensor:
-    return tf.cast(output, tf.float32) if output.dtype in (tf.float16, tf.bfloat16) else output
 
 
 def _check_io_dtype(io_dtype: str, bits: int | None) -> None:
