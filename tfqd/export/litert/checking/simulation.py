@@ -10,7 +10,7 @@ import numpy as np
 from tfqd.export.litert.checking import integer_kernels, xnnpack_kernels
 from tfqd.export.litert.checking.grids import Grid, Integers
 from tfqd.export.litert.checking.integer_kernels import NotSimulated
-from tfqd.export.litert.file.flatbuffer import File, Op, Type, is_quantized, op_name
+from tfqd.export.litert.file.flatbuffer import File, Op, Type, free_shape_of, is_quantized, op_name
 from tfqd.spec.checks import check_choice
 
 # What stands between integers and the inputs and outputs that are floats in the file.
@@ -69,9 +69,8 @@ def simulate_integer(
 
 def _batch_size(graph, place: int) -> int | None:
     """Of a file; None where it is free."""
-    signature = graph.tensors[place].shapeSignature
-    shape = graph.tensors[place].shape if signature is None else signature
-    return None if shape[0] < 0 else int(shape[0])
+    size = free_shape_of(graph.tensors[place])[0]
+    return None if size < 0 else size
 
 
 def _answers(

@@ -217,6 +217,12 @@ def shape_of(tensor) -> tuple[int, ...]:
     return () if tensor.shape is None else tuple(int(size) for size in tensor.shape)
 
 
+def free_shape_of(tensor) -> list[int]:
+    """A tensor's shape, -1 in dimensions that are free."""
+    signature = [] if tensor.shapeSignature is None else tensor.shapeSignature
+    return [int(size) for size in (signature if len(signature) else shape_of(tensor))]
+
+
 def is_quantized(tensor) -> bool:
     """Whether a tensor's integers stand for floats, by a scale of the tensor or of its channels."""
     scale = None if tensor.quantization is None else tensor.quantization.scale

@@ -7,10 +7,10 @@ import numpy as np
 from tfqd.export.litert.file.flatbuffer import (
     File,
     Type,
+    free_shape_of,
     is_quantized,
     operator,
     per_channel,
-    shape_of,
 )
 from tfqd.export.litert.file.operators import takes_one_scale
 from tfqd.export.litert.file.readers import LITERT, WeightForm, obstacle
@@ -56,10 +56,7 @@ class Site:
 
     def shape(self, index: int) -> list[int]:
         """A tensor's shape, -1 in dimensions that are free."""
-        tensor = self.tensor(index)
-        if tensor.shapeSignature is not None and len(tensor.shapeSignature):
-            return [int(size) for size in tensor.shapeSignature]
-        return list(shape_of(tensor))
+        return free_shape_of(self.tensor(index))
 
     def constant(self, array: np.ndarray) -> int:
         """A constant tensor of the array's own type; an old one where one is equal."""

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from tfqd.export.litert.file.flatbuffer import File, Op, Type, shape_of
+from tfqd.export.litert.file.flatbuffer import File, Op, Type, free_shape_of, shape_of
 
 # Operators that do nothing but fill their outputs.
 _DROPPABLE = (Op.SHAPE, Op.STRIDED_SLICE, Op.PACK, Op.RESHAPE)
@@ -56,19 +56,12 @@ def _join(file: File, graph, operator) -> None:
         return
     source, result = int(before.inputs[0]), int(operator.outputs[0])
     _read_instead(file, graph, operator, 0, source)
-    sizes = _sizes_of(graph, source)
-    if sizes != _sizes_of(graph, result) or sizes.count(-1) > 1 or result in graph.outputs:
+    shape, wanted = (free_shape_of(graph.tensors[index]) for index in (source, result))
+    if shape != wanted or shape.count(-1) > 1 or result in graph.outputs:
         return
     for reader in graph.operators:
         for place in np.flatnonzero(np.asarray(reader.inputs) == result):
             _read_instead(file, graph, reader, int(place), source)
-
-
-def _sizes_of(graph, index: int) -> list[int]:
-    """The sizes of a tensor, -1 for what is free."""
-    tensor = graph.tensors[index]
-    signature = [] if tensor.shapeSignature is None else tensor.shapeSignature
-    return [int(size) for size in (signature if len(signature) else shape_of(tensor))]
 
 
 def _take_unshaped(file: File, graph, operator) -> None:
