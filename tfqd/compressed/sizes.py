@@ -20,6 +20,7 @@ import numpy as np
 
 from tfqd.compressed import code_lengths
 from tfqd.compressed.model import CompressedModel
+from tfqd.compressed.packing import packed_bytes
 from tfqd.compressed.tensor import QuantizedTensor
 from tfqd.spec.bucketing import Bucketing
 
@@ -64,7 +65,7 @@ def fixed_length_bytes(
         numbers_per_bucket: how many of them, scale and offset, each in 4 bytes.
         point_bytes: of all points together, 0 for a uniform grid.
     """
-    packed = -(-bucketing.size * bits // 8)
+    packed = packed_bytes(bucketing.size, bits)
     return packed + 4 * bucketing.count * numbers_per_bucket + point_bytes
 
 

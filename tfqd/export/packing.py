@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 
 from tfqd.compressed import QuantizedTensor, float8
-from tfqd.compressed.packing import pack
+from tfqd.compressed.packing import pack, packed_bytes
 from tfqd.spec.bucketing import Bucketing
 from tfqd.spec.grid import zero_code
 
@@ -92,7 +92,7 @@ class PackedTensor(NamedTuple):
     @property
     def plane_sizes(self) -> list[int]:
         """Bytes of each plane, from the lowest bits upwards."""
-        return [-(-self.geometry.size * width // 8) for width in plane_widths(self.format.bits)]
+        return [packed_bytes(self.geometry.size, width) for width in plane_widths(self.format.bits)]
 
     @property
     def number_sizes(self) -> list[int]:

@@ -9,8 +9,8 @@ from tfqd.export import probes as probing
 from tfqd.export.origin import Origin
 from tfqd.wrapping.activations import in_floats, quantized_activations
 
-# Of the answers of a float form, whose biases are rounded to the unit of integer kernels.
-_ROUNDED_BIASES = 1e-2
+# Tolerance for the answers of a float form whose biases are rounded to the unit of integer kernels.
+ROUNDED_BIASES = 1e-2
 # The same relative to the product of a weight's step and an activation's, which biases are rounded
 # to: ten times what small networks of 2 to 4 bits show.
 _OF_STEPS = 4
@@ -51,4 +51,4 @@ def tolerance_in_floats(origin: Origin) -> float:
     weights = min((each.bits for each in origin.compressed.quantized.values()), default=8)
     layers = quantized_activations(origin.plain)
     activations = min((each.bits for each in layers if each.bits is not None), default=8)
-    return max(_ROUNDED_BIASES, _OF_STEPS * 2.0 ** -(weights + activations))
+    return max(ROUNDED_BIASES, _OF_STEPS * 2.0 ** -(weights + activations))

@@ -33,7 +33,7 @@ from tfqd.export.litert.report import Report, TfliteExport
 from tfqd.export.origin import Origin, asked_within, in_float32, origin_of
 from tfqd.export.precision import tolerance_of
 from tfqd.export.probes import first_example
-from tfqd.export.trained_ranges import asked_in_floats, tolerance_in_floats
+from tfqd.export.trained_ranges import ROUNDED_BIASES, asked_in_floats, tolerance_in_floats
 from tfqd.spec.checks import check_choice, checked_optional_count, checked_optional_positive
 from tfqd.spec.preferences import PREFERENCES
 from tfqd.wrapping.plain_values import as_floats
@@ -42,8 +42,6 @@ IO_DTYPES = ("float32", "int8", "int16")
 
 # Of the answers of the file's float form, whose operators add in another order.
 _EXACT = 1e-4
-# The same, where biases are rounded to the unit of integer kernels.
-_ROUNDED_BIASES = 1e-2
 # Of the file's own, whose kernels round activations to 8 bits, layer after layer.
 _ROUNDED = 0.1
 
@@ -172,7 +170,7 @@ def write_tflite(
     kept = origin.probes
     if integers is not None:
         file, constants = File(integers), FloatConstants(file)
-        exact = None if trained else max(rounding, _ROUNDED_BIASES)
+        exact = None if trained else max(rounding, ROUNDED_BIASES)
         if trained and probes is None:
             origin = asked_within(origin, input_spans(file))
         kept = first_example(origin.probes)

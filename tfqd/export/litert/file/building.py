@@ -10,11 +10,10 @@ import flatbuffers
 import numpy as np
 from flatbuffers import number_types
 
-from tfqd.export.litert.file.schema import schema
+from tfqd.export.litert.file.schema import MARK, schema
 
 _ALIGNMENT = 16
 _REFERENCE = number_types.UOffsetTFlags
-_MARK = b"TFL3"
 # What `_Builder` and `Buffer` know of its insides, which flatbuffers promises to nobody.
 _INSIDES = (
     "Bytes",
@@ -44,7 +43,7 @@ def built(model) -> bytes:
             f"the one installed, {flatbuffers.__version__}, has none: pip install 'flatbuffers<26'"
         )
     builder = _Builder(1024)
-    builder.Finish(model.Pack(builder), file_identifier=_MARK)
+    builder.Finish(model.Pack(builder), file_identifier=MARK)
     return bytes(builder.Output())
 
 

@@ -26,7 +26,8 @@ from tfqd.export.litert.file.unused import blockwise
 
 # The converter fuses tf_keras' recurrent layers into them.
 _STATEFUL = (Op.UNIDIRECTIONAL_SEQUENCE_LSTM, Op.UNIDIRECTIONAL_SEQUENCE_RNN)
-_BLOCK_MULTIPLE = 32
+# XNNPACK reads blocks of whole registers, and rounds their scales to bfloat16.
+BLOCK_MULTIPLE = 32
 _INTEGERS = (Type.INT8, Type.INT4, Type.INT2)
 
 
@@ -126,9 +127,9 @@ def _bias_faults(graph, operator, kernel: WeightOperator, weight) -> Iterator[st
 def _block_faults(file: File, graph, weight, blocks) -> Iterator[str]:
     if weight.type != Type.INT4:
         yield "its kernels take blocks of int4 only"
-    if blocks.blockSize % _BLOCK_MULTIPLE or weight.shape[1] % blocks.blockSize:
+    if blocks.blockSize % BLOCK_MULTIPLE or weight.shape[1] % blocks.blockSize:
         yield (
-            f"a block must be a multiple of {_BLOCK_MULTIPLE} and divide the {weight.shape[1]} "
+            f"a block must be a multiple of {BLOCK_MULTIPLE} and divide the {weight.shape[1]} "
             f"inputs; got {blocks.blockSize}"
         )
     if blocks.zeroPoints > 0:

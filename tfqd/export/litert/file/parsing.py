@@ -2,9 +2,7 @@
 
 import struct
 
-from tfqd.export.litert.file.schema import schema
-
-_MARK = b"TFL3"
+from tfqd.export.litert.file.schema import MARK, schema
 
 
 def parsed(data: bytes):
@@ -18,7 +16,7 @@ def parsed(data: bytes):
     Raises:
         ValueError: when it is something else, or damaged.
     """
-    if data[4:8] != _MARK:
+    if data[4:8] != MARK:
         raise ValueError("it is no TFLite file: it does not bear the mark TFL3")
     writable = bytearray(data)
     try:

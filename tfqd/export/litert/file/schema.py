@@ -10,4 +10,7 @@ try:
 except ImportError:
     from tensorflow.lite.python import schema_py_generated as schema
 
-__all__ = ["schema"]
+__all__ = ["MARK", "schema"]
+
+# What a file bears behind its first four bytes.
+MARK = b"TFL3"

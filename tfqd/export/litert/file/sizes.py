@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from tfqd.compressed.packing import packed_bytes
 from tfqd.export.litert.file.flatbuffer import File, Op, Type, op_name, shape_of
 
 # Bytes that a computed tensor takes at most, unless the file says that it has larger ones.
@@ -100,7 +101,7 @@ def _fault(file: File, tensor, largest: int) -> str | None:
 
 def _bytes(type: int, shape) -> int:
     """Of a tensor; 0 for types without a size."""
-    return -(-math.prod(int(size) for size in shape) * _BITS.get(type, 0) // 8)
+    return packed_bytes(math.prod(int(size) for size in shape), _BITS.get(type, 0))
 
 
 def _grown(file: File, graph, operator) -> int:

@@ -11,15 +11,13 @@ no kernel knows the blocks, x is cut into them and each has an operator of its o
 import numpy as np
 
 from tfqd.export.litert.file.flatbuffer import Op, Type
-from tfqd.export.litert.file.layouts import on_bfloat16_grid
+from tfqd.export.litert.file.layouts import BLOCK_MULTIPLE, on_bfloat16_grid
 from tfqd.export.litert.file.operators import INTEGER_KERNELS
 from tfqd.export.litert.file.readers import WeightForm, obstacle
 from tfqd.export.litert.file.schema import schema
 from tfqd.export.litert.lowering.editing import Site
 from tfqd.export.litert.lowering.weights import IntegerWeight, NoIntegerForm
 
-# XNNPACK reads blocks of whole registers, and rounds their scales to bfloat16.
-_BLOCK_MULTIPLE = 32
 _MOST_CUTS = 64
 # Of the operator, where its weights are floats.
 _FLOAT_VERSION = 6
@@ -108,7 +106,7 @@ def _fits_blocks(site: Site, weight: IntegerWeight, bits: int) -> bool:
     form = WeightForm(Op.FULLY_CONNECTED, Type.INT4, "block", integers=False)
     if obstacle(site.readers, form) is not None:
         return False
-    whole = weight.block % _BLOCK_MULTIPLE == 0 and weight.integers.shape[1] % weight.block == 0
+    whole = weight.block % BLOCK_MULTIPLE == 0 and weight.integers.shape[1] % weight.block == 0
     return bits == 4 and whole and on_bfloat16_grid(weight.step)
 
 
