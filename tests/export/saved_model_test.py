@@ -191,7 +191,7 @@ def test_packed_bytes_on_disk_and_seven_times_smaller_than_float(tmp_path):
     [
         ({"version": 0}, "version must be a positive integer; got 0"),
         ({"version": "1"}, "version must be a positive integer; got '1'"),
-        ({"dtype": "int8"}, "dtype must be None or one of 'float32', 'bfloat16', 'float16'"),
+        ({"dtype": "int8"}, "dtype must be one of None, 'float32', 'bfloat16', 'float16'"),
         ({"tolerance": 0}, "tolerance must be None or a positive finite number; got 0"),
         ({"warmup": np.ones((2, 3))}, r"warmup: input 'features' must be float32 of shape"),
         ({"probes": np.ones((2, 3))}, r"probes: input 'features' must be float32 of shape"),

@@ -22,6 +22,7 @@ from tfqd.export.endings import check_ending
 from tfqd.export.origin import Origin, origin_of
 from tfqd.export.precision import TOLERANCES, tolerance_of
 from tfqd.export.signature import Signature
+from tfqd.spec.checks import check_choice
 from tfqd.version import __version__
 from tfqd.wrapping import compress, model_from_compressed
 from tfqd.wrapping.architectures import BY_HAND
@@ -200,8 +201,7 @@ def load(path: str | os.PathLike, kind: str = "keras") -> keras.Model | Compress
     >>> again = tfqd.load("small.tfqd", "quantized")
     >>> again.compile("adam", "mse")  # `fit` trains on
     """
-    if kind not in KINDS:
-        raise ValueError(f"kind must be one of {', '.join(map(repr, KINDS))}; got {kind!r}")
+    check_choice("kind", kind, KINDS)
     try:
         compressed = read_archive(path)
     except ArchiveError as error:

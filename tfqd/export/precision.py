@@ -16,14 +16,6 @@ TOLERANCES = {"float32": 1e-5, "float16": 1e-2, "bfloat16": 5e-2}
 _FLOATS = ("float64", "float32", "float16", "bfloat16", "mixed_float16", "mixed_bfloat16")
 
 
-def check_compute_type(dtype) -> None:
-    """Raises ValueError unless `dtype` is None or one of `COMPUTE_TYPES`."""
-    if dtype is not None and dtype not in COMPUTE_TYPES:
-        raise ValueError(
-            f"dtype must be None or one of {', '.join(map(repr, COMPUTE_TYPES))}; got {dtype!r}"
-        )
-
-
 def as_float32(array: np.ndarray) -> np.ndarray:
     """An array of floats in float32; any other as it is."""
     return array.astype(np.float32) if tf.as_dtype(array.dtype).is_floating else array

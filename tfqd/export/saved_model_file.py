@@ -15,11 +15,11 @@ from tfqd.export.comparison import Verification, hold_against
 from tfqd.export.endings import check_ending
 from tfqd.export.origin import Origin, computing_in, origin_of
 from tfqd.export.paths import bytes_on_disk, check_path_for_tensorflow
-from tfqd.export.precision import check_compute_type, tolerance_of
+from tfqd.export.precision import COMPUTE_TYPES, tolerance_of
 from tfqd.export.served_model import ServedModel
 from tfqd.export.staging import new_folder
 from tfqd.export.warmup import write_warmup
-from tfqd.spec.checks import checked_count, checked_optional_positive
+from tfqd.spec.checks import check_choice, checked_count, checked_optional_positive
 from tfqd.wrapping.plain_values import as_floats
 from tfqd.wrapping.state import from_rest
 
@@ -85,7 +85,7 @@ def write_saved_model(
     >>> tfqd.export.saved_model(quantized, "served/digits").largest_difference < 1e-5
     True
     """
-    check_compute_type(dtype)
+    check_choice("dtype", dtype, (None, *COMPUTE_TYPES))
     checked_optional_positive("tolerance", tolerance)
     check_ending(path, "/")
     folder = _version_folder(path, version)
