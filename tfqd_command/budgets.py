@@ -12,7 +12,7 @@ from tfqd_command.data import Data
 from tfqd_command.models import keras_of
 from tfqd_command.outputs import Written, kind_of
 from tfqd_command.starting import warn
-from tfqd_command.task import Task
+from tfqd_command.training_task import TrainingTask
 
 # What --file may name, and the kind of output that it is. Where --file is not given, it is the
 # first of those that --to names.
@@ -84,7 +84,7 @@ def check_text(budget: str | None) -> None:
             raise UsageError(f"--budget: {error}") from error
 
 
-def examples(model: Any, data: Data, task: Task) -> dict[str, Any]:
+def examples(model: Any, data: Data, task: TrainingTask) -> dict[str, Any]:
     """Labelled data and the loss, by which tfqd tells sensitivities; nothing without labels."""
     if data.y is None:
         return {}
@@ -92,7 +92,7 @@ def examples(model: Any, data: Data, task: Task) -> dict[str, Any]:
 
 
 def allotted(
-    model: Any, data: Data, task: Task, spec: Any, values: flags.FlagValues
+    model: Any, data: Data, task: TrainingTask, spec: Any, values: flags.FlagValues
 ) -> tuple[Any, str]:
     """Bits by tensor such that a file keeps to --budget, and what a TFLite file is to prefer.
 

@@ -7,6 +7,8 @@ import sys
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from absl import flags
+
 from tfqd_command.command import UsageError
 
 NAMES = ("x", "y", "x_test", "y_test")
@@ -28,6 +30,13 @@ class Data(NamedTuple):
     def measured(self) -> tuple[Any, Any]:
         """What to measure on: the test data, else the training data."""
         return (self.x, self.y) if self.x_test is None else (self.x_test, self.y_test)
+
+
+def define_data_flag(values: flags.FlagValues) -> None:
+    """--data."""
+    flags.DEFINE_string(
+        "data", None, "DATA.npz with x, y, x_test, y_test, or module:function", flag_values=values
+    )
 
 
 def check_source(source: str) -> None:

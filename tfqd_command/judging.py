@@ -3,8 +3,8 @@
 from typing import Any, NamedTuple
 
 from tfqd_command.data import Data
-from tfqd_command.outputs import Written, answers, answers_of
-from tfqd_command.task import Task
+from tfqd_command.outputs import Written, answers
+from tfqd_command.training_task import TrainingTask
 
 
 class Judge:
@@ -16,7 +16,7 @@ class Judge:
         data: what to measure on: the test data, or the training data for want of them.
     """
 
-    def __init__(self, task: Task, teacher: Any, data: Data):
+    def __init__(self, task: TrainingTask, teacher: Any, data: Data):
         self.task = task
         self.on = "the training data" if data.x_test is None else "the test data"
         self._x, labels = data.measured
@@ -37,7 +37,7 @@ class Judge:
         """
         if written.kind != "tflite":
             return scores["quantized"]
-        return self.score_of(answers_of(written.path, self._x))
+        return self.score_of(answers(written.path, self._x))
 
 
 class Measured(NamedTuple):

@@ -153,17 +153,16 @@ def _write_tflite(model: Any, target: str, options: Mapping[str, Any]) -> Any:
 
 
 def answers(model: Any, x: Any) -> Any:
-    """What a model answers to all of `x`."""
-    from tfqd.evaluation.contenders import ModelContender
+    """What a model answers to all of `x`, or a file or SavedModel of one input and output.
 
-    return ModelContender(model).answers(x, BATCH)
-
-
-def answers_of(path: str, x: Any) -> Any:
-    """What a file of one input and output, or a SavedModel, answers to all of `x`."""
+    Args:
+        model: of Keras, or the path of a file.
+        x: array whose first axis counts examples.
+    """
     from tfqd.evaluation.contenders import contender
 
-    model = load_model(path) if path.endswith(".keras") else path
+    if isinstance(model, str) and model.endswith(".keras"):
+        model = load_model(model)
     return contender(model).answers(x, BATCH)
 
 

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from tfqd_command.data import Data
 from tfqd_command.models import keras_of
-from tfqd_command.task import Task
+from tfqd_command.training_task import TrainingTask
 
 # BatchNormalization statistics are settled after as many.
 _NORM_BATCHES = 100
@@ -50,7 +50,7 @@ def train(
     student: Any,
     teacher: Any,
     data: Data,
-    task: Task,
+    task: TrainingTask,
     schedule: Schedule,
     state: pathlib.Path,
     callbacks: Sequence[Any] = (),
@@ -126,7 +126,7 @@ def _noting_ctrl_c() -> Iterator[Callable[[], None]]:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-def _distiller(kerases, student, teacher, task: Task, schedule: Schedule, steps: int):
+def _distiller(kerases, student, teacher, task: TrainingTask, schedule: Schedule, steps: int):
     import tfqd
     from tfqd.distillation import FeatureDistillation, LogitsDistillation
 

@@ -9,8 +9,8 @@ import tfqd
 from tfqd.callbacks import ByteBudget
 from tfqd.export.archive_file import archive_size
 from tfqd_command.data import Data
-from tfqd_command.task import Task
 from tfqd_command.training import Schedule, train
+from tfqd_command.training_task import TrainingTask
 
 
 def statistics(model):
@@ -28,7 +28,7 @@ def test_callbacks_find_the_statistics_of_the_end(version, tmp_path):
         [layers.Input((8,)), layers.Dense(96), layers.BatchNormalization(), layers.Dense(3)]
     )
     data = Data(np.random.default_rng(0).normal(size=(64, 8)).astype("float32"), np.arange(64) % 3)
-    arguments = model, data, Task("classes", True, True), Schedule(2, 32, 1e-3, 0)
+    arguments = model, data, TrainingTask("classes", True, True), Schedule(2, 32, 1e-3, 0)
     spec = tfqd.EntropyConstrained(average_bits=2)
     budget = archive_size(tfqd.quantize_model(model, spec)) - 100
     for epochs_left in (2, 0):

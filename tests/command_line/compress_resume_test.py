@@ -15,8 +15,8 @@ import tf_keras
 import tfqd
 from tfqd_command.data import Data
 from tfqd_command.main import main
-from tfqd_command.task import Task
 from tfqd_command.training import Schedule, train
+from tfqd_command.training_task import TrainingTask
 
 EPOCHS = 100
 TYPED = ["compress", "m.keras", "--to=small.tfqd", "--data=d.npz", "--bits=2"]
@@ -101,7 +101,7 @@ def test_ctrl_c_is_not_lost_where_a_library_catches_everything(version, tmp_path
 
     model = version.Sequential([version.Input((8,)), version.layers.Dense(3)])
     data = Data(np.ones((16, 8), "float32"), np.arange(16) % 3)
-    arguments = model, data, Task("classes", True, True), Schedule(2, 8, 1e-3, 0)
+    arguments = model, data, TrainingTask("classes", True, True), Schedule(2, 8, 1e-3, 0)
     with pytest.raises(KeyboardInterrupt, match="before the end of the first epoch"):
         train(tfqd.quantize_model(model, 4), *arguments, tmp_path / "m.resume.keras", [Catching()])
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler

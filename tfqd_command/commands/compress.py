@@ -17,7 +17,7 @@ from absl import flags
 
 from tfqd_command import budgets, outputs
 from tfqd_command.command import Result, UsageError
-from tfqd_command.data import Data, check_source, load_data
+from tfqd_command.data import Data, check_source, define_data_flag, load_data
 from tfqd_command.judging import Judge, Measured
 from tfqd_command.models import (
     check_inputs,
@@ -39,8 +39,8 @@ from tfqd_command.outputs import (
 from tfqd_command.pages import page_of_compression
 from tfqd_command.starting import warn
 from tfqd_command.tables import table
-from tfqd_command.task import Task, task_of, warn_of_guesses
 from tfqd_command.training import Schedule, state_path, train
+from tfqd_command.training_task import TrainingTask, training_task_of, warn_of_guesses
 
 ARGUMENTS = ("MODEL",)
 TRAINED = ("distill", "differentiable")
@@ -62,9 +62,7 @@ def define_flags(values: flags.FlagValues) -> None:
         "differentiable weights and codebooks. Default: distill with --data",
         **own,
     )
-    flags.DEFINE_string(
-        "data", None, "DATA.npz with x, y, x_test, y_test, or module:function", **own
-    )
+    define_data_flag(values)
     flags.DEFINE_string("teacher", None, "a better model to learn from; default MODEL", **own)
     flags.DEFINE_integer("epochs", 10, "epochs of training", 1, **own)
     flags.DEFINE_integer("batch_size", 64, "examples of a step", 1, **own)
@@ -138,7 +136,7 @@ def _with_data(values, path: str, model, method: str, data: Data) -> Result:
 
     teacher = model if values.teacher is None else load_teacher(values.teacher)
     first = answers(model, data.x[:BATCH])
-    task = task_of(first, data)
+    task = training_task_of(first, data)
     judge = Judge(task, teacher, data)
     spec, callbacks, options = _chosen(values, model, method, data, task)
     student = tfqd.quantize_model(model, spec)
@@ -167,7 +165,7 @@ def _with_data(values, path: str, model, method: str, data: Data) -> Result:
 
 
 def _chosen(
-    values, model, method: str, data: Data, task: Task
+    values, model, method: str, data: Data, task: TrainingTask
 ) -> tuple[Any, list[Any], dict[str, Any]]:
     """What to quantize to, the callbacks for its training, and the options of TFLite files."""
     import tfqd

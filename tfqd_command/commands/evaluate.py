@@ -10,7 +10,7 @@ agreement, answers to corrupted inputs, bytes, time and memory.
 from absl import flags
 
 from tfqd_command.command import Result, UsageError
-from tfqd_command.data import check_source, load_data
+from tfqd_command.data import check_source, define_data_flag, load_data
 from tfqd_command.models import check_inputs, load_model
 
 ARGUMENTS = ("MODEL",)
@@ -18,9 +18,7 @@ ARGUMENTS = ("MODEL",)
 
 def define_flags(values: flags.FlagValues) -> None:
     flags.DEFINE_list("files", [], "the files to hold against it", flag_values=values)
-    flags.DEFINE_string(
-        "data", None, "DATA.npz with x, y, x_test, y_test, or module:function", flag_values=values
-    )
+    define_data_flag(values)
     flags.DEFINE_bool(
         "corruptions", False, "score answers to corrupted inputs too", flag_values=values
     )

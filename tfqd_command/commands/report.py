@@ -13,13 +13,13 @@ from typing import Any
 from absl import flags
 
 from tfqd_command.command import Result
-from tfqd_command.data import Data, check_source, load_data
+from tfqd_command.data import Data, check_source, define_data_flag, load_data
 from tfqd_command.judging import Judge
 from tfqd_command.models import load_for_export
-from tfqd_command.outputs import BATCH, answers_of, check_page, check_writable
+from tfqd_command.outputs import BATCH, answers, check_page, check_writable
 from tfqd_command.starting import warn
 from tfqd_command.tables import table
-from tfqd_command.task import task_of
+from tfqd_command.training_task import training_task_of
 
 ARGUMENTS = ("PATH",)
 _SUFFIXES = (".tfqd", ".tflite", ".keras")
@@ -27,9 +27,7 @@ _SUFFIXES = (".tfqd", ".tflite", ".keras")
 
 def define_flags(values: flags.FlagValues) -> None:
     flags.DEFINE_string("to", "report.html", "the page to write", flag_values=values)
-    flags.DEFINE_string(
-        "data", None, "DATA.npz with x, y, x_test, y_test, or module:function", flag_values=values
-    )
+    define_data_flag(values)
 
 
 def check(arguments: list[str], values: flags.FlagValues) -> None:
@@ -121,7 +119,9 @@ def _ran(candidates: list[str]) -> tuple[dict[str, Any], list[str]]:
 def _scores(ran: dict[str, Any], data: Data) -> tuple[dict[str, float], str]:
     """How good each file is, and what that is called."""
     x, _ = data.measured
-    outputs = {path: answers_of(path, x) for path in ran}
-    judges = {path: Judge(task_of(outputs[path][:BATCH], data), None, data) for path in ran}
+    outputs = {path: answers(path, x) for path in ran}
+    judges = {
+        path: Judge(training_task_of(outputs[path][:BATCH], data), None, data) for path in ran
+    }
     scores = {path: judge.score_of(outputs[path]) for path, judge in judges.items()}
     return scores, next((judge.task.metric for judge in judges.values()), "accuracy")

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from tfqd_command.data import Data
-from tfqd_command.task import Task, task_of, warn_of_guesses
+from tfqd_command.training_task import TrainingTask, training_task_of, warn_of_guesses
 
 X = np.zeros((6, 4), np.float32)
 LOGITS = np.array([[-1.0, 2.0, 0.5]] * 6, np.float32)
@@ -17,22 +17,22 @@ MANY = np.array([[1, 1, 0]] * 6)
 @pytest.mark.parametrize(
     ("outputs", "labels", "task"),
     [
-        (LOGITS, CLASSES, Task("classes", True, True)),
-        (LOGITS, CLASSES.astype("float64"), Task("classes", True, True)),
-        (PROBABILITIES, CLASSES[:, None], Task("classes", True, False)),
-        (LOGITS, np.eye(3)[CLASSES], Task("one_hot", True, True)),
-        (LOGITS, LOGITS * 2, Task("numbers", True, True)),
-        (LOGITS[:, :1], CLASSES % 2, Task("binary", True, True)),
-        (PROBABILITIES[:, :1], CLASSES[:, None] == 1, Task("binary", True, False)),
-        (LOGITS[:, :1], CLASSES.astype("float32"), Task("numbers", True, True)),
-        (LOGITS, None, Task("classes", False, True)),
-        (PROBABILITIES, None, Task("classes", False, False)),
-        (LOGITS, MANY, Task("numbers", True, True)),
-        (LOGITS[:, None].repeat(2, 1), np.zeros((6, 2), int), Task("classes", True, True)),
+        (LOGITS, CLASSES, TrainingTask("classes", True, True)),
+        (LOGITS, CLASSES.astype("float64"), TrainingTask("classes", True, True)),
+        (PROBABILITIES, CLASSES[:, None], TrainingTask("classes", True, False)),
+        (LOGITS, np.eye(3)[CLASSES], TrainingTask("one_hot", True, True)),
+        (LOGITS, LOGITS * 2, TrainingTask("numbers", True, True)),
+        (LOGITS[:, :1], CLASSES % 2, TrainingTask("binary", True, True)),
+        (PROBABILITIES[:, :1], CLASSES[:, None] == 1, TrainingTask("binary", True, False)),
+        (LOGITS[:, :1], CLASSES.astype("float32"), TrainingTask("numbers", True, True)),
+        (LOGITS, None, TrainingTask("classes", False, True)),
+        (PROBABILITIES, None, TrainingTask("classes", False, False)),
+        (LOGITS, MANY, TrainingTask("numbers", True, True)),
+        (LOGITS[:, None].repeat(2, 1), np.zeros((6, 2), int), TrainingTask("classes", True, True)),
     ],
 )
 def test_task(outputs, labels, task):
-    assert task_of(outputs, Data(X, labels)) == task
+    assert training_task_of(outputs, Data(X, labels)) == task
 
 
 @pytest.mark.parametrize(
@@ -52,13 +52,13 @@ def test_task(outputs, labels, task):
 )
 def test_what_does_not_fit(outputs, labels, message):
     with pytest.raises(ValueError, match=message):
-        task_of(outputs, Data(X, labels))
+        training_task_of(outputs, Data(X, labels))
 
 
 def test_outputs_that_may_be_logits_are_said_to_be_taken_for_them(capsys):
     for outputs in (PROBABILITIES, LOGITS):
         assert capsys.readouterr().err == ""
-        warn_of_guesses(task_of(outputs, Data(X, None)), outputs, None)
+        warn_of_guesses(training_task_of(outputs, Data(X, None)), outputs, None)
     assert "the 3 outputs are taken for the logits of as many classes" in capsys.readouterr().err
 
 
@@ -67,7 +67,7 @@ def test_outputs_that_may_be_logits_are_said_to_be_taken_for_them(capsys):
     [(LOGITS, MANY, True), (np.clip(LOGITS, 0, 1), MANY, False), (LOGITS, 2 * MANY, False)],
 )
 def test_logits_of_several_labels_are_warned_of(capsys, outputs, labels, warns):
-    task = task_of(outputs, Data(X, labels))
+    task = training_task_of(outputs, Data(X, labels))
     warn_of_guesses(task, outputs, labels)
     assert ("from -1 to 2, which are trained to be 0 and 1" in capsys.readouterr().err) == warns
 
@@ -75,12 +75,12 @@ def test_logits_of_several_labels_are_warned_of(capsys, outputs, labels, warns):
 @pytest.mark.parametrize(
     ("task", "outputs", "labels", "score"),
     [
-        (Task("classes", True, True), LOGITS, CLASSES, 1 / 3),
-        (Task("classes", True, True), LOGITS, CLASSES[:, None], 1 / 3),
-        (Task("one_hot", True, True), LOGITS, np.eye(3)[CLASSES], 1 / 3),
-        (Task("binary", True, True), LOGITS[:, :1], np.array([0, 0, 0, 1, 1, 1]), 0.5),
-        (Task("binary", True, False), PROBABILITIES[:, 1:2], np.ones((6, 1)), 1.0),
-        (Task("numbers", True, True), LOGITS, LOGITS + 2, 4.0),
+        (TrainingTask("classes", True, True), LOGITS, CLASSES, 1 / 3),
+        (TrainingTask("classes", True, True), LOGITS, CLASSES[:, None], 1 / 3),
+        (TrainingTask("one_hot", True, True), LOGITS, np.eye(3)[CLASSES], 1 / 3),
+        (TrainingTask("binary", True, True), LOGITS[:, :1], np.array([0, 0, 0, 1, 1, 1]), 0.5),
+        (TrainingTask("binary", True, False), PROBABILITIES[:, 1:2], np.ones((6, 1)), 1.0),
+        (TrainingTask("numbers", True, True), LOGITS, LOGITS + 2, 4.0),
     ],
 )
 def test_scores(task, outputs, labels, score):
@@ -88,7 +88,7 @@ def test_scores(task, outputs, labels, score):
 
 
 def test_without_labels_the_teachers_answers_stand_for_them():
-    task = Task("classes", False, True)
+    task = TrainingTask("classes", False, True)
     assert task.score(PROBABILITIES, task.decided(LOGITS)) == 1.0
     assert task.metric == "agreement with the teacher"
 
@@ -103,6 +103,6 @@ def test_without_labels_the_teachers_answers_stand_for_them():
 )
 def test_losses_know_logits_from_probabilities(kind, loss):
     for from_logits in (True, False):
-        made = Task(kind, True, from_logits).loss(keras.losses)
+        made = TrainingTask(kind, True, from_logits).loss(keras.losses)
         assert isinstance(made, loss)
         assert made.get_config()["from_logits"] is from_logits

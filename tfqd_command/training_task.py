@@ -6,7 +6,7 @@ from tfqd_command.data import Data
 from tfqd_command.starting import warn
 
 
-class Task(NamedTuple):
+class TrainingTask(NamedTuple):
     """What a model's outputs are learned as.
 
     kind: ``"classes"``, labels are numbers of classes; ``"one_hot"``; ``"binary"``, one
@@ -69,7 +69,7 @@ class Task(NamedTuple):
         return outputs.argmax(-1)
 
 
-def task_of(outputs: Any, data: Data) -> Task:
+def training_task_of(outputs: Any, data: Data) -> TrainingTask:
     """What the model is for.
 
     Args:
@@ -88,7 +88,7 @@ def task_of(outputs: Any, data: Data) -> Task:
         if kind in ("classes", "one_hot"):
             from_logits = not looks_like_probabilities(outputs)
         # Several labels at once are learned as the numbers 0 and 1.
-        return Task("numbers" if kind == "several" else kind, True, from_logits)
+        return TrainingTask("numbers" if kind == "several" else kind, True, from_logits)
     task.check_answers(outputs)
     if outputs.shape[-1] == 1:
         raise ValueError("what a model of one output unit is for only labels y can tell")
@@ -98,10 +98,10 @@ def task_of(outputs: Any, data: Data) -> Task:
             "outputs from 0 to 1 that do not sum to 1 may be several labels at once, or numbers; "
             "only labels y can tell"
         )
-    return Task("classes", False, not probabilities)
+    return TrainingTask("classes", False, not probabilities)
 
 
-def warn_of_guesses(task: Task, outputs: Any, labels: Any) -> None:
+def warn_of_guesses(task: TrainingTask, outputs: Any, labels: Any) -> None:
     """Says what outputs are trained as, where that may not be what they are for."""
     import numpy as np
 
