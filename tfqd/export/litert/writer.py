@@ -1,6 +1,7 @@
 """TFLite files that hold the trained integers, for LiteRT and TensorFlow Lite."""
 
 import contextlib
+import functools
 import gzip
 import os
 import pathlib
@@ -10,40 +11,30 @@ from typing import Any
 
 import keras
 
-from tfqd.compressed import CompressedModel, Probes
+from tfqd.compressed import CompressedModel
 from tfqd.compressed.atomic import new_file
-from tfqd.export.comparison import VerificationError
+from tfqd.export.comparison import Verification, VerificationError
 from tfqd.export.endings import check_ending
-from tfqd.export.litert.checking.checks import ExpectedFloats, check, few
+from tfqd.export.litert.checking.checks import check, few
 from tfqd.export.litert.checking.disagreement import first_disagreement
-from tfqd.export.litert.checking.io_spans import input_spans
 from tfqd.export.litert.checking.metadata import put_metadata, sealed
 from tfqd.export.litert.checking.runtimes import RuntimeRefusal
+from tfqd.export.litert.draft import Draft, drafted, expected_floats
 from tfqd.export.litert.file.flatbuffer import File, op_name
 from tfqd.export.litert.file.readers import MICRO, check_operators, checked_readers
 from tfqd.export.litert.floats import say_or_refuse, stayed_float
 from tfqd.export.litert.lowering.complaints import FreeBatchError
-from tfqd.export.litert.lowering.conversion import converted
 from tfqd.export.litert.lowering.examples import RepresentativeDataset
-from tfqd.export.litert.lowering.float_constants import FloatConstants
 from tfqd.export.litert.lowering.reshapes import simplify_reshapes
-from tfqd.export.litert.lowering.rewriting import Preferences, lower
+from tfqd.export.litert.lowering.rewriting import Preferences, Row, lower
 from tfqd.export.litert.lowering.selection import choose_by_arithmetic
 from tfqd.export.litert.report import Report, TfliteExport
-from tfqd.export.origin import Origin, asked_within, in_float32, origin_of
-from tfqd.export.precision import tolerance_of
-from tfqd.export.probes import first_example
-from tfqd.export.trained_ranges import ROUNDED_BIASES, asked_in_floats, tolerance_in_floats
+from tfqd.export.origin import Origin
 from tfqd.spec.checks import check_choice, checked_optional_count, checked_optional_positive
 from tfqd.spec.preferences import PREFERENCES
 from tfqd.wrapping.plain_values import as_floats
 
 IO_DTYPES = ("float32", "int8", "int16")
-
-# Of the answers of the file's float form, whose operators add in another order.
-_EXACT = 1e-4
-# Of the file's own, whose kernels round activations to 8 bits, layer after layer.
-_ROUNDED = 0.1
 
 
 class _FreeBatchRefused(VerificationError, FreeBatchError):
@@ -141,7 +132,6 @@ def write_tflite(
     True
     """
     check_ending(path, ".tflite")
-    path = pathlib.Path(path)
     check_choice("prefer", prefer, PREFERENCES)
     names = checked_readers(readers)
     _check_slowdown(slowdown, prefer)
@@ -150,82 +140,78 @@ def write_tflite(
     check_choice("strict", strict, (False, True))
     checked_optional_count("batch_size", batch_size)
     checked_optional_positive("tolerance", tolerance)
+    batch = expected_batch or batch_size or 1
+    preferences = Preferences(prefer == "size", int2, names, slowdown, batch)
     say_or_refuse(as_floats(model), strict)
     examples = None
     if representative_dataset is not None:
         examples = RepresentativeDataset(representative_dataset)
-    if examples is None or probes is not None:
-        origin = origin_of(model, probes)
-    else:
-        origin = origin_of(model, examples.first, argument="representative_dataset", coarse=True)
-    rounding = max(_EXACT, tolerance_of(origin.compressed.architecture))
-    origin = in_float32(origin)
-    batches = None if examples is None else examples.by_name(origin.signature)
-    floats, integers, trained, bits = converted(origin, batch_size, batches, io_dtype)
-    tolerance = tolerance or max(_ROUNDED, rounding)
-    batch = expected_batch or batch_size or 1
-    preferences = Preferences(prefer == "size", int2, names, slowdown, batch)
-    file, constants = File(floats), None
-    exact: float | None = rounding
-    kept = origin.probes
-    if integers is not None:
-        file, constants = File(integers), FloatConstants(file)
-        exact = None if trained else max(rounding, ROUNDED_BIASES)
-        if trained and probes is None:
-            origin = asked_within(origin, input_spans(file))
-        kept = first_example(origin.probes)
-    rows = lower(file, origin.compressed.quantized, preferences, constants, trained)
+    draft = drafted(model, probes, examples, batch_size, io_dtype, tolerance)
+    tensors = draft.origin.compressed.quantized
+    rows = lower(draft.file, tensors, preferences, draft.constants, draft.trained)
     say_or_refuse(stayed_float(rows, preferences.size), strict)
+    _fit_to_readers(draft.file, names, batch_size is not None)
+    named, data = _sealed(draft, rows)
+    verification, weight_error = _verified(data, named, draft, batch_size is not None)
+    with new_file(pathlib.Path(path)) as staged:
+        staged.write_bytes(data)
+    report = _report(data, draft, rows, weight_error, verification.largest_difference)
+    return TfliteExport("tflite", verification.largest_difference, draft.tolerance, report)
+
+
+def _fit_to_readers(file: File, readers: tuple[str, ...], fixed: bool) -> None:
+    """Simplifies a lowered file, as some readers need it, and refuses what one of them has not."""
     simplify_reshapes(file)
-    if MICRO in names:
+    if MICRO in readers:
         choose_by_arithmetic(file)
-    check_operators(file, names, batch_size is not None)
+    check_operators(file, readers, fixed)
+
+
+def _sealed(draft: Draft, rows: Sequence[Row]) -> tuple[bytes, bytes]:
+    """The finished file, with the converter's names, and as it is to be written."""
+    file = draft.file
     weights = [(row.path, row.spec, row.type) for row in rows]
-    put_metadata(file, weights, exact, few(kept), tolerance)
+    put_metadata(file, weights, draft.exact, few(draft.kept), draft.tolerance)
     named = file.to_bytes()
     file.shorten_names()
-    data = sealed(file.to_bytes())
+    return named, sealed(file.to_bytes())
+
+
+def _verified(data: bytes, named: bytes, draft: Draft, fixed: bool) -> tuple[Verification, float]:
+    """What `check` says of the file.
+
+    Args:
+        data: the file.
+        named: the same with the converter's names.
+        draft: what it is held against.
+        fixed: whether its batch size is.
+    """
+    remedy = functools.partial(_remedy, named, draft.origin, draft.tolerance)
+    floats = expected_floats(draft)
     try:
-        verification, weight_error = check(
-            data,
-            origin.probes,
-            exact,
-            tolerance,
-            _expected_floats(origin, kept, exact),
-            lambda: _remedy(named, origin, tolerance),
-        )
+        return check(data, draft.origin.probes, draft.exact, draft.tolerance, floats, remedy)
     except VerificationError as error:
-        if batch_size is not None or not isinstance(error.__cause__, RuntimeRefusal):
+        if fixed or not isinstance(error.__cause__, RuntimeRefusal):
             raise
         raise _FreeBatchRefused(
             f"{error}; pass batch_size=1, which fixes the shapes in the file"
         ) from error.__cause__
-    with new_file(path) as staged:
-        staged.write_bytes(data)
+
+
+def _report(
+    data: bytes, draft: Draft, rows: Sequence[Row], weight_error: float, activation_error: float
+) -> Report:
+    file = draft.file
     codes = [file.code(operator) for graph in file.graphs for operator in graph.operators]
-    report = Report(
+    return Report(
         bytes=len(data),
         gzip_bytes=len(gzip.compress(data, 9, mtime=0)),
         weights=tuple(rows),
         operators=dict(Counter(map(op_name, codes)).most_common()),
-        activation_bits=bits,
+        activation_bits=draft.activation_bits,
         weight_error=weight_error,
-        activation_error=verification.largest_difference,
+        activation_error=activation_error,
     )
-    return TfliteExport("tflite", verification.largest_difference, tolerance, report)
-
-
-def _expected_floats(origin: Origin, kept: Probes, exact: float | None) -> ExpectedFloats | None:
-    """What a file's float form must answer; None where nothing of it is known.
-
-    Args:
-        kept: the probes that stay in the file.
-        exact: how far the form may be off; None for a model that rounds as the file does.
-    """
-    if exact is not None:
-        return ExpectedFloats(kept, exact)
-    probes = asked_in_floats(origin)
-    return None if probes is None else ExpectedFloats(probes, tolerance_in_floats(origin))
 
 
 def _check_slowdown(slowdown: float | None, prefer: str) -> None:
