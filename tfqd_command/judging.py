@@ -31,7 +31,7 @@ class Judge:
         return self.task.score(outputs, self._labels)
 
     def of_file(self, written: Written, scores: dict[str, float]) -> float:
-        """Of a file that was written: the quantized model's, which it was verified to answer as.
+        """The score of a written file: the quantized model's, which it was verified to answer as.
 
         A TFLite file is run, as its kernels may round activations to 8 bits.
         """

@@ -17,7 +17,7 @@ _SINGLE = 8
 # Standard deviations of answers that are a unit of their root mean square: at the usual tolerance
 # of 0.1 it may be one, which answers of other weights exceed.
 _DEVIATIONS = 10
-# Of the range of an output's integers, the least that is a unit: sums that lie in the middle
+# The least share of the range of an output's integers that is a unit: sums that lie in the middle
 # between two integers may all be rounded otherwise.
 _NARROWEST = 0.05
 # Fewer answers do not show how far they are spread.

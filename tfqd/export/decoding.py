@@ -71,7 +71,7 @@ class DecodedWeights(tf.Module):
         self._storage = storage
         self._shapes = [tensor.shape for tensor in storage.tensors]
         self._lines = [-(-math.prod(shape) // _ALIGNMENT) for shape in self._shapes]
-        # Of a shape left open, a checkpoint takes nothing, and loading gives it everything.
+        # A checkpoint takes nothing of a variable whose shape is open, and loading gives it all.
         self._weights = tf.Variable(
             tf.zeros([0], dtype), shape=tf.TensorShape(None), trainable=False
         )
@@ -97,7 +97,7 @@ class DecodedWeights(tf.Module):
 
     @property
     def _shape(self) -> tuple[int, ...]:
-        """Of a weight alone its own; of several, lines of 64 values."""
+        """The shape of what is decoded: a lone weight's own; lines of 64 values for several."""
         alone = len(self._shapes) == 1
         return self._shapes[0] if alone else (sum(self._lines), _ALIGNMENT)
 

@@ -20,7 +20,7 @@ _WRITTEN_BY = {
 
 
 def check_ending(path: str | os.PathLike, own: str) -> None:
-    """Holds that a path to write ends as its kind of file does.
+    """Raises ValueError unless a path to write ends as its kind of file does.
 
     Archives may have any name, and SavedModels, which are folders, too, but not the
     ending of another kind.

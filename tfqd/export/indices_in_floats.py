@@ -7,7 +7,7 @@ from tfqd.wrapping.lookups import has_tables, rows_looked_up
 
 
 def rows_of_inputs(model: keras.Model, signature: Signature) -> dict[str, int]:
-    """Of inputs whose floats are indices, how many rows the smallest table has for them.
+    """How many rows the smallest table has for each input whose floats are indices.
 
     Args:
         model: plain.

@@ -10,13 +10,13 @@ _PATTERN = "*?[]"
 
 
 def check_regular(path: pathlib.Path) -> None:
-    """Holds that `path` is a file, or a folder of files and folders alone.
+    """Raises ValueError unless `path` is a file, or a folder of files and folders alone.
 
     A pipe would be waited for without an end, and a device has none.
 
     Raises:
         OSError: when there is nothing, or it cannot be looked at.
-        ValueError: when it, or anything in it, is something else.
+        ValueError: for another path, or with anything else in it.
     """
     if not path.is_dir():
         found = [path]
@@ -48,7 +48,7 @@ def check_path_for_tensorflow(path: pathlib.Path) -> None:
 
 
 def bytes_on_disk(path: pathlib.Path) -> int:
-    """Of a file, or of all files in a folder."""
+    """Bytes of a file, or of all files in a folder."""
     files = [path] if path.is_file() else [each for each in path.rglob("*") if each.is_file()]
     return sum(file.stat().st_size for file in files)
 

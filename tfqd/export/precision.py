@@ -1,4 +1,4 @@
-"""The floating-point types that a model computes in, and how exact they are."""
+"""The floating-point types that models compute in and answer with, and how exact they are."""
 
 from collections.abc import Iterator
 from typing import Any

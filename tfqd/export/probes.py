@@ -25,7 +25,7 @@ _RUN = 61
 
 _LARGEST_INPUT = 2**28
 
-# Of large outputs (a segmentation's) a file keeps as many values as this.
+# How many values a file keeps of a large output, such as a segmentation's.
 _KEPT = 4096
 
 

@@ -24,16 +24,16 @@ class Signature:
     argument becomes an underscore, and one that does not begin with a letter gets
     ``arg_`` before it.
 
-    Attributes:
-        inputs: a `tf.TensorSpec` for each input, in the order in which
-            ``keras.tree.flatten`` lists them; None for dimensions that are free.
-        has_input_layers: whether the model says its inputs' dtypes.
-
     Args:
         model: a built Keras 3 model.
         example: inputs from which the dtypes of a subclassed model's inputs are
             taken, float32 without; Input layers say their own.
         argument: what the user knows them as, for the errors.
+
+    Attributes:
+        inputs: a `tf.TensorSpec` for each input, in the order in which
+            ``keras.tree.flatten`` lists them; None for dimensions that are free.
+        has_input_layers: whether the model says its inputs' dtypes.
 
     Raises:
         ValueError: when the model does not say what it takes.

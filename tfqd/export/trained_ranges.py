@@ -11,8 +11,8 @@ from tfqd.wrapping.activations import in_floats, quantized_activations
 
 # Tolerance for the answers of a float form whose biases are rounded to the unit of integer kernels.
 ROUNDED_BIASES = 1e-2
-# The same relative to the product of a weight's step and an activation's, which biases are rounded
-# to: ten times what small networks of 2 to 4 bits show.
+# That tolerance, relative to the product of a weight's step and an activation's, which biases are
+# rounded to: ten times what small networks of 2 to 4 bits show.
 _OF_STEPS = 4
 
 _ROUNDING = "FakeQuantWithMinMaxVars"

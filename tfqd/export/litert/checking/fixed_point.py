@@ -21,14 +21,14 @@ def multiplied(x: np.ndarray, factor: np.ndarray | float) -> np.ndarray:
 
 
 def multiplied_once(x: np.ndarray, factor: np.ndarray | float) -> np.ndarray:
-    """The same, rounded once, halves upwards: FULLY_CONNECTED does it so."""
+    """As `multiplied`, rounded once, halves upwards: FULLY_CONNECTED does it so."""
     mantissa, shift = mantissa_and_shift(factor)
     bits = _MANTISSA - shift
     return (x * mantissa + (np.int64(1) << (bits - 1))) >> bits
 
 
 def multiplied_wide(x: np.ndarray, factor: np.ndarray | float) -> np.ndarray:
-    """The same of numbers of 48 bits, by a mantissa of 15 bits: kernels of INT16 do it so."""
+    """As `multiplied_once`, of 48 bits by a mantissa of 15: kernels of INT16 do it so."""
     mantissa, shift = mantissa_and_shift(factor)
     bits = _WIDE_MANTISSA - shift
     short = np.minimum((mantissa + (1 << 15)) >> 16, 2**_WIDE_MANTISSA - 1)

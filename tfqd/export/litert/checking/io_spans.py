@@ -15,7 +15,7 @@ class Span(NamedTuple):
 
 
 def input_spans(file: File) -> dict[str, Span]:
-    """Of the inputs that are rounded to integers, or are some, by their names.
+    """The spans of the inputs that are rounded to integers, or are some, by their names.
 
     Args:
         file: with a signature.
@@ -30,7 +30,7 @@ def input_spans(file: File) -> dict[str, Span]:
 
 
 def output_spans(file: File) -> dict[str, Span]:
-    """The same of the outputs. They do not depend on what the file is asked, as answers do.
+    """The spans of such outputs. They do not depend on what the file is asked, as answers do.
 
     Args:
         file: with a signature.

@@ -42,7 +42,7 @@ _ROWS = 8
 _MOST_INPUTS = 2**26
 # The types of biases by those of activations.
 _BIASES = {Type.FLOAT32: np.float32, Type.INT8: np.int32, Type.INT16: np.int64}
-# Of an operator of integer activations, which shows a weight for each.
+# Examples for an operator of integer activations, each of which shows a weight.
 _MOST_SINGLE_ONES = 256
 
 

@@ -68,7 +68,7 @@ def simulate_integer(
 
 
 def _batch_size(graph, place: int) -> int | None:
-    """Of a file; None where it is free."""
+    """The batch size of a file; None where it is free."""
     size = free_shape_of(graph.tensors[place])[0]
     return None if size < 0 else size
 
@@ -76,7 +76,7 @@ def _batch_size(graph, place: int) -> int | None:
 def _answers(
     file: File, computing: Any, given: Mapping[int, Any], outputs: Mapping[str, int]
 ) -> dict[str, np.ndarray]:
-    """Of all outputs, int8 or int16, by their names.
+    """What all outputs are, int8 or int16, by their names.
 
     Args:
         file: to simulate.

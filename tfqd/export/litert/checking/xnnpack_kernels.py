@@ -23,11 +23,11 @@ from tfqd.export.litert.checking.integer_kernels import (
 )
 from tfqd.export.litert.file.flatbuffer import Op
 
-# Of 16 bits, which XNNPACK does not take; LiteRT's own kernel rounds terms once on x86-64.
+# ADD of 16 bits, which XNNPACK does not take; LiteRT's own kernel rounds terms once on x86-64.
 _WIDE_SUM = summed(1, multiplied_once)
 # Bits of the larger factor of a sum's terms.
 _FACTOR_BITS = 20
-# Those of the factor from one grid to another, behind the point.
+# Bits behind the point of the factor from one grid to another.
 _CONVERSION_BITS = 8
 
 

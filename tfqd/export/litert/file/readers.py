@@ -153,5 +153,5 @@ _OPERATORS = {
     OPENVINO: frozenset(_OPENVINO_OPERATORS.split()),
     MICRO: frozenset(_MICRO_OPERATORS.split()),
 }
-# Of answers, where an operator is there for some alone.
+# The types of answers that an operator is there for, where it is not for all.
 _TYPES = {(MICRO, "SELECT_V2"): (Type.FLOAT32, Type.INT8, Type.INT16)}

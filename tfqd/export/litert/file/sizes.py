@@ -15,7 +15,7 @@ from tfqd.export.litert.file.flatbuffer import File, Op, Type, op_name, shape_of
 # Bytes that a computed tensor takes at most, unless the file says that it has larger ones.
 USUAL_LARGEST = 2**26
 
-# Of the types whose tensors have a size; strings and resources have none.
+# Bits of an element, by the types whose tensors have a size; strings and resources have none.
 _BITS = {
     Type.BOOL: 8,
     Type.INT2: 2,
@@ -100,7 +100,7 @@ def _fault(file: File, tensor, largest: int) -> str | None:
 
 
 def _bytes(type: int, shape) -> int:
-    """Of a tensor; 0 for types without a size."""
+    """Bytes of a tensor; 0 for types without a size."""
     return packed_bytes(math.prod(int(size) for size in shape), _BITS.get(type, 0))
 
 

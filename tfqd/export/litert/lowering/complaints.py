@@ -7,7 +7,7 @@ import sys
 import tempfile
 from collections.abc import Iterable, Iterator
 
-# Of what the converter says: what it is about, and what a user can do.
+# What the converter may say, as a pattern, and what a user can do.
 _REMEDIES = (
     (
         r"HashTable|LookupTable",

@@ -26,7 +26,7 @@ _PATCHES, _PIXELS, _POSITION = 1_600, 200, 4
 # and an output in INT4.
 _OUTPUT = 72
 _INT4, _INT4_OUTPUT = 3.1, 480
-# The same for each number that is copied in front of a product: into a patch, into one where
+# Such time for each number that is copied in front of a product: into a patch, into one where
 # rows are taken with strides, and with its pixel.
 _COPY, _STRIDED_COPY, _PIXEL_COPY = 110, 1_130, 650
 
@@ -73,7 +73,7 @@ def form_costs(site: Site, weight: IntegerWeight) -> dict[ConvolutionForm, Cost]
 
 
 def int8_time(site: Site) -> float:
-    """Of an example in a CONV_2D, FULLY_CONNECTED or DEPTHWISE_CONV_2D of INT8, in multiply-adds.
+    """Time of an example in a CONV_2D, FULLY_CONNECTED or DEPTHWISE_CONV_2D, in INT8 multiply-adds.
 
     It is 0 where the file does not say how many places of the input the weights meet.
     """

@@ -23,14 +23,14 @@ INTEGER_TYPES = {8: Type.INT8, 4: Type.INT4, 2: Type.INT2}
 class Site:
     """An operator that reads a weight, and the operators that come in its place.
 
-    Attributes:
-        operators: those written so far; `finish` puts them into the graph.
-
     Args:
         file: the file that is rewritten.
         graph: the operator's subgraph.
         operator: reads the weight.
         readers: that are to run what is written; see `tfqd.export.litert.file.readers`.
+
+    Attributes:
+        operators: those written so far; `finish` puts them into the graph.
     """
 
     def __init__(self, file: File, graph, operator, readers: tuple[str, ...] = (LITERT,)):

@@ -21,14 +21,14 @@ class ExampleError(ValueError):
 class RepresentativeDataset:
     """Batches of inputs, read once.
 
-    Attributes:
-        first: the first 32 examples, or all, as the model takes them.
-
     Args:
         data: arrays, a ``tf.data.Dataset`` or another iterable of batches, as
             `fit` takes them; of tuples the inputs are taken. Or what
             ``tf.lite.TFLiteConverter`` takes: a function without arguments that
             gives such an iterable; its lists and tuples hold an array for each input.
+
+    Attributes:
+        first: the first 32 examples, or all, as the model takes them.
 
     Raises:
         TypeError: for something else.

@@ -7,7 +7,7 @@ from tfqd.export.litert.file.float_form import dequantized, per_element
 
 # A rounded number is half a step off at most, but for the rounding of float32.
 _HALF_A_STEP = 0.501
-# Of numbers of 32 bits, whose steps are finer than those of float32.
+# The rounding of numbers of 32 bits, relative: their steps are finer than those of float32.
 _ROUNDING = 4 * np.finfo(np.float32).eps
 
 

@@ -19,7 +19,7 @@ from tfqd.export.litert.lowering.editing import Site
 from tfqd.export.litert.lowering.weights import IntegerWeight, NoIntegerForm
 
 _MOST_CUTS = 64
-# Of the operator, where its weights are floats.
+# The version of the operator where its weights are floats.
 _FLOAT_VERSION = 6
 
 

@@ -18,9 +18,9 @@ from tfqd.export.litert.file.schema import schema
 from tfqd.export.litert.lowering.editing import Site
 from tfqd.export.litert.lowering.weights import IntegerWeight, NoIntegerForm
 
-# Those of the biases; XNNPACK adds up sixteen times what INT4 gives.
+# Bits of biases, by the types of weights; XNNPACK adds up sixteen times what INT4 gives.
 _BITS = {Type.INT8: 32, Type.INT2: 32, Type.INT4: 28}
-# Of weights that are all 0, whose unit is free: as many digits as float32 has.
+# The largest bias of weights that are all 0, whose unit is free: as many digits as float32 has.
 _FREE_BIAS = 2**24
 
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from tfqd.compressed import QuantizedTensor
 
-# Of a channel's factor, relative; float32 products differ by less than half of it.
+# How far a channel's factor may be off, relative; float32 products differ by less than half.
 _TOLERANCE = 2e-6
 _LARGEST_RANK = 5
 _SAMPLED_CHANNELS = 8

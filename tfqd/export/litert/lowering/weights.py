@@ -76,7 +76,7 @@ def integer_weight(match: Match) -> IntegerWeight:
     offset = None
     if tensor.offset is not None:
         offset = _per_block(match, tensor.spread(tensor.offset), block) * match.factor[:, None]
-        # Of each channel: what a negative factor turned about lies below 0.
+        # In each channel by itself: what a negative factor turned about lies below 0.
         least, most = (each(axis=1, keepdims=True) for each in (integers.min, integers.max))
         middle = (least + most + 1) // 2
         integers = integers - middle
