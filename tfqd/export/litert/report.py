@@ -23,7 +23,8 @@ class Report:
         largest answer: float32 rounding where all types are exact.
     activation_error: largest difference between the file's answers on the
         probes and the quantized model's, relative to the largest answer. It
-        comes from activations, which kernels of integers round to `activation_bits`.
+        comes from activations, which kernels of integers round to `activation_bits`; to 8
+        where these are None.
     """
 
     bytes: int

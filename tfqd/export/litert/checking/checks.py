@@ -3,7 +3,7 @@
 The file's float form must answer as the model does: then its structure and its
 integers are right. Each of its operators must read its integers as the file means
 them, in each runtime. And the file itself must answer, in each runtime, as far
-from the model as the bits of its activations explain.
+from the model as kernels that round activations explain.
 
 A model that rounds activations itself, to trained ranges, answers what the file does, which
 rounds at the same places. The float form rounds nowhere: it must answer as that model does while

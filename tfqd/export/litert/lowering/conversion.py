@@ -131,7 +131,7 @@ def _function(origin: Origin, batch_size: int | None) -> tf.types.experimental.C
 
 
 def _check_io_dtype(io_dtype: str, bits: int | None) -> None:
-    """Raises ValueError unless activations of so many bits, None for floats, can come in it."""
+    """Raises ValueError unless activations of `bits`, None for floats, come in `io_dtype`."""
     if io_dtype in ("float32", f"int{bits}"):
         return
     needed = int(io_dtype.removeprefix("int"))
