@@ -32,13 +32,16 @@ import numpy as np
 from tfqd.compressed import CompressedModel, QuantizedTensor, float8
 from tfqd.compressed.atomic import new_file
 from tfqd.compressed.cutting import cut
+from tfqd.compressed.manifest import parse_json
 from tfqd.compressed.packing import pack
 from tfqd.export.comparison import Verification, VerificationError
 from tfqd.export.endings import check_ending
+from tfqd.export.stored_tensors import check_stored
 from tfqd.extras import needing
 from tfqd.spec.grid import zero_code
 from tfqd.wrapping import compress
 
+_FORMAT = "tfqd"
 _VERSION = "1"
 _FLOAT8 = "F8_E4M3"
 _ENDS = ("codes", "points", "scale", "offset")
@@ -86,7 +89,7 @@ def write_safetensors(
     for name, tensor in compressed.quantized.items():
         arrays |= {f"{name}.{part}": array for part, array in _parts(tensor).items()}
     described = {name: _described(tensor) for name, tensor in compressed.quantized.items()}
-    metadata = {"format": "tfqd", "version": _VERSION, "tensors": json.dumps(described)}
+    metadata = {"format": _FORMAT, "version": _VERSION, "tensors": json.dumps(described)}
     contiguous = {name: np.asarray(array, order="C") for name, array in arrays.items()}
     with new_file(pathlib.Path(path)) as file:
         file.write_bytes(save(contiguous, metadata))
@@ -135,7 +138,7 @@ def _described(tensor: QuantizedTensor) -> dict[str, Any]:
         "levels": tensor.levels,
         "matrix": (bucketing.channels, bucketing.row_length),
         "bucket": (bucketing.height, bucketing.width),
-        "rows_per_codebook": shared or bucketing.rows,
+        "rows_per_codebook": min(shared or bucketing.rows, bucketing.rows),
         "spec": tensor.spec,
     }
 
@@ -190,9 +193,11 @@ class Stored(NamedTuple):
 def read_safetensors(path: pathlib.Path) -> dict[str, Stored | np.ndarray]:
     """What `write_safetensors` has written: the quantized tensors, and the other arrays.
 
+    Everything is checked, so that what it gives can be decoded.
+
     Raises:
         ModuleNotFoundError: without the package.
-        ValueError: when it is another file, or damaged.
+        ValueError: when it is another file, of another version, or damaged.
         OSError: when it cannot be read.
     """
     with needing("safetensors", "safetensors files"):
@@ -200,19 +205,52 @@ def read_safetensors(path: pathlib.Path) -> dict[str, Stored | np.ndarray]:
     data = path.read_bytes()
     try:
         views = dict(deserialize(data))
-        header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
-        described = json.loads(header["__metadata__"]["tensors"])
+        described = _described_in(data)
         found: dict[str, Stored | np.ndarray] = {}
         for name, about in described.items():
             own = {end: views.pop(f"{name}.{end}") for end in _ENDS if f"{name}.{end}" in views}
-            size = sum(len(view["data"]) for view in own.values())
-            found[name] = Stored(about, {end: _array(**view) for end, view in own.items()}, size)
+            found[name] = _stored(name, about, own)
         return found | {name: _array(**view) for name, view in views.items()}
-    except (SafetensorError, KeyError, ValueError) as error:
-        raise ValueError(f"{path} was not written by tfqd.export.safetensors: {error}") from error
+    except (SafetensorError, ValueError) as error:
+        raise ValueError(
+            f"{path} was not written by tfqd.export.safetensors, or is damaged: {error!s:.400}"
+        ) from error
+
+
+def _described_in(data: bytes) -> dict[str, Any]:
+    """What a file's metadata say of each quantized tensor, by its path."""
+    header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
+    metadata = header.get("__metadata__") or {}
+    if metadata.get("format") != _FORMAT or "tensors" not in metadata:
+        raise ValueError("its metadata describe no tensors of tfqd")
+    if metadata.get("version") != _VERSION:
+        raise ValueError(
+            f"it has format version {metadata.get('version')!r:.40}; this tfqd reads version "
+            f"{_VERSION!r}"
+        )
+    described = parse_json(metadata["tensors"].encode(), "tensors in its metadata")
+    if not isinstance(described, dict):
+        raise ValueError("tensors in its metadata must be an object")
+    return described
+
+
+def _stored(name: str, about: Any, views: dict[str, dict[str, Any]]) -> Stored:
+    """A quantized tensor that can be decoded."""
+    try:
+        parts = {end: _array(**view) for end, view in views.items()}
+        check_stored(about, parts)
+        stored = Stored(about, parts, sum(len(view["data"]) for view in views.values()))
+        # Codes of that many bits cannot exceed levels of all of them.
+        if about["levels"] < 2 ** about["bits"] and stored.codes.max() >= about["levels"]:
+            raise ValueError(f"its codes must lie below {about['levels']}")
+    except ValueError as error:
+        raise ValueError(f"tensor {name!r:.200}: {error}") from error
+    return stored
 
 
 def _array(dtype: str, shape: list[int], data: bytes) -> np.ndarray:
+    if dtype not in _TYPES:
+        raise ValueError(f"its type must be one of {', '.join(_TYPES)}; got {dtype}")
     array = np.frombuffer(data, _TYPES[dtype]).reshape(shape)
     return float8.NUMBERS[array] if dtype == _FLOAT8 else array
 
