@@ -4,7 +4,7 @@ import importlib
 import os
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from absl import flags
@@ -12,6 +12,8 @@ from absl import flags
 from tfqd_command.command import UsageError
 
 NAMES = ("x", "y", "x_test", "y_test")
+# A zip file's first member, or the end of one that has none.
+_ZIP_STARTS = (b"PK\3\4", b"PK\5\6")
 
 
 class Data(NamedTuple):
@@ -67,17 +69,23 @@ def _from_file(path: str) -> Mapping[str, Any]:
     import numpy as np
 
     with open(path, "rb") as file:
-        if file.read(2) != b"PK":
+        if file.read(4) not in _ZIP_STARTS:
             raise ValueError(f"{path} is no npz file")
-    with np.load(path) as arrays:
-        return {name: _array(path, arrays, name) for name in arrays.files}
+        file.seek(0)
+        arrays = _read(path, np.load, file)
+        return {name: _read(f"{name} of {path}", arrays.__getitem__, name) for name in arrays.files}
 
 
-def _array(path: str, arrays: Any, name: str) -> Any:
+def _read(what: str, read: Callable[[Any], Any], source: Any) -> Any:
+    """What a reader of numpy's gives; ValueError saying what it was for when it gives nothing."""
     try:
-        return arrays[name]
-    except ValueError as error:  # of objects, which only a pickle could hold
-        raise ValueError(f"{name} of {path} must be an array of numbers; {error}") from error
+        return read(source)
+    except Exception as error:  # of damaged files it raises whatever it likes
+        if "allow_pickle" in str(error):  # which nobody should
+            raise ValueError(f"{what} must be an array of numbers; it holds objects") from error
+        raise ValueError(
+            f"{what} cannot be read, as when it is damaged: {type(error).__name__}: {error}"
+        ) from error
 
 
 def _called(source: str) -> Any:
