@@ -62,6 +62,12 @@ def test_an_error_names_the_argument_and_what_came(check, bad, message):
         check(bad)
 
 
+@pytest.mark.parametrize("value", [np.array(["a", "b"]), np.array(["a"]), ["a"], {"a": 1}])
+def test_an_array_is_no_choice(value):
+    with pytest.raises(ValueError, match="init must be one of 'a', 'b'; got"):
+        check_choice("init", value, ("a", "b"))
+
+
 def test_none_passes_where_it_may():
     assert checked_optional_count("size", None) is None
     assert checked_optional_positive("clip", None) is None

@@ -144,7 +144,7 @@ def test_specs_are_frozen_and_hashable():
     [
         *[("bits", bits) for bits in (True, 4.0, 0, 9, -1, "4", None, np.float32(4), np.bool_(1))],
         *[("bucket_size", size) for size in (0, -1, 1.5, True, "256")],
-        *[("layout", layout) for layout in ("row", None, 3)],
+        *[("layout", layout) for layout in ("row", None, 3, np.array(["flat"]), ["flat"])],
         *[("scaling", scaling) for scaling in ("linear", None, "Affine")],
         *[("clip", clip) for clip in (0, -1.0, float("inf"), float("nan"), True, "1")],
     ],

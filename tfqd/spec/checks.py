@@ -5,6 +5,7 @@ Numbers may be numpy's; True and False are never numbers.
 
 import math
 import numbers
+from collections.abc import Hashable
 from typing import Any, TypeGuard
 
 # The most bits that a code may have.
@@ -81,5 +82,10 @@ def checked_optional_positive(name: str, value: Any) -> float | None:
 
 def check_choice(name: str, value: Any, allowed: tuple) -> None:
     """Raises ValueError naming the argument unless `value` is one of `allowed`."""
-    if value not in allowed:
+    if not _is_one_of(value, allowed):
         raise ValueError(f"{name} must be one of {', '.join(map(repr, allowed))}; got {value!r}")
+
+
+def _is_one_of(value: Any, allowed: tuple) -> bool:
+    """Whether it is; what cannot be hashed, as an array, is none of them."""
+    return isinstance(value, Hashable) and value in allowed
