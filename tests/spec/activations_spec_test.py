@@ -7,8 +7,9 @@ import tfqd
 
 
 def test_numbers_of_numpy_become_pythons():
-    spec = tfqd.Activations(bits=np.int64(6), percentile=np.float32(99))
+    spec = tfqd.Activations(bits=np.int64(6), percentile=np.float32(99), take_apart=np.True_)
     assert (type(spec.bits), type(spec.percentile)) == (int, float)
+    assert spec.take_apart is True
     assert tfqd.Activations(**spec.to_dict()) == spec
 
 

@@ -8,6 +8,7 @@ import pytest
 from tfqd.spec.checks import (
     check_choice,
     checked_bits,
+    checked_bool,
     checked_count,
     checked_optional_count,
     checked_optional_positive,
@@ -40,6 +41,7 @@ def test_what_is_kept_is_pythons_own():
     assert type(checked_count("steps", np.int32(3))) is int
     assert type(checked_positive("clip", np.float32(3))) is float
     assert type(checked_bits(np.uint8(3))) is int
+    assert checked_bool("strict", np.False_) is False
 
 
 @pytest.mark.parametrize(

@@ -114,6 +114,15 @@ def test_numpy_numbers_are_kept_as_pythons():
     assert json.loads(json.dumps(spec.to_dict()))["bits"] == 4
 
 
+@pytest.mark.parametrize("true", [np.True_, 1])
+def test_what_is_true_or_false_is_kept_as_pythons(true):
+    spec = Uniform(scaling="symmetric", preserve_zeros=true)
+    assert spec.preserve_zeros is True
+    assert json.loads(json.dumps(spec.to_dict()))["preserve_zeros"] is True
+    with pytest.raises(ValueError, match="preserve_zeros must be True or False; got 'yes'"):
+        Uniform(scaling="symmetric", preserve_zeros="yes")
+
+
 @pytest.mark.parametrize("bits", range(1, 9))
 def test_number_of_levels(bits):
     assert Uniform(bits=bits).levels == Codebook(bits=bits).levels == 2**bits

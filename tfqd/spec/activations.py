@@ -4,7 +4,7 @@ import dataclasses
 from typing import Any
 
 from tfqd.spec.base import SCALINGS
-from tfqd.spec.checks import check_choice, is_integer, is_number
+from tfqd.spec.checks import check_choice, checked_bool, is_integer, is_number
 
 RANGES = ("trained", "moving", "fixed")
 STARTS = ("mse", "minmax", "percentile")
@@ -82,8 +82,7 @@ class Activations:
             )
         object.__setattr__(self, "percentile", float(self.percentile))
         check_choice("scaling", self.scaling, SCALINGS)
-        if not isinstance(self.take_apart, bool):
-            raise ValueError(f"take_apart must be True or False; got {self.take_apart!r}")
+        object.__setattr__(self, "take_apart", checked_bool("take_apart", self.take_apart))
         check_choice("without_kernel", self.without_kernel, WITHOUT_KERNEL)
         if wide:
             object.__setattr__(self, "scaling", "symmetric")

@@ -9,6 +9,7 @@ from tfqd.spec.bucketing import LAYOUTS, Bucketing, BucketSize, checked_bucket_s
 from tfqd.spec.checks import (
     check_choice,
     checked_bits,
+    checked_bool,
     checked_optional_positive,
     is_positive,
 )
@@ -44,7 +45,7 @@ class Spec:
             average, and gets no gradient from then on (iterative freezing, Nagel
             et al. 2022, arXiv 2203.11086); see `tfqd.quantizers.oscillation`.
 
-    Numbers may be numpy's; they are kept as Python's.
+    Numbers, True and False may be numpy's; they are kept as Python's.
 
     Raises:
         ValueError: for a field outside what is allowed.
@@ -70,7 +71,8 @@ class Spec:
         object.__setattr__(self, "bucket_size", size)
         check_choice("scaling", self.scaling, SCALINGS)
         object.__setattr__(self, "clip", checked_optional_positive("clip", self.clip))
-        check_choice("preserve_zeros", self.preserve_zeros, (False, True))
+        zeros = checked_bool("preserve_zeros", self.preserve_zeros)
+        object.__setattr__(self, "preserve_zeros", zeros)
         self._check_zeros()
         if self.freeze_above is not None:
             object.__setattr__(self, "freeze_above", self._checked_frequency())

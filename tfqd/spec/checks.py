@@ -1,6 +1,6 @@
 """What arguments may be: the predicates and checks that all rooms share.
 
-Numbers may be numpy's; True and False are never numbers.
+Numbers may be numpy's, and so may True and False, which are never numbers.
 """
 
 import math
@@ -78,6 +78,13 @@ def checked_optional_positive(name: str, value: Any) -> float | None:
     if not is_positive(value):
         raise ValueError(f"{name} must be None or a positive finite number; got {value!r}")
     return float(value)
+
+
+def checked_bool(name: str, value: Any) -> bool:
+    """`value` as Python's True or False; ValueError naming the argument unless it is either."""
+    if not _is_one_of(value, (False, True)):
+        raise ValueError(f"{name} must be True or False; got {value!r}")
+    return bool(value)
 
 
 def check_choice(name: str, value: Any, allowed: tuple) -> None:
