@@ -25,6 +25,7 @@ def test_numbers_of_numpy_become_pythons():
         ({"ranges": "learned"}, "ranges must be one of 'trained', 'moving', 'fixed'"),
         ({"start": "max"}, "start must be one of 'mse', 'minmax', 'percentile'"),
         ({"percentile": 50}, "percentile must be a number above 50 and at most 100; got 50"),
+        ({"percentile": 10**400}, "percentile must be a number above 50 and at most 100; got 1000"),
         ({"scaling": "none"}, "scaling must be one of"),
         ({"take_apart": "no"}, "take_apart must be True or False; got 'no'"),
         ({"without_kernel": "int8"}, "without_kernel must be one of 'refused', 'float'"),

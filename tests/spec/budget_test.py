@@ -32,3 +32,11 @@ def test_bytes_by_hand(size, expected):
 def test_what_is_no_size_is_refused(size):
     with pytest.raises(ValueError, match="a size must be a positive number of bytes, or a text"):
         parse_bytes(size)
+
+
+@pytest.mark.parametrize("size", ["0.1B", "0.0009 kB", "9" * 400 + "B", "9" * 400 + "GiB"])
+def test_less_than_a_byte_and_no_finite_number_of_them_are_refused_as_given(size):
+    with pytest.raises(
+        ValueError, match=f"a size must be finite and at least 1 byte; got '{size}'"
+    ):
+        parse_bytes(size)

@@ -32,7 +32,7 @@ def test_bounds_are_inside():
     assert not is_number(1.5, 0, 1)
 
 
-@pytest.mark.parametrize("value", [math.nan, math.inf, "1", None, 1j])
+@pytest.mark.parametrize("value", [math.nan, math.inf, "1", None, 1j, 10**400, -(10**400)])
 def test_what_is_no_finite_number_is_none(value):
     assert not is_number(value)
 

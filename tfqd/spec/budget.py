@@ -1,5 +1,6 @@
 """Sizes as people write them."""
 
+import math
 import re
 
 from tfqd.spec.checks import is_integer
@@ -17,7 +18,7 @@ def parse_bytes(size: int | str) -> int:
             of 1000) and KiB, MiB, GiB (of 1024), in capital or small letters.
 
     Raises:
-        ValueError: for anything else.
+        ValueError: for anything else, and for less than a byte.
 
     Example:
 
@@ -34,4 +35,7 @@ def parse_bytes(size: int | str) -> int:
             "a size must be a positive number of bytes, or a text such as '120 kB' with one of "
             f"{', '.join(_UNITS)}; got {size!r}"
         )
-    return int(float(match[1]) * _FACTORS[match[2].lower()])
+    found = float(match[1]) * _FACTORS[match[2].lower()]
+    if not 1 <= found < math.inf:
+        raise ValueError(f"a size must be finite and at least 1 byte; got {size!r}")
+    return int(found)

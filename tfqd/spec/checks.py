@@ -19,9 +19,16 @@ def is_integer(value: Any, least: float = -math.inf, most: float = math.inf) -> 
 
 
 def is_number(value: Any, least: float = -math.inf, most: float = math.inf) -> TypeGuard[float]:
-    """Whether `value` is a finite real number from `least` to `most`."""
+    """Whether `value` is a finite real number from `least` to `most` that a float can hold."""
     real = isinstance(value, numbers.Real) and not isinstance(value, bool)
-    return real and math.isfinite(value) and least <= value <= most
+    return real and _is_finite(value) and least <= value <= most
+
+
+def _is_finite(value: numbers.Real) -> bool:
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # an integer beyond all floats
+        return False
 
 
 def is_positive(value: Any) -> TypeGuard[float]:
