@@ -8,11 +8,15 @@ from typing import Any
 _SUFFIXES = (".keras", ".h5", ".hdf5")
 
 
-def load_model(path: str) -> Any:
+def load_model(path: str, *others: str) -> Any:
     """The model in a file, not compiled.
 
     A ``.keras`` file says which Keras wrote it, which alone reads it. HDF5 does not: Keras 3 reads
     it, or tf_keras where Keras 3 fails.
+
+    Args:
+        path: the file.
+        others: the endings of the files that the caller reads itself, for messages.
 
     Raises:
         ValueError: when it cannot be read.
@@ -25,7 +29,8 @@ def load_model(path: str) -> Any:
     file = pathlib.Path(path)
     check_regular(file)
     if file.suffix not in _SUFFIXES:
-        raise ValueError(f"{path} must be a {', '.join(_SUFFIXES)} file of a Keras model")
+        known = ", ".join((*others, *_SUFFIXES))
+        raise ValueError(f"{path} must be a {known} file of a Keras model")
     reasons = []
     for name in (written_by(file),) if zipfile.is_zipfile(file) else ("keras", "tf_keras"):
         try:
@@ -33,6 +38,19 @@ def load_model(path: str) -> Any:
         except Exception as error:  # readers raise whatever they like
             reasons.append(f"{name}: {complaint(error)}")
     raise ValueError(f"{path} cannot be read as a model. {'; '.join(reasons)}")
+
+
+def is_archive(path: str) -> bool:
+    """Whether a file is an archive, which may have any name: one that begins as archives do, or
+    at least is called so.
+
+    Raises:
+        OSError: when it cannot be read.
+    """
+    from tfqd.compressed import is_container
+
+    file = pathlib.Path(path)
+    return file.suffix.lower() == ".tfqd" or (file.is_file() and is_container(file))
 
 
 def check_one_input_and_output(path: str, model: Any) -> None:
@@ -90,8 +108,8 @@ def load_teacher(path: str) -> Any:
     import tfqd
     from tfqd.export.paths import naming
 
-    if pathlib.Path(path).suffix != ".tfqd":
-        return load_model(path)
+    if not is_archive(path):
+        return load_model(path, ".tfqd")
     with naming(path):
         return tfqd.load(path)
 
@@ -101,10 +119,10 @@ def load_for_export(path: str) -> Any:
     import tfqd
     from tfqd.export.paths import naming
 
-    if pathlib.Path(path).suffix == ".tfqd":
+    if is_archive(path):
         with naming(path):
             return tfqd.load(path, "compressed")
-    return load_model(path)
+    return load_model(path, ".tfqd")
 
 
 def float_bytes(model: Any) -> int:

@@ -4,7 +4,7 @@ import pathlib
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from tfqd_command.models import load_model
+from tfqd_command.models import is_archive, load_model
 
 _CHECKPOINT_ENDING = "/.ATTRIBUTES/VARIABLE_VALUE"
 
@@ -32,8 +32,8 @@ class Row(NamedTuple):
 
 
 def tensors_in(path: str) -> list[Row]:
-    """The tensors of a ``.tfqd``, ``.keras``, ``.h5``, ``.tflite`` or ``.safetensors`` file
-    or a SavedModel.
+    """The tensors of an archive, which may have any name, a ``.keras``, ``.h5``, ``.tflite`` or
+    ``.safetensors`` file or a SavedModel.
 
     Raises:
         ValueError: when it is none of these, or damaged.
@@ -45,13 +45,11 @@ def tensors_in(path: str) -> list[Row]:
     check_regular(file)
     if file.is_dir():
         return list(_of_saved_model(file))
-    readers = {
-        ".tfqd": _of_archive,
-        ".tflite": _of_tflite,
-        ".safetensors": _of_safetensors,
-    }
+    readers = {".tflite": _of_tflite, ".safetensors": _of_safetensors}
     with naming(path):
-        return list(readers.get(file.suffix, _of_keras)(file))
+        if is_archive(path):
+            return list(_of_archive(file))
+        return list(readers.get(file.suffix.lower(), _of_keras)(file))
 
 
 def _of_archive(path: pathlib.Path) -> Iterator[Row]:
@@ -75,7 +73,7 @@ def _of_keras(path: pathlib.Path) -> Iterator[Row]:
     from tfqd.wrapping import float_form
     from tfqd.wrapping.quantized import is_quantized
 
-    model = load_model(str(path))
+    model = load_model(str(path), ".tfqd", ".tflite", ".safetensors")
     compressed = tfqd.compress(model) if is_quantized(model) else float_form(model)
     for name, tensor in compressed.tensors.items():
         size = tensor_size(tensor)

@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import shutil
 
 import keras
 import numpy as np
@@ -11,6 +12,7 @@ from command import tfqd as command
 
 import tfqd
 from tfqd_command.main import main
+from tfqd_command.models import load_teacher
 
 X = np.random.default_rng(0).normal(size=(5, 8)).astype(np.float32)
 
@@ -70,6 +72,23 @@ def test_inspect_shows_the_bytes_of_the_archive(capsys):
     found = values(capsys, "inspect", "q.tfqd")
     entries = tfqd.compressed.read_manifest("q.tfqd").tensors
     assert [row["bytes"] for row in found["tensors"]] == [entry.bytes for entry in entries]
+
+
+@pytest.mark.parametrize("name", ["archive", "archive.TFQD", "archive.keras"])
+def test_archives_of_any_name_are_inspected_converted_and_learned_from(name, capsys, tmp_path):
+    path = str(tmp_path / name)
+    shutil.copy("q.tfqd", path)
+    expected = values(capsys, "inspect", "q.tfqd")
+    assert values(capsys, "inspect", path)["tensors"] == expected["tensors"]
+    values(capsys, "convert", path, "same.safetensors")
+    answers = np.asarray(load_teacher("q.tfqd")(X))
+    np.testing.assert_array_equal(np.asarray(load_teacher(path)(X)), answers)
+
+
+def test_what_a_teacher_may_be_is_named():
+    pathlib.Path("teacher.txt").write_text("nothing of the kind")
+    with pytest.raises(ValueError, match=r"must be a \.tfqd, \.keras, \.h5, \.hdf5 file"):
+        load_teacher("teacher.txt")
 
 
 @pytest.mark.parametrize("file", ["m.keras", "m.h5", "old.keras"])

@@ -31,7 +31,12 @@ WRONG = [
     ("inspect damaged.h5", 1, "damaged.h5 cannot be read as a model. keras: "),
     ("inspect damaged.tfqd", 1, "damaged.tfqd: this is no tfqd archive"),
     ("inspect damaged.tflite", 1, "no TFLite file"),
-    ("inspect text.txt", 1, "text.txt must be a .keras, .h5, .hdf5 file"),
+    (
+        "inspect text.txt",
+        1,
+        "text.txt must be a .tfqd, .tflite, .safetensors, .keras, .h5, .hdf5 file",
+    ),
+    ("convert text.txt b.keras", 1, "text.txt must be a .tfqd, .keras, .h5, .hdf5 file"),
     ("inspect folder", 1, "folder holds no SavedModel"),
     ("sizes missing.keras", 1, "missing.keras"),
     ("sizes damaged.tfqd", 1, "damaged.tfqd must be a .keras, .h5, .hdf5 file of a Keras model"),
