@@ -175,7 +175,8 @@ def compress(model: keras.Model) -> CompressedModel:
 
     Raises:
         TypeError: when `model` is no Keras model.
-        ValueError: when it is not quantized or holds NaN or infinite weights.
+        ValueError: when it is not quantized or holds NaN or infinite weights; infinity that stays
+            float may be in what is not trainable, as masks are.
 
     Example:
 

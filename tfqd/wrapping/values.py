@@ -1,4 +1,4 @@
-"""What weights must be so that they can be quantized, in any Keras version."""
+"""What weights must be so that they can be quantized or stored, in any Keras version."""
 
 import numpy as np
 import tensorflow as tf
@@ -9,11 +9,28 @@ LARGEST_WEIGHT = 1e14
 
 def check_finite(path: str, value: tf.Tensor) -> None:
     """Raises ValueError when `value`, of the variable at `path`, holds NaN or infinity."""
-    if not bool(tf.reduce_all(tf.math.is_finite(value))):
+    _check(path, value, tf.math.is_finite(value), "finite weights are needed to quantize it")
+
+
+def check_float(path: str, value: tf.Tensor, trainable: bool) -> None:
+    """Raises ValueError when `value`, of the variable at `path`, is not to be kept as floats.
+
+    Infinity in what nothing trains is meant, as in a mask of attention scores. In what is
+    trained it is an accident, and so is NaN in either.
+    """
+    if trainable:
+        _check(path, value, tf.math.is_finite(value), "a trainable variable must be finite")
+    else:
+        _check(path, value, ~tf.math.is_nan(value), "infinity may be kept, NaN may not")
+
+
+def _check(path: str, value: tf.Tensor, good: tf.Tensor, needed: str) -> None:
+    """Raises ValueError unless all of `value` is `good`."""
+    if not bool(tf.reduce_all(good)):
         count = int(np.sum(~np.isfinite(value.numpy())))
         raise ValueError(
             f"{path} holds {count} NaN or infinite weights of {value.shape.num_elements()}; "
-            "finite weights are needed to quantize it"
+            f"{needed}"
         )
 
 

@@ -10,7 +10,7 @@ from tfqd.quantizers import Quantizer, quantizer_for
 from tfqd.spec.selection import Candidate, Selection, select
 from tfqd.wrapping.keras3.insides import in_stateless_scope, made_trainable
 from tfqd.wrapping.layers import all_layers
-from tfqd.wrapping.values import check_finite, check_magnitude
+from tfqd.wrapping.values import check_finite, check_float, check_magnitude
 from tfqd.wrapping.variables import channel_axes, is_kernel
 
 
@@ -77,9 +77,11 @@ def check_values(variable: keras.Variable, quantized: bool) -> None:
     if in_stateless_scope() or not keras.backend.is_float_dtype(variable.dtype):
         return
     value = tf.convert_to_tensor(variable)
-    check_finite(variable.path, value)
     if quantized:
+        check_finite(variable.path, value)
         check_magnitude(variable.path, value)
+    else:
+        check_float(variable.path, value, variable.trainable)
 
 
 def _normalizers(layer: keras.layers.Layer) -> dict[int, str]:

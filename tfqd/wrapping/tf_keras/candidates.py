@@ -12,7 +12,7 @@ from tfqd.wrapping.tf_keras.attributes import HeldVariable, held_variables
 from tfqd.wrapping.tf_keras.config import channel_axes_of, is_held_kernel
 from tfqd.wrapping.tf_keras.variable import as_stored, variables_of
 from tfqd.wrapping.tf_keras.wrapper import QuantizeWrapper
-from tfqd.wrapping.values import check_finite, check_magnitude
+from tfqd.wrapping.values import check_finite, check_float, check_magnitude
 from tfqd.wrapping.variables import is_kernel
 
 # By the names of their classes, as importing tfqd imports no tfmot.
@@ -116,9 +116,11 @@ def check_values(path: str, variable: tf.Variable, quantized: bool) -> None:
         return
     with as_stored():
         value = tf.convert_to_tensor(variable)
-    check_finite(path, value)
     if quantized:
+        check_finite(path, value)
         check_magnitude(path, value)
+    else:
+        check_float(path, value, variable.trainable)
 
 
 def _may_be_chosen(variable: tf.Variable) -> bool:
