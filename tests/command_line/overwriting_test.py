@@ -24,12 +24,15 @@ WRONG = [
         "--to=t.keras is the teacher itself",
     ),
     ("compress m.keras --to=d.tfqd --data=d.npz", "--to=d.tfqd is the data itself"),
+    ("compress m.keras --to=a.tfqd,./a.tfqd", "--to names a file twice: a.tfqd,./a.tfqd"),
+    ("compress m.keras --to=n.tfqd,linked.tfqd", "--to names a file twice: n.tfqd,linked.tfqd"),
     ("compress m.keras --to=a.tfqd --report=m.keras", "--report must end in .html; got 'm.keras'"),
     ("compress m.keras --to=a.tfqd --report=m.html", "--report=m.html is the model itself"),
     ("report q.keras --to=q.html", "--to=q.html is the quantized file itself; give another name"),
 ]
 LINKS = {
     "linked.keras": "q.keras",
+    "linked.tfqd": "n.tfqd",
     "d.tfqd": "d.npz",
     "m.html": "m.keras",
     "q.html": "q.keras",

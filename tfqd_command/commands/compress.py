@@ -11,6 +11,7 @@ goes on when the same command is given again.
   tfqd compress model.keras --to=small.tfqd,small.tflite --bits=4 --data=digits.npz
 """
 
+import os
 from typing import Any
 
 from absl import flags
@@ -79,7 +80,7 @@ def check(arguments: list[str], values: flags.FlagValues) -> None:
     for target in targets:
         kind_of(target)
         check_apart(target, sources, "--to=")
-    if len({*targets}) < len(targets):
+    if len({*map(os.path.realpath, targets)}) < len(targets):
         raise UsageError(f"--to names a file twice: {','.join(targets)}")
     if values.report is not None:
         check_page(values.report, sources, "--report")
