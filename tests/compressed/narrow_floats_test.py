@@ -87,6 +87,13 @@ def test_values_beyond_float16_are_refused(path, options):
     assert not path.exists()
 
 
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_values_beyond_float32_are_refused_as_what_they_are(path, dtype):
+    compressed = CompressedModel({"bias": np.array([1e300, -np.inf, 1.0])})
+    with pytest.raises(ValueError, match=rf"values up to 1e\+300 do not fit {dtype}"):
+        write_archive(compressed, path, rest_dtype=dtype)
+
+
 @pytest.mark.parametrize("scaling", ["symmetric", "affine"])
 @pytest.mark.parametrize(("factor", "stored"), [(1e-3, "float16"), (1e-9, "bfloat16")])
 def test_scales_that_float16_would_lose_are_stored_in_bfloat16(path, scaling, factor, stored):

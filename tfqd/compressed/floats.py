@@ -16,17 +16,14 @@ def float_bytes(dtype: str) -> int:
 
 
 def narrow(values: np.ndarray, dtype: str) -> bytes:
-    """The values in a type of `FLOATS`, row-major, little endian.
+    """The values, of any floating-point type, in one of `FLOATS`, row-major, little endian.
 
     Raises:
         ValueError: when a finite value becomes infinite.
     """
-    values = np.ascontiguousarray(values, np.float32)
-    if dtype == "bfloat16":
-        stored = _upper_halves(values)
-    else:
-        with np.errstate(over="ignore"):
-            stored = values.astype(_STORED[dtype])
+    with np.errstate(over="ignore"):
+        single = np.ascontiguousarray(values, np.float32)
+        stored = _upper_halves(single) if dtype == "bfloat16" else single.astype(_STORED[dtype])
     data = stored.tobytes()
     if np.isinf(widen(data, dtype)).sum() > np.isinf(values).sum():
         largest = np.abs(values[np.isfinite(values)]).max()
