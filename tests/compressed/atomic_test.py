@@ -157,6 +157,21 @@ def test_symbolic_links_are_followed(tmp_path):
     assert os.listdir(target.parent) == [target.name]
 
 
+@pytest.mark.parametrize("folder", ["missing", "missing/inner"])
+def test_a_folder_that_is_missing_is_named_before_anything_is_made(tmp_path, folder):
+    path = tmp_path / folder / "model.tfqd"
+    message = f"there is no folder '{path.parent}' to write '{path}' into"
+    with pytest.raises(FileNotFoundError, match=message):
+        replace_file(path, [b"new"])
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("name", ["a." + 253 * "b", "." + 254 * "b", 250 * "a" + ".tfqd"])
+def test_a_name_as_long_as_the_file_system_takes_is_written(tmp_path, name):
+    replace_file(tmp_path / name, [b"new"])
+    assert os.listdir(tmp_path) == [name]
+
+
 def test_relative_paths_are_of_the_current_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     replace_file("model.tfqd", [b"new", b"er"])

@@ -111,7 +111,5 @@ def test_a_killed_process_leaves_the_old_file(killed):
 
 
 def test_a_missing_folder_is_an_error_of_the_system(tmp_path):
-    stage = new_file(tmp_path / "missing" / "model.keras")
-    staged = stage.__enter__()
-    with pytest.raises(FileNotFoundError):
-        staged.write_bytes(b"new")
+    fail(new_file, tmp_path / "missing" / "model.keras", FileNotFoundError)
+    assert os.listdir(tmp_path) == []

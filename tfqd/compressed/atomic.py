@@ -8,6 +8,9 @@ import secrets
 import stat
 from collections.abc import Iterable, Iterator
 
+# A name that fits a file system must not become one that does not.
+_LONGEST_SUFFIX = 32
+
 
 def replace_file(path: str | os.PathLike, chunks: Iterable[bytes]) -> None:
     """Writes `chunks` to `path` as `new_file` does.
@@ -23,17 +26,20 @@ def replace_file(path: str | os.PathLike, chunks: Iterable[bytes]) -> None:
 def new_file(path: str | os.PathLike) -> Iterator[pathlib.Path]:
     """A file to write, which replaces `path` when the block ends without an error.
 
-    It stands in the same folder and has the same suffix; it reaches the disk and
+    It stands in the same folder and has the same suffix, if that is short; it reaches the disk and
     takes the name at once, then the folder reaches the disk. When anything fails
     it is removed, and the file at `path`, if there was one, is as before. A
     symbolic link is followed, not replaced. A file that is replaced keeps its mode.
 
     Raises:
         OSError: when it cannot be written, or `path` is a folder, a device, a pipe or
-            anything else but a file: before anything is touched.
+            anything else but a file, or in no folder that is there: before anything is touched.
     """
     mode = _mode_of_file(path)
     target = pathlib.Path(os.path.realpath(path))
+    if not target.parent.is_dir():
+        folder, given = str(target.parent), os.fspath(path)
+        raise FileNotFoundError(f"there is no folder {folder!r} to write {given!r} into")
     temporary = beside(target)
     try:
         yield temporary
@@ -65,8 +71,9 @@ def _mode_of_file(path: str | os.PathLike) -> int | None:
 
 
 def beside(path: pathlib.Path) -> pathlib.Path:
-    """An unused name in the same folder, with the same suffix."""
-    return path.with_name(f".tfqd-{secrets.token_hex(8)}{path.suffix}")
+    """An unused name in the same folder, with the same suffix unless that is a long one."""
+    suffix = path.suffix if len(path.suffix) <= _LONGEST_SUFFIX else ""
+    return path.with_name(f".tfqd-{secrets.token_hex(8)}{suffix}")
 
 
 def sync(path: str | os.PathLike) -> None:
