@@ -39,8 +39,9 @@ def tensors_in(path: str) -> list[Row]:
         ValueError: when it is none of these, or damaged.
         OSError: when it cannot be read.
     """
-    from tfqd.export.paths import check_regular, naming
+    from tfqd.export.paths import check_given, check_regular, naming
 
+    check_given(path)
     file = pathlib.Path(path)
     check_regular(file)
     if file.is_dir():

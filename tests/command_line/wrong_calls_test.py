@@ -69,6 +69,13 @@ def test_an_error_is_one_line_and_a_status(typed, status, message, folder, monke
     assert message in line
 
 
+@pytest.mark.parametrize("command", ["inspect", "verify"])
+def test_an_empty_path_is_not_the_current_folder(command, folder, monkeypatch, capfd):
+    monkeypatch.chdir(folder)
+    assert main([command, ""]) == 1
+    assert capfd.readouterr().err == "tfqd: a path must not be empty; got ''\n"
+
+
 def test_debug_shows_the_stack(folder, monkeypatch, capfd):
     monkeypatch.chdir(folder)
     assert main(["inspect", "damaged.tfqd", "--debug"]) == 1

@@ -7,7 +7,7 @@ from tfqd.compressed import is_container
 from tfqd.export.archive_file import verify_archive
 from tfqd.export.comparison import Verification
 from tfqd.export.keras_file import verify_keras
-from tfqd.export.paths import check_regular
+from tfqd.export.paths import check_given, check_regular
 from tfqd.export.saved_model_file import verify_saved_model
 from tfqd.wrapping.complaints import complaint
 
@@ -35,6 +35,7 @@ def verify(path: str | os.PathLike) -> Verification:
     >>> tfqd.export.verify("small.tfqd")
     Verification(kind='tfqd', largest_difference=0.0, tolerance=1e-05)
     """
+    check_given(path)
     path = pathlib.Path(path)
     check_regular(path)
     try:
