@@ -9,6 +9,7 @@ from typing import Any
 
 from tfqd.callbacks.callback import Callback
 from tfqd.compressed import CompressedModel, read_manifest
+from tfqd.compressed.facts import checked_facts
 from tfqd.export.archive_file import archive_size, save
 from tfqd.export.endings import check_ending
 from tfqd.spec.checks import check_choice
@@ -79,7 +80,7 @@ class CompressedCheckpoint(Callback):
         self._monitor = monitor
         self._larger_is_better = _mode(mode, monitor) == "max"
         self._save_best_only = save_best_only
-        self._facts = dict(facts or {})
+        self._facts = checked_facts({} if facts is None else facts)
         self._options = {"rest_dtype": rest_dtype, "scale_dtype": scale_dtype, "probes": probes}
 
     def on_train_begin(self, logs=None):

@@ -18,6 +18,7 @@ from tfqd.compressed import records
 from tfqd.compressed.atomic import replace_file
 from tfqd.compressed.container import Container, open_container, pack_container
 from tfqd.compressed.errors import ArchiveError
+from tfqd.compressed.facts import checked_facts
 from tfqd.compressed.floats import FLOATS
 from tfqd.compressed.manifest import ArrayEntry, Entry, Manifest
 from tfqd.compressed.model import CompressedModel, Probes
@@ -61,7 +62,8 @@ def encode_archive(
         versions: of the libraries that made the model, for the manifest.
 
     Raises:
-        TypeError: when facts, specs or the architecture are no JSON values.
+        TypeError: when facts, specs or the architecture are no JSON values, or facts no mapping
+            of texts to them.
         ValueError: for another dtype, values that it cannot hold, arrays of
             other things than numbers, and archives beyond 4 GiB.
     """
@@ -77,7 +79,7 @@ def encode_archive(
     manifest = Manifest(
         keras_version=compressed.keras_version,
         versions=dict(versions or {}),
-        facts=dict(compressed.facts),
+        facts=checked_facts(compressed.facts),
         tensors=[entry for entry, _ in tensors],
         inputs=[entry for entry, _ in inputs],
         outputs=[entry for entry, _ in outputs],

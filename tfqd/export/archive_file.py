@@ -15,6 +15,7 @@ import tensorflow as tf
 from tfqd.compressed import ArchiveError, CompressedModel, Probes, read_archive, write_archive
 from tfqd.compressed.archive import encode_archive
 from tfqd.compressed.atomic import new_file
+from tfqd.compressed.facts import checked_facts
 from tfqd.export import probes as probing
 from tfqd.export.call_size import check_call_size
 from tfqd.export.comparison import Verification, hold_against
@@ -48,7 +49,7 @@ def save(
     Args:
         model: a quantized Keras model, or what `tfqd.compress` made of it.
         path: file to write or replace, ``*.tfqd`` by custom; no ending of another kind.
-        facts: what to remember of the training, as JSON values; readable in the
+        facts: what to remember of the training, JSON values by texts; readable in the
             archive's manifest.
         rest_dtype: ``"float32"``, ``"float16"`` or ``"bfloat16"`` for the
             weights that stayed float.
@@ -83,7 +84,7 @@ def save(
     check_ending(path, ".tfqd")
     compressed = model if isinstance(model, CompressedModel) else compress(model)
     if facts is not None:
-        compressed = dataclasses.replace(compressed, facts=dict(facts))
+        compressed = dataclasses.replace(compressed, facts=checked_facts(facts))
     options = {"rest_dtype": rest_dtype, "scale_dtype": scale_dtype, "versions": _versions()}
     with new_file(pathlib.Path(path)) as file:
         if compressed.architecture is None:
@@ -117,7 +118,7 @@ def archive_size(
     """
     compressed = model if isinstance(model, CompressedModel) else compress(model)
     if facts is not None:
-        compressed = dataclasses.replace(compressed, facts=dict(facts))
+        compressed = dataclasses.replace(compressed, facts=checked_facts(facts))
     if compressed.architecture is not None:
         origin = origin_of(compressed, probes)
         compact = probing.compacted(origin.signature, origin.probes)
