@@ -3,9 +3,11 @@
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 import tf_keras
 
 import tfqd
+from tfqd.quantizers import quantizer_for
 
 X = np.random.default_rng(0).standard_normal((256, 24)).astype(np.float32)
 Y = np.tanh(X[:, :8])
@@ -25,6 +27,15 @@ def trained(library, spec):
 def test_they_learn_about_as_much_as_floats(library):
     spec = tfqd.EntropyConstrained(average_bits=3, bits=5)
     assert trained(library, spec) < 2 * trained(library, None)
+
+
+@pytest.mark.parametrize("spec", [tfqd.EntropyConstrained(), tfqd.EntropyCodebook()])
+@pytest.mark.parametrize(("shape", "axes"), [((), (-1,)), ((), (-2, -1)), ((3,), (-2, -1))])
+def test_tensors_of_fewer_axes_than_the_usual_are_quantized(spec, shape, axes):
+    quantizer = quantizer_for(spec, axes)
+    zeros = tf.zeros(shape)
+    state = quantizer.build(shape, "kernel", keras.layers.Layer(), lambda: zeros)
+    assert quantizer.encode(zeros, state).dequantize().shape == shape
 
 
 @pytest.mark.parametrize("scaling", ["symmetric", "affine"])

@@ -170,7 +170,9 @@ class EntropyConstrainedQuantizer(LearnedStepQuantizer):
         """
         if np.any(inputs):
             return inputs
-        outputs = math.prod(inputs.shape[axis] for axis in self.channel_axes)
+        rank = inputs.shape.rank
+        axes = [axis for axis in self.channel_axes if -rank <= axis < rank]
+        outputs = math.prod(inputs.shape[axis] for axis in axes)
         drawn = tf.random.stateless_normal(inputs.shape, seed=(0, 0))
         return drawn * math.sqrt(outputs / inputs.shape.num_elements())
 
