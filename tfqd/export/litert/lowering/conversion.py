@@ -23,7 +23,7 @@ from tfqd.export.precision import lengthened
 from tfqd.export.saved_module import save_module
 from tfqd.export.signature import Signature
 from tfqd.export.trained_ranges import has_trained_ranges
-from tfqd.spec import WIDE
+from tfqd.spec import WIDE_BITS
 from tfqd.wrapping import serving
 from tfqd.wrapping.activations import in_bytes, wide_activations
 from tfqd.wrapping.state import from_rest, weights_moved
@@ -84,7 +84,7 @@ def converted(
             f"{origin.plain.name!r} were trained"
         )
     wide = bool(wide_activations(origin.plain))
-    bits = (WIDE if wide else 8) if trained or examples is not None else None
+    bits = (WIDE_BITS if wide else 8) if trained or examples is not None else None
     _check_io_dtype(io_dtype, bits)
     with tempfile.TemporaryDirectory() as folder:
         with from_rest(origin.plain):
