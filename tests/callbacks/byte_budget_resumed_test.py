@@ -12,12 +12,13 @@ X = np.random.default_rng(0).standard_normal((256, 24)).astype(np.float32)
 Y = np.tanh(X[:, :8])
 
 
-def network(bits=5):
+def network(bits=5, accumulated=None):
     keras.utils.set_random_seed(0)
     layers = keras.layers
     model = keras.Sequential([layers.Input((24,)), layers.Dense(160, "relu"), layers.Dense(8)])
     quantized = tfqd.quantize_model(model, tfqd.EntropyConstrained(average_bits=2, bits=bits))
-    quantized.compile(keras.optimizers.Adam(0.01), "mse")
+    optimizer = keras.optimizers.Adam(0.01, gradient_accumulation_steps=accumulated)
+    quantized.compile(optimizer, "mse")
     return quantized
 
 
@@ -40,17 +41,22 @@ class Kill(keras.callbacks.Callback):
             raise Killed
 
 
-# Of the second budget the levels cannot make use, and of the last three batches an epoch.
+# Of the second budget the levels cannot make use; the third has three batches an epoch, the last
+# adds up the gradients of five.
 @pytest.mark.filterwarnings("ignore:.*more than the levels")
 @pytest.mark.parametrize(
-    ("bits", "above", "batch_size"), [(5, 0, 16), (3, 3000, 16), (5, 0, 96)], ids=str
+    ("bits", "above", "batch_size", "accumulated"),
+    [(5, 0, 16, None), (3, 3000, 16, None), (5, 0, 96, None), (5, 0, 16, 5)],
+    ids=str,
 )
-def test_a_killed_fit_goes_on_as_the_whole_one_would_have(bits, above, batch_size, tmp_path):
+def test_a_killed_fit_goes_on_as_the_whole_one_would_have(
+    bits, above, batch_size, accumulated, tmp_path
+):
     budget = archive_size(network()) + above
 
     def run(folder, *more):
         keras.utils.clear_session()  # Names are a part of the file, and so of its size.
-        model = network(bits)
+        model = network(bits, accumulated)
         backup = keras.callbacks.BackupAndRestore(str(tmp_path / folder))
         callbacks = [ByteBudget(budget, verbose=0), backup, *more]
         arguments = {"epochs": 5, "batch_size": batch_size, "shuffle": False, "verbose": 0}

@@ -56,6 +56,8 @@ class ByteBudget(Callback):
     `reestimate_batch_norm` after it may take some bytes more.
     Frozen layers stay as they are, and their bytes count. A budget that is more than the
     levels can use, without a weight beyond the last one, is warned of, and the file smaller.
+    What is not `tfqd.EntropyConstrained`, as biases and statistics, may take more bytes once it
+    has trained: a budget that leaves next to no room for codes may be refused after an epoch.
 
     Args:
         budget: bytes of the file, or a text such as ``"26 kB"``.
@@ -160,7 +162,10 @@ class ByteBudget(Callback):
             batch: the coming one of the epoch.
         """
         self._has_begun = True
-        self._batches = optimizer_steps(self.model)
+        # An optimizer that adds up gradients makes fewer steps.
+        steps = self.params.get("steps")
+        known = steps is not None
+        self._batches = self._epoch * steps + batch if known else optimizer_steps(self.model)
         self._batches_before = self._batches - batch
         self._moves = self._batches // _EVERY
         goes_on = self._epoch > 0 and self._price() > 0

@@ -31,7 +31,7 @@ class PricedVariable:
     @property
     def bit_price(self) -> float:
         """What a bit of its code counts in the loss."""
-        return float(np.asarray(self.entry.state["bit_price"]))
+        return float(tf.convert_to_tensor(self.entry.state["bit_price"]))
 
     @bit_price.setter
     def bit_price(self, price: float) -> None:
@@ -61,7 +61,8 @@ class PricedVariable:
     def held_steps(self) -> dict[str, np.ndarray]:
         """What `stretch_steps` changes of its quantizer's variables, by role."""
         state = self.entry.state
-        return {role: np.array(state[role]) for role in STRETCHED if role in state}
+        held = {role: tf.convert_to_tensor(state[role]) for role in STRETCHED if role in state}
+        return {role: value.numpy() for role, value in held.items()}
 
     def put_steps(self, held: dict[str, np.ndarray]) -> None:
         """Puts what `held_steps` gave back in."""

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
+import tensorflow as tf
+
 from tfqd.wrapping.activations import quantized_activations
 from tfqd.wrapping.layers import all_layers
 from tfqd.wrapping.quantized import find_quantized
@@ -36,13 +38,14 @@ def averages_weights(model) -> bool:
 def optimizer_steps(model) -> int:
     """How many steps the model's optimizer has made; 0 where it has none."""
     optimizer = getattr(model, "optimizer", None)
-    return 0 if optimizer is None else int(optimizer.iterations)
+    return 0 if optimizer is None else int(tf.convert_to_tensor(optimizer.iterations))
 
 
 def learning_rate(model) -> float:
     """The optimizer's learning rate of the coming step."""
     rate = model.optimizer.learning_rate
-    return float(rate(model.optimizer.iterations) if callable(rate) else rate)
+    rate = rate(model.optimizer.iterations) if callable(rate) else rate
+    return float(tf.convert_to_tensor(rate))  # Under a strategy it is several variables in one.
 
 
 def trace_again(model) -> None:

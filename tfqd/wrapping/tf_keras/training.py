@@ -108,4 +108,4 @@ def steps_per_execution(model: tf_keras.Model) -> int | str:
     """The steps between two batch hooks; ``"auto"`` where Keras chooses them."""
     if model._autotune_steps_per_execution:
         return "auto"
-    return int(model._steps_per_execution)
+    return int(tf.convert_to_tensor(model._steps_per_execution))

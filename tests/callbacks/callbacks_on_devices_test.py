@@ -1,0 +1,37 @@
+"""Callbacks that read the optimizer, on two devices: in a process of their own."""
+
+import os
+import pathlib
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from train_with_callbacks_on_devices import BUDGET
+
+HERE = pathlib.Path(__file__).parent
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    output = tmp_path_factory.mktemp("devices") / "trained.npz"
+    subprocess.run(
+        [sys.executable, HERE / "train_with_callbacks_on_devices.py", output],
+        env={**os.environ, "PYTHONPATH": str(HERE.parents[1])},
+        check=True,
+        timeout=300,
+    )
+    with np.load(output) as arrays:
+        return {name: arrays[name] for name in arrays.files}
+
+
+@pytest.mark.parametrize("version", ["keras", "tf_keras"])
+def test_a_fit_on_two_devices_keeps_to_the_budget(trained, version):
+    size = trained[f"{version}/ByteBudget/two/bytes"]
+    assert 0.98 * BUDGET <= size <= BUDGET
+
+
+@pytest.mark.parametrize("version", ["keras", "tf_keras"])
+def test_weights_couple_on_two_devices_as_on_one(trained, version):
+    one, two = (trained[f"{version}/CoupleWeights/{devices}/weights"] for devices in ("one", "two"))
+    np.testing.assert_allclose(two, one, atol=1e-5)
