@@ -200,3 +200,32 @@ def built(model):
 def test_what_tf_keras_cannot_be_given_is_named(make, error, message):
     with pytest.raises(error, match=message):
         tfqd.to_tf_keras(make())
+
+
+@keras.saving.register_keras_serializable(package="tfqd_bridge_tests")
+class OwnCell(layers.SimpleRNNCell):
+    """A cell that tf_keras has no class for."""
+
+
+def discretized():
+    layer = layers.Discretization(num_bins=4, name="odd")
+    layer.adapt(np.arange(12.0))
+    return chain((3,), layer)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        discretized,
+        lambda: chain((5, 3), layers.RNN(OwnCell(4), name="odd")),
+        *[
+            lambda activation=activation: chain((3,), layers.Dense(2, activation, name="odd"))
+            for activation in ("hard_swish", "hard_tanh", "celu", "squareplus", "sparse_plus")
+        ],
+    ],
+)
+def test_what_tf_keras_refuses_itself_is_told_with_the_layer(make):
+    model, message = make(), r"cannot be given layer 'odd', a keras.*as it is set: "
+    with pytest.raises(ValueError, match=message) as error:
+        tfqd.to_tf_keras(model)
+    assert error.value.__cause__ is not None

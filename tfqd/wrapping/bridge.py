@@ -123,7 +123,14 @@ class _Bridge:
             return target(parts[0], layer.merge_mode, backward_layer=parts[1], name=layer.name)
         if isinstance(layer, keras.layers.Wrapper):
             return target(self.layer(layer.layer), name=layer.name)
-        return target(**_settings(layer, target))
+        settings = _settings(layer, target)
+        try:
+            return target(**settings)
+        except Exception as error:  # whatever a class of tf_keras raises
+            raise ValueError(
+                f"tf_keras cannot be given layer {layer.name!r}, a {_name(type(layer))}, as it is "
+                f"set: {error!s:.300}"
+            ) from error
 
     def _copy_weights(self, layer) -> None:
         converted = self._converted.get(id(layer))
