@@ -260,3 +260,12 @@ def test_quantizer_refuses_activations():
     quantizer = tfqd.layers.Quantizer(UNIFORM)
     with pytest.raises(ValueError, match="weights of known shape; got shape"):
         quantizer(keras.Input((8,)))
+
+
+@pytest.mark.parametrize("cell", [layers.GRUCell, layers.LSTMCell, layers.SimpleRNNCell])
+def test_cells_are_quantized_through_their_layer(cell):
+    with pytest.raises(ValueError, match=f"must be no cell; got 'own', a {cell.__name__}. Wrap"):
+        tfqd.layers.QuantizeWrapper(cell(4, name="own"), UNIFORM)
+    wrapper = tfqd.layers.QuantizeWrapper(layers.RNN(cell(4)), UNIFORM)
+    assert wrapper(np.ones((2, 3, 5), "float32")).shape == (2, 4)
+    assert len(wrapper.quantized_variables) == 2

@@ -27,12 +27,17 @@ class QuantizeWrapper(SubstitutedCall, keras.layers.Wrapper):
     """A layer that runs `layer` with quantized weights.
 
     Args:
-        layer: any Keras 3 layer, built or not; it is run, not copied.
+        layer: any Keras 3 layer but a cell of a recurrent one, built or not; it is run, not
+            copied. Cells are quantized through the layer that runs them, as
+            ``keras.layers.RNN(cell)``.
         spec: one spec, or its short name, for its kernels, or a mapping from a
             regular expression over the variable's path, from the layer's name on
             (``dense/kernel``), to a spec or None.
         kept: for reloading: what the configuration keeps of each quantized variable
             besides its spec; None for what suits.
+
+    Raises:
+        ValueError: when `layer` is the cell of a recurrent layer.
 
     Example:
 
@@ -51,6 +56,7 @@ class QuantizeWrapper(SubstitutedCall, keras.layers.Wrapper):
         **kwargs,
     ):
         spec = checked_selection(spec)
+        _check_no_cell(layer)
         if isinstance(layer, keras.layers.Layer):
             kwargs.setdefault("name", f"quantize_{layer.name}")
             kwargs.setdefault("dtype", layer.dtype_policy)
@@ -213,6 +219,15 @@ class Quantizer(SetsFlags):
         layer = cls(from_dict(config.pop("spec")), tuple(config.pop("channel_axes")), **config)
         layer._bits = bits
         return layer
+
+
+def _check_no_cell(layer: Any) -> None:
+    """Raises ValueError for a cell, whose recurrent layer asks it for more than a call."""
+    if hasattr(layer, "state_size") and not isinstance(layer, keras.layers.RNN):
+        raise ValueError(
+            f"layer must be no cell; got {layer.name!r}, a {type(layer).__name__}. Wrap the "
+            "recurrent layer that runs it, as keras.layers.RNN(cell)"
+        )
 
 
 def _selection_to_dict(selection: Specs) -> dict[str, Any]:
