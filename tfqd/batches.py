@@ -61,6 +61,34 @@ def labelled_batches(data, batches: int | None, batch_size: int) -> Iterator[tup
     return map(_labelled, itertools.islice(found, batches))
 
 
+def first_examples(data, count: int) -> tuple[Any, Any]:
+    """The inputs of the first examples, and data that still begin with them.
+
+    Args:
+        data: a tuple that begins with arrays of inputs; or a ``tf.data.Dataset``, PyDataset
+            or other iterable of tuples of inputs and targets.
+        count: how many examples at most.
+
+    Returns:
+        The inputs in their structure, and `data`, or where reading it takes from it, what
+        gives the same batches.
+
+    Raises:
+        TypeError: when `data` is nothing of this.
+        ValueError: when it holds no batch.
+    """
+    if isinstance(data, tuple):
+        inputs, *_ = data
+    else:
+        batch = next(iter(_batches(data, 1, "a tuple of inputs and targets")), None)
+        if batch is None:
+            raise ValueError("data holds no batch")
+        inputs, *_ = _labelled(batch)
+        if isinstance(data, Iterator):
+            data = itertools.chain([batch], data)
+    return tf.nest.map_structure(lambda array: array[:count], inputs), data
+
+
 def even_batch_size(examples: int, most: int) -> int:
     """The size of batches that are all alike, which TensorFlow traces a function for but once.
 

@@ -12,6 +12,7 @@ from tfqd.allocation.files import FILES, File
 from tfqd.allocation.fitting import fit, smallest
 from tfqd.allocation.menu import Item, Menu
 from tfqd.allocation.sensitivity import mean_squared_gradients
+from tfqd.export.suiting_probes import suiting_probes
 from tfqd.spec import Spec
 from tfqd.spec.bucketing import BucketSize
 from tfqd.spec.budget import parse_bytes
@@ -55,6 +56,8 @@ def allocate_bits(
     changes how often each code occurs, and so the bytes, by some percent. A
     budget is used up to a percent or two; in a model of few tensors not so with
     a spec whose buckets are whole tensors or channels, which leaves only bits.
+    The file is what its writer makes without `probes`. Where the model needs them, as one of
+    logarithms, they are the first two examples of `data`: give these to the writer.
 
     Args:
         model: a built float model of Keras 3 or tf_keras; it is not changed.
@@ -94,7 +97,8 @@ def allocate_bits(
         ValueError: as `tfqd.quantize_model`; when not exactly one of `budget`
             and `average_bits` is given; `tfqd.allocation.OverBudget`, which is one, when
             no choice keeps to it; when the file cannot hold the spec in bits; when there
-            is no loss or no batch, or a gradient is NaN or infinite.
+            is no loss or no batch, a gradient is NaN or infinite, or the model answers neither
+            random inputs nor the first examples.
 
     Example:
 
@@ -121,7 +125,10 @@ def allocate_bits(
     copy = quantize_model(model, FILES[file].default if spec is None else spec)
     entries = find_quantized(copy)
     specs = {entry.path: entry.quantizer.spec for entry in entries}
-    kind = FILES[file].of(specs, lambda selection: quantize_model(model, selection), prefer)
+    probes = None
+    if budget is not None:
+        probes, data = suiting_probes(copy, data)
+    kind = FILES[file].of(specs, lambda selection: quantize_model(model, selection), prefer, probes)
     costs = mean_squared_gradients(
         copy, entries, data, loss_function(model, loss), batches, batch_size
     )

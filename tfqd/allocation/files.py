@@ -34,6 +34,9 @@ class File(abc.ABC):
     any_buckets: whether the file holds buckets of all sizes in bits.
     close: the share of a budget that is near enough: each look at a file costs.
     takes_size: whether its writer takes ``prefer="size"``.
+
+    Args:
+        probes: that its writer is given; None for random ones.
     """
 
     name: str
@@ -42,9 +45,16 @@ class File(abc.ABC):
     close = 0.98
     takes_size = False
 
+    def __init__(self, probes: Any = None):
+        self._probes = probes
+
     @classmethod
     def of(
-        cls, specs: Mapping[str, Spec], quantized: Callable[[Selection], Any], prefer: str
+        cls,
+        specs: Mapping[str, Spec],
+        quantized: Callable[[Selection], Any],
+        prefer: str,
+        probes: Any,
     ) -> "File":
         """The file of a model, once it is known what becomes of the model in it.
 
@@ -52,11 +62,12 @@ class File(abc.ABC):
             specs: of the quantized variables by path.
             quantized: makes the model quantized as a selection says.
             prefer: ``"speed"``, or ``"size"`` where it takes that.
+            probes: that its writer is given.
 
         Raises:
             ValueError: when the file cannot hold the tensors in bits.
         """
-        return cls()
+        return cls(probes)
 
     @abc.abstractmethod
     def payload(self, path: str, tensor: QuantizedTensor) -> int:
@@ -77,7 +88,7 @@ class Archive(File):
         return payload_bytes(tensor)
 
     def size(self, model) -> int:
-        return archive_size(compress(model))
+        return archive_size(compress(model), probes=self._probes)
 
 
 class SavedModel(File):
@@ -89,7 +100,7 @@ class SavedModel(File):
         return fixed_bytes(tensor)
 
     def size(self, model) -> int:
-        return saved_model_size(model)
+        return saved_model_size(model, self._probes)
 
 
 class Tflite(File):
@@ -101,6 +112,7 @@ class Tflite(File):
         prefer: as its writer takes it.
         wide: paths of the tensors of such operators.
         batch_size: that is fixed in the file; None where it is free.
+        probes: see `File`.
     """
 
     name = "TFLite file"
@@ -108,19 +120,27 @@ class Tflite(File):
     any_buckets = False
     takes_size = True
 
-    def __init__(self, prefer: str, wide: frozenset[str], batch_size: int | None):
+    def __init__(
+        self, prefer: str, wide: frozenset[str], batch_size: int | None, probes: Any = None
+    ):
+        super().__init__(probes)
         self._options: dict[str, Any] = {"prefer": prefer, "batch_size": batch_size}
         self._wide = wide
 
     @classmethod
     def of(
-        cls, specs: Mapping[str, Spec], quantized: Callable[[Selection], Any], prefer: str
+        cls,
+        specs: Mapping[str, Spec],
+        quantized: Callable[[Selection], Any],
+        prefer: str,
+        probes: Any,
     ) -> "File":
         short = {f"^{re.escape(path)}$": spec.with_bits(4) for path, spec in specs.items()}
         # Its schema is in a package that is optional.
         from tfqd.export.litert.one_example import write_free_or_one
 
-        found, batch_size = _written(write_free_or_one, quantized(short), prefer=prefer)
+        options = {"prefer": prefer, "probes": probes}
+        found, batch_size = _written(write_free_or_one, quantized(short), **options)
         if batch_size is not None:
             warnings.warn(
                 "the bytes are those of a TFLite file that takes one example at a time, as the "
@@ -128,7 +148,7 @@ class Tflite(File):
                 stacklevel=3,
             )
         wide = frozenset(row.path for row in found.report.weights if row.type == "int8")
-        return cls(prefer, wide, batch_size)
+        return cls(prefer, wide, batch_size, probes)
 
     def payload(self, path: str, tensor: QuantizedTensor) -> int:
         bits = 8 if path in self._wide or tensor.levels > _INT4_LEVELS else 4
@@ -141,7 +161,7 @@ class Tflite(File):
     def _report(self, model) -> Any:
         from tfqd.export.litert.writer import write_tflite
 
-        return _written(write_tflite, model, **self._options).report
+        return _written(write_tflite, model, probes=self._probes, **self._options).report
 
 
 class TfliteGzip(Tflite):

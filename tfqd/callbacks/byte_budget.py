@@ -2,12 +2,13 @@
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 from tfqd.callbacks.callback import Callback
 from tfqd.callbacks.compressed_checkpoint import FILE_SIZES
 from tfqd.callbacks.stretched_steps import StretchedSteps
 from tfqd.compressed import CompressedModel
-from tfqd.export.archive_file import archive_size
+from tfqd.export.archive_file import archive_size_in_any_case
 from tfqd.spec.budget import parse_bytes
 from tfqd.wrapping.fitting import (
     hold_at_the_end,
@@ -62,6 +63,8 @@ class ByteBudget(Callback):
     Args:
         budget: bytes of the file, or a text such as ``"26 kB"``.
         verbose: 0 for silence, 1 for a line after each epoch.
+        probes: that the file is to have, see `tfqd.save`. None for random ones; of a model that
+            these do not suit, as one of logarithms, the file is counted without probes.
 
     Raises:
         ValueError: when `budget` is no size; in `fit`, when no trained
@@ -86,10 +89,11 @@ class ByteBudget(Callback):
     _log_price: float
     _moves: int
 
-    def __init__(self, budget: int | str, verbose: int = 1):
+    def __init__(self, budget: int | str, verbose: int = 1, *, probes: Any = None):
         super().__init__()
         self.budget = parse_bytes(budget)
         self._verbose = verbose
+        self._probes = probes
         self._undo: list[Callable[[], None]] = []
 
     def on_train_begin(self, logs=None):
@@ -178,7 +182,8 @@ class ByteBudget(Callback):
     def _file_size(self, compressed: CompressedModel) -> int:
         """Bytes of what `tfqd.save` or a callback of this fit writes, whichever are more."""
         others = notes_of_fit(self.model).get(FILE_SIZES, ())
-        return max([archive_size(compressed), *(size(compressed) for size in others)])
+        own = archive_size_in_any_case(compressed, self._probes)
+        return max([own, *(size(compressed) for size in others)])
 
     def _keep_what_was_put_in(self) -> None:
         if not self._steps.is_suspended:

@@ -5,7 +5,8 @@ from typing import Any
 from tfqd.allocation import OverBudget, allocate_bits
 from tfqd.callbacks.byte_budget import ByteBudget
 from tfqd.compressed.sizes import model_size
-from tfqd.export.archive_file import archive_size
+from tfqd.export.archive_file import archive_size_in_any_case
+from tfqd.export.suiting_probes import suiting_probes
 from tfqd.spec import EntropyConstrained, LearnedStep
 from tfqd.spec.budget import parse_bytes
 from tfqd.spec.selection import Selection
@@ -23,7 +24,9 @@ def within_bytes(
     needs no callback.
 
     With `data` training starts with the bits that `tfqd.allocate_bits` gives each tensor;
-    without, all start with as many.
+    without, all start with as many. The file is what `tfqd.save` makes without `probes`. Where
+    the model needs them, as one of logarithms, they are the first two examples of `data`: give
+    these to `tfqd.save`. Without `data` probes are not counted then.
 
     Args:
         model: a float model of Keras 3 or tf_keras; not changed.
@@ -47,15 +50,18 @@ def within_bytes(
     >>> quantized = tfqd.quantize_model(model, spec)
     """
     wanted = parse_bytes(budget)
-    callbacks = [ByteBudget(wanted, verbose)]
-    most = EntropyConstrained(bits=4, average_bits=4)  # With the shortest steps.
-    if wanted <= archive_size(compress(quantize_model(model, most))):
+    most = quantize_model(model, EntropyConstrained(bits=4, average_bits=4))  # The shortest steps.
+    probes = None
+    if data is not None:
+        probes, data = suiting_probes(most, data)
+    callbacks = [ByteBudget(wanted, verbose, probes=probes)]
+    if wanted <= archive_size_in_any_case(most, probes):
         return _allotted(model, wanted, EntropyConstrained(bits=4), data, loss), callbacks
     compressed = compress(quantize_model(model, LearnedStep(bits=8)))
     # In training codes may come to be all equally frequent.
     unused = 8 - model_size(compressed).entropy
     weights = sum(tensor.size for tensor in compressed.quantized.values())
-    if wanted < archive_size(compressed) + weights * unused / 8:
+    if wanted < archive_size_in_any_case(compressed, probes) + weights * unused / 8:
         return _allotted(model, wanted, EntropyConstrained(bits=8), data, loss), callbacks
     return LearnedStep(bits=8), []
 

@@ -13,6 +13,7 @@ from tfqd.compressed import CompressedModel
 from tfqd.export.archive_file import archive_size, load
 from tfqd.export.paths import bytes_on_disk, naming
 from tfqd.export.saved_model_file import is_saved_model, newest_version
+from tfqd.export.suiting_probes import suiting_probes
 from tfqd.wrapping import compress, float_form, model_from_compressed
 from tfqd.wrapping.outputs import last_step
 from tfqd.wrapping.plain_values import as_floats
@@ -33,14 +34,17 @@ class Contender(Protocol):
     def mask(self, inputs: Any, batch_size: int) -> np.ndarray | None:
         """Which of its answers count, bool [examples, ...]; None where all do."""
 
-    def sizes(self) -> dict[str, int]:
+    def probes(self, inputs: Any) -> Any:
+        """For the writers of its files; ValueError when neither random ones nor `inputs` suit."""
+
+    def sizes(self, probes: Any) -> dict[str, int]:
         """Bytes of the files that it is or can be but for TFLite, by the key of a `Measure`.
 
         Raises:
             ValueError: when a file that it should have cannot be made.
         """
 
-    def tflite(self, folder: pathlib.Path) -> pathlib.Path:
+    def tflite(self, folder: pathlib.Path, probes: Any) -> pathlib.Path:
         """Its TFLite file, which is written into an empty folder if there is none yet.
 
         Raises:
@@ -105,12 +109,17 @@ class ModelContender:
     def _mask_of(self, part):
         return version_of(self.model).training.mask_of(self.model(part, training=False))
 
-    def sizes(self):
+    def probes(self, inputs):
+        """See `Contender`."""
+        return suiting_probes(self._exported, (inputs,))[0]
+
+    def sizes(self, probes):
         """See `Contender`; a float model's archive holds its floats."""
         quantized = is_quantized(self.model) or as_floats(self.model) is not None
-        return {"archive_bytes": archive_size((compress if quantized else float_form)(self.model))}
+        compressed = (compress if quantized else float_form)(self.model)
+        return {"archive_bytes": archive_size(compressed, probes=probes)}
 
-    def tflite(self, folder):
+    def tflite(self, folder, probes):
         """See `Contender`; of one example where there is none of a free batch size."""
         # Its schema is in a package that is optional.
         from tfqd.export.litert.one_example import write_free_or_one
@@ -119,7 +128,7 @@ class ModelContender:
         with warnings.catch_warnings():
             # Weights that stay float are warned of; here their bytes say it.
             warnings.simplefilter("ignore")
-            write_free_or_one(self._exported, path)
+            write_free_or_one(self._exported, path, probes=probes)
         return path
 
 
@@ -140,9 +149,9 @@ class CompressedContender(ModelContender):
         super().__init__(model_from_compressed(compressed))
         self._exported = compressed
 
-    def sizes(self):
+    def sizes(self, probes):
         """See `Contender`."""
-        return {"archive_bytes": archive_size(self._exported)}
+        return {"archive_bytes": archive_size(self._exported, probes=probes)}
 
 
 class ArchiveContender(CompressedContender):
@@ -159,7 +168,7 @@ class ArchiveContender(CompressedContender):
         super().__init__(load(path, "compressed"))
         self._path = path
 
-    def sizes(self):
+    def sizes(self, probes):
         """See `Contender`."""
         return {"archive_bytes": bytes_on_disk(self._path)}
 
@@ -171,6 +180,9 @@ class FileContender:
 
     def mask(self, inputs: Any, batch_size: int) -> None:
         """See `Contender`."""
+
+    def probes(self, inputs: Any) -> None:
+        """See `Contender`: it is made already."""
 
 
 class TfliteContender(FileContender):
@@ -205,11 +217,11 @@ class TfliteContender(FileContender):
         ]
         return np.concatenate([part[self._output] for part in parts])
 
-    def sizes(self):
+    def sizes(self, probes):
         """See `Contender`: that of the file is measured of every TFLite file."""
         return {}
 
-    def tflite(self, folder):
+    def tflite(self, folder, probes):
         """See `Contender`."""
         return self.path
 
@@ -239,11 +251,11 @@ class SavedModelContender(FileContender):
             [self._serve(**{self._input: part})[self._output].numpy() for part in parts]
         )
 
-    def sizes(self):
+    def sizes(self, probes):
         """See `Contender`: all files of the version that answers."""
         return {"saved_model_bytes": bytes_on_disk(pathlib.Path(self._version))}
 
-    def tflite(self, folder):
+    def tflite(self, folder, probes):
         """See `Contender`."""
         raise ValueError(f"{self._path} is a SavedModel, of which no TFLite file is made")
 

@@ -54,7 +54,8 @@ def evaluate(
             reference masks count in no score.
         corruptions: whether answers to corrupted inputs are scored too, at the strengths 1,
             3 and 5 or at those given; see `tfqd.evaluation.corruptions`.
-        efficiency: whether archives and TFLite files are made, weighed and run.
+        efficiency: whether archives and TFLite files are made, weighed and run. They hold the
+            first two inputs as `probes` where random ones do not suit the model.
         training: what training each model cost, by its name in `models`.
         batch_size: examples to a call.
         seed: of the corruptions.

@@ -38,8 +38,9 @@ def measure_files(
             own = pathlib.Path(folder, str(place))
             own.mkdir()
             try:
-                values[name].update(each.sizes())
-                path = each.tflite(own)
+                probes = each.probes(inputs)
+                values[name].update(each.sizes(probes))
+                path = each.tflite(own, probes)
                 values[name]["tflite_bytes"] = path.stat().st_size
             except ValueError as error:
                 notes.append(Note.of(name, "not all of its files can be made", error))

@@ -22,6 +22,7 @@ from tfqd.export.comparison import Verification, hold_against
 from tfqd.export.endings import check_ending
 from tfqd.export.origin import Origin, origin_of
 from tfqd.export.precision import TOLERANCES, tolerance_of
+from tfqd.export.probes_error import ProbesError
 from tfqd.export.signature import Signature
 from tfqd.spec.checks import check_choice
 from tfqd.version import __version__
@@ -123,10 +124,30 @@ def archive_size(
         origin = origin_of(compressed, probes)
         compact = probing.compacted(origin.signature, origin.probes)
         compressed = dataclasses.replace(compressed, probes=compact)
-    chunks = encode_archive(
-        compressed, rest_dtype=rest_dtype, scale_dtype=scale_dtype, versions=_versions()
-    )
-    return sum(map(len, chunks))
+    return _encoded_bytes(compressed, rest_dtype=rest_dtype, scale_dtype=scale_dtype)
+
+
+def archive_size_in_any_case(model: keras.Model | CompressedModel, probes: Any = None) -> int:
+    """The same for users who need not give probes; without any where random ones do not suit.
+
+    Args:
+        model: as `save` takes it.
+        probes: to count in any case; None for random ones.
+
+    Raises:
+        TypeError, ValueError: as `save`, but for a model that random inputs do not suit.
+    """
+    compressed = model if isinstance(model, CompressedModel) else compress(model)
+    try:
+        return archive_size(compressed, probes=probes)
+    except ProbesError:
+        if probes is not None:
+            raise
+        return _encoded_bytes(dataclasses.replace(compressed, probes=None))
+
+
+def _encoded_bytes(compressed: CompressedModel, **options: Any) -> int:
+    return sum(map(len, encode_archive(compressed, versions=_versions(), **options)))
 
 
 def _warn_of_no_architecture(compressed: CompressedModel, path: str | os.PathLike) -> None:

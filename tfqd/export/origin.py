@@ -55,8 +55,8 @@ def origin_of(
 
     Raises:
         TypeError: when it is no Keras model and no compressed one.
-        ValueError: when the model cannot be read or fails on the probes, or ranges of its
-            activations are not known yet.
+        ValueError: when the model cannot be read, or ranges of its activations are not known
+            yet; a `ProbesError` when it fails on the probes, or there are no random ones.
     """
     model = student_or_self(model)
     compressed, plain = _read(model)

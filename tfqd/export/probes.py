@@ -13,6 +13,7 @@ import tensorflow as tf
 from tfqd.compressed import ArchiveError, CompressedModel, Probes
 from tfqd.compressed.strings import to_fixed_width, to_objects
 from tfqd.export.precision import as_float32
+from tfqd.export.probes_error import ProbesError
 from tfqd.export.signature import Signature
 from tfqd.wrapping.state import from_rest
 
@@ -55,7 +56,7 @@ def default_inputs(
         rows: by the names of inputs whose floats are indices, how many rows there are for them.
 
     Raises:
-        ValueError: for inputs of another kind, and strings without a vocabulary.
+        ProbesError: a ValueError, for inputs of another kind, and strings without a vocabulary.
     """
     generator = np.random.default_rng(seed)
     limit, words = _smallest_embedding(compressed), list(_words(compressed.architecture))
@@ -77,21 +78,21 @@ def ask(model: keras.Model, signature: Signature, inputs: Mapping[str, np.ndarra
     It begins from rest, as the model in a file does, and keeps its own state.
 
     Raises:
-        ValueError: when the model fails on them, or answers with NaN or infinity.
+        ProbesError: a ValueError, when the model fails on them, or answers with NaN or infinity.
     """
     try:
         outputs = answers(model, signature, inputs)
     except (ValueError, tf.errors.InvalidArgumentError) as error:
-        raise ValueError(
-            f"model {model.name!r} fails on the probes; pass probes= with inputs that it can "
-            f"take ({error!s:.300})"
+        raise ProbesError(
+            f"model {model.name!r} fails on the probes",
+            f"with inputs that it can take ({error!s:.300})",
         ) from error
     arrays = {name: answer_of(output) for name, output in outputs.items()}
     for name, answer in arrays.items():
         if answer.dtype.kind == "f" and not np.isfinite(answer).all():
-            raise ValueError(
-                f"output {name!r} of model {model.name!r} is NaN or infinite on the probes; pass "
-                "probes= with inputs of the model's own range"
+            raise ProbesError(
+                f"output {name!r} of model {model.name!r} is NaN or infinite on the probes",
+                "with inputs of the model's own range",
             )
     return Probes(dict(inputs), arrays)
 
@@ -280,9 +281,8 @@ def _run(
         return generator.integers(0, 2, _RUN)
     if spec.dtype == tf.string and words:
         return np.array(words, object)[generator.integers(0, len(words), _RUN)]
-    raise ValueError(
-        f"there are no random probes for input {spec.name!r} of dtype {spec.dtype.name}; "
-        "pass probes="
+    raise ProbesError(
+        f"there are no random probes for input {spec.name!r} of dtype {spec.dtype.name}"
     )
 
 

@@ -106,9 +106,9 @@ def write_saved_model(
         return _run(staged, origin.probes, tolerance)
 
 
-def saved_model_size(model: keras.Model | CompressedModel) -> int:
-    """Bytes of what `write_saved_model` writes, which is not run to count them."""
-    origin = origin_of(model, None)
+def saved_model_size(model: keras.Model | CompressedModel, probes: Any = None) -> int:
+    """Bytes of what `write_saved_model` writes of these, which is not run to count them."""
+    origin = origin_of(model, probes)
     tolerance = tolerance_of(origin.compressed.architecture)
     with tempfile.TemporaryDirectory() as folder:
         _save(pathlib.Path(folder), origin, None, origin.probes, tolerance)

@@ -10,7 +10,7 @@ from tfqd.callbacks import TrainingRecord
 from tfqd.charts.sources import source_of
 from tfqd.compressed.atomic import replace_file
 from tfqd.evaluation import Evaluation
-from tfqd.export.archive_file import archive_size
+from tfqd.export.archive_file import archive_size_in_any_case
 from tfqd.export.paths import bytes_on_disk
 from tfqd.export.saved_model_file import newest_version
 from tfqd.export.verification import verify
@@ -45,7 +45,8 @@ def html_report(
 
     It shows bits and bytes by tensor, histograms of the weights with their levels, and,
     as far as they are given: scores against bytes, what moved in training, and exported
-    files with what came of running them and how to load them.
+    files with what came of running them and how to load them. Of a model that random inputs do
+    not suit, as one of logarithms, the bytes of the archive are those without probes.
 
     Args:
         model: a quantized model of Keras 3 or tf_keras, or a `tfqd.CompressedModel`,
@@ -74,7 +75,7 @@ def html_report(
     epochs = [] if record is None else record.epochs
     ran = [_run(pathlib.Path(each)) for each in files]
     parts = [
-        *head(title, source, archive_size(source.compressed), ran),
+        *head(title, source, archive_size_in_any_case(source.compressed), ran),
         *results_section(results or {}, metric),
         *evaluation_section(evaluation),
         *files_section(ran, source.compressed.keras_version),
