@@ -197,3 +197,49 @@ def test_inputs_that_do_not_fit_are_refused(inputs, message):
 def test_unbuilt_models_are_refused():
     with pytest.raises(ValueError, match="has not been built"):
         Signature(keras.Sequential([layers.Dense(2)]))
+
+
+class OfOneOrTwo(keras.Model):
+    """A subclassed model whose second argument may be left out."""
+
+    def __init__(self):
+        super().__init__(name="both")
+        self.dense = layers.Dense(3)
+
+    def call(self, x, z=None, training=None, mask=None):
+        return self.dense(x) if z is None else self.dense(x) + z
+
+
+class OfTwo(OfOneOrTwo):
+    """One that must be given both."""
+
+    def call(self, x, z):
+        return self.dense(x) + z
+
+
+class OfShapes(OfOneOrTwo):
+    """One that says the shapes of both."""
+
+    def build(self, x_shape, z_shape):
+        self.dense.build(x_shape)
+
+
+def called(model):
+    model(np.ones((2, 4), "float32"), np.ones((2, 3), "float32"))
+    return model
+
+
+def test_arguments_whose_shapes_nothing_says_are_warned_of():
+    message = r"argument z of model 'both' is left out, .* build\(self, x_shape, z_shape\)"
+    with pytest.warns(UserWarning, match=message):
+        signature = Signature(called(OfOneOrTwo()))
+    assert len(signature.inputs) == 1
+
+
+def test_arguments_that_are_needed_must_be_known():
+    with pytest.raises(ValueError, match="does not say the shape of argument z, which it must be"):
+        Signature(called(OfTwo()))
+
+
+def test_what_the_warning_advises_keeps_both_arguments():
+    assert names(called(OfShapes())) == ["x", "z"]

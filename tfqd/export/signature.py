@@ -1,6 +1,8 @@
 """What a Keras model takes and gives, by name."""
 
+import inspect
 import re
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -20,9 +22,10 @@ class Signature:
     their keys; the others after the Input layers and the layers that they come
     from. A subclassed model has no Input layers: its inputs are called after
     the arguments that it was built with, its outputs ``output_0``,
-    ``output_1``, ... In an input's name, what may not stand in the name of an
-    argument becomes an underscore, and one that does not begin with a letter gets
-    ``arg_`` before it.
+    ``output_1``, ... Keras keeps the shape of the first argument alone, unless the model
+    has a method ``build`` that takes the shapes of all: a warning names the others. In an
+    input's name, what may not stand in the name of an argument becomes an underscore, and
+    one that does not begin with a letter gets ``arg_`` before it.
 
     Args:
         model: a built Keras 3 model.
@@ -36,7 +39,7 @@ class Signature:
         has_input_layers: whether the model says its inputs' dtypes.
 
     Raises:
-        ValueError: when the model does not say what it takes.
+        ValueError: when the model does not say what it takes, or not all that it must be given.
     """
 
     def __init__(self, model: keras.Model, example: Any = None, argument: str = "probes"):
@@ -44,6 +47,7 @@ class Signature:
         self.has_input_layers = graph is not None
         if graph is None:
             recorded = _recorded_arguments(model)
+            _check_whole(model, len(recorded))
             self._known_as = _ways(list(recorded.values()), _paths_by_argument(recorded))
             self._arguments = _typed(list(recorded.values()), example, self._known_as, argument)
             self._output_names = []
@@ -122,6 +126,34 @@ def _recorded_arguments(model: keras.Model) -> dict[str, Any]:
         )
     named = {name.removesuffix("_shape"): shape for name, shape in shapes.items()}
     return {name: _specs(shape, name) for name, shape in named.items()}
+
+
+def _check_whole(model: keras.Model, recorded: int) -> None:
+    """Warns of arguments of a subclassed model whose shapes it does not know; refuses needed ones.
+
+    Args:
+        model: the model.
+        recorded: of how many arguments, the first ones, the shapes are known.
+    """
+    parameters = inspect.signature(model.call).parameters.values()
+    taken = [each for each in parameters if each.kind is each.POSITIONAL_OR_KEYWORD]
+    others = [each for each in taken[recorded:] if each.name not in ("training", "mask")]
+    needed = [each.name for each in others if each.default is each.empty]
+    possible = [each.name for each in others if each.default is None]
+    first = [each.name for each in taken[:recorded]]
+    shapes = ", ".join(f"{name}_shape" for name in [*first, *needed, *possible])
+    remedy = f"give it a method build(self, {shapes}), and call it on all of them"
+    if needed:
+        raise ValueError(
+            f"model {model.name!r} does not say the shape of argument {', '.join(needed)}, which "
+            f"it must be given; {remedy}"
+        )
+    if possible:
+        warnings.warn(
+            f"argument {', '.join(possible)} of model {model.name!r} is left out, as the model "
+            f"does not say its shape. If it is an input, {remedy}",
+            stacklevel=2,
+        )
 
 
 def _specs(shape, name: str):
