@@ -126,3 +126,43 @@ def test_a_served_model_counts_on(kit, counting, tmp_path):
     for _ in range(3):
         answer = serve(x=tf.constant(X[0]))["y"]
         np.testing.assert_allclose(answer, quantized(X[0]), rtol=1e-5, atol=1e-6)
+
+
+@keras.saving.register_keras_serializable(package="tfqd_state_tests")
+class AlwaysDropping(keras.layers.Dropout):
+    """Dropout that inference does too."""
+
+    def call(self, x):
+        return super().call(x, training=True)
+
+
+@tf_keras.saving.register_keras_serializable(package="tfqd_state_tests")
+class AlwaysDroppingInTfKeras(tf_keras.layers.Dropout):
+    """The same."""
+
+    def call(self, x):
+        return super().call(x, training=True)
+
+
+@pytest.mark.parametrize(
+    ("kit", "dropping"),
+    [(keras, AlwaysDropping), (tf_keras, AlwaysDroppingInTfKeras)],
+    ids=["3", "2"],
+)
+def test_a_served_model_draws_anew_at_each_call(kit, dropping, tmp_path):
+    parts = [kit.layers.Dense(40), dropping(0.5, seed=1), kit.layers.Dense(2, name="y")]
+    quantized = tfqd.quantize_model(kit.Sequential([kit.Input((3,), name="x"), *parts]), 4)
+    tfqd.export.saved_model(quantized, tmp_path)
+    serve = tf.saved_model.load(str(tmp_path / "1")).signatures["serving_default"]
+    first, second = [serve(x=tf.constant(X[0]))["y"] for _ in range(2)]
+    assert not np.allclose(first, second)
+    assert tfqd.export.verify(tmp_path).largest_difference <= 1e-5
+
+
+def test_draws_that_nothing_uses_leave_serving_without_seeds(tmp_path):
+    model = keras.Sequential([keras.Input((5, 3), name="x"), keras.layers.GRU(4, dropout=0.5)])
+    tfqd.export.saved_model(tfqd.quantize_model(model, 4), tmp_path)
+    served = tf.saved_model.load(str(tmp_path / "1")).signatures["serving_default"]
+    assert not any(
+        operation.type.startswith("Assign") for operation in served.graph.get_operations()
+    )

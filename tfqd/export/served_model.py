@@ -12,7 +12,7 @@ from tfqd.export.packing import pack_tensors
 from tfqd.export.precision import lengthened
 from tfqd.export.saved_module import save_module
 from tfqd.wrapping import serving
-from tfqd.wrapping.state import weights_moved
+from tfqd.wrapping.state import seeds_that_count, weights_moved
 
 # What stayed float and is smaller becomes a part of the graph: that takes less
 # room than a variable, and lets TensorFlow fold normalizations when it loads it.
@@ -56,7 +56,7 @@ class ServedModel(tf.Module):
     """A model's packed weights and the function that serves it.
 
     The Keras model is traced with tensors in place of its weights, so that
-    none of these is in the SavedModel: of its own it has vocabularies and states alone.
+    none of these is in the SavedModel: of its own it has vocabularies, states and seeds alone.
 
     Args:
         origin: the model.
@@ -91,7 +91,11 @@ def _groups(tensors: Mapping[str, QuantizedTensor]) -> list[list[str]]:
 
 def _serving_function(origin: Origin, weights: Weights) -> tf.types.experimental.ConcreteFunction:
     model, signature = origin.plain, origin.signature
-    moved = weights_moved(model, lambda: signature.call(model, origin.probes.inputs))
+
+    def call():
+        return signature.call(model, origin.probes.inputs)
+
+    moved = [*weights_moved(model, call), *seeds_that_count(model, call)]
 
     @tf.function(autograph=False)
     def serve(**inputs):

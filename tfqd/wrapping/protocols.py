@@ -7,7 +7,7 @@ the first three of a model; the last is used within `tfqd.wrapping` alone.
 
 import contextlib
 import pathlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, NamedTuple, Protocol
 
 import tensorflow as tf
@@ -136,9 +136,12 @@ class Serving(Protocol):
         """
 
     def reading(
-        self, model: Any, values: Sequence[tuple[Any, tf.Tensor]]
+        self, model: Any, values: Sequence[tuple[Any, tf.Tensor]], moved: Collection
     ) -> contextlib.AbstractContextManager[None]:
-        """While it is open, the model computes with the values in place of the variables."""
+        """While it is open, the model computes with the values in place of the variables.
+
+        Seeds are constants too, but for those among `moved`.
+        """
 
     def load_keras_file(self, path: pathlib.Path) -> Any:
         """The model in a ``.keras`` or ``.h5`` file of this version, not compiled."""

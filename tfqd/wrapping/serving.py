@@ -22,13 +22,13 @@ def reading(
         model: a plain model, to be called in inference.
         values: in the order of the variables among ``model.weights``, in whatever floating-point
             type. Those of tfmot's activation quantizers are not looked at.
-        moved: the weights that stay the variables that they are, as those must
-            that a call assigns; see `tfqd.wrapping.state.weights_moved`.
+        moved: the weights and seeds that stay the variables that they are, as those must that a
+            call assigns; see `weights_moved` and `seeds_that_count` of `tfqd.wrapping.state`.
     """
-    moved = {id(variable) for variable in moved}
+    own = {id(variable) for variable in moved}
     pairs = zip(variables_among(model.weights), values, strict=True)
-    kept = [(variable, value) for variable, value in pairs if id(variable) not in moved]
-    return version_of(model).serving.reading(model, kept)
+    kept = [(variable, value) for variable, value in pairs if id(variable) not in own]
+    return version_of(model).serving.reading(model, kept, moved)
 
 
 def resources_of(function: tf.types.experimental.ConcreteFunction) -> list:

@@ -53,6 +53,31 @@ def weights_moved(model, call: Callable[[], Any]) -> list[Any]:
         ]
 
 
+def seeds_that_count(model, call: Callable[[], Any]) -> list[Any]:
+    """The random seeds of a Keras 3 model that answers a call otherwise with other draws.
+
+    Recurrent layers with dropout draw in inference too, and use nothing of it. The generators of
+    tf_keras are none of this: files keep them as they are.
+
+    Args:
+        model: built; it keeps its own state.
+        call: calls it in inference, and gives its answers.
+    """
+    weights = {id(weight) for weight in model.weights}
+    seeds = [each for each in variables_among(model.variables) if id(each) not in weights]
+    if not seeds:
+        return []
+    with from_rest(model):
+        first = call()
+    with from_rest(model):
+        for seed in seeds:
+            seed.assign(seed + tf.ones(seed.shape, seed.dtype))
+        second = call()
+    pairs = zip(tf.nest.flatten(first), tf.nest.flatten(second), strict=True)
+    same = all(np.array_equal(np.asarray(one), np.asarray(other)) for one, other in pairs)
+    return [] if same else seeds
+
+
 def recurrent_states(model) -> list[Any]:
     """The variables in which stateful recurrent layers keep their states, each once.
 

@@ -2,7 +2,7 @@
 
 import contextlib
 import pathlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 import keras
 import tensorflow as tf
@@ -23,10 +23,15 @@ def input_names(model: keras.Model) -> list[str]:
 
 @contextlib.contextmanager
 def reading(
-    model: keras.Model, values: Sequence[tuple[keras.Variable, tf.Tensor]]
+    model: keras.Model,
+    values: Sequence[tuple[keras.Variable, tf.Tensor]],
+    moved: Collection[keras.Variable],
 ) -> Iterator[None]:
-    """While it is open, the model computes with the values in place of the variables."""
-    with _ReadingScope(values, _seeds(model)):
+    """While it is open, the model computes with the values in place of the variables.
+
+    Seeds are constants too, but for those among `moved`.
+    """
+    with _ReadingScope(values, _seeds(model, moved)):
         yield
 
 
@@ -36,7 +41,7 @@ def load_keras_file(path: pathlib.Path) -> keras.Model:
 
 
 class _ReadingScope(SubstitutionScope):
-    """As that, but that seeds are constants too, of which draws leave no trace.
+    """As that, but that some seeds are constants too, of which draws leave no trace.
 
     Recurrent layers with dropout draw even in inference, and use nothing of it.
     """
@@ -64,9 +69,11 @@ def _in_own_type(variable: keras.Variable, value: tf.Tensor) -> tf.Tensor:
     return value if variable.dtype == "float32" else tf.cast(value, variable.dtype)
 
 
-def _seeds(model: keras.Model) -> list[tuple[keras.Variable, tf.Tensor]]:
-    """The variables that are no weights, with their values."""
-    weights = {id(variable) for variable in model.weights}
+def _seeds(
+    model: keras.Model, moved: Collection[keras.Variable]
+) -> list[tuple[keras.Variable, tf.Tensor]]:
+    """The variables that are no weights, and none of those that move, with their values."""
+    others = {id(variable) for variable in [*model.weights, *moved]}
     with tf.init_scope():  # the call may be under way of being traced
-        values = [(v, v.numpy()) for v in model.variables if id(v) not in weights]
+        values = [(v, v.numpy()) for v in model.variables if id(v) not in others]
     return [(variable, tf.constant(value)) for variable, value in values]

@@ -2,7 +2,7 @@
 
 import contextlib
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import tensorflow as tf
 import tf_keras
@@ -18,11 +18,12 @@ def input_names(model: tf_keras.Model) -> list[str]:
 
 
 def reading(
-    model: tf_keras.Model, values: Sequence[tuple[tf.Variable, tf.Tensor]]
+    model: tf_keras.Model, values: Sequence[tuple[tf.Variable, tf.Tensor]], moved: Collection
 ) -> contextlib.AbstractContextManager[None]:
     """While it is open, the model computes with the values in place of the variables.
 
-    Those of tfmot's activation quantizers, which no attribute holds, stay what they are.
+    Those of tfmot's activation quantizers, which no attribute holds, stay what they are, and so do
+    random generators.
     """
     held = {id(each.variable): each for each in held_variables(model)}
     pairs = [(held[id(each)], value) for each, value in values if id(each) in held]
