@@ -25,6 +25,7 @@ from tfqd.export.litert.file.readers import MICRO, check_operators, checked_read
 from tfqd.export.litert.floats import say_or_refuse, stayed_float
 from tfqd.export.litert.lowering.complaints import FreeBatchError
 from tfqd.export.litert.lowering.examples import RepresentativeDataset
+from tfqd.export.litert.lowering.float_ranges import widen_ranges
 from tfqd.export.litert.lowering.reshapes import simplify_reshapes
 from tfqd.export.litert.lowering.rewriting import Preferences, Row, lower
 from tfqd.export.litert.lowering.selection import choose_by_arithmetic
@@ -162,6 +163,7 @@ def write_tflite(
 def _fit_to_readers(file: File, readers: tuple[str, ...], fixed: bool) -> None:
     """Simplifies a lowered file, as some readers need it, and refuses what one of them has not."""
     simplify_reshapes(file)
+    widen_ranges(file)
     if MICRO in readers:
         choose_by_arithmetic(file)
     check_operators(file, readers, fixed)
