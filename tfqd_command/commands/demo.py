@@ -8,7 +8,6 @@ import pathlib
 
 from absl import flags
 
-from tfqd.extras import needing
 from tfqd_command.command import Result, UsageError
 
 ARGUMENTS = ()
@@ -28,6 +27,8 @@ def check(arguments: list[str], values: flags.FlagValues) -> None:
 
 def run(arguments: list[str], values: flags.FlagValues) -> Result:
     from rich.console import Console
+
+    from tfqd.extras import needing
 
     with needing("demo", "the digits of the demo"):
         from tfqd import demo
