@@ -22,9 +22,8 @@ SETTINGS = (
     "batch",
     "data",
     "beam",
+    "vocabulary_digest",
 )
-# Rows of before it was noted lack it.
-DIGEST = "vocabulary_digest"
 
 INTRODUCTION = """## Translation
 
@@ -51,11 +50,6 @@ channel, not in buckets.""",
 step for each kernel, not in buckets, to the bytes that the `quantized_Nbit` archive has.""",
 }
 TRAINED = ("quantized", "points", *METHODS)
-
-WITHOUT_DIGEST = """These runs are from before three faults of the program were mended. Each process
-learnt subwords of its own, so that runs may differ in their vocabulary, also from the student that
-they start from. The losses counted the padding after shorter sentences. And scores of attention
-were not divided by the root of the units."""
 
 
 class Score(NamedTuple):
@@ -91,8 +85,6 @@ def section(paper: dict[str, Any], rows: Sequence[dict[str, Any]]) -> str:
     facts = {"source": paper["source"], "start": FLOAT, "trained_on": TRAINED_ON, **_seeds(rows)}
     parts = [INTRODUCTION.format(more=more, trainings=trainings, **facts, **settings)]
     parts += [told for name, told in METHODS.items() if any(run.startswith(name) for run in found)]
-    if DIGEST not in rows[0]:
-        parts.append(WITHOUT_DIGEST)
     return "\n\n".join([*parts, _table(paper["bleu"], found), _verdicts(paper["bleu"], found)])
 
 
@@ -109,9 +101,8 @@ def _seeds(rows: Sequence[dict[str, Any]]) -> dict[str, str]:
 
 def scores(rows: Sequence[dict[str, Any]]) -> dict[str, Score]:
     """Means over seeds by run, in the order of the rows."""
-    alike = (*SETTINGS, DIGEST)
-    if len({tuple(row.get(name) for name in alike) for row in rows}) != 1:
-        raise ValueError(f"rows must be alike in {', '.join(alike)}")
+    if len({tuple(row[name] for name in SETTINGS) for row in rows}) != 1:
+        raise ValueError(f"rows must be alike in {', '.join(SETTINGS)}")
     runs = list(dict.fromkeys(row["run"] for row in rows))
     return {run: _score([row for row in rows if row["run"] == run]) for run in runs}
 

@@ -63,5 +63,6 @@ def test_the_demo_needs_the_extra_of_that_name(without, tmp_path, monkeypatch, c
     without("sklearn")
     without("sklearn.datasets")
     monkeypatch.delitem(sys.modules, "tfqd.demo", raising=False)
+    monkeypatch.delattr(tfqd, "demo", raising=False)
     assert main(["demo", f"--output={tmp_path}"]) != 0
     assert "need the package sklearn" in capsys.readouterr().err

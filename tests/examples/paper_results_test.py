@@ -198,19 +198,6 @@ def test_a_translator_is_judged_by_what_it_loses_to_its_float_self():
     assert "- `labels`" not in text, "no seed in common"
 
 
-def test_rows_of_before_the_vocabulary_was_kept_are_told_of():
-    paper = {"source": "s", "bleu": {}}
-    old, new = (
-        translation_results.section(paper, [translation("word", 1, 20.0, **of_its_own)])
-        for of_its_own in ({}, {"vocabulary_digest": "0123456789ab"})
-    )
-    assert translation_results.WITHOUT_DIGEST in old
-    assert translation_results.WITHOUT_DIGEST not in new
-    (kept,) = {"vocabulary_digest" in row for row in load()[2]["rows"]}
-    text = PAGE.read_text(encoding="utf-8")
-    assert (translation_results.WITHOUT_DIGEST in text) != kept
-
-
 def test_the_command_of_the_page_has_the_epochs_of_float_students():
     paper = {"source": "s", "bleu": {}}
     rows = [translation(run, 1, 20.0, epochs=2, float_epochs=30) for run in ("word", "labels")]
