@@ -23,12 +23,9 @@ def widen_ranges(file: File) -> None:
     for graph in file.graphs:
         for operator in list(graph.operators):
             site = Site(file, graph, operator)
-            if site.tensor(int(operator.outputs[0])).type != Type.FLOAT32:
-                continue
-            if site.code == Op.LOG:
-                _widen_softplus(site)
-            elif site.code == Op.MINIMUM:
-                _widen_reciprocal_root(site)
+            widen = _WIDENED.get(site.code)
+            if widen is not None and site.tensor(int(operator.outputs[0])).type == Type.FLOAT32:
+                widen(site)
 
 
 def _widen_softplus(site: Site) -> None:
@@ -98,3 +95,7 @@ def _drop_unread(site: Site, operator) -> None:
     graph, (output,) = site.graph, operator.outputs
     if output not in graph.outputs and not any(site.file.readers(graph, output)):
         graph.operators = [other for other in graph.operators if other is not operator]
+
+
+# By operator; some others, as those that import a table of words, have no outputs.
+_WIDENED = {Op.LOG: _widen_softplus, Op.MINIMUM: _widen_reciprocal_root}
