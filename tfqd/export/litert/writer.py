@@ -161,7 +161,7 @@ def write_tflite(
 
 
 def _fit_to_readers(file: File, readers: tuple[str, ...], fixed: bool) -> None:
-    """Simplifies a lowered file, as some readers need it, and refuses what one of them has not."""
+    """Simplifies a lowered file and mends what kernels get wrong; refuses what a reader has not."""
     simplify_reshapes(file)
     widen_ranges(file)
     if MICRO in readers:

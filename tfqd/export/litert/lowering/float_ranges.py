@@ -10,6 +10,7 @@ import numpy as np
 
 from tfqd.export.litert.file.flatbuffer import File, Op, Type
 from tfqd.export.litert.lowering.editing import Site
+from tfqd.export.litert.lowering.producers import drop_unread, producer
 
 _SMALLEST = float(np.finfo(np.float32).tiny)
 
@@ -30,11 +31,12 @@ def widen_ranges(file: File) -> None:
 
 def _widen_softplus(site: Site) -> None:
     """Rewrites LOG(ADD(EXP(x), 1)); leaves any other logarithm."""
-    plus = _producer(site, int(site.operator.inputs[0]), Op.ADD)
+    (argument,) = map(int, site.operator.inputs)
+    plus = _filled_by(site, argument, Op.ADD)
     if plus is None or plus.builtinOptions.fusedActivationFunction:
         return
     constant, computed = _constant_and_computed(site, plus)
-    exponential = _producer(site, computed, Op.EXP)
+    exponential = _filled_by(site, computed, Op.EXP)
     if exponential is None or constant is None or constant.size > 1 or constant != 1:
         return
     (x,), (y,) = map(int, exponential.inputs), map(int, site.operator.outputs)
@@ -48,14 +50,13 @@ def _widen_softplus(site: Site) -> None:
     rest = write(Op.LOG, [write(Op.ADD, [small, one], plus.builtinOptions)])
     write(Op.ADD, [write(Op.RELU, [x]), rest], plus.builtinOptions, y)
     site.finish()
-    for operator in (plus, exponential):
-        _drop_unread(site, operator)
+    drop_unread(site.file, site.graph, argument, (Op.ADD, Op.EXP))
 
 
 def _widen_reciprocal_root(site: Site) -> None:
     """Bounds x in MINIMUM(RSQRT(x), c) by what has a reciprocal root above c."""
     bound, computed = _constant_and_computed(site, site.operator)
-    root = _producer(site, computed, Op.RSQRT)
+    root = _filled_by(site, computed, Op.RSQRT)
     if root is None or bound is None or len(list(site.file.readers(site.graph, computed))) > 1:
         return
     highest = float(bound.max())
@@ -79,22 +80,10 @@ def _constant_and_computed(site: Site, operator) -> tuple[np.ndarray | None, int
     return site.file.constant(site.tensor(second)), first
 
 
-def _producer(site: Site, index: int, code: int):
+def _filled_by(site: Site, index: int, code: int):
     """The operator of a kind that fills a tensor; None where it is of another kind."""
-    return next(
-        (
-            operator
-            for operator in site.graph.operators
-            if index in operator.outputs and site.file.code(operator) == code
-        ),
-        None,
-    )
-
-
-def _drop_unread(site: Site, operator) -> None:
-    graph, (output,) = site.graph, operator.outputs
-    if output not in graph.outputs and not any(site.file.readers(graph, output)):
-        graph.operators = [other for other in graph.operators if other is not operator]
+    operator = producer(site.graph, index)
+    return None if operator is None or site.file.code(operator) != code else operator
 
 
 # By operator; some others, as those that import a table of words, have no outputs.

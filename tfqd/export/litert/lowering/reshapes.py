@@ -13,6 +13,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from tfqd.export.litert.file.flatbuffer import File, Op, Type, free_shape_of, shape_of
+from tfqd.export.litert.lowering.producers import drop_unread, producer
 
 # Operators that do nothing but fill their outputs.
 _DROPPABLE = (Op.SHAPE, Op.STRIDED_SLICE, Op.PACK, Op.RESHAPE)
@@ -39,7 +40,7 @@ def simplify_reshapes(file: File) -> None:
 def _settle(file: File, graph, operator) -> None:
     """Gives a RESHAPE whose shape has one computed size a constant with -1 for it."""
     computed = int(operator.inputs[1]) if len(operator.inputs) > 1 else None
-    pack = _producer(graph, computed)
+    pack = producer(graph, computed)
     if pack is None or file.code(pack) != Op.PACK:
         return
     sizes = list(_sizes(file, graph, pack))
@@ -51,7 +52,7 @@ def _settle(file: File, graph, operator) -> None:
 
 def _join(file: File, graph, operator) -> None:
     """Lets a RESHAPE read what one before it reads, and takes it out where that has its shape."""
-    before = _producer(graph, int(operator.inputs[0]))
+    before = producer(graph, int(operator.inputs[0]))
     if before is None or file.code(before) != Op.RESHAPE:
         return
     source, result = int(before.inputs[0]), int(operator.outputs[0])
@@ -70,7 +71,7 @@ def _take_unshaped(file: File, graph, operator) -> None:
     The operator cuts whatever comes in into rows of the weight's length: those are
     of the last axis both before and after the RESHAPE.
     """
-    reshape = _producer(graph, int(operator.inputs[0]))
+    reshape = producer(graph, int(operator.inputs[0]))
     if reshape is None or file.code(reshape) != Op.RESHAPE or operator.builtinOptions.keepNumDims:
         return
     before, after = (graph.tensors[int(index)] for index in (reshape.inputs[0], reshape.outputs[0]))
@@ -86,26 +87,9 @@ def _sizes(file: File, graph, pack) -> Iterator[int]:
         yield -1 if constant is None or constant.size != 1 else int(constant.reshape(())[()])
 
 
-def _producer(graph, index: int | None):
-    """The operator that fills a tensor; None for inputs, constants and what is left out."""
-    return next((operator for operator in graph.operators if index in operator.outputs), None)
-
-
 def _read_instead(file: File, graph, operator, place: int, index: int) -> None:
     """Changes an operator's input; takes out what nothing reads then."""
     old = int(operator.inputs[place])
     inputs = [*operator.inputs[:place], index, *operator.inputs[place + 1 :]]
     operator.inputs = np.array(inputs, np.int32)
-    _drop_unread(file, graph, old)
-
-
-def _drop_unread(file: File, graph, index: int) -> None:
-    """Takes out the operator that fills a tensor that nothing reads, and so on up from it."""
-    operator = _producer(graph, index)
-    if operator is None or file.code(operator) not in _DROPPABLE:
-        return
-    read = {int(i) for other in graph.operators for i in other.inputs}
-    if (read | set(map(int, graph.outputs))).isdisjoint(map(int, operator.outputs)):
-        graph.operators = [other for other in graph.operators if other is not operator]
-        for source in dict.fromkeys(map(int, operator.inputs)):
-            _drop_unread(file, graph, source)
+    drop_unread(file, graph, old, _DROPPABLE)
