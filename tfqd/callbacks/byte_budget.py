@@ -166,11 +166,10 @@ class ByteBudget(Callback):
             batch: the coming one of the epoch.
         """
         self._has_begun = True
-        # An optimizer that adds up gradients makes fewer steps.
+        # An optimizer that adds up gradients makes fewer steps than there are batches.
         steps = self.params.get("steps")
-        known = steps is not None
-        self._batches = self._epoch * steps + batch if known else optimizer_steps(self.model)
-        self._batches_before = self._batches - batch
+        begun = optimizer_steps(self.model) - batch if steps is None else self._epoch * steps
+        self._batches_before, self._batches = begun, begun + batch
         self._moves = self._batches // _EVERY
         goes_on = self._epoch > 0 and self._price() > 0
         self._steps.keep(settle=not goes_on)

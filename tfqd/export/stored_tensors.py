@@ -22,7 +22,7 @@ _MAX_RANK = 32  # of numpy's arrays
 
 
 def check_stored(about: Any, parts: Mapping[str, np.ndarray]) -> None:
-    """Holds that a tensor can be decoded; whether codes lie below the levels is left to see.
+    """Raises ValueError unless a tensor can be decoded; looks at no codes.
 
     Args:
         about: what the metadata say of it, any JSON value.

@@ -35,8 +35,8 @@ def specs_with_first_last(
     first_last = spec_named(first_last)
     if first_last is not None and not isinstance(first_last, Spec):
         raise TypeError(f'first_last must be "same", None or a tfqd spec; got {first_last!r}')
-    ends = {id(layer) for layer in first_last_layers(model)}
-    specs = [first_last if id(layer) in ends else spec for layer, spec in chosen]
+    outer = {id(layer) for layer in first_last_layers(model)}
+    specs = [first_last if id(layer) in outer else spec for layer, spec in chosen]
     if not any(specs):
         raise ValueError(
             f"model {model.name!r} has no weighted layer but its first and last, which "

@@ -94,5 +94,5 @@ def float_values(entries: Sequence[QuantizedVariable]) -> Iterator[None]:
     try:
         yield
     finally:
-        for entry, active in zip(entries, before, strict=True):
-            entry.in_force = active
+        for entry, in_force in zip(entries, before, strict=True):
+            entry.in_force = in_force

@@ -189,10 +189,10 @@ class Quantizer(SetsFlags):
     def call(self, inputs, training=None):
         with AutocastScope(None):
             entries = self.quantized_variables
-            active = entries[0].in_force if entries else self._quantizer
-            if active is None:
+            in_force = entries[0].in_force if entries else self._quantizer
+            if in_force is None:
                 return inputs
-            quantized = active(tf.cast(inputs, tf.float32), training, self._state)
+            quantized = in_force(tf.cast(inputs, tf.float32), training, self._state)
         return tf.cast(quantized, inputs.dtype)
 
     def _remember(self, variable: keras.Variable) -> None:
