@@ -1,28 +1,18 @@
 """Callbacks that read the optimizer, on two devices: in a process of their own."""
 
-import os
 import pathlib
-import subprocess
-import sys
 
 import numpy as np
 import pytest
+from own_process import arrays_of
 from train_with_callbacks_on_devices import BUDGET
 
-HERE = pathlib.Path(__file__).parent
+PROGRAM = pathlib.Path(__file__).parent / "train_with_callbacks_on_devices.py"
 
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
-    output = tmp_path_factory.mktemp("devices") / "trained.npz"
-    subprocess.run(
-        [sys.executable, HERE / "train_with_callbacks_on_devices.py", output],
-        env={**os.environ, "PYTHONPATH": str(HERE.parents[1])},
-        check=True,
-        timeout=300,
-    )
-    with np.load(output) as arrays:
-        return {name: arrays[name] for name in arrays.files}
+    return arrays_of(PROGRAM, tmp_path_factory.mktemp("devices") / "trained.npz")
 
 
 @pytest.mark.parametrize("version", ["keras", "tf_keras"])

@@ -1,27 +1,17 @@
 """Ranges that follow the batches of several devices."""
 
-import os
 import pathlib
-import subprocess
-import sys
 
 import follow_ranges_on_devices
 import numpy as np
+from own_process import arrays_of
 
-HERE = pathlib.Path(__file__).parent
+PROGRAM = pathlib.Path(__file__).parent / "follow_ranges_on_devices.py"
 
 
 def test_devices_share_ranges_that_move(tmp_path):
     """Each end moves to the mean of the devices' own."""
-    output = tmp_path / "held.npz"
-    subprocess.run(
-        [sys.executable, HERE / "follow_ranges_on_devices.py", output],
-        env={**os.environ, "PYTHONPATH": str(HERE.parents[1])},
-        check=True,
-        timeout=300,
-    )
-    with np.load(output) as arrays:
-        held = {name: arrays[name] for name in arrays.files}
+    held = arrays_of(PROGRAM, tmp_path / "held.npz")
     assert {name.split("/")[0] for name in held} == {"keras", "tf_keras"}
     for name, (first, second) in held.items():
         assert first == second, name
