@@ -19,10 +19,14 @@ Y = (X[:, ::4].sum(axis=1) > 0).astype(np.int32)
 
 
 def dense(library=keras):
-    """A layer of 8 units on 24 inputs behind 96, of weights that are seldom large."""
+    """A layer of 8 units on 24 inputs behind 96, of weights that are seldom large.
+
+    Its names, a part of the file, do not count the models before.
+    """
     library.utils.set_random_seed(0)
     layers = library.layers
-    model = library.Sequential([layers.Input((24,)), layers.Dense(96), layers.Dense(8)])
+    inputs, wide = layers.Input((24,), name="inputs"), layers.Dense(96, name="wide")
+    model = library.Sequential([inputs, wide, layers.Dense(8, name="last")], name="network")
     drawn = np.random.default_rng(1)
     for layer in model.layers:
         kernel, bias = layer.get_weights()
