@@ -21,6 +21,16 @@ hypothesis.settings.load_profile("same")
 
 
 @pytest.fixture(autouse=True, scope="module")
+def _names_count_from_the_file():
+    """Counts unnamed layers anew in each file of tests, for the sizes of files count names too."""
+    import keras
+    import tf_keras
+
+    keras.backend.clear_session(free_memory=False)
+    tf_keras.backend.clear_session()
+
+
+@pytest.fixture(autouse=True, scope="module")
 def _nothing_is_looked_through_again():
     """Collects what a file of tests leaves, and takes what stays, as graphs do, for good.
 
