@@ -10,7 +10,7 @@ X, Y = np.arange(100, dtype=np.float32)[:, None], np.arange(100) // 10
 
 
 def test_batches_of_sorted_arrays_have_examples_of_all_classes():
-    batches = list(labelled_batches((X, Y), batches=2, batch_size=20))
+    batches = list(labelled_batches((X, Y), 20, 2))
     assert [len(x) for x, _, _ in batches] == [20, 20]
     for x, y, weights in batches:
         assert set(np.asarray(y)) == set(range(10))
@@ -22,16 +22,16 @@ def test_batches_of_sorted_arrays_have_examples_of_all_classes():
 
 
 def test_inputs_and_weights_keep_together():
-    ((x, y, weights),) = labelled_batches(({"a": X, "b": tf.constant(X)}, Y, Y * 2.0), 1, 10)
+    ((x, y, weights),) = labelled_batches(({"a": X, "b": tf.constant(X)}, Y, Y * 2.0), 10, 1)
     np.testing.assert_array_equal(x["a"], x["b"])
     np.testing.assert_array_equal(weights, np.asarray(y) * 2.0)
     (only,) = input_batches((X, Y), batch_size=10, steps=1)
     assert set(only[:, 0] // 10) == set(range(10))
 
 
-@pytest.mark.parametrize("batches", [None, 5, 9])
-def test_what_is_shown_whole_keeps_its_order(batches):
-    found = [x for x, _, _ in labelled_batches((X, Y), batches, 20)]
+@pytest.mark.parametrize("steps", [None, 5, 9])
+def test_what_is_shown_whole_keeps_its_order(steps):
+    found = [x for x, _, _ in labelled_batches((X, Y), 20, steps)]
     np.testing.assert_array_equal(np.concatenate(found), X)
 
 

@@ -62,7 +62,7 @@ def test_other_files_hold_the_first_two_examples_too(file):
 
 def test_data_that_can_be_read_but_once_are_read_whole():
     batches = [(X[start : start + 8], Y[start : start + 8]) for start in range(0, 40, 8)]
-    model, options = of_logarithms(), {"budget": 2600, "batches": 5}
+    model, options = of_logarithms(), {"budget": 2600, "steps": 5}
     listed = tfqd.allocate_bits(model, batches, **options)
     assert dict(tfqd.allocate_bits(model, iter(batches), **options)) == dict(listed)
 
@@ -96,7 +96,7 @@ def test_a_budget_counts_the_probes_that_it_is_given():
     quantized = tfqd.quantize_model(of_logarithms(), tfqd.EntropyConstrained(bits=4))
     quantized.compile("adam", LOSS)
     given = archive_size(quantized, probes=X)
-    quantized.fit(X, Y, verbose=0, callbacks=[ByteBudget(given, 0, probes=X)])
+    quantized.fit(X, Y, verbose=0, callbacks=[ByteBudget(given, probes=X, verbose=0)])
     assert 0.98 * given < archive_size(quantized, probes=X) <= given
 
 

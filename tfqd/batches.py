@@ -35,30 +35,27 @@ def input_batches(data, batch_size: int = 128, steps: int | None = None) -> Iter
     return map(_inputs, itertools.islice(_batches(data, steps, "arrays"), steps))
 
 
-def labelled_batches(data, batches: int | None, batch_size: int) -> Iterator[tuple[Any, Any, Any]]:
+def labelled_batches(
+    data, batch_size: int, steps: int | None = None
+) -> Iterator[tuple[Any, Any, Any]]:
     """Inputs, targets and sample weights (or None), batch by batch.
 
     Args:
         data: a tuple of inputs, targets and perhaps sample weights, arrays or
             structures of them; or a ``tf.data.Dataset``, PyDataset or other
             iterable of such tuples.
-        batches: number of batches to stop after; None for all. Of arrays that have more
-            examples, as many are taken from all over them, as they may be sorted.
-        batch_size: of arrays; other data has its batches.
+        batch_size, steps: as of `input_batches`.
 
     Raises:
-        TypeError: when `data` is nothing of this.
-        ValueError: when it has no end and `batches` is None, or `batches` or
-            `batch_size` is no positive integer.
+        TypeError, ValueError: as `input_batches`.
     """
-    if batches is not None:
-        checked_count("batches", batches)
     checked_count("batch_size", batch_size)
+    checked_optional_count("steps", steps)
     if isinstance(data, tuple):
-        parts = data if batches is None else _spread(data, batch_size, batches)
+        parts = data if steps is None else _spread(data, batch_size, steps)
         return _slices(_labelled(parts), batch_size)
-    found = _batches(data, batches, "a tuple of inputs and targets")
-    return map(_labelled, itertools.islice(found, batches))
+    found = _batches(data, steps, "a tuple of inputs and targets")
+    return map(_labelled, itertools.islice(found, steps))
 
 
 def first_examples(data, count: int) -> tuple[Any, Any]:
@@ -113,15 +110,15 @@ def example_count(batch) -> tf.Tensor | None:
     return None if first is None else tf.shape(first)[0]
 
 
-def _spread(arrays, batch_size: int, batches: int):
+def _spread(arrays, batch_size: int, steps: int):
     """So many batches of examples from the first to the last, each of which has some of all places.
 
     Arrays of no more examples stay as they are.
     """
-    size, count = len(tf.nest.flatten(arrays)[0]), batch_size * batches
+    size, count = len(tf.nest.flatten(arrays)[0]), batch_size * steps
     if size <= count:
         return arrays
-    places = np.linspace(0, size - 1, count).astype(int).reshape(batch_size, batches).T
+    places = np.linspace(0, size - 1, count).astype(int).reshape(batch_size, steps).T
     return tf.nest.map_structure(lambda array: np.asarray(array)[places.reshape(-1)], arrays)
 
 

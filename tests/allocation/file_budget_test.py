@@ -45,7 +45,7 @@ def written(quantized, file, folder):
     ],
 )
 def test_files_keep_to_three_budgets_within_5_percent_and_never_over(file, budget, model, tmp_path):
-    allocation = tfqd.allocate_bits(model, (X, Y), budget=budget, file=file, batches=2)
+    allocation = tfqd.allocate_bits(model, (X, Y), budget=budget, file=file, steps=2)
     size = written(tfqd.quantize_model(model, allocation), file, tmp_path)
     limit = tfqd.spec.budget.parse_bytes(budget)
     assert 0.95 * limit <= size <= limit
@@ -85,4 +85,4 @@ def test_bad_files_and_budgets_are_refused(model):
     with pytest.raises(ValueError, match="file='tflite' needs budget"):
         tfqd.allocate_bits(model, (X, Y), average_bits=3, file="tflite")
     with pytest.raises(ValueError, match="the smallest TFLite file that these choices give takes"):
-        tfqd.allocate_bits(model, (X, Y), budget="9 kB", file="tflite", batches=1)
+        tfqd.allocate_bits(model, (X, Y), budget="9 kB", file="tflite", steps=1)

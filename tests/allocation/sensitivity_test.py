@@ -8,6 +8,7 @@ import tf_keras
 
 import tfqd
 from tfqd.allocation.sensitivity import mean_gradients, mean_squared_gradients
+from tfqd.batches import labelled_batches
 from tfqd.wrapping.gradients import loss_function
 from tfqd.wrapping.quantized import find_quantized
 
@@ -38,11 +39,10 @@ def by_hand(start, stop):
     return 2 * x.T @ (x @ KERNEL - y) / y.size
 
 
-def found(mean, data, **arguments):
+def found(mean, data, steps=3):
     model = linear(tfqd.Uniform(bits=1))
-    options = {"batches": 3, "batch_size": 8, **arguments}
-    loss = loss_function(model, "mse")
-    (gradient,) = mean(model, find_quantized(model), data, loss, **options)
+    batches = labelled_batches(data, 8, steps)
+    (gradient,) = mean(model, find_quantized(model), batches, loss_function(model, "mse"))
     return gradient.numpy()
 
 
@@ -69,7 +69,7 @@ def test_sample_weights_count():
     weights[:2] = 4
     expected = by_hand(0, 2)  # 2 of 8 examples, 4 times each
     np.testing.assert_allclose(
-        found(mean_gradients, (X[:8], Y[:8], weights[:8]), batches=1), expected, rtol=1e-4
+        found(mean_gradients, (X[:8], Y[:8], weights[:8]), steps=1), expected, rtol=1e-4
     )
 
 
@@ -100,7 +100,7 @@ def test_one_number_for_a_batch_cannot_be_weighed():
 
 def test_only_so_many_batches_are_used():
     np.testing.assert_allclose(
-        found(mean_gradients, DATA["list"], batches=1), by_hand(0, 8), rtol=1e-4
+        found(mean_gradients, DATA["list"], steps=1), by_hand(0, 8), rtol=1e-4
     )
 
 
@@ -108,7 +108,7 @@ def test_the_model_is_as_it_was_afterwards():
     model = linear(tfqd.Codebook(bits=2))
     before = model(X).numpy()
     (entry,) = model.quantized_variables
-    mean_gradients(model, [entry], (X, Y), loss_function(model, "mse"), 1, 8)
+    mean_gradients(model, [entry], [(X, Y, None)], loss_function(model, "mse"))
     assert entry.bits == 2
     np.testing.assert_array_equal(model(X), before)
 
@@ -124,10 +124,10 @@ def test_the_compiled_loss_is_used_when_none_is_given():
 def test_sensitive_points_lower_the_error_that_costs():
     spec = tfqd.Codebook(bits=2, bucket_size=None, init="kmeans")
     plain, sensitive = linear(spec), linear(spec)
-    tfqd.sensitive_points(sensitive, (X, Y), loss="mse", batches=3, batch_size=8)
+    tfqd.sensitive_points(sensitive, (X, Y), loss="mse", batch_size=8, steps=3)
     (entry,) = sensitive.quantized_variables
     loss = loss_function(sensitive, "mse")
-    (cost,) = mean_squared_gradients(sensitive, [entry], (X, Y), loss, 3, 8)
+    (cost,) = mean_squared_gradients(sensitive, [entry], labelled_batches((X, Y), 8, 3), loss)
 
     def error(model):
         (tensor,) = tfqd.compress(model).quantized.values()
@@ -151,8 +151,8 @@ def test_bad_data_is_refused():
         tfqd.sensitive_points(quantized, [X], loss="mse")
     with pytest.raises(ValueError, match="data holds no batch"):
         tfqd.sensitive_points(quantized, [], loss="mse")
-    with pytest.raises(ValueError, match="batches must be a positive integer; got 0"):
-        tfqd.sensitive_points(quantized, (X, Y), loss="mse", batches=0)
+    with pytest.raises(ValueError, match="steps must be None or a positive integer; got 0"):
+        tfqd.sensitive_points(quantized, (X, Y), loss="mse", steps=0)
     with pytest.raises(ValueError, match=r"gradient to sequential.*/kernel is NaN or infinite"):
         tfqd.sensitive_points(quantized, (X * np.nan, Y), loss="mse")
     with pytest.raises(ValueError, match=r"is not quantized; see tfqd\.quantize_model"):

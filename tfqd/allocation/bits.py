@@ -12,6 +12,7 @@ from tfqd.allocation.files import FILES, File
 from tfqd.allocation.fitting import fit, smallest
 from tfqd.allocation.menu import Item, Menu
 from tfqd.allocation.sensitivity import mean_squared_gradients
+from tfqd.batches import labelled_batches
 from tfqd.export.suiting_probes import suiting_probes
 from tfqd.spec import Spec
 from tfqd.spec.bucketing import BucketSize
@@ -40,8 +41,8 @@ def allocate_bits(
     loss: Any = None,
     bits: Sequence[int] = range(1, 9),
     bucket_sizes: Sequence[int] | None = None,
-    batches: int = 16,
     batch_size: int = 32,
+    steps: int | None = 16,
 ) -> Allocation:
     """Bits for each tensor such that the loss rises least within a budget.
 
@@ -86,8 +87,8 @@ def allocate_bits(
             four times the spec's own, and finer ones where these leave more than a
             percent or two of a budget; of a spec without a bucket size, and for TFLite
             files, only bits vary, and the number of points of codebooks.
-        batches: number of batches to use for the gradients.
         batch_size: of arrays; other data has its batches.
+        steps: number of batches to use for the gradients; None for all.
 
     Returns:
         A mapping for `tfqd.quantize_model`, with the `size` of the file.
@@ -129,9 +130,8 @@ def allocate_bits(
     if budget is not None:
         probes, data = suiting_probes(copy, data)
     kind = FILES[file].of(specs, lambda selection: quantize_model(model, selection), prefer, probes)
-    costs = mean_squared_gradients(
-        copy, entries, data, loss_function(model, loss), batches, batch_size
-    )
+    batches = labelled_batches(data, batch_size, steps)
+    costs = mean_squared_gradients(copy, entries, batches, loss_function(model, loss))
     menu = Menu(entries, costs, kind.payload)
     if average_bits is not None:
         menu.add(lambda item: _variants(item, widths, [item.template.bucket_size]))

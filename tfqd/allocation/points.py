@@ -15,6 +15,7 @@ import tensorflow as tf
 
 from tfqd.allocation.allocation import Allocation, Share
 from tfqd.allocation.sensitivity import mean_gradients
+from tfqd.batches import labelled_batches
 from tfqd.spec import Codebook
 from tfqd.spec.checks import is_integer, is_number
 from tfqd.spec.presets import paper
@@ -72,8 +73,9 @@ def allocate_points(
     data: Any,
     spec: Selection | None = None,
     loss: Any = None,
-    batches: int = 5,
+    *,
     batch_size: int = 32,
+    steps: int | None = 5,
 ) -> Allocation:
     """Numbers of points by the paper's rule: more where the loss's gradient is large.
 
@@ -91,8 +93,8 @@ def allocate_points(
             every trainable tensor.
         loss: a Keras loss or its name; None for the one that the model was
             compiled with.
-        batches: number of batches to use, 5 in the paper.
         batch_size: of arrays; other data has its batches.
+        steps: number of batches to use, 5 in the paper; None for all.
 
     Returns:
         A mapping for `tfqd.quantize_model`.
@@ -120,7 +122,8 @@ def allocate_points(
     }
     if not before:
         raise ValueError("the spec must have a tfqd.Codebook to redistribute points among")
-    gradients = mean_gradients(copy, entries, data, loss_function(model, loss), batches, batch_size)
+    batches = labelled_batches(data, batch_size, steps)
+    gradients = mean_gradients(copy, entries, batches, loss_function(model, loss))
     squares = dict.fromkeys(before, 0.0)
     for entry, gradient in zip(entries, gradients, strict=True):
         if entry.path in squares:  # several variables of one path share their points

@@ -1,6 +1,6 @@
 """How much the loss changes with each weight, from gradients over some batches."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import keras
@@ -15,25 +15,24 @@ Gradients = list[tf.Tensor]
 
 
 def mean_gradients(
-    model, entries: Sequence[QuantizedVariable], data, loss, batches: int, batch_size: int
+    model, entries: Sequence[QuantizedVariable], batches: Iterable[Any], loss
 ) -> Gradients:
     """The mean over the batches of the loss's gradients at the float weights.
 
     Args:
         model: a quantized model, run in inference with its float weights.
         entries: quantized variables of its.
-        data, batches, batch_size: see `labelled_batches`.
+        batches: as `tfqd.batches.labelled_batches` gives them.
         loss: from `tfqd.wrapping.gradients.loss_function`.
 
     Raises:
-        TypeError, ValueError: as `labelled_batches`.
         ValueError: when there is no batch or a gradient is NaN or infinite.
     """
-    return _averaged(model, entries, data, loss, batches, batch_size, tf.identity)
+    return _averaged(model, entries, batches, loss, tf.identity)
 
 
 def mean_squared_gradients(
-    model, entries: Sequence[QuantizedVariable], data, loss, batches: int, batch_size: int
+    model, entries: Sequence[QuantizedVariable], batches: Iterable[Any], loss
 ) -> Gradients:
     """The mean of the squared gradients: the diagonal of the empirical Fisher information.
 
@@ -42,11 +41,11 @@ def mean_squared_gradients(
     examples: smaller batches say more. The arguments and errors are those of
     `mean_gradients`.
     """
-    return _averaged(model, entries, data, loss, batches, batch_size, tf.square)
+    return _averaged(model, entries, batches, loss, tf.square)
 
 
 def sensitive_points(
-    model: keras.Model, data: Any, loss: Any = None, batches: int = 16, batch_size: int = 32
+    model: keras.Model, data: Any, loss: Any = None, *, batch_size: int = 32, steps: int | None = 16
 ) -> None:
     """Puts the points of a quantized model's codebooks where errors cost least.
 
@@ -61,8 +60,8 @@ def sensitive_points(
             ``tf.data.Dataset``, PyDataset or other iterable of such tuples.
         loss: a Keras loss or its name; None for the one that the model was
             compiled with.
-        batches: number of batches to use.
         batch_size: of arrays; other data has its batches.
+        steps: number of batches to use; None for all.
 
     Raises:
         TypeError: when `data` is nothing of this.
@@ -78,21 +77,18 @@ def sensitive_points(
     entries = find_quantized(model)
     if not entries:
         raise ValueError(f"model {model.name!r} is not quantized; see tfqd.quantize_model")
-    costs = mean_squared_gradients(
-        model, entries, data, loss_function(model, loss), batches, batch_size
-    )
+    batches = labelled_batches(data, batch_size, steps)
+    costs = mean_squared_gradients(model, entries, batches, loss_function(model, loss))
     for entry, cost in zip(entries, costs, strict=True):
         entry.initialize(cost)
 
 
-def _averaged(
-    model, entries, data, loss, batches, batch_size, of: Callable[[tf.Tensor], tf.Tensor]
-) -> Gradients:
+def _averaged(model, entries, batches, loss, of: Callable[[tf.Tensor], tf.Tensor]) -> Gradients:
     """The mean over the batches of a function of the gradients."""
     sums, count = None, 0
     with from_rest(model), float_values(entries):
         gradients = gradient_function(model, entries, loss)
-        for batch in labelled_batches(data, batches, batch_size):
+        for batch in batches:
             found = [of(gradient) for gradient in gradients(*batch)]
             sums = found if sums is None else [a + b for a, b in zip(sums, found, strict=True)]
             count += 1

@@ -29,7 +29,7 @@ from tfqd.wrapping.shadow import quantized_values_in
 
 
 def reestimate_batch_norm(
-    model: keras.Model, data: Any, steps: int | None = None, batch_size: int = 128
+    model: keras.Model, data: Any, *, batch_size: int = 128, steps: int | None = None
 ) -> None:
     """Sets the moving statistics of the model's BatchNormalization layers.
 
@@ -44,8 +44,8 @@ def reestimate_batch_norm(
         data: a ``tf.data.Dataset``, PyDataset or other iterable of batches, or
             arrays. A tuple is taken for inputs, targets and sample weights,
             several inputs are a list or dict.
-        steps: number of batches to use; None for all.
         batch_size: of arrays.
+        steps: number of batches to use; None for all.
 
     Raises:
         TypeError: when `data` is nothing of this.
@@ -110,12 +110,12 @@ class BatchNormReestimation(Callback):
     Args:
         data: what to measure over, best some batches of the training data; see
             `reestimate_batch_norm`. Iterated anew every time.
-        steps: number of batches to use; None for all.
         every: epochs from one time to the next; None only measures at the end.
         batch_size: of arrays.
+        steps: number of batches to use; None for all.
 
     Raises:
-        ValueError: when `steps`, `every` or `batch_size` is no positive integer.
+        ValueError: when `every`, `batch_size` or `steps` is no positive integer.
 
     Example:
 
@@ -126,9 +126,10 @@ class BatchNormReestimation(Callback):
     def __init__(
         self,
         data: Any,
-        steps: int | None = None,
+        *,
         every: int | None = None,
         batch_size: int = 128,
+        steps: int | None = None,
     ):
         super().__init__()
         self._data = data
@@ -155,4 +156,6 @@ class BatchNormReestimation(Callback):
             self._measure()
 
     def _measure(self) -> None:
-        reestimate_batch_norm(self.model, self._data, self._steps, self._batch_size)
+        reestimate_batch_norm(
+            self.model, self._data, batch_size=self._batch_size, steps=self._steps
+        )

@@ -62,9 +62,9 @@ class ByteBudget(Callback):
 
     Args:
         budget: bytes of the file, or a text such as ``"26 kB"``.
-        verbose: 0 for silence, 1 for a line after each epoch.
         probes: that the file is to have, see `tfqd.save`. None for random ones; of a model that
             these do not suit, as one of logarithms, the file is counted without probes.
+        verbose: 0 for silence, 1 for a line after each epoch.
 
     Raises:
         ValueError: when `budget` is no size; in `fit`, when no trained
@@ -89,7 +89,7 @@ class ByteBudget(Callback):
     _log_price: float
     _moves: int
 
-    def __init__(self, budget: int | str, verbose: int = 1, *, probes: Any = None):
+    def __init__(self, budget: int | str, *, probes: Any = None, verbose: int = 1):
         super().__init__()
         self.budget = parse_bytes(budget)
         self._verbose = verbose

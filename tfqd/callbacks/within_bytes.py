@@ -14,7 +14,7 @@ from tfqd.wrapping import compress, quantize_model
 
 
 def within_bytes(
-    model: Any, budget: int | str, verbose: int = 1, *, data: Any = None, loss: Any = None
+    model: Any, budget: int | str, *, data: Any = None, loss: Any = None, verbose: int = 1
 ) -> tuple[Selection, list[ByteBudget]]:
     """What to quantize a model to, and the callbacks that keep its archive to a budget.
 
@@ -32,9 +32,9 @@ def within_bytes(
         model: a float model of Keras 3 or tf_keras; not changed.
         budget: bytes of the file that `tfqd.save` writes, without facts, or a text such
             as ``"26 kB"``.
-        verbose: 1 for a line after each epoch, 0 for none.
         data: some hundred examples with their targets, as `tfqd.allocate_bits` takes them.
         loss: of the model, for `data`; None for the one that it was compiled with.
+        verbose: 0 for silence, 1 for a line after each epoch.
 
     Returns:
         The spec, for `tfqd.quantize_model`, and the callbacks, for `fit`.
@@ -54,7 +54,7 @@ def within_bytes(
     probes = None
     if data is not None:
         probes, data = suiting_probes(most, data)
-    callbacks = [ByteBudget(wanted, verbose, probes=probes)]
+    callbacks = [ByteBudget(wanted, probes=probes, verbose=verbose)]
     if wanted <= archive_size_in_any_case(most, probes):
         return _allotted(model, wanted, EntropyConstrained(bits=4), data, loss), callbacks
     compressed = compress(quantize_model(model, LearnedStep(bits=8)))

@@ -18,11 +18,7 @@ import numpy as np
 import tensorflow as tf
 
 from tfqd.compressed.atomic import new_file
-from tfqd.distillation.known_teacher import (
-    are_alike,
-    keep_examples,
-    kept_examples,
-)
+from tfqd.distillation.known_teacher import are_alike, keep_examples, kept_examples
 from tfqd.wrapping.state import recurrent_states
 from tfqd.wrapping.variables import weights_digest
 
@@ -170,6 +166,7 @@ def cache_teacher(
     teacher: keras.Model,
     data: tf.data.Dataset,
     directory: str | os.PathLike,
+    *,
     verbose: int = 1,
 ) -> CachedTeacher:
     """Runs a teacher over all data once and keeps its outputs.

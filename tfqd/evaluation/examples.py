@@ -90,7 +90,7 @@ def _arrays(data: tuple) -> tuple[Any, Any, Any]:
 
 
 def _joined(data: Any) -> tuple[Any, Any, Any]:
-    batches = list(labelled_batches(data, None, 128))
+    batches = list(labelled_batches(data, 128))
     if not batches:
         raise ValueError("data has no example")
     if len({weights is None for _, _, weights in batches}) > 1:
