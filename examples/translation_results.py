@@ -11,9 +11,8 @@ TESTS = {
     "test_2017_mscoco": "2017 COCO",
     "test_2018_flickr": "2018 Flickr",
 }
-# What makes a row another experiment.
+# What makes a row another experiment; of `epochs` there may be several.
 SETTINGS = (
-    "epochs",
     "float_epochs",
     "rate",
     "vocabulary",
@@ -41,6 +40,10 @@ beam of {beam}) is the mean of the four test sets, perplexity that of the refere
 bytes are those of the whole `.tfqd` file, of float models 4 a weight. Runs that are not in the
 table were not made. The paper's figures ({source})
 are of another corpus and larger networks: only differences compare."""
+
+MORE_EPOCHS = """### With {epochs} epochs
+
+The same by `--epochs={epochs} --seeds={seeds} --runs={runs}`, from the same `{start}` students."""
 
 # What is said of a method that has rows, by its name.
 METHODS = {
@@ -70,13 +73,27 @@ def section(paper: dict[str, Any], rows: Sequence[dict[str, Any]]) -> str:
 
     Args:
         paper: the paper's BLEU by run, and where they are from.
-        rows: of `translate_lstm.py`.
+        rows: of `translate_lstm.py`; what has other epochs than the first comes after it.
 
     Raises:
-        ValueError: when the rows are of several settings.
+        ValueError: when the rows are of several settings, but for their epochs.
     """
-    found = scores(rows)
-    settings = {name: rows[0][name] for name in SETTINGS}
+    if len({tuple(row[name] for name in SETTINGS) for row in rows}) != 1:
+        raise ValueError(f"rows must be alike in {', '.join(SETTINGS)}")
+    groups = [
+        [row for row in rows if row["epochs"] == epochs]
+        for epochs in dict.fromkeys(row["epochs"] for row in rows)
+    ]
+    found = scores(groups[0])
+    longer = [_longer(paper["bleu"], group, found) for group in groups[1:]]
+    return "\n\n".join([_introduced(paper, groups[0], found), *longer])
+
+
+def _introduced(
+    paper: dict[str, Any], rows: Sequence[dict[str, Any]], found: dict[str, Score]
+) -> str:
+    """The settings, and the scores that most is told of."""
+    settings = {name: rows[0][name] for name in ("epochs", *SETTINGS)}
     epochs, of_floats = settings["epochs"], settings["float_epochs"]
     more, trainings = "", f"Every training has {epochs} epochs"
     if of_floats != epochs:
@@ -85,7 +102,21 @@ def section(paper: dict[str, Any], rows: Sequence[dict[str, Any]]) -> str:
     facts = {"source": paper["source"], "start": FLOAT, "trained_on": TRAINED_ON, **_seeds(rows)}
     parts = [INTRODUCTION.format(more=more, trainings=trainings, **facts, **settings)]
     parts += [told for name, told in METHODS.items() if any(run.startswith(name) for run in found)]
-    return "\n\n".join([*parts, _table(paper["bleu"], found), _verdicts(paper["bleu"], found)])
+    return "\n\n".join(
+        [*parts, _table(paper["bleu"], found), _verdicts(paper["bleu"], found, found)]
+    )
+
+
+def _longer(
+    paper: dict[str, float], rows: Sequence[dict[str, Any]], floats: dict[str, Score]
+) -> str:
+    """Scores of the same students, trained on for other epochs."""
+    found = scores(rows)
+    told = MORE_EPOCHS.format(
+        epochs=rows[0]["epochs"], seeds=_seeds(rows)["seeds"], runs=",".join(found), start=FLOAT
+    )
+    verdicts = _verdicts(paper, found, {FLOAT: floats[FLOAT], **found})
+    return "\n\n".join([told, _table(paper, found), verdicts])
 
 
 def _seeds(rows: Sequence[dict[str, Any]]) -> dict[str, str]:
@@ -101,8 +132,6 @@ def _seeds(rows: Sequence[dict[str, Any]]) -> dict[str, str]:
 
 def scores(rows: Sequence[dict[str, Any]]) -> dict[str, Score]:
     """Means over seeds by run, in the order of the rows."""
-    if len({tuple(row[name] for name in SETTINGS) for row in rows}) != 1:
-        raise ValueError(f"rows must be alike in {', '.join(SETTINGS)}")
     runs = list(dict.fromkeys(row["run"] for row in rows))
     return {run: _score([row for row in rows if row["run"] == run]) for run in runs}
 
@@ -133,19 +162,19 @@ def _table(paper: dict[str, float], found: dict[str, Score]) -> str:
     return "\n".join(lines)
 
 
-def _verdicts(paper: dict[str, float], found: dict[str, Score]) -> str:
+def _verdicts(paper: dict[str, float], found: dict[str, Score], floats: dict[str, Score]) -> str:
     """What each run costs or gains over the float student that it is to be held against.
 
     Those of the same seeds are compared: a seed has a student of its own to start from.
     """
     lines = []
     for run, score in found.items():
-        trained_on = run.startswith(TRAINED) and TRAINED_ON in found
+        trained_on = run.startswith(TRAINED) and TRAINED_ON in floats
         held_against = TRAINED_ON if trained_on else FLOAT
         if run == held_against:
             continue
         theirs = f" (the paper: {paper[run] - paper[FLOAT]:+.2f})" if run in paper else ""
-        rival = found[held_against]
+        rival = floats[held_against]
         shared = score.by_seed.keys() & rival.by_seed.keys()
         gains = [score.by_seed[seed] - rival.by_seed[seed] for seed in shared]
         if gains:

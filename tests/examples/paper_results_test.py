@@ -160,9 +160,10 @@ def test_a_recipe_that_trains_on_says_so_of_what_it_gains():
 def test_translations_stand_in_the_table_with_their_means():
     text = PAGE.read_text(encoding="utf-8").split("## Translation\n")[1]
     rows = load()[2]["rows"]
-    for run in {row["run"] for row in rows}:
-        (line,) = re.findall(rf"^\| `{run}` .*$", text, re.MULTILINE)
-        of_run = [row for row in rows if row["run"] == run]
+    for epochs, run in {(row["epochs"], row["run"]) for row in rows}:
+        part = text.split("### With ")[0 if epochs == rows[0]["epochs"] else 1]
+        (line,) = re.findall(rf"^\| `{run}` .*$", part, re.MULTILINE)
+        of_run = [row for row in rows if (row["epochs"], row["run"]) == (epochs, run)]
         bleu = np.mean([list(row["bleu"].values()) for row in of_run])
         stored = np.mean([row["bytes"] for row in of_run])
         cells = [cell.strip() for cell in line.split("|")]
@@ -172,7 +173,7 @@ def test_translations_stand_in_the_table_with_their_means():
 
 def translation(run, seed, bleu, **settings):
     tests = dict.fromkeys(translation_results.TESTS, bleu)
-    facts = dict.fromkeys(translation_results.SETTINGS, 1)
+    facts = dict.fromkeys(("epochs", *translation_results.SETTINGS), 1)
     return {
         **facts,
         "run": run,
@@ -226,7 +227,21 @@ def test_a_method_that_has_rows_is_told_of(method):
     assert f"- `{method}_2bit`: +0.00 BLEU over `continued`" in text
 
 
+def test_students_that_are_trained_on_for_longer_come_after_with_their_command():
+    rows = [translation(run, 1, 20.0) for run in ("word", "continued", "quantized_2bit")]
+    rows += [translation("continued", 1, 25.0, epochs=2)]
+    rows += [translation("quantized_2bit", 1, 24.0, epochs=2, bytes=10)]
+    text = translation_results.section({"source": "s", "bleu": {"word": 5.0}}, rows)
+    main, longer = text.split("### With 2 epochs")
+    assert " --epochs=1 " in main
+    assert "- `quantized_2bit`: +0.00 BLEU over `continued`" in main
+    assert "`--epochs=2 --seeds=1 --runs=continued,quantized_2bit`" in longer
+    assert "- `continued`: +5.00 BLEU over `word`" in longer
+    assert "- `quantized_2bit`: -1.00 BLEU over `continued`, in 10.0% of its bytes." in longer
+    assert "| `word` |" not in longer
+
+
 def test_translators_of_other_settings_are_not_averaged():
-    rows = [translation("word", 1, 20.0), translation("word", 2, 20.0, epochs=2)]
-    with pytest.raises(ValueError, match="rows must be alike in epochs"):
+    rows = [translation("word", 1, 20.0), translation("word", 2, 20.0, float_epochs=2)]
+    with pytest.raises(ValueError, match="rows must be alike in float_epochs"):
         translation_results.section({"source": "s", "bleu": {}}, rows)
