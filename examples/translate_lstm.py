@@ -62,6 +62,8 @@ ENTROPY = {
     2: tfqd.EntropyConstrained(average_bits=2.0),
     4: tfqd.EntropyConstrained(average_bits=3.5, bits=6),
 }
+# Of points in units of a bucket's range, which at the pace of weights run away from their codes.
+POINTS_PACE = 0.03
 FROM_SCRATCH = ("teacher", "labels", "word", "sequence")
 FLOAT_RUNS = (*FROM_SCRATCH, "continued")
 RUNS = (*FLOAT_RUNS, *(f"{method}_{bits}bit" for method in METHODS for bits in BITS))
@@ -223,7 +225,12 @@ class Students:
         if method == "entropy":
             spec, callbacks = ENTROPY[int(bits)], [self._bytes_of(f"quantized_{bits}bit")]
         elif method == "points":
-            spec = tfqd.Codebook(bits=int(bits), bucket_size=256, train="points")
+            spec = tfqd.Codebook(
+                bits=int(bits),
+                bucket_size=256,
+                train="points",
+                learning_rate_multiplier=POINTS_PACE,
+            )
         elif method == "learned":
             spec = tfqd.LearnedStep(bits=int(bits), layout="channel")
         else:
