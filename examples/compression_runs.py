@@ -151,7 +151,9 @@ class Comparison:
             start, spec = self._float(distil=True), recipe.points(bits)
             if recipe.allocate:
                 data = self._trainer.data.train(0, ALLOCATION_BATCHES)
-                spec = tfqd.allocate_points(start, data, spec, LOSS, steps=ALLOCATION_BATCHES)
+                spec = tfqd.allocate_points(
+                    start, data, spec=spec, loss=LOSS, steps=ALLOCATION_BATCHES
+                )
             return tfqd.quantize_model(start, spec)
 
         def teacher():

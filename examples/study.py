@@ -137,7 +137,7 @@ class Study:
             folder = self.folder / f"answers_{training.epochs}epochs"
             shown = int(sys.stdout.isatty())
             with alone_in(folder):
-                answers = cache_teacher(self._teacher(), seen, folder, shown)
+                answers = cache_teacher(self._teacher(), seen, folder, verbose=shown)
             self._cached[training.epochs] = answers
         return self._cached[training.epochs]
 

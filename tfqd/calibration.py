@@ -24,7 +24,8 @@ def calibrate(
             ``tf.data.Dataset`` or another iterable of batches, as `fit` takes them; of
             tuples the inputs are taken.
         batch_size: of arrays; other data has its batches.
-        steps: number of batches to stop after; None for all.
+        steps: number of batches to stop after; None for all. Of arrays that have more
+            examples, as many are taken from all over them, as they may be sorted.
 
     Raises:
         TypeError: when `data` is nothing of this.

@@ -112,6 +112,11 @@ def test_only_the_bits_and_buckets_that_are_allowed_are_given(model):
     assert {spec.bucket_size for spec in allocation.values()} <= {64, None}
 
 
+def test_a_choice_of_one_may_be_given_as_it_is(model):
+    one = tfqd.allocate_bits(model, (X, Y), budget=9000, bits=4, bucket_sizes=64)
+    assert {(spec.bits, spec.bucket_size) for spec in one.values()} == {(4, 64)}
+
+
 @pytest.mark.parametrize(
     "spec",
     [tfqd.Codebook(bucket_size=None), tfqd.EntropyConstrained(), tfqd.Uniform()],

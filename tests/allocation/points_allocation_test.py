@@ -79,7 +79,7 @@ def test_refuses_norms_and_points_that_are_none(norms, points, message):
 def test_points_follow_the_gradient_norms_of_the_mean_loss_over_five_batches():
     model = network()
     allocation = tfqd.allocate_points(
-        model, (DATA[:20], LABELS[:20]), tfqd.Codebook(), batch_size=4
+        model, (DATA[:20], LABELS[:20]), spec=tfqd.Codebook(), batch_size=4
     )
     with tf.GradientTape() as tape:  # five batches of 4 are one of 20
         outputs = model(DATA[:20])
@@ -101,7 +101,7 @@ def test_by_default_the_paper_redistributes_among_all_trainable_tensors():
 
 def test_a_number_of_points_that_is_no_power_of_two_works_to_the_end(tmp_path):
     model = network()
-    allocation = tfqd.allocate_points(model, (DATA, LABELS), tfqd.Codebook(bits=3))
+    allocation = tfqd.allocate_points(model, (DATA, LABELS), spec=tfqd.Codebook(bits=3))
     levels = [spec.levels for spec in allocation.values()]
     assert any(count & (count - 1) for count in levels)
     quantized = tfqd.quantize_model(model, allocation)
@@ -120,22 +120,22 @@ def test_other_methods_of_the_selection_stay_as_they_are():
     spec = {f"{second.name}/kernel": uniform, f"{first.name}/": tfqd.Codebook(bits=2)}
     model = keras.Sequential([keras.Input((6,)), first, second])
     allocation = tfqd.allocate_points(
-        model, (DATA, LABELS), spec, loss="sparse_categorical_crossentropy"
+        model, (DATA, LABELS), spec=spec, loss="sparse_categorical_crossentropy"
     )
     assert sum(isinstance(each, tfqd.Codebook) for each in allocation.values()) == 2
     assert uniform in allocation.values()
     with pytest.raises(ValueError, match=r"must have a tfqd\.Codebook to redistribute"):
-        tfqd.allocate_points(model, (DATA, LABELS), uniform, loss="mse")
+        tfqd.allocate_points(model, (DATA, LABELS), spec=uniform, loss="mse")
 
 
 def test_more_points_than_a_code_can_tell_apart_are_cut_off():
-    allocation = tfqd.allocate_points(network(), (DATA, LABELS), tfqd.Codebook(bits=8))
+    allocation = tfqd.allocate_points(network(), (DATA, LABELS), spec=tfqd.Codebook(bits=8))
     assert max(spec.levels for spec in allocation.values()) == 256
 
 
 def test_no_more_points_than_lie_on_the_grid_are_given():
     spec = tfqd.Codebook(bits=4, points=15, scaling="symmetric", grid="int4")
-    allocation = tfqd.allocate_points(network(), (DATA, LABELS), spec)
+    allocation = tfqd.allocate_points(network(), (DATA, LABELS), spec=spec)
     levels = [spec.levels for spec in allocation.values()]
     assert max(levels) == 15
     assert min(levels) < 15
@@ -145,4 +145,4 @@ def test_a_single_point_is_refused():
     model = network()
     model.layers[1].kernel.assign(np.zeros((20, 2)))  # so that the first has no gradient
     with pytest.raises(ValueError, match="would get 1 point of 2; give more to begin with"):
-        tfqd.allocate_points(model, (DATA, LABELS), tfqd.Codebook(bits=1))
+        tfqd.allocate_points(model, (DATA, LABELS), spec=tfqd.Codebook(bits=1))

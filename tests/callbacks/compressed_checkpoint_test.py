@@ -50,7 +50,7 @@ def record(path):
 )
 def test_the_best_epoch_is_kept(mode, values, best, quantized, path):
     scores = Scores(values)
-    checkpoint = CompressedCheckpoint(path, "score", mode, facts={"run": "a"})
+    checkpoint = CompressedCheckpoint(path, "score", mode=mode, facts={"run": "a"})
     fit(quantized, scores, checkpoint, epochs=3)
     assert checkpoint.best == values[best]
     assert record(path) == {"epoch": best, "monitor": "score", "value": values[best]}
@@ -66,20 +66,20 @@ def test_the_validation_loss_decides_if_nothing_else_is_said(quantized, path):
 
 
 def test_a_resumed_run_replaces_the_file_by_a_better_one_only(quantized, path):
-    fit(quantized, Scores([1.0]), CompressedCheckpoint(path, "score", "min"), epochs=1)
+    fit(quantized, Scores([1.0]), CompressedCheckpoint(path, "score", mode="min"), epochs=1)
     before = path.read_bytes()
-    resumed = CompressedCheckpoint(path, "score", "min")
+    resumed = CompressedCheckpoint(path, "score", mode="min")
     fit(quantized, Scores([0.0, 3.0, 2.0]), resumed, epochs=3, initial_epoch=1)
     assert path.read_bytes() == before
     assert resumed.best == 1.0
-    resumed = CompressedCheckpoint(path, "score", "min")
+    resumed = CompressedCheckpoint(path, "score", mode="min")
     fit(quantized, Scores([0.0, 0.0, 3.0, 0.5]), resumed, epochs=4, initial_epoch=2)
     assert record(path)["epoch"] == 3
 
 
 def test_a_new_run_replaces_the_file(quantized, path):
-    fit(quantized, Scores([1.0]), CompressedCheckpoint(path, "score", "min"), epochs=1)
-    fit(quantized, Scores([5.0]), CompressedCheckpoint(path, "score", "min"), epochs=1)
+    fit(quantized, Scores([1.0]), CompressedCheckpoint(path, "score", mode="min"), epochs=1)
+    fit(quantized, Scores([5.0]), CompressedCheckpoint(path, "score", mode="min"), epochs=1)
     assert record(path)["value"] == 5.0
 
 
@@ -90,36 +90,36 @@ def test_a_file_of_something_else_is_not_compared_with(quantized, path):
         fit(
             quantized,
             Scores([0.0, 1.0]),
-            CompressedCheckpoint(path, "score", "min"),
+            CompressedCheckpoint(path, "score", mode="min"),
             initial_epoch=1,
         )
     assert path.read_bytes() == before
 
 
 def test_the_latest_may_be_kept_instead(quantized, path):
-    checkpoint = CompressedCheckpoint(path, "score", "min", save_best_only=False)
+    checkpoint = CompressedCheckpoint(path, "score", mode="min", save_best_only=False)
     fit(quantized, Scores([1.0, 2.0]), checkpoint)
     assert record(path)["epoch"] == 1
     assert checkpoint.best == 1.0
 
 
 def test_epochs_with_more_bits_than_the_final_ones_do_not_count(quantized, path):
-    checkpoint = CompressedCheckpoint(path, "score", "min")
+    checkpoint = CompressedCheckpoint(path, "score", mode="min")
     fit(quantized, BitSchedule({0: 8, 1: 3}), Scores([0.0, 2.0, 1.0]), checkpoint, epochs=3)
     assert record(path) == {"epoch": 2, "monitor": "score", "value": 1.0}
     assert {tensor.bits for tensor in tfqd.load(path, "compressed").quantized.values()} == {3}
 
 
 def test_a_new_run_whose_first_epochs_do_not_count_replaces_the_file(quantized, path):
-    fit(quantized, Scores([1.0]), CompressedCheckpoint(path, "score", "min"), epochs=1)
-    checkpoint = CompressedCheckpoint(path, "score", "min")
+    fit(quantized, Scores([1.0]), CompressedCheckpoint(path, "score", mode="min"), epochs=1)
+    checkpoint = CompressedCheckpoint(path, "score", mode="min")
     fit(quantized, BitSchedule({0: 8, 2: 3}), Scores([0.0, 0.0, 5.0]), checkpoint, epochs=3)
     assert record(path) == {"epoch": 2, "monitor": "score", "value": 5.0}
 
 
 def test_a_resumed_run_whose_first_epochs_do_not_count_knows_what_to_beat(quantized, path):
-    fit(quantized, Scores([1.0]), CompressedCheckpoint(path, "score", "min"), epochs=1)
-    checkpoint = CompressedCheckpoint(path, "score", "min")
+    fit(quantized, Scores([1.0]), CompressedCheckpoint(path, "score", mode="min"), epochs=1)
+    checkpoint = CompressedCheckpoint(path, "score", mode="min")
     scores, schedule = Scores([0.0, 0.0, 5.0]), BitSchedule({0: 8, 2: 3})
     fit(quantized, schedule, scores, checkpoint, epochs=3, initial_epoch=1)
     assert record(path)["value"] == checkpoint.best == 1.0
@@ -133,7 +133,7 @@ def test_a_fit_that_never_has_the_final_bits_says_so(quantized, path):
 
 
 def test_a_fit_whose_monitor_is_never_a_number_says_so(quantized, path):
-    checkpoint = CompressedCheckpoint(path, "score", "min")
+    checkpoint = CompressedCheckpoint(path, "score", mode="min")
     scores = Scores([0.0, float("nan"), float("nan")])
     with pytest.warns(UserWarning, match="nothing was written .* 'score' was NaN in all epochs"):
         fit(quantized, BitSchedule({0: 8, 1: 3}), scores, checkpoint, epochs=3)

@@ -1,5 +1,7 @@
 """Beside ``keras.distillation.Distiller``: equal where it is right, without its faults."""
 
+import inspect
+
 import keras
 import numpy as np
 import pytest
@@ -40,6 +42,19 @@ def test_keras_losses_give_keras_values(losses):
     theirs, ours = map(loss_of, both(student, losses, student_loss_weight=0.3))
     for key in ("student_loss", "distillation_loss", "loss"):
         assert ours[key] == pytest.approx(theirs[key], rel=1e-5), key
+
+
+def test_the_constructor_begins_as_that_of_keras():
+    theirs, ours = (
+        list(inspect.signature(distiller).parameters.values())
+        for distiller in (keras.distillation.Distiller.__init__, tfqd.Distiller)
+    )
+    _, *arguments, options = theirs
+    assert [each.name for each in ours[: len(arguments)]] == [each.name for each in arguments]
+    assert [(each.name, each.kind) for each in ours[len(arguments) :]] == [
+        ("log_gradient_cosine", inspect.Parameter.KEYWORD_ONLY),
+        (options.name, options.kind),
+    ]
 
 
 def test_our_losses_work_in_keras_distiller_too():

@@ -69,3 +69,8 @@ def test_a_loss_of_your_own_is_called_whatever_its_name():
 
     assert value(kl_divergence) == pytest.approx(value("mae"))
     assert value(KLDivergence()) == pytest.approx(value("mse"))
+
+
+def test_answers_that_are_neither_logits_nor_probabilities_are_refused():
+    with pytest.raises(ValueError, match="from_logits must be True or False; got 'kl_divergence'"):
+        LogitsDistillation(2.0, from_logits="kl_divergence")

@@ -49,7 +49,7 @@ def test_sides_are_measured_of_models_and_files(classifier, tmp_path):
         "compressed": tfqd.compress(small),
     }
     found = tfqd.evaluate(
-        models, (X, CLASSES), corruptions=[5], training={"2 bits": TrainingCost(10, 1.5)}
+        models, (X, CLASSES), corruptions=5, training={"2 bits": TrainingCost(10, 1.5)}
     )
     assert (found.reference, found.examples, found.notes) == ("float", 300, {})
     first = found.values["float"]
@@ -166,7 +166,7 @@ def test_what_has_no_file_is_noted():
 OTHER = keras.Sequential([keras.Input((8,)), keras.layers.Dense(4)])
 GOOD = {"m": network(keras)}
 BAD = [
-    ({}, (X, CLASSES), {}, "models must be a mapping with one model at least"),
+    ({}, (X, CLASSES), {}, "models must have one model at least; got none"),
     ({"m": "a.onnx"}, (X, CLASSES), {}, "a.onnx: files must be .tfqd, .tflite or SavedModels"),
     (GOOD, (X, CLASSES + 1), {}, "labels must be classes from 0 to 2"),
     (GOOD, (X, CLASSES[:-1]), {}, "as many labels as inputs; got 299 and 300"),
@@ -174,6 +174,7 @@ BAD = [
     (GOOD, (X[:0], CLASSES[:0]), {}, "data has no example"),
     ({**GOOD, "other": OTHER}, (X, CLASSES), {}, "other must answer in the shape of m, (300, 3)"),
     (GOOD, (X, CLASSES), {"corruptions": [6]}, "strengths from 1 to 5; got [6]"),
+    (GOOD, (X, CLASSES), {"corruptions": 6}, "strengths from 1 to 5; got 6"),
     (GOOD, (X, CLASSES), {"training": {"x": (1, 2.0)}}, "training must be of m; got x"),
     (GOOD, (X, CLASSES), {"batch_size": 0}, "batch_size must be a positive integer"),
 ]
@@ -198,6 +199,8 @@ def test_what_is_no_model_is_a_type_error():
         tfqd.evaluate({"m": 3}, (X, CLASSES))
     with pytest.raises(TypeError, match="data must be"):
         tfqd.evaluate(GOOD, 3)
+    with pytest.raises(TypeError, match="models must be a mapping of names to models; got list"):
+        tfqd.evaluate([*GOOD.values()], (X, CLASSES))
 
 
 def test_data_without_an_end_is_refused():

@@ -34,7 +34,9 @@ class Trial:
         self.inputs = dict(zip(names, case.inputs, strict=True))
 
     def trains(self):
-        model = tfqd.quantize_model(self.case.model, self.case.spec, self.case.first_last)
+        model = tfqd.quantize_model(
+            self.case.model, self.case.spec, first_last=self.case.first_last
+        )
         targets = [np.ones_like(answer) for answer in self._ask(model).values()]
         model.compile(self.library.optimizers.SGD(1e-3), ["mse"] * len(targets))
         model.fit(_one_or_list(self.case.inputs), _one_or_list(targets), batch_size=2, verbose=0)

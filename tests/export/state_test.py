@@ -47,7 +47,7 @@ def test_neither_do_compressing_and_measuring_move_it(stateful):
     tfqd.compress(stateful)
     tfqd.size_report(stateful)
     y = np.ones((2, 2), np.float32)
-    tfqd.sensitive_points(stateful, (X, y), "mse", batch_size=2)
+    tfqd.sensitive_points(stateful, (X, y), loss="mse", batch_size=2)
     for old, new in zip(before, state(stateful), strict=True):
         np.testing.assert_array_equal(old, new)
 

@@ -34,7 +34,11 @@ def test_deployable_has_one_symmetric_scale_a_channel_for_kernels():
 
 @pytest.mark.parametrize("bits", range(1, 9))
 def test_presets_are_selections_at_every_number_of_bits(bits):
-    for preset in (presets.paper(bits), presets.paper(bits, True), presets.deployable(bits)):
+    for preset in (
+        presets.paper(bits),
+        presets.paper(bits, codebook=True),
+        presets.deployable(bits),
+    ):
         checked_selection(preset)
 
 

@@ -170,7 +170,7 @@ def test_first_and_last_layers_have_a_spec_of_their_own():
     bits = [
         {
             entry.path: entry.bits
-            for entry in tfqd.quantize_model(model, SPEC, ends).quantized_variables
+            for entry in tfqd.quantize_model(model, SPEC, first_last=ends).quantized_variables
         }
         for ends in (None, last)
     ]

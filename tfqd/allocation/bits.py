@@ -1,7 +1,7 @@
 """Bits where they matter, for a budget of bytes on disk or of bits on average."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import keras
@@ -39,8 +39,8 @@ def allocate_bits(
     prefer: str = "speed",
     spec: Selection | None = None,
     loss: Any = None,
-    bits: Sequence[int] = range(1, 9),
-    bucket_sizes: Sequence[int] | None = None,
+    bits: int | Sequence[int] = range(1, 9),
+    bucket_sizes: int | Sequence[int] | None = None,
     batch_size: int = 32,
     steps: int | None = 16,
 ) -> Allocation:
@@ -88,7 +88,8 @@ def allocate_bits(
             percent or two of a budget; of a spec without a bucket size, and for TFLite
             files, only bits vary, and the number of points of codebooks.
         batch_size: of arrays; other data has its batches.
-        steps: number of batches to use for the gradients; None for all.
+        steps: number of batches to use for the gradients; None for all. Of arrays
+            that have more examples, as many are taken from all over them, as they may be sorted.
 
     Returns:
         A mapping for `tfqd.quantize_model`, with the `size` of the file.
@@ -174,16 +175,17 @@ def _is_between(bits: float, widths: Sequence[int]) -> bool:
 
 
 def _checked_bits(bits) -> list[int]:
-    found = sorted({int(b) if is_bits(b) else 0 for b in bits})
-    if not found or 0 in found:
+    widths = list(bits) if isinstance(bits, Iterable) else [bits]
+    if not widths or not all(is_bits(each) for each in widths):
         raise ValueError(f"bits must be integers from 1 to 8; got {bits!r}")
-    return found
+    return sorted(set(map(int, widths)))
 
 
 def _checked_sizes(sizes) -> list[int | None] | None:
     if sizes is None:
         return None
-    found = [checked_optional_count("each of bucket_sizes", size) for size in sizes]
+    several = sizes if isinstance(sizes, Iterable) else [sizes]
+    found = [checked_optional_count("each of bucket_sizes", size) for size in several]
     if not found:
         raise ValueError("bucket_sizes must not be empty")
     return found

@@ -71,9 +71,9 @@ def redistribute_points(norms: Sequence[float], points: int | Sequence[int]) -> 
 def allocate_points(
     model: keras.Model,
     data: Any,
+    *,
     spec: Selection | None = None,
     loss: Any = None,
-    *,
     batch_size: int = 32,
     steps: int | None = 5,
 ) -> Allocation:
@@ -94,7 +94,8 @@ def allocate_points(
         loss: a Keras loss or its name; None for the one that the model was
             compiled with.
         batch_size: of arrays; other data has its batches.
-        steps: number of batches to use, 5 in the paper; None for all.
+        steps: number of batches to use, 5 in the paper; None for all. Of arrays that have
+            more examples, as many are taken from all over them, as they may be sorted.
 
     Returns:
         A mapping for `tfqd.quantize_model`.
@@ -109,7 +110,7 @@ def allocate_points(
 
     >>> import tensorflow as tf
     >>> data = tf.random.stateless_normal((64, 8), (1, 2)), tf.ones((64, 4))
-    >>> allocation = tfqd.allocate_points(model, data, tfqd.Codebook(bits=4), loss="mse")
+    >>> allocation = tfqd.allocate_points(model, data, spec=tfqd.Codebook(bits=4), loss="mse")
     >>> sum(spec.levels for spec in allocation.values())
     32
     """

@@ -45,7 +45,7 @@ def mean_squared_gradients(
 
 
 def sensitive_points(
-    model: keras.Model, data: Any, loss: Any = None, *, batch_size: int = 32, steps: int | None = 16
+    model: keras.Model, data: Any, *, loss: Any = None, batch_size: int = 32, steps: int | None = 16
 ) -> None:
     """Puts the points of a quantized model's codebooks where errors cost least.
 
@@ -61,7 +61,8 @@ def sensitive_points(
         loss: a Keras loss or its name; None for the one that the model was
             compiled with.
         batch_size: of arrays; other data has its batches.
-        steps: number of batches to use; None for all.
+        steps: number of batches to use; None for all. Of arrays that have more
+            examples, as many are taken from all over them, as they may be sorted.
 
     Raises:
         TypeError: when `data` is nothing of this.

@@ -45,7 +45,8 @@ def reestimate_batch_norm(
             arrays. A tuple is taken for inputs, targets and sample weights,
             several inputs are a list or dict.
         batch_size: of arrays.
-        steps: number of batches to use; None for all.
+        steps: number of batches to use; None for all. Of arrays that have more
+            examples, as many are taken from all over them, as they may be sorted.
 
     Raises:
         TypeError: when `data` is nothing of this.
@@ -112,7 +113,8 @@ class BatchNormReestimation(Callback):
             `reestimate_batch_norm`. Iterated anew every time.
         every: epochs from one time to the next; None only measures at the end.
         batch_size: of arrays.
-        steps: number of batches to use; None for all.
+        steps: number of batches to use; None for all. Of arrays that have more
+            examples, as many are taken from all over them, as they may be sorted.
 
     Raises:
         ValueError: when `every`, `batch_size` or `steps` is no positive integer.

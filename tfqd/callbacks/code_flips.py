@@ -44,7 +44,7 @@ class CodeFlips(Callback):
     (2, 2)
     """
 
-    def __init__(self, per_variable: bool = False):
+    def __init__(self, *, per_variable: bool = False):
         super().__init__()
         self.by_variable: list[dict[str, float]] = []
         self._per_variable = per_variable

@@ -99,7 +99,7 @@ class CoupleWeights(Callback):
     >>> quantized = tfqd.quantize_model(model, selection)
     """
 
-    def __init__(self, strength: float, reach: float, select: str | None = None):
+    def __init__(self, strength: float, reach: float, *, select: str | None = None):
         super().__init__()
         self.strength = checked_positive("strength", strength)
         self.reach = checked_positive("reach", reach)

@@ -37,7 +37,7 @@ class SizeReport(Callback):
     2
     """
 
-    def __init__(self, every: int = 1, probes: Any = None):
+    def __init__(self, every: int = 1, *, probes: Any = None):
         super().__init__()
         self._every = checked_count("every", every)
         self._probes = probes

@@ -17,6 +17,7 @@ from tfqd.distillation.logits_or_probabilities import check_probabilities
 from tfqd.distillation.losses import LogitsDistillation
 from tfqd.distillation.step import DistillationStep
 from tfqd.distillation.terms import Weight
+from tfqd.spec.checks import checked_bool
 from tfqd.wrapping.quantized import find_quantized
 from tfqd.wrapping.unpruned import Unpruned
 
@@ -35,8 +36,9 @@ class BaseDistiller(DistillationStep):
         distillation_losses: Any = None,
         distillation_loss_weights: list[Weight] | None = None,
         student_loss_weight: Weight | None = None,
-        log_gradient_cosine: bool = False,
         name: str = "distiller",
+        *,
+        log_gradient_cosine: bool = False,
         **kwargs,
     ):
         bits = self._fewest_bits(student)
@@ -60,7 +62,7 @@ class BaseDistiller(DistillationStep):
         self.distillation_losses = losses
         self.distillation_loss_weights = weights
         self.student_loss_weight = student_loss_weight
-        self.log_gradient_cosine = log_gradient_cosine
+        self.log_gradient_cosine = checked_bool("log_gradient_cosine", log_gradient_cosine)
         self._has_default_loss = not distillation_losses
         self._add_trackers()
         if all(model.built for model in self._models):

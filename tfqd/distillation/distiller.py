@@ -1,6 +1,8 @@
 """Training a student, quantized or float, against a teacher."""
 
 import abc
+import functools
+import inspect
 
 import keras
 
@@ -27,8 +29,8 @@ class Distiller(
     1802.05668); a float student learns as in Hinton et al. 2015. Calling,
     evaluating and predicting use the student as it is, quantized.
 
-    The constructor is that of ``keras.distillation.Distiller``, whose loss
-    objects work here too. The logs hold the compiled metrics, ``student_loss``,
+    The constructor is that of ``keras.distillation.Distiller``, with an option more, and its
+    loss objects work here too. The logs hold the compiled metrics, ``student_loss``,
     ``distillation_loss``, ``total_loss``, which is Keras' name for ``loss``, and, of several
     distillation losses, each by its name: means over examples, of what was computed. Models
     that are not built are when the first batch comes.
@@ -70,6 +72,10 @@ class Distiller(
     """
 
     _version = KERAS3
+    # What `help` shows; `__new__` hands on what it gets.
+    __signature__ = inspect.signature(
+        functools.partial(BaseDistiller.__init__, None)  # type: ignore[arg-type]  # self
+    )
 
     def __new__(cls, teacher=None, student=None, *args, **kwargs):
         """For a tf_keras student its tf_keras twin, otherwise a Distiller."""

@@ -41,6 +41,7 @@ class WarmUpDecay:
     def __init__(
         self,
         steps: int,
+        *,
         warm_up_steps: int = 0,
         decay_steps: int | None = None,
         peak: float = 1.0,

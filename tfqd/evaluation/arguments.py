@@ -1,6 +1,6 @@
 """Checks of what `tfqd.evaluate` is given."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -32,11 +32,11 @@ def check_answers_are_finite(answers: Mapping[str, np.ndarray]) -> None:
             )
 
 
-def checked_strengths(corruptions: bool | Sequence[int]) -> tuple[int, ...]:
+def checked_strengths(corruptions: bool | int | Sequence[int]) -> tuple[int, ...]:
     """The strengths that corruptions are asked for at; ValueError for others than 1 to 5."""
     if isinstance(corruptions, bool):
         return (1, 3, 5) if corruptions else ()
-    strengths = tuple(corruptions)
+    strengths = tuple(corruptions) if isinstance(corruptions, Iterable) else (corruptions,)
     if not strengths or not all(is_integer(each, 1, STRENGTHS[-1]) for each in strengths):
         raise ValueError(
             f"corruptions must be True, False or strengths from 1 to 5; got {corruptions!r}"

@@ -29,7 +29,7 @@ def evaluate(
     models: Mapping[str, Any],
     data: Any,
     *,
-    corruptions: bool | Sequence[int] = False,
+    corruptions: bool | int | Sequence[int] = False,
     efficiency: bool = True,
     training: Mapping[str, TrainingCost] | None = None,
     batch_size: int = 256,
@@ -53,7 +53,7 @@ def evaluate(
             classes, one-hot rows, 0 and 1 for each unit, or numbers. Steps that the
             reference masks count in no score.
         corruptions: whether answers to corrupted inputs are scored too, at the strengths 1,
-            3 and 5 or at those given; see `tfqd.evaluation.corruptions`.
+            3 and 5 or at the one or those given; see `tfqd.evaluation.corruptions`.
         efficiency: whether archives and TFLite files are made, weighed and run. They hold the
             first two inputs as `probes` where random ones do not suit the model.
         training: what training each model cost, by its name in `models`.
@@ -62,7 +62,7 @@ def evaluate(
         verbose: whether to show progress.
 
     Raises:
-        TypeError: for what is no model, and no data.
+        TypeError: for what is no mapping, no model, or no data.
         ValueError: when there is no model or no example, labels and answers do not fit
             together, or models answer in other shapes than the reference does, or with NaN.
         OSError: when a file cannot be read.
@@ -75,8 +75,10 @@ def evaluate(
     >>> found.values["float"]["agreement"]
     1.0
     """
-    if not isinstance(models, Mapping) or not models:
-        raise ValueError(f"models must be a mapping with one model at least; got {models!r:.80}")
+    if not isinstance(models, Mapping):
+        raise TypeError(f"models must be a mapping of names to models; got {type(models).__name__}")
+    if not models:
+        raise ValueError("models must have one model at least; got none")
     checked_count("batch_size", batch_size)
     strengths = checked_strengths(corruptions)
     costs = checked_costs(training or {}, models)

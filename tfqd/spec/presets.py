@@ -4,7 +4,7 @@ from tfqd.spec import Codebook, Spec, Uniform
 from tfqd.spec.selection import Selection
 
 
-def paper(bits: int, codebook: bool = False) -> Selection:
+def paper(bits: int, *, codebook: bool = False) -> Selection:
     """The paper's setting: every trainable tensor, row-major buckets of 256.
 
     Biases and normalization gains are quantized too, as in every experiment of

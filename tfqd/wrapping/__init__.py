@@ -18,6 +18,7 @@ from tfqd.wrapping.version import version_named, version_of
 def quantize_model(
     model: keras.Model,
     spec: Selection,
+    *,
     first_last: SpecLike | None = "same",
     activations: Activations | str | None = None,
 ) -> keras.Model:

@@ -46,6 +46,7 @@ class AttentionTransfer(FeatureLoss):
         self,
         teacher_layer_name: str | None = None,
         student_layer_name: str | None = None,
+        *,
         p: float = 2,
         name: str = "attention_transfer",
     ):

@@ -8,7 +8,7 @@ import tensorflow as tf
 from tfqd.distillation.losses.averaging import batch_mean
 from tfqd.distillation.losses.feature_loss import FeatureLoss
 from tfqd.distillation.losses.positions import match_positions
-from tfqd.spec.checks import check_choice
+from tfqd.spec.checks import check_choice, checked_bool
 
 
 def _squared_error(teacher, student) -> tf.Tensor:
@@ -61,13 +61,14 @@ class FeatureDistillation(FeatureLoss):
         self,
         teacher_layer_name: str | None = None,
         student_layer_name: str | None = None,
+        *,
         projection: bool = True,
         loss: str = "mse",
         name: str = "feature_distillation",
     ):
         super().__init__(teacher_layer_name, student_layer_name, name)
         check_choice("loss", loss, tuple(_DISTANCES))
-        self.projection = bool(projection)
+        self.projection = checked_bool("projection", projection)
         self.loss = loss
 
     def build(self, teacher_shape: Any, student_shape: Any, owner: Any) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from tfqd.distillation.losses.output_loss import OutputLoss
 from tfqd.distillation.losses.outputs import by_place, option_by_place
 from tfqd.distillation.losses.probabilities import log_probabilities
 from tfqd.distillation.losses.temperature import default_temperature
-from tfqd.spec.checks import checked_optional_positive
+from tfqd.spec.checks import checked_bool, checked_optional_positive
 
 _KINDS = {
     "kld": "kl_divergence",
@@ -65,6 +65,7 @@ class LogitsDistillation(OutputLoss):
         self,
         temperature: float | None = None,
         loss: Any = "kl_divergence",
+        *,
         from_logits: bool = True,
         output: str | int | None = None,
         name: str = "logits_distillation",
@@ -72,11 +73,11 @@ class LogitsDistillation(OutputLoss):
         super().__init__(output, name)
         self.temperature = checked_optional_positive("temperature", temperature)
         for each in by_place(loss).values():
-            _check_loss(each, bool(from_logits))
+            _check_loss(each, checked_bool("from_logits", from_logits))
         if all(each is None for each in by_place(loss).values()):
             raise ValueError(f"loss must compare an output at least; got {loss!r}")
         self.loss = loss
-        self.from_logits = bool(from_logits)
+        self.from_logits = checked_bool("from_logits", from_logits)
 
     def for_bits(self, bits: int | None) -> "LogitsDistillation":
         """This loss for a student of so many bits.

@@ -39,6 +39,7 @@ class RegressionDistillation(OutputLoss):
     def __init__(
         self,
         loss: str = "mse",
+        *,
         output: str | int | None = None,
         name: str = "regression_distillation",
     ):

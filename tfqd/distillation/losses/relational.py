@@ -33,6 +33,7 @@ class RelationalDistillation(PairLoss):
         self,
         teacher_layer_name: str | None = None,
         student_layer_name: str | None = None,
+        *,
         name: str = "relational_distillation",
     ):
         super().__init__(teacher_layer_name, student_layer_name, name)

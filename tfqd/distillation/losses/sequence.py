@@ -43,11 +43,12 @@ class SequenceDistillation(LogitsDistillation):
     def __init__(
         self,
         temperature: float | None = None,
+        *,
         from_logits: bool = True,
         output: str | int | None = None,
         name: str = "sequence_distillation",
     ):
-        super().__init__(temperature, "kl_divergence", from_logits, output, name)
+        super().__init__(temperature, from_logits=from_logits, output=output, name=name)
 
     _average = staticmethod(position_mean)
 

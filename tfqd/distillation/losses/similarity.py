@@ -30,6 +30,7 @@ class SimilarityPreserving(PairLoss):
         self,
         teacher_layer_name: str | None = None,
         student_layer_name: str | None = None,
+        *,
         name: str = "similarity_preserving",
     ):
         super().__init__(teacher_layer_name, student_layer_name, name)

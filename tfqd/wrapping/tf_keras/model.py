@@ -124,7 +124,9 @@ def quantize_model(
     spec = checked_selection(spec)
     if activations == "tfmot":
         _check(model)
-        return _with_activations(model, QuantizeScheme(spec, "tfmot", first_last))
+        return _with_activations(
+            model, QuantizeScheme(spec, activations="tfmot", first_last=first_last)
+        )
     rounding = checked_activations(activations)
     _check(model)
     if rounding is not None:

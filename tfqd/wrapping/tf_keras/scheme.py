@@ -52,6 +52,7 @@ class QuantizeScheme(tfmot.quantization.keras.QuantizeScheme):
     def __init__(
         self,
         spec: Selection | None = None,
+        *,
         activations: str | None = None,
         first_last: SpecLike | None = "same",
         name_prefix: str = "quant_",
