@@ -155,9 +155,10 @@ def _losses(paper: dict[str, float], found: Cells, student: str) -> list[str]:
         theirs, lost = paper[runs[0]] - paper[runs[1]], ours[0].accuracy - ours[1].accuracy
         how = "" if recipe == "paper" else ON.format(recipe=recipe, epochs=ours[1].epochs)
         order = "ahead of" if lost < 0 else "behind"
+        their_order = "ahead" if theirs < 0 else "behind"
         lines.append(
             f"- Quantized distillation at {bits} bits{how} is {order} the distilled float student "
-            f"by {abs(lost):.2f} points (the paper: {theirs:.2f})."
+            f"by {abs(lost):.2f} points (the paper: {their_order} by {abs(theirs):.2f})."
         )
     return lines
 

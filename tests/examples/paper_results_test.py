@@ -141,7 +141,8 @@ def test_what_quantizing_loses_is_held_against_the_distilled_student():
     paper, _, translated = load()
     text = page(paper, of(labels=60.0, distilled=70.0, quantized_4bit=69.5), translated)
     assert (
-        "at 4 bits is behind the distilled float student by 0.50 points (the paper: 0.45)" in text
+        "at 4 bits is behind the distilled float student by 0.50 points (the paper: behind by 0.45)"
+        in text
     )
     assert "at 2 bits is behind" not in text
 
@@ -153,7 +154,7 @@ def test_a_recipe_that_trains_on_says_so_of_what_it_gains():
     text = page(paper, rows, translated)
     assert (
         "at 2 bits by the modern recipe, which trains that student on for 4 epochs, is ahead of "
-        "the distilled float student by 1.50 points (the paper: 11.18)"
+        "the distilled float student by 1.50 points (the paper: behind by 11.18)"
     ) in text
 
 
