@@ -1,6 +1,8 @@
 """Latency, load time and size of tfqd's SavedModels beside Keras' float ones.
 
-    python benchmarks/saved_model.py --output benchmarks/results/saved_model.json
+    python benchmarks/saved_model.py --sizes= --rounds=100 \
+      --output benchmarks/results/saved_model_latency.json
+    python benchmarks/saved_model.py --latency= --output benchmarks/results/saved_model_sizes.json
 
 Latency: one process, one thread; each round runs the variants in turn, forwards
 and backwards, on the same input, through ``tf.saved_model.load``, each twice, of
