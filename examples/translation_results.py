@@ -37,9 +37,9 @@ German to English on Multi30k's 29,000 pairs, by LSTMs with attention: the teach
 held against `{trained_on}`, which it becomes by as many more in floats: differences are of equal
 seeds. All kernels are quantized, those of the embeddings and recurrent ones too, in buckets of 256
 where nothing else is said. BLEU (sacrebleu, lower-cased, beam of {beam}) is the mean of the four
-test sets, perplexity that of the reference translations; bytes are those of the whole `.tfqd` file, of float models 4 a weight. Runs that are not in the
-table were not made. The paper's figures ({source})
-are of another corpus and larger networks: only differences compare."""
+test sets, perplexity that of the reference translations; bytes are those of the whole `.tfqd` file,
+of float models 4 a weight. Runs that are not in the table were not made. The paper's figures
+({source}) are of another corpus and larger networks: only differences compare."""
 
 MORE_EPOCHS = """### With {epochs} epochs
 
@@ -47,7 +47,8 @@ The same by `--epochs={epochs} --seeds={seeds} --runs={runs}`, from the same `{s
 
 # What is said of a method that has rows, by its name.
 METHODS = {
-    "points": """`points_Nbit` are points trained at 0.03 times the rate, with the weights of `word`.""",
+    "points": """`points_Nbit` are points trained at 0.03 times the rate, below the weights of
+`word`.""",
     "learned": """`learned_Nbit` are trained on grids whose steps are trained too, one for each
 channel, not in buckets.""",
     "entropy": """`entropy_Nbit` are trained with codes chosen with their length in view and one
