@@ -1,8 +1,10 @@
+import io
 import json
 
 import command
 import numpy as np
 import pytest
+from rich.console import Console
 
 import tfqd
 from tfqd import demo
@@ -75,3 +77,10 @@ def test_the_split_keeps_train_and_test_apart_and_balanced():
     train = {image.tobytes() for image in digits.x_train}
     assert sum(image.tobytes() in train for image in digits.x_test) <= 1
     assert np.bincount(digits.y_test).min() >= 55
+
+
+def test_the_folder_is_named_as_it_is(tmp_path, monkeypatch):
+    monkeypatch.setattr("tfqd.demo._experiments", lambda *_: ([], {}))
+    folder, console = tmp_path / "digits[v2]:smile:", Console(file=io.StringIO())
+    demo.run(folder, console)
+    assert f"are in {folder}\n" in console.file.getvalue()

@@ -72,7 +72,7 @@ def run(output: pathlib.Path, console: Console, seed: int = 0) -> list[Row]:
     console.print(_table(rows))
     report = {"seed": seed, "rows": [row._asdict() for row in rows], "sizes": reports}
     (output / "report.json").write_text(json.dumps(report, indent=1) + "\n")
-    console.print(f"The quantized models and report.json are in {output}")
+    console.out(f"The quantized models and report.json are in {output}")
     return rows
 
 

@@ -175,7 +175,8 @@ class ModelCompute:
             table.add_column(heading, justify="right")
         for each in self.kernels:
             bits = str(each.weight_bits), str(each.activation_bits)
-            table.add_row(Text(each.layer), each.kernel, f"{each.multiply_adds:,}", *bits)
+            names = Text(each.layer), Text(each.kernel)
+            table.add_row(*names, f"{each.multiply_adds:,}", *bits)
         table.add_section()
         for (weights, activations), count in self.by_bits.items():
             table.add_row("together", "", f"{count:,}", str(weights), str(activations))
@@ -204,7 +205,7 @@ def variables_table(quantized: Iterable) -> str:
         table.add_row(
             Text(entry.path),
             str(shape),
-            spec.kind,
+            Text(spec.kind),
             str(spec.bits),
             f"{4 * bucketing.size:,}",
             f"{stored:,}",
@@ -227,8 +228,8 @@ def activations_table(ranges: Iterable) -> str:
     table.add_column("why")
     for entry in ranges:
         ends = ("?", "?") if entry.ends is None else (f"{end:.4g}" for end in entry.ends)
-        layers = Text(", ".join(entry.covered))
-        table.add_row(Text(entry.name), str(entry.quantizer.bits), *ends, layers, entry.reason)
+        layers, reason = Text(", ".join(entry.covered)), Text(entry.reason)
+        table.add_row(Text(entry.name), str(entry.quantizer.bits), *ends, layers, reason)
     return render(table)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 from rich.table import Table
+from rich.text import Text
 
 from tfqd.export import VerificationError
 from tfqd.export.comparison import hold_against
@@ -42,7 +43,8 @@ class Shrunk:
         table.add_column("after", justify="right")
         table.add_column("why constant ones stay, or all")
         for each in self.layers:
-            table.add_row(each.name, str(each.before), str(each.after), each.reason or "")
+            name, reason = Text(each.name), Text(each.reason or "")
+            table.add_row(name, str(each.before), str(each.after), reason)
         return table
 
 

@@ -122,7 +122,8 @@ def _print(result: Result, as_json: bool) -> None:
         from rich.console import Console
 
         # A pipe has no width that long names should be broken for.
-        Console(width=None if sys.stdout.isatty() else 10_000).print(result.text, highlight=False)
+        console = Console(width=None if sys.stdout.isatty() else 10_000)
+        console.print(result.text, markup=False, emoji=False, highlight=False)
 
 
 def _flags(command: Command) -> flags.FlagValues:

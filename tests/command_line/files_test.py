@@ -167,3 +167,18 @@ def test_people_get_a_table_on_standard_output_alone():
     converted = command("convert", "q.tfqd", "shown.tflite")
     assert (converted.returncode, converted.stderr) == (0, "")
     assert converted.stdout.startswith("shown.tflite: ")
+
+
+def test_paths_are_shown_as_they_are(capsys):
+    folder = pathlib.Path("a[v2]:smile:[")
+    (folder / "tmp]").mkdir(parents=True)
+    source, target = str(folder / "q.tfqd"), str(folder / "tmp]" / "b.keras")
+    shutil.copy("q.tfqd", source)
+    assert main(["convert", source, target]) == 0
+    printed = capsys.readouterr().out
+    assert printed.startswith(f"{target}: ")
+    assert f"it answers as {source} does" in printed
+    assert main(["verify", source]) == 0
+    assert capsys.readouterr().out.startswith(f"{source} agrees with")
+    assert main(["verify", f"{folder}/missing.tfqd"]) == 1
+    assert f"{folder}/missing.tfqd" in capsys.readouterr().err

@@ -82,7 +82,7 @@ class Allocation(Mapping[str, Spec]):
             spec = share.spec
             cells = (share.weights, spec.levels, f"{share.bits:.2f}", spec.bucket_size, share.size)
             row = [f"{cell:,}" if isinstance(cell, int) else str(cell or "") for cell in cells]
-            table.add_row(Text(share.path), spec.kind, *row)
+            table.add_row(Text(share.path), Text(spec.kind), *row)
         return render(table)
 
     def plot(self, path: str | os.PathLike | None = None) -> "Figure":

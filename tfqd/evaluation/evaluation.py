@@ -74,7 +74,7 @@ class Evaluation:
             if self.compiled:
                 console.print(self._compiled_table())
             for name, note in self.notes.items():
-                console.print(f"{name}: {note}", soft_wrap=True, markup=False)
+                console.out(f"{name}: {note}")
         return capture.get()
 
     def _table(self, side: str) -> Table:
@@ -98,7 +98,7 @@ class Evaluation:
         table = Table(title="As compiled")
         table.add_column("model", overflow="fold")
         for name in self.compiled_names:
-            table.add_column(name, justify="right", overflow="fold")
+            table.add_column(Text(name), justify="right", overflow="fold")
         for row in self.compiled_rows():
             table.add_row(*map(Text, row))
         return table
