@@ -5,8 +5,6 @@ import pathlib
 import zipfile
 from typing import Any
 
-_SUFFIXES = (".keras", ".h5", ".hdf5")
-
 
 def load_model(path: str, *others: str) -> Any:
     """The model in a file, not compiled.
@@ -22,35 +20,21 @@ def load_model(path: str, *others: str) -> Any:
         ValueError: when it cannot be read.
         OSError: when there is no such file.
     """
-    from tfqd.export.paths import check_regular
+    from tfqd.export.file_kind import file_kind
     from tfqd.wrapping.complaints import complaint
     from tfqd.wrapping.serving import read_as, written_by
 
-    file = pathlib.Path(path)
-    check_regular(file)
-    if file.suffix not in _SUFFIXES:
-        known = ", ".join((*others, *_SUFFIXES))
-        raise ValueError(f"{path} must be a {known} file of a Keras model")
-    reasons = []
+    kind, file, reasons = file_kind(path), pathlib.Path(path), []
+    if kind not in ("keras", "hdf5"):
+        known = ", ".join((*others, ".keras", ".h5", ".hdf5"))
+        found = "; it is an archive of tfqd" if kind == "tfqd" else ""
+        raise ValueError(f"{path} must be a {known} file of a Keras model{found}")
     for name in (written_by(file),) if zipfile.is_zipfile(file) else ("keras", "tf_keras"):
         try:
             return read_as(name, file)
         except Exception as error:  # readers raise whatever they like
             reasons.append(f"{name}: {complaint(error)}")
     raise ValueError(f"{path} cannot be read as a model. {'; '.join(reasons)}")
-
-
-def is_archive(path: str) -> bool:
-    """Whether a file is an archive, which may have any name: one that begins as archives do, or
-    at least is called so.
-
-    Raises:
-        OSError: when it cannot be read.
-    """
-    from tfqd.compressed import is_container
-
-    file = pathlib.Path(path)
-    return file.suffix.lower() == ".tfqd" or (file.is_file() and is_container(file))
 
 
 def check_one_input_and_output(path: str, model: Any) -> None:
@@ -106,9 +90,10 @@ def keras_of(model: Any) -> Any:
 def load_teacher(path: str) -> Any:
     """The model of a file of Keras or of an archive, to learn from."""
     import tfqd
+    from tfqd.export.file_kind import file_kind
     from tfqd.export.paths import naming
 
-    if not is_archive(path):
+    if file_kind(path) != "tfqd":
         return load_model(path, ".tfqd")
     with naming(path):
         return tfqd.load(path)
@@ -117,9 +102,10 @@ def load_teacher(path: str) -> Any:
 def load_for_export(path: str) -> Any:
     """What an archive or a file of Keras holds, as the writers of files take it."""
     import tfqd
+    from tfqd.export.file_kind import file_kind
     from tfqd.export.paths import naming
 
-    if is_archive(path):
+    if file_kind(path) == "tfqd":
         with naming(path):
             return tfqd.load(path, "compressed")
     return load_model(path, ".tfqd")

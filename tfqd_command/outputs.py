@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 from absl import flags
 
 from tfqd_command.command import UsageError
-from tfqd_command.models import load_model
 from tfqd_command.starting import warn
 
 BATCH = 256
@@ -37,19 +36,21 @@ class Written(NamedTuple):
 
 
 def kind_of(target: str) -> str:
-    """What is to be written at a path: a SavedModel where it ends in ``/``.
+    """What is to be written at a path, by its ending: a SavedModel where that is ``/``.
 
     Raises:
         UsageError: for another ending.
     """
     if target.endswith("/"):
         return "saved_model"
-    suffix = pathlib.PurePath(target).suffix
-    if suffix not in _KINDS:
+    ending = pathlib.PurePath(target).suffix
+    # Keras knows its own in small letters alone.
+    kind = _KINDS.get(ending if ending.lower() == ".keras" else ending.lower())
+    if kind is None:
         raise UsageError(
             f"an output must end in {', '.join(_KINDS)} or, for a SavedModel, in /; got {target!r}"
         )
-    return _KINDS[suffix]
+    return kind
 
 
 def check_apart(target: str, sources: Mapping[str, str | None], flag: str = "") -> None:
@@ -161,8 +162,6 @@ def answers(model: Any, x: Any) -> Any:
     """
     from tfqd.evaluation.contenders import contender
 
-    if isinstance(model, str) and model.endswith(".keras"):
-        model = load_model(model)
     return contender(model).answers(x, BATCH)
 
 

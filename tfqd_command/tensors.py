@@ -4,7 +4,7 @@ import pathlib
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from tfqd_command.models import is_archive, load_model
+from tfqd_command.models import load_model
 
 _CHECKPOINT_ENDING = "/.ATTRIBUTES/VARIABLE_VALUE"
 
@@ -39,18 +39,18 @@ def tensors_in(path: str) -> list[Row]:
         ValueError: when it is none of these, or damaged.
         OSError: when it cannot be read.
     """
-    from tfqd.export.paths import check_given, check_regular, naming
+    from tfqd.export.file_kind import file_kind
+    from tfqd.export.paths import naming
 
-    check_given(path)
-    file = pathlib.Path(path)
-    check_regular(file)
-    if file.is_dir():
-        return list(_of_saved_model(file))
-    readers = {".tflite": _of_tflite, ".safetensors": _of_safetensors}
+    readers = {
+        "tfqd": _of_archive,
+        "tflite": _of_tflite,
+        "safetensors": _of_safetensors,
+        "saved_model": _of_saved_model,
+    }
+    kind = file_kind(path)
     with naming(path):
-        if is_archive(path):
-            return list(_of_archive(file))
-        return list(readers.get(file.suffix.lower(), _of_keras)(file))
+        return list(readers.get(kind, _of_keras)(pathlib.Path(path)))
 
 
 def _of_archive(path: pathlib.Path) -> Iterator[Row]:

@@ -83,6 +83,8 @@ def test_archives_of_any_name_are_inspected_converted_and_learned_from(name, cap
     values(capsys, "convert", path, "same.safetensors")
     answers = np.asarray(load_teacher("q.tfqd")(X))
     np.testing.assert_array_equal(np.asarray(load_teacher(path)(X)), answers)
+    assert main(["sizes", path]) == 1
+    assert "file of a Keras model; it is an archive of tfqd" in capsys.readouterr().err
 
 
 def test_what_a_teacher_may_be_is_named():
@@ -114,7 +116,7 @@ def test_sizes_are_those_of_the_files_that_would_be_written(capsys, tmp_path):
 
 
 @pytest.mark.parametrize("source", ["q.tfqd", "q.keras"])
-@pytest.mark.parametrize("target", ["new.tfqd", "new.tflite", "new.keras", "served/"])
+@pytest.mark.parametrize("target", ["new.tfqd", "NEW.TFQD", "new.tflite", "new.keras", "served/"])
 def test_convert_writes_files_that_verify(source, target, capsys):
     found = values(capsys, "convert", source, target)
     assert found["largest_difference"] <= (0.1 if target == "new.tflite" else 1e-5)

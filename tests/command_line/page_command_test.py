@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import shutil
 
 import keras
 import numpy as np
@@ -100,6 +101,17 @@ def test_report_of_one_file_and_of_a_model_in_training(compressed, capsys):
     assert main(["report", "quantized.keras", "--to=report.html"]) == 0
     assert "left out: quantized.keras" in capsys.readouterr().err
     assert "codebook" in pathlib.Path("report.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", ["model.bin", "S.TFQD", "archive.keras"])
+def test_report_takes_archives_of_any_name(name, compressed, capsys, tmp_path):
+    shutil.copy("out/s.tfqd", tmp_path / name)
+    (tmp_path / "notes.txt").write_text("nothing of the kind")
+    for path in (tmp_path / name, tmp_path):
+        found = values(capsys, f"report {path} --to=report.html")
+        assert [(file["path"], file["kind"]) for file in found["files"]] == [
+            (str(tmp_path / name), "tfqd")
+        ]
 
 
 @pytest.mark.parametrize(

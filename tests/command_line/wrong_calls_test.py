@@ -13,6 +13,7 @@ WRONG = [
     ("verify a.tfqd b.tfqd", 2, "verify expects FILE; got 2: a.tfqd b.tfqd"),
     ("convert a.tfqd", 2, "convert expects A and B; got 1: a.tfqd"),
     ("convert a.tfqd b.onnx", 2, "an output must end in .tfqd, .tflite, .keras, .safetensors or"),
+    ("convert a.tfqd b.KERAS", 2, "or, for a SavedModel, in /; got 'b.KERAS'"),
     ("demo extra", 2, "demo expects no arguments; got 1: extra"),
     ("demo --seed=-1", 2, "flag --seed=-1: "),
     ("demo --seed=x", 2, "flag --seed=x"),

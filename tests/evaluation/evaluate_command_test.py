@@ -1,6 +1,7 @@
 """`tfqd evaluate` holds files of all kinds against a float model."""
 
 import json
+import shutil
 
 import keras
 import numpy as np
@@ -50,6 +51,17 @@ def test_files_of_all_kinds_are_held_against_the_model(capsys):
     assert scores == pytest.approx([scores[0]] * 4, abs=0.03)
     assert scores[0] == pytest.approx(found["values"]["s.tfqd"]["agreement"])
     assert {"JPEG", "shot noise"} <= found["corruptions"]["s.tflite"].keys()
+
+
+def test_files_may_have_any_name_that_verify_takes(capsys):
+    names = ("model.bin", "S.TFQD", "archive.keras", "S.TFLITE")
+    for name in names:
+        shutil.copy("s.tflite" if name == "S.TFLITE" else "s.tfqd", name)
+    typed = f"evaluate m.keras --files=s.tfqd,{','.join(names)} --data=d.npz --json"
+    assert main(typed.split()) == 0
+    found = json.loads(capsys.readouterr().out)["values"]
+    for name in names:
+        assert found[name]["accuracy"] == pytest.approx(found["s.tfqd"]["accuracy"], abs=0.03)
 
 
 def test_people_get_tables(capsys):

@@ -167,7 +167,6 @@ OTHER = keras.Sequential([keras.Input((8,)), keras.layers.Dense(4)])
 GOOD = {"m": network(keras)}
 BAD = [
     ({}, (X, CLASSES), {}, "models must have one model at least; got none"),
-    ({"m": "a.onnx"}, (X, CLASSES), {}, "a.onnx: files must be .tfqd, .tflite or SavedModels"),
     (GOOD, (X, CLASSES + 1), {}, "labels must be classes from 0 to 2"),
     (GOOD, (X, CLASSES[:-1]), {}, "as many labels as inputs; got 299 and 300"),
     (GOOD, (X, np.zeros((300, 2))), {}, "and type float64 do not fit answers of shape"),

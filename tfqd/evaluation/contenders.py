@@ -1,7 +1,9 @@
 """The models and files that are compared, what they answer and what they weigh."""
 
+import os
 import pathlib
 import warnings
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import numpy as np
@@ -11,13 +13,15 @@ from tfqd.batches import even_batch_size, input_batches
 from tfqd.compressed import CompressedModel
 from tfqd.evaluation.file_contenders import SavedModelContender, TfliteContender
 from tfqd.export.archive_file import archive_size, load
+from tfqd.export.file_kind import file_kind
 from tfqd.export.paths import bytes_on_disk, naming
-from tfqd.export.saved_model_file import is_saved_model
 from tfqd.export.suiting_probes import suiting_probes
 from tfqd.wrapping import compress, float_form, model_from_compressed
+from tfqd.wrapping.complaints import complaint
 from tfqd.wrapping.outputs import last_step
 from tfqd.wrapping.plain_values import as_floats
 from tfqd.wrapping.quantized import is_quantized
+from tfqd.wrapping.serving import load_keras_file
 from tfqd.wrapping.version import version_of
 
 
@@ -132,6 +136,26 @@ class ModelContender:
         return path
 
 
+class KerasContender(ModelContender):
+    """The model of a ``.keras`` file.
+
+    Args:
+        path: of the file.
+
+    Raises:
+        OSError, ValueError: when it cannot be read.
+    """
+
+    def __init__(self, path: pathlib.Path):
+        try:
+            model = load_keras_file(path)
+        except (OSError, ValueError):
+            raise
+        except Exception as error:  # readers raise whatever they like
+            raise ValueError(f"{path} cannot be read as a model: {complaint(error)}") from error
+        super().__init__(model)
+
+
 class CompressedContender(ModelContender):
     """A compressed model, which answers as the plain model that holds its values.
 
@@ -173,6 +197,14 @@ class ArchiveContender(CompressedContender):
         return {"archive_bytes": bytes_on_disk(self._path)}
 
 
+_OF_KIND: dict[str, Callable[[pathlib.Path], Contender]] = {
+    "tfqd": ArchiveContender,
+    "keras": KerasContender,
+    "tflite": TfliteContender,
+    "saved_model": SavedModelContender,
+}
+
+
 def contender(model: Any) -> Contender:
     """What answers for a model, a `tfqd.CompressedModel`, or a file.
 
@@ -184,20 +216,16 @@ def contender(model: Any) -> Contender:
         ValueError: for a file of another kind.
         OSError: when a file cannot be read.
     """
-    if isinstance(model, str | pathlib.Path):
+    if isinstance(model, str | os.PathLike):
         with naming(model):
-            return _of_file(pathlib.Path(model))
+            return _of_file(pathlib.Path(model), file_kind(model))
     if isinstance(model, CompressedModel):
         return CompressedContender(model)
     version_of(model)
     return ModelContender(model)
 
 
-def _of_file(path: pathlib.Path) -> Contender:
-    if path.suffix == ".tflite":
-        return TfliteContender(path)
-    if path.suffix == ".tfqd":
-        return ArchiveContender(path)
-    if is_saved_model(path):
-        return SavedModelContender(path)
-    raise ValueError("files must be .tfqd, .tflite or SavedModels")
+def _of_file(path: pathlib.Path, kind: str) -> Contender:
+    if kind not in _OF_KIND:
+        raise ValueError("files must be .tfqd, .keras or .tflite files or SavedModels")
+    return _OF_KIND[kind](path)

@@ -72,4 +72,4 @@ def naming(path: str | os.PathLike) -> Iterator[None]:
             raise
         kind = type(error)
         takes_text = kind.__init__ is ValueError.__init__
-        raise (kind if takes_text else ValueError)(f"{path}: {error}") from error
+        raise (kind if takes_text else ValueError)(f"{os.fspath(path)}: {error}") from error

@@ -3,11 +3,10 @@
 import os
 import pathlib
 
-from tfqd.compressed import is_container
 from tfqd.export.archive_file import verify_archive
 from tfqd.export.comparison import Verification
+from tfqd.export.file_kind import file_kind
 from tfqd.export.keras_file import verify_keras
-from tfqd.export.paths import check_given, check_regular
 from tfqd.export.saved_model_file import verify_saved_model
 from tfqd.wrapping.complaints import complaint
 
@@ -35,33 +34,25 @@ def verify(path: str | os.PathLike) -> Verification:
     >>> tfqd.export.verify("small.tfqd")
     Verification(kind='tfqd', largest_difference=0.0, tolerance=1e-05)
     """
-    check_given(path)
-    path = pathlib.Path(path)
-    check_regular(path)
+    kind, path = file_kind(path), pathlib.Path(path)
     try:
-        return _verify(path)
+        return _verify(path, kind)
     except (OSError, ValueError):
         raise
     except Exception as error:  # a damaged file makes its reader raise whatever it likes
         raise ValueError(f"{path} is no export of tfqd, or damaged: {complaint(error)}") from error
 
 
-def _verify(path: pathlib.Path) -> Verification:
-    if path.is_dir():
-        return verify_saved_model(path)
-    ending = path.suffix.lower()
-    if ending == ".tfqd":
-        return verify_archive(path)
-    if ending == ".safetensors":
+def _verify(path: pathlib.Path, kind: str) -> Verification:
+    if kind == "safetensors":
         raise ValueError(
             f"{path} holds weights without a model, so it cannot be run; "
             "tfqd.export.safetensors(model, path) reads what it has written and compares it"
         )
-    if ending == ".tflite":
+    if kind == "tflite":
         # Its schema is in a package that is optional.
         from tfqd.export.litert.checking.checks import verify_tflite
 
         return verify_tflite(path)
-    if is_container(path):
-        return verify_archive(path)
-    return verify_keras(path)
+    readers = {"tfqd": verify_archive, "saved_model": verify_saved_model}
+    return readers.get(kind, verify_keras)(path)

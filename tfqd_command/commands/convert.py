@@ -1,6 +1,6 @@
 """Makes another file of a quantized model.
 
-A is a .tfqd archive or a quantized .keras file. B ends in .tfqd, .tflite or .keras,
+A is a .tfqd archive of any name or a quantized .keras file. B ends in .tfqd, .tflite or .keras,
 in / for a SavedModel, which becomes the next version in that folder, or in .safetensors
 for the weights alone. B is run on probe inputs before it appears, or read where it has
 no model, and holds the very weights of A.

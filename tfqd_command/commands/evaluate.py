@@ -1,8 +1,8 @@
 """Holds files against a float model: performance, reliability, efficiency.
 
-MODEL is a .keras or .h5 file. --files are .tfqd, .tflite and .keras files and SavedModels
-made of it. Printed are what they retain of its accuracy, class by class, calibration,
-agreement, answers to corrupted inputs, bytes, time and memory.
+MODEL is a .keras or .h5 file. --files are .tfqd archives of any name, .tflite and .keras
+files and SavedModels made of it. Printed are what they retain of its accuracy, class by class,
+calibration, agreement, answers to corrupted inputs, bytes, time and memory.
 
   tfqd evaluate model.keras --files=small.tfqd,small.tflite --data=digits.npz
 """
@@ -40,9 +40,8 @@ def run(arguments: list[str], values: flags.FlagValues) -> Result:
     inputs, labels = load_data(values.data).measured
     if labels is None:
         raise ValueError("--data needs labels y, to measure by")
-    models = {path: load_model(path)}
-    check_inputs(path, models[path], values.data, inputs)
-    for file in values.files:
-        models[file] = load_model(file) if file.endswith(".keras") else file
+    model = load_model(path)
+    check_inputs(path, model, values.data, inputs)
+    models = {path: model, **{file: file for file in values.files}}
     found = tfqd.evaluate(models, (inputs, labels), corruptions=values.corruptions, verbose=True)
     return Result(found.to_dict(), str(found))

@@ -1,8 +1,9 @@
 """Shows what is in a file: shape, type, levels, entropy and bytes of every tensor.
 
-FILE is a .tfqd archive, a .keras, .h5, .tflite or .safetensors file or a SavedModel. The
-entropy is that of the codes, in bits per weight: no coding takes fewer. In quantized
-.keras files weights are stored as floats, and in SavedModels codes are packed together.
+FILE is a .tfqd archive of any name, a .keras, .h5, .tflite or .safetensors file or a
+SavedModel. The entropy is that of the codes, in bits per weight: no coding takes fewer. In
+quantized .keras files weights are stored as floats, and in SavedModels codes are packed
+together.
 """
 
 import math

@@ -1,8 +1,8 @@
 """Writes a page about quantized files: what is in them, and that each answers as it should.
 
-PATH is a .tfqd archive, a quantized .keras file, or a folder with files that tfqd has
-written: the page shows the tensors of its first archive, and runs every file. With
---data, labels among it, it shows how good each file is, too.
+PATH is a .tfqd archive of any name, a quantized .keras file, or a folder with files that
+tfqd has written: the page shows the tensors of its first archive, and runs every file.
+With --data, labels among it, it shows how good each file is, too.
 
   tfqd report out/ --to=report.html --data=digits.npz
 """
@@ -22,7 +22,7 @@ from tfqd_command.tables import table
 from tfqd_command.training_task import training_task_of
 
 ARGUMENTS = ("PATH",)
-_SUFFIXES = (".tfqd", ".tflite", ".keras")
+_KINDS = ("tfqd", "tflite", "keras")
 
 
 def define_flags(values: flags.FlagValues) -> None:
@@ -77,24 +77,26 @@ def run(arguments: list[str], values: flags.FlagValues) -> Result:
 
 def _candidates(path: pathlib.Path) -> list[str]:
     """The files to look at: itself, or those in a folder that is no SavedModel."""
+    from tfqd.export.file_kind import file_kind
     from tfqd.export.saved_model_file import is_saved_model
 
     if not path.is_dir() or is_saved_model(path):
         return [str(path)]
     inside = sorted(path.iterdir())
-    found = [each for each in inside if each.suffix in _SUFFIXES or is_saved_model(each)]
+    found = [each for each in inside if file_kind(each) in _KINDS or is_saved_model(each)]
     return [str(each) for each in found]
 
 
 def _shown(path: str, candidates: list[str]) -> Any:
     """The model whose tensors the page shows: of the first archive, else of a .keras file."""
+    from tfqd.export.file_kind import file_kind
     from tfqd.wrapping.quantized import is_quantized
 
-    for suffix in (".tfqd", ".keras"):
+    for kind in ("tfqd", "keras"):
         for candidate in candidates:
-            if candidate.endswith(suffix):
+            if file_kind(candidate) == kind:
                 model = load_for_export(candidate)
-                if suffix == ".tfqd" or is_quantized(model):
+                if kind == "tfqd" or is_quantized(model):
                     return model
     raise ValueError(f"{path} must be or hold a .tfqd archive or a quantized .keras file")
 

@@ -1,7 +1,7 @@
 """Runs an exported file on its probes and compares the answers.
 
-FILE is a .tfqd archive, a .tflite or .keras file or a SavedModel's folder, as tfqd
-has written it. A SavedModel's graph is executed: verify those you trust.
+FILE is a .tfqd archive of any name, a .tflite or .keras file or a SavedModel's folder, as
+tfqd has written it. A SavedModel's graph is executed: verify those you trust.
 """
 
 from absl import flags
