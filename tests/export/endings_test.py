@@ -33,6 +33,7 @@ def quantized():
         ("checkpoint", "best.weights.h5", r"end in \.tfqd; .* by model\.save\(path\)"),
         ("keras", "m.tfqd", r"end in \.keras; .* by tfqd\.save\(model, path\)"),
         ("keras", "m.h5", r"end in \.keras; .* by model\.save\(path\)"),
+        ("keras", "M.KERAS", r"end in \.keras, in small letters, .*; got 'M\.KERAS'$"),
         ("keras", "m", r"end in \.keras; got 'm'$"),
         ("tflite", "m.keras", r"end in \.tflite; .* tfqd\.export\.keras\(model, path\)"),
         ("safetensors", "m.tfqd", r"end in \.safetensors; .* by tfqd\.save\(model, path\)"),

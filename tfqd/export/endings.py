@@ -35,6 +35,8 @@ def check_ending(path: str | os.PathLike, own: str) -> None:
     """
     text = os.fspath(path)
     found = "/" if text.endswith("/") else pathlib.PurePath(text).suffix.lower()
+    if found == own == ".keras" and not text.endswith(own):
+        raise ValueError(f"path must end in .keras, in small letters, as Keras asks; got {text!r}")
     if found == own or (own in (".tfqd", "/") and found not in _WRITTEN_BY):
         return
     wanted = "name a folder" if own == "/" else f"end in {own}"
