@@ -112,5 +112,8 @@ def load_for_export(path: str) -> Any:
 
 
 def float_bytes(model: Any) -> int:
-    """Bytes of a model's weights, 4 each."""
-    return 4 * model.count_params()
+    """Bytes of a float model's weights in their own types, as `tfqd.size_report` counts them."""
+    from tfqd.compressed.sizes import model_size
+    from tfqd.wrapping import float_form
+
+    return model_size(float_form(model)).float_bytes

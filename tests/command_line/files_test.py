@@ -115,6 +115,18 @@ def test_sizes_are_those_of_the_files_that_would_be_written(capsys, tmp_path):
     assert found[3]["ratio"] == pytest.approx(4 * model.count_params() / written)
 
 
+@pytest.mark.parametrize("version", [keras, tf_keras], ids=["keras", "tf_keras"])
+def test_float_bytes_are_those_of_the_weights_as_the_file_has_them(version, capsys, tmp_path):
+    path, layers = str(tmp_path / "half.keras"), version.layers
+    version.Sequential([layers.Input((8,)), layers.Dense(9, dtype="float16")]).save(path)
+    sized = values(capsys, "sizes", path)
+    found = values(capsys, "compress", path, f"--to={tmp_path}/half.tfqd")
+    assert sized["float_bytes"] == found["float_bytes"] == 2 * (8 * 9 + 9)
+    (four,) = [each for each in sized["sizes"] if each["bits"] == 4]
+    (file,) = found["files"]
+    assert (four["bytes"], four["ratio"]) == (file["bytes"], file["ratio"])
+
+
 @pytest.mark.parametrize("source", ["q.tfqd", "q.keras"])
 @pytest.mark.parametrize("target", ["new.tfqd", "NEW.TFQD", "new.tflite", "new.keras", "served/"])
 def test_convert_writes_files_that_verify(source, target, capsys):
