@@ -136,6 +136,20 @@ def test_convert_writes_files_that_verify(source, target, capsys):
     assert values(capsys, "inspect", found["path"])["total"]["file_bytes"] == found["bytes"]
 
 
+@pytest.mark.parametrize("typed", ["inspect q.tfqd", "sizes m.keras", "verify q.tfqd"])
+def test_what_is_read_is_the_source(typed, capsys):
+    found = values(capsys, *typed.split())
+    assert found["source"] == typed.split()[1]
+    assert "path" not in found
+
+
+def test_what_is_written_has_a_path(capsys):
+    found = values(capsys, "convert", "q.tfqd", "read.keras")
+    assert (found["source"], found["path"]) == ("q.tfqd", "read.keras")
+    found = values(capsys, "compress", "m.keras", "--to=read.tfqd")
+    assert (found["source"], found["files"][0]["path"]) == ("m.keras", "read.tfqd")
+
+
 def test_safetensors_are_written_and_inspected_and_cannot_be_run(capsys):
     found = values(capsys, "convert", "q.tfqd", "new.safetensors")
     assert (found["kind"], found["largest_difference"]) == ("safetensors", 0)

@@ -79,7 +79,8 @@ def test_without_data_the_page_shows_files_alone(capsys):
 
 def test_report_measures_every_file_of_a_folder_by_itself(compressed, capsys):
     found = values(capsys, "report out --to=report.html --data=d.npz")
-    assert [(file["path"], file["kind"]) for file in found["files"]] == [
+    assert (found["source"], found["path"]) == ("out", "report.html")
+    assert [(file["source"], file["kind"]) for file in found["files"]] == [
         ("out/s.tflite", "tflite"),
         ("out/s.tfqd", "tfqd"),
         ("out/serving", "saved_model"),
@@ -109,7 +110,7 @@ def test_report_takes_archives_of_any_name(name, compressed, capsys, tmp_path):
     (tmp_path / "notes.txt").write_text("nothing of the kind")
     for path in (tmp_path / name, tmp_path):
         found = values(capsys, f"report {path} --to=report.html")
-        assert [(file["path"], file["kind"]) for file in found["files"]] == [
+        assert [(file["source"], file["kind"]) for file in found["files"]] == [
             (str(tmp_path / name), "tfqd")
         ]
 

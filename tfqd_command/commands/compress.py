@@ -210,7 +210,7 @@ def _result(
 ) -> Result:
     before = float_bytes(model)
     files = [{**each._asdict(), "ratio": before / each.bytes} for each in written]
-    found = {"model": path, "method": method, "float_bytes": before, "files": files}
+    found = {"source": path, "method": method, "float_bytes": before, "files": files}
     rows = [[f"{path} (float weights)", before, None]]
     rows += [[each["path"], each["bytes"], each["ratio"]] for each in files]
     if measured is None:

@@ -51,7 +51,7 @@ def run(arguments: list[str], values: flags.FlagValues) -> Result:
     ]
     cells.append(("total", f"{total['weights']:,}", None, None, None, None, total["bytes"]))
     return Result(
-        {"path": path, "tensors": [row._asdict() for row in rows], "total": total},
+        {"source": path, "tensors": [row._asdict() for row in rows], "total": total},
         table(
             ("tensor", "shape", "type", "bits", "levels", "entropy", "bytes"),
             cells,

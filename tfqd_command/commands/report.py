@@ -62,17 +62,18 @@ def run(arguments: list[str], values: flags.FlagValues) -> Result:
         results = {each: (sizes[each], score) for each, score in scores.items()}
     tfqd.html_report(shown, values.to, title=path, results=results, metric=metric, files=[*ran])
     files = [
-        {"path": each, "kind": found.kind, "bytes": sizes[each]}
+        {"source": each, "kind": found.kind, "bytes": sizes[each]}
         | {"largest_difference": found.largest_difference}
         | ({"score": results[each][1]} if each in results else {})
         for each, found in ran.items()
     ]
     rows = [
-        [each["path"], each["bytes"], f"{each['largest_difference']:.2g}", each.get("score")]
+        [each["source"], each["bytes"], f"{each['largest_difference']:.2g}", each.get("score")]
         for each in files
     ]
     columns = ("file", "bytes", "difference", metric if results else "")
-    return Result({"report": values.to, "files": files}, table(columns, rows, f"see {values.to}"))
+    found = {"source": path, "path": values.to, "files": files}
+    return Result(found, table(columns, rows, f"see {values.to}"))
 
 
 def _candidates(path: pathlib.Path) -> list[str]:

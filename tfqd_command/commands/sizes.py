@@ -35,7 +35,7 @@ def run(arguments: list[str], values: flags.FlagValues) -> Result:
     found = [{"bits": bits, "bytes": size, "ratio": before / size} for bits, size in sizes]
     rows = [(f"{each['bits']} bits", each["bytes"], each["ratio"]) for each in found]
     return Result(
-        {"path": path, "float_bytes": before, "sizes": found},
+        {"source": path, "float_bytes": before, "sizes": found},
         table(
             ("weights", "bytes", "ratio"),
             [("float", before, None), *rows],

@@ -28,7 +28,7 @@ def run(arguments: list[str], values: flags.FlagValues) -> Result:
         found = export.verify(path)
     return Result(
         {
-            "path": path,
+            "source": path,
             "kind": found.kind,
             "largest_difference": found.largest_difference,
             "tolerance": found.tolerance,
