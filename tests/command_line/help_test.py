@@ -48,6 +48,13 @@ def test_help_names_every_command():
             assert f"\n  {command}  " in printed.stdout
 
 
+@pytest.mark.parametrize("command", ["compress", "convert"])
+def test_what_may_be_written_is_in_the_help(command):
+    printed = tfqd(command, "--help").stdout
+    for ending in (".tfqd", ".tflite", ".keras", ".safetensors", "in /"):
+        assert ending in printed
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_has_help_of_its_own(command):
     printed = tfqd(command, "--help")

@@ -1,8 +1,9 @@
 """Quantizes a model, trains it where there is data, and writes small files of it.
 
 MODEL is a .keras or .h5 file of Keras 3 or tf_keras. --to names the files to write,
-separated by commas: .tfqd, .tflite, .keras, or a folder ending in / for TF Serving.
-Every file is run and compared before it appears.
+separated by commas: .tfqd, .tflite, .keras, a folder ending in / for TF Serving, or
+.safetensors for the weights alone. Every file is run and compared before it appears, or
+read where it has no model.
 
 With --data the quantized model learns from the labels and from the float model, or a
 better --teacher; without labels y from the teacher alone. An interrupted training
