@@ -26,6 +26,12 @@ WRONG = [
     ("evaluate m.keras", 2, "evaluate needs --data=DATA.npz or module:function"),
     ("evaluate m.keras --data=d.csv", 2, "--data must be a file DATA.npz or a function"),
     ("evaluate m.keras --files=m.keras --data=d.npz", 2, "evaluate names a file twice"),
+    ("evaluate m.keras --files=./m.keras --data=d.npz", 2, "evaluate names a file twice"),
+    (
+        "evaluate m.keras --files=a.tfqd,folder/../a.tfqd --data=d.npz",
+        2,
+        "evaluate names a file twice: m.keras, a.tfqd, folder/../a.tfqd",
+    ),
     ("evaluate m.keras --data=missing.npz", 1, "missing.npz"),
     ("inspect missing.keras", 1, "missing.keras"),
     ("inspect damaged.keras", 1, "damaged.keras cannot be read as a model. keras: "),

@@ -7,6 +7,8 @@ calibration, agreement, answers to corrupted inputs, bytes, time and memory.
   tfqd evaluate model.keras --files=small.tfqd,small.tflite --data=digits.npz
 """
 
+import os
+
 from absl import flags
 
 from tfqd_command.command import Result, UsageError
@@ -28,8 +30,9 @@ def check(arguments: list[str], values: flags.FlagValues) -> None:
     if values.data is None:
         raise UsageError("evaluate needs --data=DATA.npz or module:function")
     check_source(values.data)
-    if len({*values.files, *arguments}) < len(values.files) + 1:
-        raise UsageError("evaluate names a file twice")
+    named = [*arguments, *values.files]
+    if len({*map(os.path.realpath, named)}) < len(named):
+        raise UsageError(f"evaluate names a file twice: {', '.join(named)}")
 
 
 def run(arguments: list[str], values: flags.FlagValues) -> Result:
