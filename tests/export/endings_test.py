@@ -13,6 +13,7 @@ WRITERS = {
     "tflite": tfqd.export.tflite,
     "safetensors": tfqd.export.safetensors,
     "saved_model": tfqd.export.saved_model,
+    "page": tfqd.html_report,
 }
 
 
@@ -41,6 +42,9 @@ def quantized():
         ("tflite", "m.onnx", r"end in \.tflite; got 'm\.onnx'$"),
         ("saved_model", "m.tflite", r"name a folder; got 'm\.tflite'; .* tfqd\.export\.tflite\("),
         ("saved_model", "saved_model.pb", r"name a folder; got 'saved_model\.pb'"),
+        ("page", "m.tfqd", r"end in \.html; .* by tfqd\.save\(model, path\)"),
+        ("page", "m", r"end in \.html; got 'm'$"),
+        ("tfqd", "m.html", r"a \.html file is written by tfqd\.html_report\(model, path\)"),
     ],
 )
 def test_the_call_for_that_kind_is_named(writer, path, message, quantized, tmp_path, monkeypatch):

@@ -14,6 +14,7 @@ _WRITTEN_BY = {
     ".tflite": _TFLITE,
     ".lite": _TFLITE,
     ".safetensors": "tfqd.export.safetensors(model, path)",
+    ".html": "tfqd.html_report(model, path)",
     ".pb": _SAVED_MODEL,
     "/": _SAVED_MODEL,
 }
@@ -28,7 +29,7 @@ def check_ending(path: str | os.PathLike, own: str) -> None:
     Args:
         path: as a user has given it.
         own: the kind's ending: ``".tfqd"``, ``".keras"``, ``".tflite"``,
-            ``".safetensors"``, or ``"/"`` for a folder.
+            ``".safetensors"``, ``".html"``, or ``"/"`` for a folder.
 
     Raises:
         ValueError: for another; it names the call that writes such files.

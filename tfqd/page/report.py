@@ -11,6 +11,7 @@ from tfqd.charts.sources import source_of
 from tfqd.compressed.atomic import replace_file
 from tfqd.evaluation import Evaluation
 from tfqd.export.archive_file import archive_size_in_any_case
+from tfqd.export.endings import check_ending
 from tfqd.export.paths import bytes_on_disk
 from tfqd.export.saved_model_file import newest_version
 from tfqd.export.verification import verify
@@ -51,7 +52,7 @@ def html_report(
     Args:
         model: a quantized model of Keras 3 or tf_keras, or a `tfqd.CompressedModel`,
             whose float weights are not known and whose quantized ones are shown.
-        path: file to write or replace.
+        path: file to write or replace, ``*.html``.
         title: of the page.
         results: (bytes, score) by name, of the models and files to compare.
         metric: what the score is called.
@@ -63,7 +64,8 @@ def html_report(
     Raises:
         TypeError: when `model` is neither.
         ValueError: when it is not quantized, or a file answers otherwise than it should,
-            or is none of tfqd's.
+            or is none of tfqd's, and for a path of another ending, with the call that
+            writes such files.
         OSError: when a file cannot be read, or the page not written.
 
     Example:
@@ -71,6 +73,7 @@ def html_report(
     >>> _ = tfqd.save(quantized, "small.tfqd")
     >>> tfqd.html_report(quantized, "report.html", files=["small.tfqd"])
     """
+    check_ending(path, ".html")
     source = source_of(model)
     epochs = [] if record is None else record.epochs
     ran = [_run(pathlib.Path(each)) for each in files]
