@@ -98,6 +98,15 @@ def test_levels_and_flips_and_losses_move_as_recorded(trained):
     np.testing.assert_array_equal(lines(axes)["val_loss"], losses)
 
 
+def test_a_path_alone_is_taken_as_one(trained):
+    model, record = trained
+    path = record.paths[0]
+    assert axes_by_title(tfqd.plot.weights(model, path)).keys() == {path}
+    assert len(tfqd.plot.levels(record, path).axes) == 1
+    with pytest.raises(ValueError, match=r"got a/kernel$"):
+        tfqd.plot.weights(model, "a/kernel")
+
+
 def test_of_many_levels_few_are_drawn():
     model = tfqd.quantize_model(small(keras), tfqd.Uniform(bits=8, bucket_size=None))
     model.compile("sgd", "mse")

@@ -2,6 +2,7 @@
 
 import html
 import html.parser
+import pathlib
 import re
 
 import numpy as np
@@ -145,6 +146,13 @@ def test_a_file_is_said_to_answer_as_the_model_that_it_was_made_from(example, tm
     assert "1files, each run and held against the answers in it" in page.texts("div")
     (said,) = [text for text in page.texts("p") if text.startswith("Each was run")]
     assert "the model that it was made from" in said
+
+
+@pytest.mark.parametrize("as_given", [str, pathlib.Path])
+def test_a_file_alone_is_taken_as_one(as_given, example, tmp_path):
+    tfqd.html_report(example.model, tmp_path / "r.html", files=as_given(example.folder / "s.tfqd"))
+    page = Parser((tmp_path / "r.html").read_text(encoding="utf-8"))
+    assert len(page.texts("span", **{"class": "good"})) == 1
 
 
 def test_a_file_that_tfqd_has_not_exported_is_refused(example, tmp_path):

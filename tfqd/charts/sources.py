@@ -42,12 +42,15 @@ def source_of(model: Any) -> Source:
     return Source(compressed, {name: entry.value().numpy() for name, entry in entries.items()})
 
 
-def chosen(sizes: Mapping[str, int], paths: Sequence[str] | None, most: int = 12) -> list[str]:
+def chosen(
+    sizes: Mapping[str, int], paths: str | Sequence[str] | None, most: int = 12
+) -> list[str]:
     """The tensors to draw: those asked for, or the largest.
 
     Args:
         sizes: number of weights by path.
-        paths: what was asked for; None for the `most` largest, in their order in `sizes`.
+        paths: what was asked for, one or several; None for the `most` largest, in their
+            order in `sizes`.
 
     Raises:
         ValueError: for a path that there is not.
@@ -55,6 +58,7 @@ def chosen(sizes: Mapping[str, int], paths: Sequence[str] | None, most: int = 12
     if paths is None:
         largest = sorted(sizes, key=lambda path: -sizes[path])[:most]
         return [path for path in sizes if path in largest]
+    paths = [paths] if isinstance(paths, str) else paths
     unknown = [path for path in paths if path not in sizes]
     if unknown or not paths:
         raise ValueError(f"paths must be some of {', '.join(sizes)}; got {', '.join(unknown)}")

@@ -40,7 +40,7 @@ def html_report(
     metric: str = "accuracy",
     evaluation: Evaluation | None = None,
     record: TrainingRecord | None = None,
-    files: Sequence[str | os.PathLike] = (),
+    files: str | os.PathLike | Sequence[str | os.PathLike] = (),
 ) -> None:
     """Writes a page about a quantized model: one HTML file that needs no network.
 
@@ -58,8 +58,8 @@ def html_report(
         metric: what the score is called.
         evaluation: of `tfqd.evaluate`.
         record: was among the callbacks of `fit`.
-        files: that tfqd has exported; each is run and held against the answers in it, those of
-            the model that it was made from, which need not be this one.
+        files: one or several that tfqd has exported; each is run and held against the answers
+            in it, those of the model that it was made from, which need not be this one.
 
     Raises:
         TypeError: when `model` is neither.
@@ -76,6 +76,7 @@ def html_report(
     check_ending(path, ".html")
     source = source_of(model)
     epochs = [] if record is None else record.epochs
+    files = [files] if isinstance(files, (str, os.PathLike)) else files
     ran = [_run(pathlib.Path(each)) for each in files]
     parts = [
         *head(title, source, archive_size_in_any_case(source.compressed), ran),

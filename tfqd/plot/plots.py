@@ -86,7 +86,7 @@ def sizes(model: Any) -> "Figure":
     return figure_of([models.sizes(source_of(model).compressed)])
 
 
-def weights(model: Any, paths: Sequence[str] | None = None) -> "Figure":
+def weights(model: Any, paths: str | Sequence[str] | None = None) -> "Figure":
     """Histograms of weights, with the levels that occur drawn in.
 
     The weights of a tensor with several buckets are drawn where they would lie in one of
@@ -95,7 +95,7 @@ def weights(model: Any, paths: Sequence[str] | None = None) -> "Figure":
     Args:
         model: as for `bits`, with its errors. Of a `tfqd.CompressedModel` the quantized
             weights are counted, as it has no others.
-        paths: of the variables; None for the twelve with most weights.
+        paths: of the variables, or of one; None for the twelve with most weights.
 
     Raises:
         ValueError: when a path is that of no quantized variable.
@@ -111,12 +111,12 @@ def weights(model: Any, paths: Sequence[str] | None = None) -> "Figure":
     return figure_of(charts)
 
 
-def levels(record: TrainingRecord, paths: Sequence[str] | None = None) -> "Figure":
+def levels(record: TrainingRecord, paths: str | Sequence[str] | None = None) -> "Figure":
     """How levels move from epoch to epoch: the points of a codebook, or a step's grid.
 
     Args:
         record: was among the callbacks of `fit`.
-        paths: of the variables; None for the first twelve.
+        paths: of the variables, or of one; None for the first twelve.
 
     Raises:
         ValueError: when a path is that of no quantized variable, or nothing was recorded.
