@@ -138,3 +138,10 @@ def test_inputs_of_several_codebooks_let_channels_go():
     found = tfqd.shrink(student)
     assert after(found)["between"] < 12
     assert_alike(student, found.model, (6,))
+
+
+def test_of_a_distiller_the_student_is_shrunk():
+    student = pruned(tfqd.LearnedStep(bits=4))
+    found = tfqd.shrink(tfqd.Distiller(tfqd.strip_quantization(student), student))
+    assert after(found) == after(tfqd.shrink(student))
+    assert_alike(student, found.model, (8, 8, 3))

@@ -17,6 +17,7 @@ from tfqd.export.probes import answers
 from tfqd.report import render
 from tfqd.spec.checks import checked_optional_positive
 from tfqd.wrapping.activations import quantized_activations
+from tfqd.wrapping.fitting import student_or_self
 from tfqd.wrapping.shrunk import LayerChannels
 from tfqd.wrapping.version import version_of
 
@@ -68,10 +69,10 @@ def shrink(model: keras.Model, *, probes: Any = None, tolerance: float | None = 
 
     Args:
         model: a built Keras 3 model, Sequential or Functional, float or from
-            `quantize_model`. It is not changed. Shrink a quantized student before it is
-            saved: it stays quantized, with its own codes, and can be trained on. Of biases
-            that are quantized too, those become float that constants are added to, or that
-            lose the number that makes their scale.
+            `quantize_model`; of a Distiller its student. It is not changed. Shrink a quantized
+            student before it is saved: it stays quantized, with its own codes, and can be
+            trained on. Of biases that are quantized too, those become float that constants are
+            added to, or that lose the number that makes their scale.
         probes: inputs to compute both on, as the model takes them; random ones when None.
         tolerance: the largest difference to let pass, relative to the largest output; None
             for 1e-5, and 1e-2 and 5e-2 where layers compute in float16 and bfloat16. Where
@@ -95,6 +96,7 @@ def shrink(model: keras.Model, *, probes: Any = None, tolerance: float | None = 
     [(8, 4), (4, 4)]
     """
     checked_optional_positive("tolerance", tolerance)
+    model = student_or_self(model)
     smaller, layers = version_of(model).building.shrunk(model)
     origin = origin_of(model, probes)
     spans = None

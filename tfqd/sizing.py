@@ -8,6 +8,7 @@ from tfqd import report
 from tfqd.compressed import CompressedModel
 from tfqd.export.archive_file import archive_size
 from tfqd.wrapping import compress, float_form, quantize_model
+from tfqd.wrapping.fitting import student_or_self
 from tfqd.wrapping.plain_values import as_floats
 from tfqd.wrapping.quantized import is_quantized
 from tfqd.wrapping.version import version_of
@@ -24,7 +25,8 @@ def size_report(model: keras.Model | CompressedModel, *, probes: Any = None) -> 
     smaller by some percent, and 2 and 3 bits usable.
 
     Args:
-        model: a quantized or float Keras model, or what `tfqd.compress` made of one.
+        model: a quantized or float Keras model, of a Distiller its student, or what
+            `tfqd.compress` made of one.
         probes: see `tfqd.save`; they lie in the archive.
 
     Returns:
@@ -49,6 +51,7 @@ def size_report(model: keras.Model | CompressedModel, *, probes: Any = None) -> 
     >>> [*tfqd.size_report(model).bytes_at_bits]
     [8, 4, 3, 2]
     """
+    model = student_or_self(model)
     if isinstance(model, CompressedModel):
         compressed = model
     elif is_quantized(model) or as_floats(model) is not None:
@@ -73,7 +76,7 @@ def compute_report(model: keras.Model) -> report.ModelCompute:
 
     Args:
         model: a built Sequential or Functional model, float or quantized, of Keras 3 or
-            tf_keras. It is not run.
+            tf_keras; of a Distiller its student. It is not run.
 
     Returns:
         A report that prints as a table; ``kernels`` has the rows, ``by_bits`` and ``total``
@@ -89,4 +92,5 @@ def compute_report(model: keras.Model) -> report.ModelCompute:
     >>> report.by_bits
     {(4, 32): 192}
     """
+    model = student_or_self(model)
     return version_of(model).building.compute_of(model)

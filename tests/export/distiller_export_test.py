@@ -1,4 +1,4 @@
-"""Of a Distiller the student is what is compressed and exported."""
+"""Of a Distiller the student is what is counted, compressed and exported."""
 
 import keras
 import numpy as np
@@ -31,6 +31,21 @@ def test_its_forms_are_the_students(distiller):
     plain = tfqd.strip_quantization(distiller)
     np.testing.assert_array_equal(plain(X), distiller.student(X))
     assert repr(tfqd.size_report(distiller)) == repr(tfqd.size_report(distiller.student))
+
+
+def test_its_multiply_adds_are_the_students(distiller):
+    found = tfqd.compute_report(distiller)
+    assert found == tfqd.compute_report(distiller.student)
+    assert found.by_bits == {(4, 32): 5 * 3 + 3 * 2}
+
+
+@pytest.mark.parametrize("version", [keras, tf_keras])
+def test_sizes_are_told_of_a_student_that_is_float(version):
+    teacher, student = (
+        version.Sequential([version.Input((5,)), version.layers.Dense(2)]) for _ in range(2)
+    )
+    found = tfqd.size_report(tfqd.Distiller(teacher, student))
+    assert found == tfqd.size_report(student)
 
 
 def test_its_files_answer_as_the_student(distiller, tmp_path):

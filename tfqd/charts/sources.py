@@ -27,7 +27,8 @@ def source_of(model: Any) -> Source:
     """What there is to draw of a model.
 
     Args:
-        model: a quantized model of Keras 3 or tf_keras, or a `tfqd.CompressedModel`.
+        model: a quantized model of Keras 3 or tf_keras, of a Distiller its student, or a
+            `tfqd.CompressedModel`.
 
     Raises:
         TypeError: when it is neither.

@@ -48,7 +48,8 @@ def save(
     synced to disk and renamed: it appears complete and right, or not at all.
 
     Args:
-        model: a quantized Keras model, or what `tfqd.compress` made of it.
+        model: a quantized Keras model, of a Distiller its student, or what `tfqd.compress`
+            made of it.
         path: file to write or replace, ``*.tfqd`` by custom; no ending of another kind.
         facts: what to remember of the training, JSON values by texts; readable in the
             archive's manifest.

@@ -39,7 +39,8 @@ def write_keras(
     is imported; one with tfmot's quantizers in ``tfqd.tfmot.quantize_scope()``.
 
     Args:
-        model: a quantized, mixed or float Keras model, or a `tfqd.CompressedModel`.
+        model: a quantized, mixed or float Keras model, of a Distiller its student, or a
+            `tfqd.CompressedModel`.
         path: file to write or replace, ``*.keras``.
         probes: inputs to hold the file against the model by, as the model takes
             them; random ones that fit its inputs when None. Of a subclassed model they

@@ -64,7 +64,8 @@ def write_safetensors(
     weight is the one that the model computes with. `docs/serving.md` reads it by numpy alone.
 
     Args:
-        model: a quantized Keras model, or what `tfqd.compress` made of it.
+        model: a quantized Keras model, of a Distiller its student, or what `tfqd.compress`
+            made of it.
         path: file to write or replace, ``*.safetensors``.
 
     Returns:

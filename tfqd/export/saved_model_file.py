@@ -52,7 +52,8 @@ def write_saved_model(
     bfloat16 are answered as float32.
 
     Args:
-        model: a quantized, mixed or float Keras model, or a `tfqd.CompressedModel`.
+        model: a quantized, mixed or float Keras model, of a Distiller its student, or a
+            `tfqd.CompressedModel`.
         path: folder of the model's versions; made when it is missing.
         version: number of the folder in it, at least 1; must not exist.
         dtype: ``"float32"``, ``"bfloat16"`` or ``"float16"``: hold the

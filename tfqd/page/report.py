@@ -50,8 +50,9 @@ def html_report(
     not suit, as one of logarithms, the bytes of the archive are those without probes.
 
     Args:
-        model: a quantized model of Keras 3 or tf_keras, or a `tfqd.CompressedModel`,
-            whose float weights are not known and whose quantized ones are shown.
+        model: a quantized model of Keras 3 or tf_keras, of a Distiller its student, or a
+            `tfqd.CompressedModel`, whose float weights are not known and whose quantized ones
+            are shown.
         path: file to write or replace, ``*.html``.
         title: of the page.
         results: (bytes, score) by name, of the models and files to compare.

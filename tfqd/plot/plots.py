@@ -60,7 +60,8 @@ def bits(model: Any) -> "Figure":
     """Bits per weight of each quantized tensor, and their entropy.
 
     Args:
-        model: a quantized model of Keras 3 or tf_keras, or a `tfqd.CompressedModel`.
+        model: a quantized model of Keras 3 or tf_keras, of a Distiller its student, or a
+            `tfqd.CompressedModel`.
 
     Raises:
         TypeError: when `model` is neither.

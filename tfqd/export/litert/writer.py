@@ -71,7 +71,8 @@ def write_tflite(
     each operator's weights as its kernel reads them, and its answers.
 
     Args:
-        model: a quantized, mixed or float Keras model, or a `tfqd.CompressedModel`.
+        model: a quantized, mixed or float Keras model, of a Distiller its student, or a
+            `tfqd.CompressedModel`.
         path: file to write or replace, ``*.tflite``.
         prefer: where two forms are exact, the faster (``"speed"``: convolutions
             in INT8 kernels, which compress to the bits that they have) or the
