@@ -1,14 +1,18 @@
 """What users may call is described, and typed."""
 
 import ast
+import dataclasses
 import inspect
 import re
 import types
+import typing
 
 from source_tree import MODULES
 
 import tfqd
 import tfqd.distillation
+from tfqd.compressed import Probes
+from tfqd.spec.bucketing import Bucketing
 
 PUBLIC = (
     tfqd,
@@ -116,6 +120,28 @@ def test_public_functions_are_typed():
     found = {name: untyped(function) for name, function in functions()}
     assert len(found) > 80
     assert {name: missing for name, missing in found.items() if missing} == {}
+
+
+def classes_in(annotation):
+    """The classes of tfqd in an annotation, and in the fields of those."""
+    for part in typing.get_args(annotation):
+        yield from classes_in(part)
+    if inspect.isclass(annotation) and annotation.__module__.split(".")[0] == "tfqd":
+        yield annotation
+        if dataclasses.is_dataclass(annotation) or hasattr(annotation, "_fields"):
+            for field in typing.get_type_hints(annotation).values():
+                yield from classes_in(field)
+
+
+def test_what_public_functions_give_has_a_public_name():
+    public = {value for _, value in public_objects() if inspect.isclass(value)}
+    given = {
+        cls
+        for name, function in functions()
+        if "." not in name
+        for cls in classes_in(inspect.signature(function).return_annotation)
+    }
+    assert given - public == {Bucketing, Probes}  # inside of `tfqd.CompressedModel`
 
 
 def test_few_lines_are_hidden_from_the_type_checker():

@@ -37,6 +37,6 @@ def test_exports_tell_how_exact_they_are(quantized, tmp_path):
     saved = tfqd.save(quantized, tmp_path / "m.tfqd")
     assert repr(saved).startswith("Verification(kind='tfqd', largest_difference=")
     exported = tfqd.export.tflite(quantized, tmp_path / "m.tflite")
-    assert f"<Report: {(tmp_path / 'm.tflite').stat().st_size:,} bytes, " in repr(exported)
+    assert f"<TfliteReport: {(tmp_path / 'm.tflite').stat().st_size:,} bytes, " in repr(exported)
     assert "\n" not in repr(saved) + repr(exported)
     assert "\n" in str(exported.report)

@@ -20,6 +20,7 @@ from tfqd.calibration import calibrate as calibrate
 from tfqd.compressed import ArchiveError as ArchiveError
 from tfqd.compressed import CompressedModel as CompressedModel
 from tfqd.compressed import QuantizedTensor as QuantizedTensor
+from tfqd.compressed.sizes import Size as Size
 from tfqd.distillation import Distiller as Distiller
 from tfqd.evaluation import Evaluation as Evaluation
 from tfqd.evaluation import evaluate as evaluate
@@ -28,6 +29,9 @@ from tfqd.export.archive_file import save as save
 from tfqd.page import html_report as html_report
 from tfqd.quantizers import Quantizer as Quantizer
 from tfqd.quantizers import register as register
+from tfqd.report import KernelCompute as KernelCompute
+from tfqd.report import ModelCompute as ModelCompute
+from tfqd.report import ModelSizes as ModelSizes
 from tfqd.shrinking import Shrunk as Shrunk
 from tfqd.shrinking import shrink as shrink
 from tfqd.sizing import compute_report as compute_report
@@ -46,6 +50,7 @@ from tfqd.wrapping import quantize_model as quantize_model
 from tfqd.wrapping import strip_quantization as strip_quantization
 from tfqd.wrapping import unpruned as unpruned
 from tfqd.wrapping.bridge import to_tf_keras as to_tf_keras
+from tfqd.wrapping.shrunk import LayerChannels as LayerChannels
 
 __all__ = [
     "Activations",
@@ -56,10 +61,15 @@ __all__ = [
     "EntropyCodebook",
     "EntropyConstrained",
     "Evaluation",
+    "KernelCompute",
+    "LayerChannels",
     "LearnedStep",
+    "ModelCompute",
+    "ModelSizes",
     "QuantizedTensor",
     "Quantizer",
     "Shrunk",
+    "Size",
     "Spec",
     "Uniform",
     "allocate_bits",

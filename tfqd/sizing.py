@@ -30,7 +30,7 @@ def size_report(model: keras.Model | CompressedModel, *, probes: Any = None) -> 
         probes: see `tfqd.save`; they lie in the archive.
 
     Returns:
-        A report that prints as a table; `to_dict()` gives it as JSON values:
+        A `tfqd.ModelSizes`, which prints as a table; `to_dict()` gives it as JSON values:
         float bytes, bits, entropy, Huffman mean length, fixed-length bytes, the
         paper's formula and the ratio, by variable and in total, and
         ``archive_bytes``. Of a float model ``bytes_at_bits`` has the bytes of its
@@ -79,8 +79,8 @@ def compute_report(model: keras.Model) -> report.ModelCompute:
             tf_keras; of a Distiller its student. It is not run.
 
     Returns:
-        A report that prints as a table; ``kernels`` has the rows, ``by_bits`` and ``total``
-        the sums, and `to_dict()` gives it as JSON values.
+        A `tfqd.ModelCompute`, which prints as a table; ``kernels`` has the rows, ``by_bits``
+        and ``total`` the sums, and `to_dict()` gives it as JSON values.
 
     Raises:
         TypeError: when `model` is no Keras model.

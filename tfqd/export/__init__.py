@@ -21,9 +21,15 @@ from tfqd.export.verification import verify as verify
 
 if typing.TYPE_CHECKING:
     from tfqd.export.litert.checking.simulation import simulate_integer as simulate_integer
+    from tfqd.export.litert.lowering.rewriting import TfliteWeight as TfliteWeight
+    from tfqd.export.litert.report import TfliteExport as TfliteExport
+    from tfqd.export.litert.report import TfliteReport as TfliteReport
     from tfqd.export.litert.writer import write_tflite as tflite
 
 __all__ = [
+    "TfliteExport",
+    "TfliteReport",
+    "TfliteWeight",
     "Verification",
     "VerificationError",
     "keras",
@@ -35,6 +41,9 @@ __all__ = [
 ]
 
 _OF_TFLITE = {
+    "TfliteExport": ("report", "TfliteExport"),
+    "TfliteReport": ("report", "TfliteReport"),
+    "TfliteWeight": ("lowering.rewriting", "TfliteWeight"),
     "simulate_integer": ("checking.simulation", "simulate_integer"),
     "tflite": ("writer", "write_tflite"),
 }
@@ -44,8 +53,8 @@ def __getattr__(name: str):
     """What reads TFLite files, when it is first asked for: their schema is an optional package."""
     if name not in _OF_TFLITE:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    module, function = _OF_TFLITE[name]
-    found = getattr(importlib.import_module(f"tfqd.export.litert.{module}"), function)
+    module, there = _OF_TFLITE[name]
+    found = getattr(importlib.import_module(f"tfqd.export.litert.{module}"), there)
     globals()[name] = found
     return found
 

@@ -4,7 +4,7 @@ import contextlib
 import warnings
 from collections.abc import Sequence
 
-from tfqd.export.litert.lowering.rewriting import Row
+from tfqd.export.litert.lowering.rewriting import TfliteWeight
 from tfqd.spec import Spec, from_dict
 
 _NAMED = 3
@@ -27,7 +27,7 @@ def say_or_refuse(message: str | None, strict: bool) -> None:
     warnings.warn(message, stacklevel=3)
 
 
-def stayed_float(rows: Sequence[Row], packed: bool) -> str | None:
+def stayed_float(rows: Sequence[TfliteWeight], packed: bool) -> str | None:
     """Which quantized weights a file holds as floats, why, and what would hold them in bits.
 
     Args:
@@ -55,7 +55,7 @@ def _first(paths: Sequence[str]) -> str:
     return ", ".join(paths[:_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
-def _advice(floats: Sequence[Row], packed: bool) -> str:
+def _advice(floats: Sequence[TfliteWeight], packed: bool) -> str:
     specs = [(row, _spec_of(row)) for row in floats]
     others = [(row, spec) for row, spec in specs if spec is None or not spec.fits_integer_kernels]
     if not others:
@@ -74,7 +74,7 @@ def _advice(floats: Sequence[Row], packed: bool) -> str:
     )
 
 
-def _spec_of(row: Row) -> Spec | None:
+def _spec_of(row: TfliteWeight) -> Spec | None:
     """What a weight was quantized by; None for a method that is not registered."""
     with contextlib.suppress(ValueError):
         return from_dict(row.spec)

@@ -3,11 +3,11 @@
 import dataclasses
 
 from tfqd.export.comparison import Verification
-from tfqd.export.litert.lowering.rewriting import Row
+from tfqd.export.litert.lowering.rewriting import TfliteWeight
 
 
 @dataclasses.dataclass(frozen=True)
-class Report:
+class TfliteReport:
     """What became of a model in a TFLite file.
 
     bytes: the file's.
@@ -29,7 +29,7 @@ class Report:
 
     bytes: int
     gzip_bytes: int
-    weights: tuple[Row, ...]
+    weights: tuple[TfliteWeight, ...]
     operators: dict[str, int]
     activation_bits: int | None
     weight_error: float
@@ -41,7 +41,7 @@ class Report:
         return self.activation_bits is not None
 
     def __repr__(self) -> str:
-        return f"<Report: {self._summary()}>"
+        return f"<TfliteReport: {self._summary()}>"
 
     def __str__(self) -> str:
         lines = [self._summary()]
@@ -70,4 +70,4 @@ class TfliteExport(Verification):
     report: its bytes, operators and types.
     """
 
-    report: Report
+    report: TfliteReport

@@ -27,9 +27,9 @@ from tfqd.export.litert.lowering.complaints import FreeBatchError
 from tfqd.export.litert.lowering.examples import RepresentativeDataset
 from tfqd.export.litert.lowering.float_ranges import widen_ranges
 from tfqd.export.litert.lowering.reshapes import simplify_reshapes
-from tfqd.export.litert.lowering.rewriting import Preferences, Row, lower
+from tfqd.export.litert.lowering.rewriting import Preferences, TfliteWeight, lower
 from tfqd.export.litert.lowering.selection import choose_by_arithmetic
-from tfqd.export.litert.report import Report, TfliteExport
+from tfqd.export.litert.report import TfliteExport, TfliteReport
 from tfqd.export.origin import Origin
 from tfqd.spec.checks import check_choice, checked_optional_count, checked_optional_positive
 from tfqd.spec.preferences import PREFERENCES
@@ -116,7 +116,8 @@ def write_tflite(
             TensorFlow Lite whatever it says.
 
     Returns:
-        How exactly the file answers, and a `report` of bytes, operators and types.
+        A `TfliteExport`: how exactly the file answers, and a `report` of bytes, operators and
+        types.
 
     Raises:
         TypeError: when `model` or `representative_dataset` is something else.
@@ -170,7 +171,7 @@ def _fit_to_readers(file: File, readers: tuple[str, ...], fixed: bool) -> None:
     check_operators(file, readers, fixed)
 
 
-def _sealed(draft: Draft, rows: Sequence[Row]) -> tuple[bytes, bytes]:
+def _sealed(draft: Draft, rows: Sequence[TfliteWeight]) -> tuple[bytes, bytes]:
     """The finished file, with the converter's names, and as it is to be written."""
     file = draft.file
     weights = [(row.path, row.spec, row.type) for row in rows]
@@ -202,11 +203,15 @@ def _verified(data: bytes, named: bytes, draft: Draft, fixed: bool) -> tuple[Ver
 
 
 def _report(
-    data: bytes, draft: Draft, rows: Sequence[Row], weight_error: float, activation_error: float
-) -> Report:
+    data: bytes,
+    draft: Draft,
+    rows: Sequence[TfliteWeight],
+    weight_error: float,
+    activation_error: float,
+) -> TfliteReport:
     file = draft.file
     codes = [file.code(operator) for graph in file.graphs for operator in graph.operators]
-    return Report(
+    return TfliteReport(
         bytes=len(data),
         gzip_bytes=len(gzip.compress(data, 9, mtime=0)),
         weights=tuple(rows),

@@ -42,8 +42,8 @@ class Preferences(NamedTuple):
     batch: int = 1
 
 
-class Row(NamedTuple):
-    """What became of a quantized weight.
+class TfliteWeight(NamedTuple):
+    """What became of a quantized weight in a TFLite file.
 
     path: the weight's.
     spec: what it was quantized by.
@@ -65,7 +65,7 @@ def lower(
     preferences: Preferences,
     constants: FloatConstants | None = None,
     trained: bool = False,
-) -> list[Row]:
+) -> list[TfliteWeight]:
     """Rewrites all operators of a file that read quantized weights.
 
     What cannot be computed exactly in integers is computed in float, and its
@@ -98,7 +98,7 @@ def lower(
                 readings += reading_of(site, matcher, constants)
             elif constants is not None:
                 _put_in_floats(site, matcher, constants)
-    rows: list[Row] = []
+    rows: list[TfliteWeight] = []
     for reading in with_forms(readings, preferences.slowdown):
         row = _rewritten(reading, preferences)
         if row not in rows:  # a shared weight is read more than once
@@ -114,20 +114,20 @@ def lower(
             "trained integers cannot be put into its place; leave activations float"
         )
     rows += [
-        Row(path, tensor.spec, "", "float32", "no operator of integers takes it as it is")
+        TfliteWeight(path, tensor.spec, "", "float32", "no operator of integers takes it as it is")
         for path, tensor in left.items()
     ]
     order = list(tensors)
     return sorted(rows, key=lambda row: order.index(row.path))
 
 
-def _rewritten(reading: Reading, preferences: Preferences) -> Row:
+def _rewritten(reading: Reading, preferences: Preferences) -> TfliteWeight:
     if reading.originals:
         type, reason = _of_integer_activations(reading, preferences)
     else:
         type, reason = _of_float_activations(reading, preferences)
     match = reading.match
-    return Row(match.path, match.tensor.spec, op_name(reading.site.code), type, reason)
+    return TfliteWeight(match.path, match.tensor.spec, op_name(reading.site.code), type, reason)
 
 
 def _put_in_floats(site: Site, matcher: Matcher, constants: FloatConstants) -> None:
