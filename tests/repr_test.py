@@ -5,6 +5,7 @@ import pytest
 import tf_keras
 
 import tfqd
+from tfqd.allocation import Allocation, Share
 
 
 @pytest.fixture(scope="module")
@@ -31,6 +32,17 @@ def test_a_compressed_model_counts_its_tensors(quantized):
     assert repr(compressed) == "<CompressedModel of keras: 1 quantized tensors, 3 float>"
     (tensor,) = compressed.quantized.values()
     assert repr(tensor) == "<QuantizedTensor of shape (8, 4): 4 levels in 2 bits, 1 buckets>"
+
+
+def test_an_allocation_counts_its_tensors_bits_and_bytes():
+    shares = [
+        Share("a/kernel", 300, tfqd.Uniform(bits=4)),
+        Share("b/kernel", 100, tfqd.Uniform(bits=2)),
+    ]
+    told = "<Allocation of 2 tensors: 3.50 bits on average"
+    assert repr(Allocation(shares)) == f"{told}>"
+    assert repr(Allocation(shares, 12_345)) == f"{told}, 12,345 bytes>"
+    assert repr(Allocation([])) == "<Allocation of 0 tensors>"
 
 
 def test_exports_tell_how_exact_they_are(quantized, tmp_path):

@@ -72,6 +72,11 @@ class Allocation(Mapping[str, Spec]):
         weights = sum(share.weights for share in self.shares)
         return sum(share.bits * share.weights for share in self.shares) / weights
 
+    def __repr__(self) -> str:
+        bits = f": {self.average_bits:.2f} bits on average" if self.shares else ""
+        size = "" if self.size is None else f", {self.size:,} bytes"
+        return f"<Allocation of {len(self.shares)} tensors{bits}{size}>"
+
     def __str__(self) -> str:
         table = Table(title="Bits by tensor")
         table.add_column("variable", overflow="fold")

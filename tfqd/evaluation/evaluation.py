@@ -5,15 +5,15 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from tfqd.evaluation.measures import MEASURES, SIDES, Measure
 from tfqd.evaluation.scorer import retained as retained_of
+from tfqd.report import render
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class Evaluation:
     """What was measured of a float model and its compressed forms.
 
@@ -65,17 +65,18 @@ class Evaluation:
         """The evaluation as JSON values; numbers that are not finite are None."""
         return _json({**dataclasses.asdict(self), "retained": self.retained})
 
+    def __repr__(self) -> str:
+        return (
+            f"<Evaluation of {len(self.values)} models on {self.examples} examples, "
+            f"held against {self.reference!r}>"
+        )
+
     def __str__(self) -> str:
-        console = Console(width=120, color_system=None)
-        with console.capture() as capture:
-            for side in SIDES:
-                if self.measures(side):
-                    console.print(self._table(side))
-            if self.compiled:
-                console.print(self._compiled_table())
-            for name, note in self.notes.items():
-                console.out(f"{name}: {note}")
-        return capture.get()
+        tables = [self._table(side) for side in SIDES if self.measures(side)]
+        if self.compiled:
+            tables.append(self._compiled_table())
+        notes = [f"{name}: {note}" for name, note in self.notes.items()]
+        return "\n".join([*map(render, tables), *notes])
 
     def _table(self, side: str) -> Table:
         measures = self.measures(side)
