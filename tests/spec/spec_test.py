@@ -14,6 +14,7 @@ from tfqd.spec import (
     EntropyCodebook,
     EntropyConstrained,
     LearnedStep,
+    Spec,
     Uniform,
     from_dict,
 )
@@ -57,6 +58,19 @@ specs = (
 @given(specs)
 def test_survives_json(spec):
     assert from_dict(json.loads(json.dumps(spec.to_dict()))) == spec
+
+
+@pytest.mark.parametrize("kind", [*SPECS, EntropyConstrained, EntropyCodebook])
+def test_classes_read_their_own_dicts(kind):
+    spec = kind(bits=3)
+    assert kind.from_dict(spec.to_dict()) == Spec.from_dict(spec.to_dict()) == spec
+    other = Codebook if kind is Uniform else Uniform
+    with pytest.raises(
+        ValueError, match=f"must be that of a {other.__name__}; got that of {kind.__name__}"
+    ):
+        other.from_dict(spec.to_dict())
+    with pytest.raises(TypeError, match="a spec's config must be a dict; got"):
+        kind.from_dict(None)
 
 
 @given(specs)

@@ -2,7 +2,7 @@
 
 import dataclasses
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from tfqd.spec.bucketing import LAYOUTS, Bucketing, BucketSize, checked_bucket_size
@@ -170,3 +170,18 @@ class Spec:
         fields = dataclasses.asdict(self)
         plain = {k: list(v) if isinstance(v, tuple) else v for k, v in fields.items()}
         return {"kind": self.kind, **plain}
+
+    @classmethod
+    def from_dict(cls, config: Mapping[str, Any]) -> "Spec":
+        """The spec that `to_dict` wrote; `tfqd.Spec` reads those of all methods.
+
+        Raises:
+            TypeError: when `config` is no mapping.
+            ValueError: for an unknown kind, unknown or bad fields, or a spec of another class.
+        """
+        from tfqd.spec.kinds import from_dict  # Knows all methods, which are of this class.
+
+        spec = from_dict(config)
+        if not isinstance(spec, cls):
+            raise ValueError(f"config must be that of a {cls.__name__}; got that of {spec!r}")
+        return spec

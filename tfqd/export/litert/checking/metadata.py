@@ -139,7 +139,7 @@ def _line(facts: Mapping[str, Any]) -> bytes:
 
 
 def _told(spec: Mapping[str, Any]) -> dict[str, Any]:
-    """A spec's kind, bits and what is not its kind's default; `tfqd.spec.from_dict` reads it."""
+    """A spec's kind, bits and what is not its kind's default; `tfqd.Spec.from_dict` reads it."""
     default = defaults(spec["kind"])
     return {
         field: value
