@@ -13,6 +13,20 @@ def test_numbers_of_numpy_become_pythons():
     assert tfqd.Activations(**spec.to_dict()) == spec
 
 
+def test_bits_need_no_name():
+    assert tfqd.Activations(4) == tfqd.Activations(bits=4)
+    with pytest.raises(TypeError, match="positional argument"):
+        tfqd.Activations(8, 8)
+
+
+def test_repr_tells_bits_and_what_is_not_as_by_default():
+    assert repr(tfqd.Activations()) == "Activations(bits=8)"
+    spec = tfqd.Activations(4, ranges="moving")
+    assert repr(spec) == "Activations(bits=4, ranges='moving')"
+    for each in (spec, tfqd.Activations(16)):
+        assert eval(repr(each), {"Activations": tfqd.Activations}) == each
+
+
 @pytest.mark.parametrize(
     ("fields", "message"),
     [

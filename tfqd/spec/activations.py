@@ -3,7 +3,7 @@
 import dataclasses
 from typing import Any
 
-from tfqd.spec.base import SCALINGS
+from tfqd.spec.base import SCALINGS, call_that_makes
 from tfqd.spec.checks import check_choice, checked_bool, is_integer, is_number
 
 RANGES = ("trained", "moving", "fixed")
@@ -13,7 +13,7 @@ WITHOUT_KERNEL = ("refused", "float")
 WIDE_BITS = 16
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclasses.dataclass(frozen=True, kw_only=True, repr=False)
 class Activations:
     """Activations on grids of integers, as kernels of integers compute with them.
 
@@ -58,7 +58,7 @@ class Activations:
     ('trained', 'refused')
     """
 
-    bits: int = 8
+    bits: int = dataclasses.field(default=8, kw_only=False)
     signed_bits: int = 8
     ranges: str = "trained"
     start: str = "mse"
@@ -91,6 +91,9 @@ class Activations:
             raise ValueError(f"scaling='symmetric' needs 8 bits throughout; got {fewest}")
         if wide:
             object.__setattr__(self, "signed_bits", WIDE_BITS)
+
+    def __repr__(self) -> str:
+        return call_that_makes(self)
 
     def to_dict(self) -> dict[str, Any]:
         """The fields as plain JSON values."""

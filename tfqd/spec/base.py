@@ -18,6 +18,17 @@ SCALINGS = ("affine", "symmetric")
 GRADIENT_SCALES = (None, "lsq")
 
 
+def call_that_makes(spec: Any) -> str:
+    """What makes a dataclass again: its bits, and the fields that are not as by default."""
+    fields = [(field, getattr(spec, field.name)) for field in dataclasses.fields(spec)]
+    told = [
+        f"{field.name}={value!r}"
+        for field, value in fields
+        if field.name == "bits" or value != field.default
+    ]
+    return f"{type(spec).__name__}({', '.join(told)})"
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True, repr=False)
 class Spec:
     """What every method has in common: bits, buckets and scaling.
@@ -78,14 +89,7 @@ class Spec:
             object.__setattr__(self, "freeze_above", self._checked_frequency())
 
     def __repr__(self) -> str:
-        """What makes it again: its bits, and the fields that are not as by default."""
-        fields = [(field, getattr(self, field.name)) for field in dataclasses.fields(self)]
-        told = [
-            f"{field.name}={value!r}"
-            for field, value in fields
-            if field.name == "bits" or value != field.default
-        ]
-        return f"{type(self).__name__}({', '.join(told)})"
+        return call_that_makes(self)
 
     def _checked_frequency(self) -> float:
         frequency = self.freeze_above
