@@ -51,7 +51,7 @@ RULES = {
         "allocation batches extras wrapping export compressed quantizers ops spec",
         "numpy tensorflow keras tensorboard",
     ),
-    "evaluation": rule("batches compressed export spec wrapping", "numpy tensorflow rich"),
+    "evaluation": rule("batches compressed export report spec wrapping", "numpy tensorflow rich"),
     "charts": rule("callbacks compressed evaluation wrapping", "numpy"),
     "plot": rule("callbacks charts evaluation extras", "matplotlib"),
     "page": rule("callbacks charts compressed evaluation export version"),
