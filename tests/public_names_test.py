@@ -7,6 +7,7 @@ import re
 import types
 import typing
 
+import pytest
 from source_tree import MODULES
 
 import tfqd
@@ -67,11 +68,19 @@ def test_what_is_not_for_users_is_not_listed():
     assert {*tfqd.__all__} == {*listed} - {"__version__", "tfmot"}
 
 
-def test_all_that_is_imported_for_users_is_listed():
-    parts = ast.walk(ast.parse(inspect.getsource(tfqd)))
+@pytest.mark.parametrize("module", PUBLIC, ids=lambda module: module.__name__)
+def test_all_that_is_there_for_users_is_listed(module):
+    parts = [*ast.walk(ast.parse(inspect.getsource(module)))]
     imported = [name for part in parts if isinstance(part, ast.ImportFrom) for name in part.names]
-    names = {name.asname for name in imported if name.asname == name.name}
-    assert names - {"__version__"} == {*tfqd.__all__}
+    defined = {part.name for part in parts if isinstance(part, ast.FunctionDef)}
+    names = defined | {name.asname for name in imported if name.asname}
+    assert {name for name in names if not name.startswith("_")} == {*module.__all__}
+
+
+@pytest.mark.parametrize("module", PUBLIC[1:], ids=lambda module: module.__name__)
+def test_rooms_list_what_is_for_users_alone(module):
+    assert dir(module) == sorted(module.__all__)
+    assert not any(isinstance(getattr(module, name), types.ModuleType) for name in dir(module))
 
 
 def test_what_is_not_listed_is_there_all_the_same():

@@ -13,3 +13,18 @@ from tfqd.allocation.bits import allocate_bits as allocate_bits
 from tfqd.allocation.points import allocate_points as allocate_points
 from tfqd.allocation.points import redistribute_points as redistribute_points
 from tfqd.allocation.sensitivity import sensitive_points as sensitive_points
+
+__all__ = [
+    "Allocation",
+    "OverBudget",
+    "Share",
+    "allocate_bits",
+    "allocate_points",
+    "redistribute_points",
+    "sensitive_points",
+]
+
+
+def __dir__() -> list[str]:
+    """What users may call."""
+    return [*__all__]

@@ -16,3 +16,27 @@ from tfqd.callbacks.tensorboard_summaries import TensorBoardSummaries as TensorB
 from tfqd.callbacks.training_record import Epoch as Epoch
 from tfqd.callbacks.training_record import TrainingRecord as TrainingRecord
 from tfqd.callbacks.within_bytes import within_bytes as within_bytes
+
+__all__ = [
+    "BatchNormReestimation",
+    "BitSchedule",
+    "ByteBudget",
+    "CodeFlips",
+    "CompressedCheckpoint",
+    "CoupleWeights",
+    "DampenOscillations",
+    "Epoch",
+    "FreezeOscillations",
+    "Prune",
+    "QuantizeWeights",
+    "SizeReport",
+    "TensorBoardSummaries",
+    "TrainingRecord",
+    "reestimate_batch_norm",
+    "within_bytes",
+]
+
+
+def __dir__() -> list[str]:
+    """What users may call."""
+    return [*__all__]

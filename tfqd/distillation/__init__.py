@@ -13,3 +13,24 @@ from tfqd.distillation.losses import SequenceDistillation as SequenceDistillatio
 from tfqd.distillation.losses import SimilarityPreserving as SimilarityPreserving
 from tfqd.distillation.schedules import WarmUpDecay as WarmUpDecay
 from tfqd.distillation.sequences import generate_targets as generate_targets
+
+__all__ = [
+    "AttentionTransfer",
+    "CachedTeacher",
+    "DistillationLoss",
+    "Distiller",
+    "FeatureDistillation",
+    "LogitsDistillation",
+    "RegressionDistillation",
+    "RelationalDistillation",
+    "SequenceDistillation",
+    "SimilarityPreserving",
+    "WarmUpDecay",
+    "cache_teacher",
+    "generate_targets",
+]
+
+
+def __dir__() -> list[str]:
+    """What users may call."""
+    return [*__all__]

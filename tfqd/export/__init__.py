@@ -60,4 +60,5 @@ def __getattr__(name: str):
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    """What users may call."""
+    return [*__all__]

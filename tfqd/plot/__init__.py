@@ -13,3 +13,10 @@ from tfqd.plot.plots import radar as radar
 from tfqd.plot.plots import sizes as sizes
 from tfqd.plot.plots import tradeoff as tradeoff
 from tfqd.plot.plots import weights as weights
+
+__all__ = ["bits", "flips", "levels", "losses", "radar", "sizes", "tradeoff", "weights"]
+
+
+def __dir__() -> list[str]:
+    """What users may call."""
+    return [*__all__]

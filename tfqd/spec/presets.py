@@ -3,6 +3,13 @@
 from tfqd.spec import Codebook, Spec, Uniform
 from tfqd.spec.selection import Selection
 
+__all__ = ["deployable", "lut_b", "paper"]
+
+
+def __dir__() -> list[str]:
+    """What users may call."""
+    return [*__all__]
+
 
 def paper(bits: int, *, codebook: bool = False) -> Selection:
     """The paper's setting: every trainable tensor, row-major buckets of 256.
