@@ -47,7 +47,8 @@ def evaluate(
     Args:
         models: name -> a Keras model (float or quantized, of Keras 3 or tf_keras), a
             `tfqd.CompressedModel`, or the path of an archive of any name, of a ``.keras`` or
-            ``.tflite`` file or of a SavedModel. Each has one input and one output.
+            ``.tflite`` file or of a SavedModel. Models have one output, TFLite files and
+            SavedModels one input too.
         data: (inputs, labels) or (inputs, labels, sample weights) as arrays, or a
             ``tf.data.Dataset`` or other iterable of such batches, with an end. Labels are
             classes, one-hot rows, 0 and 1 for each unit, or numbers. Steps that the

@@ -77,7 +77,7 @@ def html_report(
     check_ending(path, ".html")
     source = source_of(model)
     epochs = [] if record is None else record.epochs
-    files = [files] if isinstance(files, (str, os.PathLike)) else files
+    files = [files] if isinstance(files, str | os.PathLike) else files
     ran = [_run(pathlib.Path(each)) for each in files]
     parts = [
         *head(title, source, archive_size_in_any_case(source.compressed), ran),
