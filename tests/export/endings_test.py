@@ -54,6 +54,14 @@ def test_the_call_for_that_kind_is_named(writer, path, message, quantized, tmp_p
     assert [*tmp_path.iterdir()] == []
 
 
+@pytest.mark.parametrize("writer", WRITERS)
+def test_no_name_is_not_the_current_folder(writer, quantized, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ValueError, match="a path must not be empty; got ''"):
+        WRITERS[writer](quantized, "")
+    assert [*tmp_path.iterdir()] == []
+
+
 def test_names_that_say_no_other_kind_are_taken(quantized, tmp_path):
     for name in ("m", "m.v2", "m.tfqd"):
         tfqd.save(quantized, tmp_path / name)

@@ -3,6 +3,8 @@
 import os
 import pathlib
 
+from tfqd.export.paths import check_given
+
 _KERAS = "model.save(path)"
 _TFLITE = "tfqd.export.tflite(model, path)"
 _SAVED_MODEL = "tfqd.export.saved_model(model, folder)"
@@ -34,6 +36,7 @@ def check_ending(path: str | os.PathLike, own: str) -> None:
     Raises:
         ValueError: for another; it names the call that writes such files.
     """
+    check_given(path)
     text = os.fspath(path)
     found = "/" if text.endswith("/") else pathlib.PurePath(text).suffix.lower()
     if found == own == ".keras" and not text.endswith(own):
