@@ -47,14 +47,15 @@ The same by `--epochs={epochs} --seeds={seeds} --runs={runs}`, from the same `{s
 
 # What is said of a method that has rows, by its name.
 METHODS = {
-    "points": """`points_Nbit` are points trained at 0.03 times the rate, below the weights of
-`word`.""",
+    "points": """`points_Nbit` train the points alone, at 0.03 times the rate, and are held against
+`{start}`, whose weights they have.""",
     "learned": """`learned_Nbit` are trained on grids whose steps are trained too, one for each
 channel, not in buckets.""",
     "entropy": """`entropy_Nbit` are trained with codes chosen with their length in view and one
 step for each kernel, not in buckets, to the bytes that the `quantized_Nbit` archive has.""",
 }
-TRAINED = ("quantized", *METHODS)
+# Those whose weights are trained.
+TRAINED = ("quantized", "learned", "entropy")
 
 
 class Score(NamedTuple):
@@ -103,7 +104,11 @@ def _introduced(
         trainings = f"Trainings from random weights have {of_floats} epochs, others {epochs}"
     facts = {"source": paper["source"], "start": FLOAT, "trained_on": TRAINED_ON, **_seeds(rows)}
     parts = [INTRODUCTION.format(more=more, trainings=trainings, **facts, **settings)]
-    parts += [told for name, told in METHODS.items() if any(run.startswith(name) for run in found)]
+    parts += [
+        told.format(start=FLOAT)
+        for name, told in METHODS.items()
+        if any(run.startswith(name) for run in found)
+    ]
     return "\n\n".join(
         [*parts, _table(paper["bleu"], found), _verdicts(paper["bleu"], found, found)]
     )
