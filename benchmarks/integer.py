@@ -74,7 +74,7 @@ def _measured(network: str, weight_bits: int, activation_bits: int) -> dict:
         result = tfqd.export.tflite(quantized, path, probes=x[:1], **options)
         integers = _rounded(path, x)
         ((name, simulated),) = tfqd.export.simulate_integer(path, integers).items()
-        (by_xnnpack,) = tfqd.export.simulate_integer(path, integers, "xnnpack").values()
+        (by_xnnpack,) = tfqd.export.simulate_integer(path, integers, kernels="xnnpack").values()
         answers = {
             "reference kernels": litert_integers(path, integers, reference=True),
             "LiteRT": litert_integers(path, integers, reference=False),

@@ -120,7 +120,9 @@ def test_of_many_levels_few_are_drawn():
 
 
 def test_the_tradeoff_has_a_point_for_each_model():
-    figure = tfqd.plot.tradeoff({"float": (39_208, 0.977), "4 bits": (6_976, 0.983)}, "top-1")
+    figure = tfqd.plot.tradeoff(
+        {"float": (39_208, 0.977), "4 bits": (6_976, 0.983)}, metric="top-1"
+    )
     (axes,) = figure.axes
     assert {name: xy.tolist() for name, xy in lines(axes).items()} == {
         "float": [[39_208, 0.977]],

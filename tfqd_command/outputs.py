@@ -68,7 +68,7 @@ def check_apart(target: str, sources: Mapping[str, str | None], flag: str = "") 
 
 def check_page(target: str, sources: Mapping[str, str | None], flag: str) -> None:
     """Raises UsageError for a page that does not end in .html, or as `check_apart`."""
-    if not target.endswith(".html"):
+    if not target.lower().endswith(".html"):
         raise UsageError(f"{flag} must end in .html; got {target!r}")
     check_apart(target, sources, f"{flag}=")
 

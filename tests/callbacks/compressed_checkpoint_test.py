@@ -181,3 +181,5 @@ def test_modes_that_cannot_be_told_are_refused(path):
         CompressedCheckpoint(path, "score")
     with pytest.raises(ValueError, match="mode must be"):
         CompressedCheckpoint(path, mode="best")
+    with pytest.raises(ValueError, match="save_best_only must be True or False; got 'min'"):
+        CompressedCheckpoint(path, save_best_only="min")

@@ -86,3 +86,5 @@ def test_a_float_model_and_another_file_are_refused(tmp_path):
     path.write_text('[{"epoch": 1}]')
     with pytest.raises(ValueError, match=r"record\.json is no record of a training"):
         TrainingRecord(path)
+    with pytest.raises(ValueError, match="a path must not be empty"):
+        TrainingRecord("")

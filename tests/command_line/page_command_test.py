@@ -104,6 +104,14 @@ def test_report_of_one_file_and_of_a_model_in_training(compressed, capsys):
     assert "codebook" in pathlib.Path("report.html").read_text(encoding="utf-8")
 
 
+def test_what_else_lies_in_a_folder_is_left_out(compressed, capsys, tmp_path):
+    shutil.copy("out/s.tfqd", tmp_path)
+    (tmp_path / "notes").write_text("nothing of tfqd's")
+    found = values(capsys, f"report {tmp_path} --to=strays.HTML")
+    assert [each["source"] for each in found["files"]] == [str(tmp_path / "s.tfqd")]
+    assert pathlib.Path("strays.HTML").exists()
+
+
 @pytest.mark.parametrize("name", ["model.bin", "S.TFQD", "archive.keras"])
 def test_report_takes_archives_of_any_name(name, compressed, capsys, tmp_path):
     shutil.copy("out/s.tfqd", tmp_path / name)

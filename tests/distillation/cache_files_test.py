@@ -24,6 +24,13 @@ def test_a_cached_teacher_keeps_its_outputs_when_the_cache_is_written_anew(tmp_p
         np.testing.assert_allclose(np.concatenate(batches), expected, rtol=1e-5, atol=1e-6)
 
 
+def test_a_cache_is_not_written_to_the_current_folder_for_want_of_a_name(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ValueError, match="a path must not be empty"):
+        cache_teacher(network(), data(X), "", verbose=0)
+    assert [*tmp_path.iterdir()] == []
+
+
 def test_a_cache_that_is_cut_short_spoils_no_cached_teacher_and_leaves_no_file(
     tmp_path, monkeypatch
 ):

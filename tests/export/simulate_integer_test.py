@@ -70,7 +70,7 @@ def assert_is_the_kernels(path, least=50):
     """The simulation of a file gives what LiteRT gives to integers."""
     for kernels, resolver in RESOLVERS.items():
         expected, integers = answers_of(path, resolver)
-        simulated = tfqd.export.simulate_integer(path, integers, kernels)
+        simulated = tfqd.export.simulate_integer(path, integers, kernels=kernels)
         assert simulated.keys() == expected.keys()
         for name, answer in expected.items():
             assert simulated[name].dtype == answer.dtype
@@ -105,7 +105,7 @@ def test_floats_are_rounded_as_the_kernels_round_them(tmp_path):
     (scale,) = graph.tensors[graph.operators[-1].inputs[0]].quantization.scale
     for kernels, resolver in RESOLVERS.items():
         (answer,) = answers_of(path, resolver)[0].values()
-        (simulated,) = tfqd.export.simulate_integer(path, IMAGES, kernels).values()
+        (simulated,) = tfqd.export.simulate_integer(path, IMAGES, kernels=kernels).values()
         assert simulated.dtype == np.int16
         np.testing.assert_array_equal(simulated, np.rint(answer / scale), err_msg=kernels)
 

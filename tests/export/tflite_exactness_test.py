@@ -52,7 +52,7 @@ DENSE = {
     "2 bits as such": Mode(symmetric(2), "int2", {"int2": True}),
     "1 bit": Mode(symmetric(1), "int4"),
     "buckets": Mode(symmetric(4, 32), "int4"),
-    "buckets on the grid of kernels": Mode(tfqd.presets.deployable(4, 32), "int4"),
+    "buckets on the grid of kernels": Mode(tfqd.presets.deployable(4, bucket_size=32), "int4"),
     "buckets of 8 bits": Mode(symmetric(8, 32), "int8"),
     "buckets that do not divide the inputs": Mode(symmetric(4, 48), "int4"),
     "affine": Mode(channel(4), "int4"),

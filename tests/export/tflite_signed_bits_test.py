@@ -69,7 +69,7 @@ def test_the_file_clips_the_lower_ends_by_operators(model, tmp_path):
     scale = (span.high - span.low) / 255
     integers = np.clip(np.rint((IMAGES - span.low) / scale) - 128, -128, 127).astype(np.int8)
     for kernels in ("reference", "xnnpack"):
-        (simulated,) = tfqd.export.simulate_integer(path, IMAGES, kernels).values()
+        (simulated,) = tfqd.export.simulate_integer(path, IMAGES, kernels=kernels).values()
         found = litert_integers(path, integers, reference=kernels == "reference")
         np.testing.assert_array_equal(simulated, found, err_msg=kernels)
     low, high = model.quantized_activations[-1].ends

@@ -82,7 +82,7 @@ def test_it_trains_and_becomes_integers_throughout(kind, network, tmp_path):
     ((name, span),) = input_spans(file).items()
     scale = (span.high - span.low) / 255
     integers = np.clip(np.rint((TOKENS - span.low) / scale) - 128, -128, 127).astype(np.int8)
-    (simulated,) = tfqd.export.simulate_integer(path, TOKENS, "xnnpack").values()
+    (simulated,) = tfqd.export.simulate_integer(path, TOKENS, kernels="xnnpack").values()
     np.testing.assert_array_equal(simulated, litert_integers(path, integers, reference=False))
     (simulated,) = tfqd.export.simulate_integer(path, TOKENS).values()
     reference = litert_integers(path, integers, reference=True)

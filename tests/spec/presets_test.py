@@ -49,6 +49,11 @@ def test_presets_refuse_impossible_bits(preset, bits):
         preset(bits)
 
 
+def test_whether_points_are_trained_is_a_boolean():
+    with pytest.raises(ValueError, match="codebook must be True or False; got 'no'"):
+        presets.paper(2, codebook="no")
+
+
 def test_lut_b_is_8_points_a_tile_of_512_weights():
     (spec, _) = select(presets.lut_b(), CANDIDATES)
     bucketing = spec.bucketing((128, 24))

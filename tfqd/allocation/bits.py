@@ -80,10 +80,10 @@ def allocate_bits(
             TFLite files `tfqd.presets.deployable`.
         loss: a Keras loss or its name; None for the one that the model was
             compiled with.
-        bits: which bits a tensor may get; those that its spec cannot have are left out, as a
-            single one where zeros are to be kept. Parts of bits lie between two of these, or
-            below 1.
-        bucket_sizes: which bucket sizes a tensor may get. None for a quarter to
+        bits: which bits a tensor may get, one or several; those that its spec cannot have
+            are left out, as a single one where zeros are to be kept. Parts of bits lie between
+            two of these, or below 1.
+        bucket_sizes: which bucket sizes a tensor may get, one or several. None for a quarter to
             four times the spec's own, and finer ones where these leave more than a
             percent or two of a budget; of a spec without a bucket size, and for TFLite
             files, only bits vary, and the number of points of codebooks.

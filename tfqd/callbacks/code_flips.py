@@ -11,6 +11,7 @@ import math
 import numpy as np
 
 from tfqd.callbacks.callback import Callback
+from tfqd.spec.checks import checked_bool
 from tfqd.wrapping.fitting import student_or_self
 from tfqd.wrapping.naming import quantized_by_name
 from tfqd.wrapping.quantized import QuantizedVariable
@@ -47,7 +48,7 @@ class CodeFlips(Callback):
     def __init__(self, *, per_variable: bool = False):
         super().__init__()
         self.by_variable: list[dict[str, float]] = []
-        self._per_variable = per_variable
+        self._per_variable = checked_bool("per_variable", per_variable)
         self._bits: list[int | None] = []
         self._codes: list[np.ndarray | None] = []
 

@@ -12,7 +12,7 @@ from tfqd.compressed import CompressedModel, read_manifest
 from tfqd.compressed.facts import checked_facts
 from tfqd.export.archive_file import archive_size, save
 from tfqd.export.endings import check_ending
-from tfqd.spec.checks import check_choice
+from tfqd.spec.checks import check_choice, checked_bool
 from tfqd.wrapping.fitting import has_its_own_bits, notes_of_fit, student_or_self
 from tfqd.wrapping.shadow import quantized_values_in
 
@@ -79,7 +79,7 @@ class CompressedCheckpoint(Callback):
         self._path = path
         self._monitor = monitor
         self._larger_is_better = _mode(mode, monitor) == "max"
-        self._save_best_only = save_best_only
+        self._save_best_only = checked_bool("save_best_only", save_best_only)
         self._facts = checked_facts({} if facts is None else facts)
         self._options = {"rest_dtype": rest_dtype, "scale_dtype": scale_dtype, "probes": probes}
 

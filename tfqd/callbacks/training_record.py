@@ -9,6 +9,7 @@ from tfqd.callbacks.callback import Callback
 from tfqd.callbacks.code_flips import CodeFlips
 from tfqd.compressed.atomic import replace_file
 from tfqd.compressed.mean_bucket import levels_in_mean_bucket
+from tfqd.spec.checks import check_given
 from tfqd.wrapping.fitting import student_or_self
 from tfqd.wrapping.naming import quantized_by_name
 
@@ -64,6 +65,8 @@ class TrainingRecord(Callback):
 
     def __init__(self, path: str | os.PathLike | None = None):
         super().__init__()
+        if path is not None:
+            check_given(path)
         self._path = None if path is None else pathlib.Path(path)
         self._flips = CodeFlips()
         self._began = False

@@ -19,6 +19,7 @@ import tensorflow as tf
 
 from tfqd.compressed.atomic import new_file
 from tfqd.distillation.known_teacher import are_alike, keep_examples, kept_examples
+from tfqd.spec.checks import check_given
 from tfqd.wrapping.state import recurrent_states
 from tfqd.wrapping.variables import weights_digest
 
@@ -189,6 +190,7 @@ def cache_teacher(
             batch by batch, or depend on the batches before.
         OSError: when the files cannot be written.
     """
+    check_given(directory)
     if not isinstance(data, tf.data.Dataset):
         raise TypeError(f"data must be a tf.data.Dataset; got {type(data).__name__}")
     if int(data.cardinality()) == tf.data.INFINITE_CARDINALITY:

@@ -2,7 +2,6 @@
 
 import abc
 import functools
-import inspect
 
 import keras
 
@@ -72,11 +71,9 @@ class Distiller(
     """
 
     _version = KERAS3
-    # What `help` shows; `__new__` hands on what it gets.
-    __signature__ = inspect.signature(
-        functools.partial(BaseDistiller.__init__, None)  # type: ignore[arg-type]  # self
-    )
 
+    # Of which `help` shows the arguments.
+    @functools.wraps(BaseDistiller.__init__, assigned=())  # type: ignore[misc]
     def __new__(cls, teacher=None, student=None, *args, **kwargs):
         """For a tf_keras student its tf_keras twin, otherwise a Distiller."""
         version = find_version(student)

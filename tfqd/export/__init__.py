@@ -53,8 +53,8 @@ def __getattr__(name: str):
     """What reads TFLite files, when it is first asked for: their schema is an optional package."""
     if name not in _OF_TFLITE:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    module, there = _OF_TFLITE[name]
-    found = getattr(importlib.import_module(f"tfqd.export.litert.{module}"), there)
+    module, attribute = _OF_TFLITE[name]
+    found = getattr(importlib.import_module(f"tfqd.export.litert.{module}"), attribute)
     globals()[name] = found
     return found
 

@@ -3,7 +3,7 @@
 import os
 import pathlib
 
-from tfqd.export.paths import check_given
+from tfqd.spec.checks import check_given
 
 _KERAS = "model.save(path)"
 _TFLITE = "tfqd.export.tflite(model, path)"

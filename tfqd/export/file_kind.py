@@ -4,17 +4,19 @@ import os
 import pathlib
 
 from tfqd.compressed import is_container
-from tfqd.export.paths import check_given, check_regular
+from tfqd.export.paths import check_regular
+from tfqd.spec.checks import check_given
 
 _ENDINGS = {".tfqd": "tfqd", ".tflite": "tflite", ".safetensors": "safetensors"}
-# Archives may have these too.
+# Archives may have these too; Keras knows them in small letters alone.
 _KERAS_ENDINGS = {".keras": "keras", ".h5": "hdf5", ".hdf5": "hdf5"}
 
 
 def file_kind(path: str | os.PathLike) -> str:
-    """What kind of file is at a path, by its ending in any case, else by its first bytes.
+    """What kind of file is at a path.
 
-    Archives may have any name but those of TFLite files and safetensors. What is said to be of a
+    ``.tfqd``, ``.tflite`` and ``.safetensors`` tell of it in letters of any size. Other files are
+    archives where they begin as those do, else Keras' by its endings. What is said to be of a
     kind may be damaged.
 
     Args:
@@ -33,7 +35,7 @@ def file_kind(path: str | os.PathLike) -> str:
     check_regular(path)
     if path.is_dir():
         return "saved_model"
-    ending = path.suffix.lower()
-    if ending in _ENDINGS:
-        return _ENDINGS[ending]
-    return "tfqd" if is_container(path) else _KERAS_ENDINGS.get(ending, "other")
+    kind = _ENDINGS.get(path.suffix.lower())
+    if kind is not None:
+        return kind
+    return "tfqd" if is_container(path) else _KERAS_ENDINGS.get(path.suffix, "other")

@@ -9,12 +9,6 @@ from collections.abc import Iterator
 _PATTERN = "*?[]"
 
 
-def check_given(path: str | os.PathLike) -> None:
-    """Raises ValueError for a path of no letters, which would be the current folder."""
-    if not os.fspath(path):
-        raise ValueError("a path must not be empty; got ''")
-
-
 def check_regular(path: pathlib.Path) -> None:
     """Raises ValueError unless `path` is a file, or a folder of files and folders alone.
 

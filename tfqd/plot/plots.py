@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def tradeoff(results: Mapping[str, tuple[float, float]], metric: str = "accuracy") -> "Figure":
+def tradeoff(results: Mapping[str, tuple[float, float]], *, metric: str = "accuracy") -> "Figure":
     """Scores against bytes, on a logarithmic axis.
 
     Args:

@@ -96,5 +96,5 @@ class Activations:
         return call_that_makes(self)
 
     def to_dict(self) -> dict[str, Any]:
-        """The fields as plain JSON values."""
+        """The fields as plain JSON values; ``Activations(**config)`` reads them back."""
         return dataclasses.asdict(self)

@@ -5,6 +5,7 @@ Numbers may be numpy's, and so may True and False, which are never numbers.
 
 import math
 import numbers
+import os
 from collections.abc import Hashable
 from typing import Any, TypeGuard
 
@@ -92,6 +93,12 @@ def checked_bool(name: str, value: Any) -> bool:
     if not _is_one_of(value, (False, True)):
         raise ValueError(f"{name} must be True or False; got {value!r}")
     return bool(value)
+
+
+def check_given(path: str | os.PathLike) -> None:
+    """Raises ValueError for a path of no letters, which would be the current folder."""
+    if not os.fspath(path):
+        raise ValueError("a path must not be empty; got ''")
 
 
 def check_choice(name: str, value: Any, allowed: tuple) -> None:

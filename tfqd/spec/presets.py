@@ -1,6 +1,7 @@
 """Selections that people mean when they name a recipe."""
 
 from tfqd.spec import Codebook, Spec, Uniform
+from tfqd.spec.checks import checked_bool
 from tfqd.spec.selection import Selection
 
 __all__ = ["deployable", "lut_b", "paper"]
@@ -29,7 +30,7 @@ def paper(bits: int, *, codebook: bool = False) -> Selection:
     >>> quantized = tfqd.quantize_model(model, paper(2, codebook=True))
     """
     spec: Spec = Uniform(bits=bits, bucket_size=256, layout="flat", scaling="affine")
-    if codebook:
+    if checked_bool("codebook", codebook):
         spec = Codebook(
             bits=bits,
             bucket_size=256,
@@ -41,7 +42,7 @@ def paper(bits: int, *, codebook: bool = False) -> Selection:
     return {".*": spec}
 
 
-def deployable(bits: int, bucket_size: int | None = None) -> Selection:
+def deployable(bits: int, *, bucket_size: int | None = None) -> Selection:
     """Kernels that integer kernels run exactly: symmetric, one scale a channel.
 
     Args:

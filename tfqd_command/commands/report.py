@@ -7,7 +7,9 @@ With --data, labels among it, it shows how good each file is, too.
   tfqd report out/ --to=report.html --data=digits.npz
 """
 
+import contextlib
 import pathlib
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from absl import flags
@@ -76,33 +78,36 @@ def run(arguments: list[str], values: flags.FlagValues) -> Result:
     return Result(found, table(columns, rows, f"see {values.to}"))
 
 
-def _candidates(path: pathlib.Path) -> list[str]:
-    """The files to look at: itself, or those in a folder that is no SavedModel."""
+def _candidates(path: pathlib.Path) -> dict[str, str]:
+    """What to look at, with its kind: the path, or what a folder that is no SavedModel holds."""
     from tfqd.export.file_kind import file_kind
     from tfqd.export.saved_model_file import is_saved_model
 
     if not path.is_dir() or is_saved_model(path):
-        return [str(path)]
-    inside = sorted(path.iterdir())
-    found = [each for each in inside if file_kind(each) in _KINDS or is_saved_model(each)]
-    return [str(each) for each in found]
+        return {str(path): file_kind(path)}
+    found = {}
+    for each in sorted(path.iterdir()):
+        with contextlib.suppress(OSError):  # Of others' files, which may not be read.
+            kind = file_kind(each)
+            if kind in _KINDS or is_saved_model(each):
+                found[str(each)] = kind
+    return found
 
 
-def _shown(path: str, candidates: list[str]) -> Any:
+def _shown(path: str, candidates: Mapping[str, str]) -> Any:
     """The model whose tensors the page shows: of the first archive, else of a .keras file."""
-    from tfqd.export.file_kind import file_kind
     from tfqd.wrapping.quantized import is_quantized
 
     for kind in ("tfqd", "keras"):
-        for candidate in candidates:
-            if file_kind(candidate) == kind:
+        for candidate, its_kind in candidates.items():
+            if its_kind == kind:
                 model = load_for_export(candidate)
                 if kind == "tfqd" or is_quantized(model):
                     return model
     raise ValueError(f"{path} must be or hold a .tfqd archive or a quantized .keras file")
 
 
-def _ran(candidates: list[str]) -> tuple[dict[str, Any], list[str]]:
+def _ran(candidates: Iterable[str]) -> tuple[dict[str, Any], list[str]]:
     """What came of running each file, and why others, which tfqd has not exported, are left out."""
     from tfqd import export
     from tfqd.export.paths import naming

@@ -72,12 +72,12 @@ class LogitsDistillation(OutputLoss):
     ):
         super().__init__(output, name)
         self.temperature = checked_optional_positive("temperature", temperature)
+        self.from_logits = checked_bool("from_logits", from_logits)
         for each in by_place(loss).values():
-            _check_loss(each, checked_bool("from_logits", from_logits))
+            _check_loss(each, self.from_logits)
         if all(each is None for each in by_place(loss).values()):
             raise ValueError(f"loss must compare an output at least; got {loss!r}")
         self.loss = loss
-        self.from_logits = checked_bool("from_logits", from_logits)
 
     def for_bits(self, bits: int | None) -> "LogitsDistillation":
         """This loss for a student of so many bits.

@@ -21,6 +21,7 @@ _KERNELS: dict[str, Any] = {"reference": integer_kernels, "xnnpack": xnnpack_ker
 def simulate_integer(
     path: str | os.PathLike,
     inputs: Mapping[str, np.ndarray] | np.ndarray,
+    *,
     kernels: str = "reference",
 ) -> dict[str, np.ndarray]:
     """The integers that a TFLite file answers, by the arithmetic of its kernels in numpy.
