@@ -112,6 +112,19 @@ def test_what_else_lies_in_a_folder_is_left_out(compressed, capsys, tmp_path):
     assert pathlib.Path("strays.HTML").exists()
 
 
+def test_a_file_of_a_folder_that_cannot_be_read_is_told_of(
+    compressed, capsys, tmp_path, monkeypatch
+):
+    def refuse(path):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    shutil.copy("out/s.tfqd", tmp_path)
+    (tmp_path / "private").write_text("somebody else's")
+    monkeypatch.setattr("tfqd.export.file_kind.is_container", refuse)
+    assert main(["report", str(tmp_path), "--to=private.html"]) == 0
+    assert "left out: [Errno 13] Permission denied" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("name", ["model.bin", "S.TFQD", "archive.keras"])
 def test_report_takes_archives_of_any_name(name, compressed, capsys, tmp_path):
     shutil.copy("out/s.tfqd", tmp_path / name)

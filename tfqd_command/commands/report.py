@@ -7,7 +7,6 @@ With --data, labels among it, it shows how good each file is, too.
   tfqd report out/ --to=report.html --data=digits.npz
 """
 
-import contextlib
 import pathlib
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -87,10 +86,13 @@ def _candidates(path: pathlib.Path) -> dict[str, str]:
         return {str(path): file_kind(path)}
     found = {}
     for each in sorted(path.iterdir()):
-        with contextlib.suppress(OSError):  # Of others' files, which may not be read.
+        try:
             kind = file_kind(each)
-            if kind in _KINDS or is_saved_model(each):
-                found[str(each)] = kind
+        except OSError as error:
+            warn(f"left out: {error}")
+            continue
+        if kind in _KINDS or is_saved_model(each):
+            found[str(each)] = kind
     return found
 
 
