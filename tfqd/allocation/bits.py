@@ -1,7 +1,7 @@
 """Bits where they matter, for a budget of bytes on disk or of bits on average."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -17,7 +17,13 @@ from tfqd.export.suiting_probes import suiting_probes
 from tfqd.spec import Spec
 from tfqd.spec.bucketing import BucketSize
 from tfqd.spec.budget import parse_bytes
-from tfqd.spec.checks import check_choice, checked_optional_count, is_bits, is_number
+from tfqd.spec.checks import (
+    check_choice,
+    checked_optional_count,
+    is_bits,
+    is_number,
+    one_or_several,
+)
 from tfqd.spec.preferences import PREFERENCES
 from tfqd.spec.selection import Selection
 from tfqd.wrapping import quantize_model
@@ -175,7 +181,7 @@ def _is_between(bits: float, widths: Sequence[int]) -> bool:
 
 
 def _checked_bits(bits) -> list[int]:
-    widths = list(bits) if isinstance(bits, Iterable) else [bits]
+    widths = one_or_several(bits)
     if not widths or not all(is_bits(each) for each in widths):
         raise ValueError(f"bits must be integers from 1 to 8; got {bits!r}")
     return sorted(set(map(int, widths)))
@@ -184,8 +190,7 @@ def _checked_bits(bits) -> list[int]:
 def _checked_sizes(sizes) -> list[int | None] | None:
     if sizes is None:
         return None
-    several = sizes if isinstance(sizes, Iterable) else [sizes]
-    found = [checked_optional_count("each of bucket_sizes", size) for size in several]
+    found = [checked_optional_count("each of bucket_sizes", each) for each in one_or_several(sizes)]
     if not found:
         raise ValueError("bucket_sizes must not be empty")
     return found

@@ -1,13 +1,13 @@
 """Checks of what `tfqd.evaluate` is given."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from tfqd.evaluation.corruptions import STRENGTHS
 from tfqd.evaluation.training_cost import TrainingCost
-from tfqd.spec.checks import is_integer
+from tfqd.spec.checks import is_integer, one_or_several
 
 
 def check_shapes(answers: Mapping[str, Any], reference: str) -> None:
@@ -36,7 +36,7 @@ def checked_strengths(corruptions: bool | int | Sequence[int]) -> tuple[int, ...
     """The strengths that corruptions are asked for at; ValueError for others than 1 to 5."""
     if isinstance(corruptions, bool):
         return (1, 3, 5) if corruptions else ()
-    strengths = tuple(corruptions) if isinstance(corruptions, Iterable) else (corruptions,)
+    strengths = tuple(one_or_several(corruptions))
     if not strengths or not all(is_integer(each, 1, STRENGTHS[-1]) for each in strengths):
         raise ValueError(
             f"corruptions must be True, False or strengths from 1 to 5; got {corruptions!r}"

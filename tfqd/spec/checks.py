@@ -6,7 +6,7 @@ Numbers may be numpy's, and so may True and False, which are never numbers.
 import math
 import numbers
 import os
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 from typing import Any, TypeGuard
 
 # The most bits that a code may have.
@@ -93,6 +93,11 @@ def checked_bool(name: str, value: Any) -> bool:
     if not _is_one_of(value, (False, True)):
         raise ValueError(f"{name} must be True or False; got {value!r}")
     return bool(value)
+
+
+def one_or_several(value: Any) -> list[Any]:
+    """The elements of a sequence or set; of anything else it alone."""
+    return list(value) if isinstance(value, Iterable) else [value]
 
 
 def check_given(path: str | os.PathLike) -> None:
