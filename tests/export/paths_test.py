@@ -3,6 +3,7 @@
 import json
 import os
 import stat
+from unittest import mock
 
 import keras
 import pytest
@@ -30,6 +31,13 @@ def test_a_pipe_is_not_replaced(kind, quantized, tmp_path):
         writers()[kind](quantized, path)
     assert stat.S_ISFIFO(path.stat().st_mode)
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_missing_folder_is_told_before_the_model_is_converted(quantized, tmp_path):
+    missing = pytest.raises(FileNotFoundError, match="there is no folder ")
+    with mock.patch("tfqd.export.litert.writer.drafted") as converting, missing:
+        tfqd.export.tflite(quantized, tmp_path / "missing" / "m.tflite")
+    converting.assert_not_called()
 
 
 def test_a_loop_of_links_is_not_replaced(quantized, tmp_path):

@@ -149,14 +149,14 @@ def write_tflite(
     examples = None
     if representative_dataset is not None:
         examples = RepresentativeDataset(representative_dataset)
-    draft = drafted(model, probes, examples, batch_size, io_dtype, tolerance)
-    tensors = draft.origin.compressed.quantized
-    rows = lower(draft.file, tensors, preferences, draft.constants, draft.trained)
-    say_or_refuse(stayed_float(rows, preferences.size), strict)
-    _fit_to_readers(draft.file, names, batch_size is not None)
-    named, data = _sealed(draft, rows)
-    verification, weight_error = _verified(data, named, draft, batch_size is not None)
-    with new_file(pathlib.Path(path)) as staged:
+    with new_file(pathlib.Path(path)) as staged:  # Converting takes long: not for no folder.
+        draft = drafted(model, probes, examples, batch_size, io_dtype, tolerance)
+        tensors = draft.origin.compressed.quantized
+        rows = lower(draft.file, tensors, preferences, draft.constants, draft.trained)
+        say_or_refuse(stayed_float(rows, preferences.size), strict)
+        _fit_to_readers(draft.file, names, batch_size is not None)
+        named, data = _sealed(draft, rows)
+        verification, weight_error = _verified(data, named, draft, batch_size is not None)
         staged.write_bytes(data)
     report = _report(data, draft, rows, weight_error, verification.largest_difference)
     return TfliteExport("tflite", verification.largest_difference, draft.tolerance, report)
