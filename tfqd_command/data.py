@@ -55,7 +55,7 @@ def load_data(source: str) -> Data:
     Args:
         source: an ``.npz`` file with x, y and perhaps x_test, y_test; or
             ``module:function``, looked for in the current folder too, which gives a
-            mapping with these names, or (x, y), (x_test, y_test) as Keras' own do.
+            mapping with these names, (x, y), or (x, y), (x_test, y_test) as Keras' own do.
 
     Raises:
         ValueError, TypeError: for other content.
@@ -98,6 +98,8 @@ def _called(source: str) -> Any:
     data = found()
     if isinstance(data, tuple) and len(data) == 2 and all(isinstance(d, tuple) for d in data):
         return dict(zip(NAMES, (*data[0], *data[1]), strict=True))
+    if isinstance(data, tuple) and len(data) == 2:
+        return dict(zip(NAMES, data, strict=False))
     return data
 
 

@@ -162,7 +162,9 @@ def test_a_distillers_student_is_kept(path):
 
 
 def test_a_missing_monitor_is_named_with_what_there_is(quantized, path):
-    with pytest.raises(ValueError, match=r"monitor 'val_loss' is not among .* are: loss"):
+    with pytest.raises(
+        ValueError, match=r"monitor 'val_loss' is not among .* are: loss; give fit "
+    ):
         fit(quantized, CompressedCheckpoint(path))
 
 

@@ -172,9 +172,22 @@ def test_convert_keeps_every_weight(capsys):
         np.testing.assert_array_equal(np.asarray(model(X)), expected)
 
 
+@pytest.mark.parametrize("target", ["float.tflite", "float/", "float.tfqd"])
+def test_floats_are_not_converted_as_if_they_were_small(target, capsys):
+    assert main(["convert", "m.keras", target]) == 1
+    assert capsys.readouterr().err.endswith(
+        "m.keras is not quantized; tfqd compress makes files of float models\n"
+    )
+    assert not pathlib.Path(target).exists()
+
+
 def test_a_saved_model_becomes_the_next_version(capsys):
     paths = [values(capsys, "convert", "q.tfqd", "versions/")["path"] for _ in range(2)]
     assert paths == ["versions/1", "versions/2"]
+    counted = [
+        values(capsys, "inspect", path)["total"]["file_bytes"] for path in ("versions", *paths)
+    ]
+    assert counted[0] == counted[2] > 0, "those of the version that is read"
 
 
 def test_integers_of_a_tflite_file_are_counted(capsys):

@@ -176,6 +176,28 @@ def test_model_that_cannot_be_made_again_is_refused_by_name():
         tfqd.quantize_model(model, tfqd.Uniform(bits=4))
 
 
+class WithoutKeywords(keras.Model):
+    """As many write a model, which Keras cannot make again either."""
+
+    def __init__(self):
+        super().__init__()
+        self.dense = layers.Dense(3)
+
+    def build(self, input_shape):
+        self.dense.build(input_shape)
+
+    def call(self, x):
+        return self.dense(x)
+
+
+def test_model_that_takes_no_keywords_is_told_to_take_them():
+    model = WithoutKeywords()
+    model(X)
+    message = r"unexpected keyword argument '\w+'.* an __init__ that takes \*\*kwargs"
+    with pytest.raises(ValueError, match=message):
+        tfqd.quantize_model(model, tfqd.Uniform(bits=4))
+
+
 class BuiltOnItsCall(keras.Model):
     """Keras remembers the first argument's shape only, and the other's weights not."""
 

@@ -136,7 +136,8 @@ class CompressedCheckpoint(Callback):
         if self._monitor not in logs:
             raise ValueError(
                 f"monitor {self._monitor!r} is not among the logs of this epoch, which are: "
-                f"{', '.join(sorted(logs)) or 'none'}"
+                f"{', '.join(sorted(logs)) or 'none'}; give fit validation_data, or pass another "
+                "monitor="
             )
         return float(logs[self._monitor])
 

@@ -231,7 +231,7 @@ class DistillationStep(_Model):
             if cached is None and self._is_training:
                 raise ValueError(
                     "the data to train on must hold the CachedTeacher's outputs; got inputs "
-                    "alone: give fit cached.attach(data)"
+                    "alone: compile the Distiller anew, and give fit cached.attach(data)"
                 )
             return None if cached is None else (cached, {})
         teacher = self.teacher

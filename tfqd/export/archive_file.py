@@ -206,7 +206,9 @@ def load(path: str | os.PathLike, kind: str = "keras") -> keras.Model | Compress
         kind: ``"keras"`` for a plain model, of the Keras version that the archive
             was saved from, that holds the quantized values; ``"tf_keras"`` for
             one of Keras 2 in any case (see `tfqd.to_tf_keras`);
-            ``"quantized"`` for a quantized model that trains on from them,
+            ``"quantized"`` for a quantized model that trains on from them (points and
+            steps of layers that are frozen in it stay frozen, as those of layers that were
+            frozen before `tfqd.quantize_model`),
             ``"compressed"`` for the `CompressedModel`.
 
     Raises:

@@ -162,6 +162,11 @@ def is_saved_model(path: pathlib.Path) -> bool:
     return any(path.glob("saved_model.pb")) or any(path.glob("[0-9]*/saved_model.pb"))
 
 
+def bytes_read(path: pathlib.Path) -> int:
+    """Bytes of a file, or of the SavedModel that is read of a folder of its versions."""
+    return bytes_on_disk(newest_version(path) if is_saved_model(path) else path)
+
+
 def newest_version(path: pathlib.Path) -> pathlib.Path:
     """A SavedModel's folder: `path` itself, or the one of the largest number in it.
 

@@ -6,6 +6,8 @@ for the weights alone. B is run on probe inputs before it appears, or read where
 no model, and holds the very weights of A.
 """
 
+from typing import Any
+
 from absl import flags
 
 from tfqd_command import outputs
@@ -30,11 +32,22 @@ def check(arguments: list[str], values: flags.FlagValues) -> None:
 def run(arguments: list[str], values: flags.FlagValues) -> Result:
     source, target = arguments
     check_writable(target)
-    written = write(load_for_export(source), target, outputs.tflite_options(values))
+    written = write(_quantized_in(source), target, outputs.tflite_options(values))
     return Result(
         {"source": source, **written._asdict()},
         f"{written.path}: {written.bytes:,} bytes; {_comparison(written, source)}",
     )
+
+
+def _quantized_in(source: str) -> Any:
+    """What the file holds; ValueError for floats, of which another file would be no smaller."""
+    from tfqd.compressed import CompressedModel
+    from tfqd.wrapping.quantized import is_quantized
+
+    model = load_for_export(source)
+    if not isinstance(model, CompressedModel) and not is_quantized(model):
+        raise ValueError(f"{source} is not quantized; tfqd compress makes files of float models")
+    return model
 
 
 def _comparison(written: Written, source: str) -> str:

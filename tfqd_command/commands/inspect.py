@@ -27,7 +27,7 @@ def check(arguments: list[str], values: flags.FlagValues) -> None:
 
 
 def run(arguments: list[str], values: flags.FlagValues) -> Result:
-    from tfqd.export.paths import bytes_on_disk
+    from tfqd.export.saved_model_file import bytes_read
 
     (path,) = arguments
     rows = tensors_in(path)
@@ -35,7 +35,7 @@ def run(arguments: list[str], values: flags.FlagValues) -> Result:
         "tensors": len(rows),
         "weights": sum(math.prod(row.shape) for row in rows),
         "bytes": sum(row.bytes for row in rows),
-        "file_bytes": bytes_on_disk(pathlib.Path(path)),
+        "file_bytes": bytes_read(pathlib.Path(path)),
     }
     cells: list[tuple] = [
         (

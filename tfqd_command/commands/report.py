@@ -39,7 +39,8 @@ def check(arguments: list[str], values: flags.FlagValues) -> None:
 
 def run(arguments: list[str], values: flags.FlagValues) -> Result:
     import tfqd
-    from tfqd.export.paths import bytes_on_disk, check_regular
+    from tfqd.export.paths import check_regular
+    from tfqd.export.saved_model_file import bytes_read
 
     (path,) = arguments
     check_writable(values.to)
@@ -56,7 +57,7 @@ def run(arguments: list[str], values: flags.FlagValues) -> Result:
         raise ValueError(f"{path} has no file that can be run: {'; '.join(left_out)}")
     for reason in left_out:
         warn(f"left out: {reason}")
-    sizes = {each: bytes_on_disk(pathlib.Path(each)) for each in ran}
+    sizes = {each: bytes_read(pathlib.Path(each)) for each in ran}
     results, metric = {}, "accuracy"
     if data is not None:
         scores, metric = _scores(ran, data)

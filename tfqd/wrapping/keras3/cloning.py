@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 import keras
 
 from tfqd.wrapping.borrowing import Held, check_borrows_nothing, held_by_functions
+from tfqd.wrapping.complaints import one_line
 from tfqd.wrapping.keras3.configuration import Configuration
 from tfqd.wrapping.keras3.deserialization import deserialize
 from tfqd.wrapping.keras3.insides import (
@@ -120,14 +121,17 @@ def _lasting(layer: keras.layers.Layer) -> list[keras.Variable]:
 
 
 def _reason(error: Exception) -> str:
-    """The first paragraph of the innermost of the messages that Keras nests."""
+    """Of the innermost of the messages that Keras nests the first paragraph, and the cause."""
     innermost = str(error).rsplit("Exception encountered: ", maxsplit=1)[-1]
-    return " ".join(innermost.strip().split("\n\n")[0].split())
+    first = " ".join(innermost.strip().split("\n\n")[0].split())
+    _, found, cause = innermost.partition("Error encountered during deserialization: ")
+    return f"{first} {one_line(cause)}." if found else first
 
 
 def _cannot_be_copied(model: keras.Model, reason: str) -> ValueError:
     return ValueError(
         f"model {model.name!r} cannot be copied: {reason} A subclassed model or custom layer "
-        "needs get_config() and from_config() that make it again, and build() where its weights "
+        "needs an __init__ that takes **kwargs and passes them on, get_config() and from_config() "
+        "that make it again, and build() where its weights "
         "do not follow from the shape of its first argument."
     )
