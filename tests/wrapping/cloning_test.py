@@ -261,3 +261,13 @@ def test_adapters_of_an_embedding_are_merged_too():
     copy = copy_model(model)
     np.testing.assert_allclose(copy(tokens), model(tokens), rtol=1e-5, atol=1e-6)
     assert len(copy.weights) == 1
+
+
+@pytest.mark.parametrize("rate", [0.0, 0.5])
+def test_a_dropout_is_copied_with_the_rate_that_it_has_been_given(rate):
+    dropout = layers.Dropout(0.3, seed=3)
+    model = keras.Sequential([keras.Input((8,)), dropout, layers.Dense(3)])
+    dropout.rate = rate
+    copy = copy_model(model)
+    np.testing.assert_array_equal(copy(X, training=True), model(X, training=True))
+    assert np.array_equal(copy(X, training=True), copy(X, training=False)) == (rate == 0)

@@ -100,7 +100,8 @@ def _copy_layer_state(old: keras.layers.Layer, new: keras.layers.Layer) -> None:
             new.load_assets(folder)
     # What no file of Keras holds: seeds, the policies and flags of Functional and
     # Sequential models, and the names that the user knows the weights of unnamed layers by.
-    for old_seed, new_seed in zip(seed_generators(old), seed_generators(new), strict=True):
+    # A Dropout whose rate has been set to 0 has a seed, one that is made with that rate has none.
+    for old_seed, new_seed in zip(seed_generators(old), seed_generators(new), strict=False):
         new_seed.state.assign(old_seed.state)
     if new.dtype_policy != old.dtype_policy:
         new.dtype_policy = old.dtype_policy
