@@ -13,6 +13,8 @@ recurrent kernels and the output layer included. For every seed:
 * post_training_Nbit: the `word` student quantized once, in buckets of 256 weights;
 * quantized_Nbit: it trained on, quantized, against the teacher (Algorithm 1);
 * learned_Nbit: the same on grids whose steps are trained, one for each channel;
+* even_Nbit: those with as many levels below 0 as above;
+* codebook_Nbit: those whose levels are trained as well, the same levels in all channels;
 * entropy_Nbit: it trained on with codes chosen with their length in view, to the bytes of the
   `quantized_Nbit` archive;
 * continued: it trained on for as long in floats, what the quantized ones are to be held against;
@@ -50,27 +52,23 @@ from text_translator import text_translator
 from trainings import Trainer, Training
 from translation_data import PairBatches, Pairs, Subwords, kept_array, token_accuracy
 from translation_measures import BATCH, Judge
-from translation_networks import network
+from translation_methods import QUANTIZED, method_and_bits, spec_of
+from translation_networks import network, with_dropout
 
 import tfqd
 from tfqd.callbacks import ByteBudget
 from tfqd.distillation import SequenceDistillation
 
-BITS = (4, 2)
-METHODS = ("post_training", "quantized", "points", "learned", "entropy")
-ENTROPY = {
-    2: tfqd.EntropyConstrained(average_bits=2.0),
-    4: tfqd.EntropyConstrained(average_bits=3.5, bits=6),
-}
-# Of points in units of a bucket's range, which at the pace of weights run away from their codes.
-POINTS_PACE = 0.03
 FROM_SCRATCH = ("teacher", "labels", "word", "sequence")
 FLOAT_RUNS = (*FROM_SCRATCH, "continued")
-RUNS = (*FLOAT_RUNS, *(f"{method}_{bits}bit" for method in METHODS for bits in BITS))
+# What epochs and Dropout of students that are trained on say nothing of.
+NOT_TRAINED_ON = (*FROM_SCRATCH, *(run for run in QUANTIZED if run.startswith("post_training")))
+RUNS = (*FLOAT_RUNS, *QUANTIZED)
 SMOKE_RUNS = ("teacher", "word", "quantized_4bit")
 LESSONS = ("train", "val")
 TESTS = ("test_2016_flickr", "test_2017_flickr", "test_2017_mscoco", "test_2018_flickr")
 LENGTH = 40
+DROPOUT = 0.3
 
 _DATA = flags.DEFINE_string("data_dir", None, "folder with Multi30k")
 _OUTPUT = flags.DEFINE_string("output", "translate_lstm", "folder for checkpoints and models")
@@ -83,6 +81,9 @@ _TEACHER_SEED = flags.DEFINE_integer(
 _EPOCHS = flags.DEFINE_integer("epochs", 15, "epochs of each training", lower_bound=1)
 _FLOAT_EPOCHS = flags.DEFINE_integer(
     "float_epochs", None, "those of teacher, labels, word, sequence; default as --epochs", 1
+)
+_DROPOUT = flags.DEFINE_float(
+    "dropout", DROPOUT, "Dropout of students that are trained on; 0.3 of others", 0.0, 1.0
 )
 _RATE = flags.DEFINE_float("rate", 1e-3, "largest learning rate", lower_bound=0.0)
 _VOCABULARY = flags.DEFINE_integer("vocabulary", 8000, "number of subwords", lower_bound=100)
@@ -118,7 +119,7 @@ def main(argv) -> None:
         others = _TEACHER_SEED.value not in (None, seed)
         students = students_of(seed, students_of(_TEACHER_SEED.value) if others else None)
         for run in _RUNS.value:
-            key = {"run": run, **students.settings}
+            key = {"run": run, **students.settings_of(run)}
             if results.find(key) is None:
                 row = {**key, **students.row(run)}
                 if results.add(row, key):
@@ -173,13 +174,12 @@ class Students:
         seed: int,
         teachers: "Students | None" = None,
     ):
-        self._subwords, self._data, self._tests, self._seed = subwords, data, tests, seed
+        self._subwords, self._data, self._tests, self.seed = subwords, data, tests, seed
         self._judge = Judge(subwords, tests, LENGTH, _BEAM.value)
         self._teachers = teachers or self
-        models = {
+        self._from_scratch = {
             "seed": seed,
-            "teacher_seed": seed if teachers is None else teachers.settings["seed"],
-            "epochs": _EPOCHS.value,
+            "teacher_seed": seed if teachers is None else teachers.seed,
             "float_epochs": _FLOAT_EPOCHS.value or _EPOCHS.value,
             "rate": _RATE.value,
             "vocabulary": len(subwords.pieces),
@@ -189,9 +189,14 @@ class Students:
             "data": source,
             "vocabulary_digest": subwords.digest,
         }
-        self.settings = {**models, "beam": _BEAM.value}
-        name = "_".join(map(str, models.values())).replace(" ", "_")
+        self._trained_on = {"epochs": _EPOCHS.value, "dropout": _DROPOUT.value}
+        name = "_".join(map(str, self._from_scratch.values())).replace(" ", "_")
         self._folder = pathlib.Path(_OUTPUT.value, name)
+
+    def settings_of(self, run: str) -> dict[str, Any]:
+        """What the run's row says of its settings."""
+        trained_on = {} if run in NOT_TRAINED_ON else self._trained_on
+        return {**self._from_scratch, **trained_on, "beam": _BEAM.value}
 
     def row(self, run: str) -> dict[str, Any]:
         """Makes a run and gives what was measured; quantized models go to the folder."""
@@ -219,43 +224,35 @@ class Students:
             )
         self.model("word")  # Trained by now: a training begins by setting the seed.
         if run == "continued":
-            return self._train(run, lambda: self.model("word"))
-        method, bits = run.removesuffix("bit").rsplit("_", 1)
-        callbacks: list[keras.callbacks.Callback] = []
-        if method == "entropy":
-            spec, callbacks = ENTROPY[int(bits)], [self._bytes_of(f"quantized_{bits}bit")]
-        elif method == "points":
-            spec = tfqd.Codebook(
-                bits=int(bits),
-                bucket_size=256,
-                train="points",
-                learning_rate_multiplier=POINTS_PACE,
-            )
-        elif method == "learned":
-            spec = tfqd.LearnedStep(bits=int(bits), layout="channel")
-        else:
-            spec = tfqd.Uniform(bits=int(bits), bucket_size=256)
+            return self._train(run, self._lighter)
+        method, bits = method_and_bits(run)
 
         def student() -> keras.Model:
-            return tfqd.quantize_model(self.model("word"), spec)
+            return tfqd.quantize_model(self._lighter(), spec_of(run))
 
         if method == "post_training":
             return student()
-        return self._train(run, student, callbacks=callbacks)
+        budgets = [self._bytes_of(f"quantized_{bits}bit")] if method == "entropy" else []
+        return self._train(run, student, callbacks=budgets)
+
+    def _lighter(self) -> keras.Model:
+        """The `word` student with the Dropout that it is trained on with."""
+        return with_dropout(self.model("word"), _DROPOUT.value)
 
     def _bytes_of(self, run: str) -> ByteBudget:
         """What trains to the bytes of the run's archive."""
         return ByteBudget(tfqd.size_report(self.model(run)).archive_bytes, verbose=0)
 
     def _network(self, layers: int, units: int) -> keras.Model:
-        return network(len(self._subwords.pieces), layers, units, 0.3, f"{layers}_layers")
+        return network(len(self._subwords.pieces), layers, units, DROPOUT, f"{layers}_layers")
 
     def _train(self, run, student, distil: bool = True, data=None, callbacks=()) -> keras.Model:
-        epochs = self.settings["float_epochs" if run in FROM_SCRATCH else "epochs"]
+        name = "float_epochs" if run in FROM_SCRATCH else "epochs"
+        epochs = self.settings_of(run)[name]
         training = Training(epochs, _RATE.value, Cosine(epochs), adam=True)
         soft_loss = SequenceDistillation(temperature=1.0)
-        trainer = Trainer(data or self._data, self._seed, soft_loss, 0.3, score=token_accuracy)
-        title = f"seed {self._seed}, {run}"
+        trainer = Trainer(data or self._data, self.seed, soft_loss, 0.3, score=token_accuracy)
+        title = f"seed {self.seed}, {run}"
 
         def teacher() -> keras.Model | None:
             return self._teachers.model("teacher") if distil else None
@@ -264,7 +261,10 @@ class Students:
 
     def _home(self, run: str) -> pathlib.Path:
         """The run's folder; what a beam has written is learnt in `sequence` alone."""
-        return self._folder / (f"{run}_{_BEAM.value}" if run == "sequence" else run)
+        if run in NOT_TRAINED_ON:
+            return self._folder / (f"{run}_{_BEAM.value}" if run == "sequence" else run)
+        name = "_".join(f"{value}_{name}" for name, value in self._trained_on.items())
+        return self._folder / name / run
 
     def _retold(self) -> PairBatches:
         """The training pairs with the teacher's own sentences as the targets."""

@@ -37,6 +37,14 @@ def network(vocabulary: int, layers: int, units: int, dropout: float, name: str)
     return keras.Model([sources, targets], logits, name=name)
 
 
+def with_dropout(model: keras.Model, dropout: float) -> keras.Model:
+    """The model itself, with another rate in all its Dropout layers; before it is trained."""
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.Dropout):
+            layer.rate = dropout
+    return model
+
+
 def _words(vocabulary: int, units: int, name: str) -> keras.layers.Embedding:
     """Embeddings as large as what LSTMs pass on: from small ones they learn far more slowly."""
     normal = keras.initializers.RandomNormal(stddev=1.0)

@@ -11,7 +11,7 @@ TESTS = {
     "test_2017_mscoco": "2017 COCO",
     "test_2018_flickr": "2018 Flickr",
 }
-# What makes a row another experiment; of `epochs` there may be several.
+# What makes a row another experiment.
 SETTINGS = (
     "float_epochs",
     "rate",
@@ -23,6 +23,8 @@ SETTINGS = (
     "beam",
     "vocabulary_digest",
 )
+# What students that are trained on may differ in, each in a table of its own.
+TRAINED_ON_BY = {"epochs": "{} epochs", "dropout": "a Dropout of {}"}
 
 INTRODUCTION = """## Translation
 
@@ -41,9 +43,9 @@ test sets, perplexity that of the reference translations; bytes are those of the
 of float models 4 a weight. Runs that are not in the table were not made. The paper's figures
 ({source}) are of another corpus and larger networks: only differences compare."""
 
-MORE_EPOCHS = """### With {epochs} epochs
+OTHERWISE = """### With {otherwise}
 
-The same by `--epochs={epochs} --seeds={seeds} --runs={runs}`, from the same `{start}` students."""
+The same by `{options} --seeds={seeds} --runs={runs}`, from the same `{start}` students."""
 
 # What is said of a method that has rows, by its name.
 METHODS = {
@@ -51,11 +53,14 @@ METHODS = {
 `{start}`, whose weights they have.""",
     "learned": """`learned_Nbit` are trained on grids whose steps are trained too, one for each
 channel, not in buckets.""",
+    "even": """`even_Nbit` are those with as many levels below 0 as above.""",
+    "codebook": """`codebook_Nbit` are those whose levels are trained as well, the same levels
+in all channels.""",
     "entropy": """`entropy_Nbit` are trained with codes chosen with their length in view and one
 step for each kernel, not in buckets, to the bytes that the `quantized_Nbit` archive has.""",
 }
 # Those whose weights are trained.
-TRAINED = ("quantized", "learned", "entropy")
+TRAINED = ("quantized", "learned", "even", "codebook", "entropy")
 
 
 class Score(NamedTuple):
@@ -76,27 +81,43 @@ def section(paper: dict[str, Any], rows: Sequence[dict[str, Any]]) -> str:
 
     Args:
         paper: the paper's BLEU by run, and where they are from.
-        rows: of `translate_lstm.py`; what has other epochs than the first comes after it.
+        rows: of `translate_lstm.py`; students that are trained on otherwise than the first
+            come after those.
 
     Raises:
-        ValueError: when the rows are of several settings, but for their epochs.
+        ValueError: when the rows are of several settings, but for those of `TRAINED_ON_BY`.
     """
     if len({tuple(row[name] for name in SETTINGS) for row in rows}) != 1:
         raise ValueError(f"rows must be alike in {', '.join(SETTINGS)}")
-    groups = [
-        [row for row in rows if row["epochs"] == epochs]
-        for epochs in dict.fromkeys(row["epochs"] for row in rows)
-    ]
-    found = scores(groups[0])
-    longer = [_longer(paper["bleu"], group, found) for group in groups[1:]]
-    return "\n\n".join([_introduced(paper, groups[0], found), *longer])
+    trained_on = [row for row in rows if _way(row)]
+    usual = _way(trained_on[0]) if trained_on else {}
+    first = [row for row in rows if _way(row) in ({}, usual)]
+    found = scores(first)
+    parts = [_introduced(paper, first, usual, found)]
+    others = [row for row in trained_on if row not in first]
+    while others:
+        way = _way(others[0])
+        group = [row for row in others if _way(row) == way]
+        changed = {name: value for name, value in way.items() if value != usual[name]}
+        parts.append(_otherwise(paper["bleu"], group, changed, found))
+        others = [row for row in others if row not in group]
+    return "\n\n".join(parts)
+
+
+def _way(row: dict[str, Any]) -> dict[str, Any]:
+    """How the row's student is trained on; empty where it is not."""
+    return {name: row[name] for name in TRAINED_ON_BY if name in row}
 
 
 def _introduced(
-    paper: dict[str, Any], rows: Sequence[dict[str, Any]], found: dict[str, Score]
+    paper: dict[str, Any],
+    rows: Sequence[dict[str, Any]],
+    way: dict[str, Any],
+    found: dict[str, Score],
 ) -> str:
     """The settings, and the scores that most is told of."""
-    settings = {name: rows[0][name] for name in ("epochs", *SETTINGS)}
+    settings = {name: rows[0][name] for name in SETTINGS}
+    settings |= {"epochs": settings["float_epochs"], **way}
     epochs, of_floats = settings["epochs"], settings["float_epochs"]
     more, trainings = "", f"Every training has {epochs} epochs"
     if of_floats != epochs:
@@ -114,13 +135,20 @@ def _introduced(
     )
 
 
-def _longer(
-    paper: dict[str, float], rows: Sequence[dict[str, Any]], floats: dict[str, Score]
+def _otherwise(
+    paper: dict[str, float],
+    rows: Sequence[dict[str, Any]],
+    changed: dict[str, Any],
+    floats: dict[str, Score],
 ) -> str:
-    """Scores of the same students, trained on for other epochs."""
+    """Scores of the same students, trained on for other epochs or with another Dropout."""
     found = scores(rows)
-    told = MORE_EPOCHS.format(
-        epochs=rows[0]["epochs"], seeds=_seeds(rows)["seeds"], runs=",".join(found), start=FLOAT
+    told = OTHERWISE.format(
+        otherwise=" and ".join(TRAINED_ON_BY[name].format(changed[name]) for name in changed),
+        options=" ".join(f"--{name}={value}" for name, value in changed.items()),
+        seeds=_seeds(rows)["seeds"],
+        runs=",".join(found),
+        start=FLOAT,
     )
     verdicts = _verdicts(paper, found, {FLOAT: floats[FLOAT], **found})
     return "\n\n".join([told, _table(paper, found), verdicts])

@@ -159,13 +159,20 @@ def test_a_recipe_that_trains_on_says_so_of_what_it_gains():
     ) in text
 
 
+def way_of(row):
+    """How the student is trained on; empty where it is not."""
+    return tuple(row[name] for name in translation_results.TRAINED_ON_BY if name in row)
+
+
 def test_translations_stand_in_the_table_with_their_means():
     text = PAGE.read_text(encoding="utf-8").split("## Translation\n")[1]
     rows = load()[2]["rows"]
-    for epochs, run in {(row["epochs"], row["run"]) for row in rows}:
-        part = text.split("### With ")[0 if epochs == rows[0]["epochs"] else 1]
+    parts = text.split("### With ")
+    ways = list(dict.fromkeys(way_of(row) for row in rows if way_of(row)))
+    for way, run in {(way_of(row), row["run"]) for row in rows}:
+        part = parts[ways.index(way) if way else 0]
         (line,) = re.findall(rf"^\| `{run}` .*$", part, re.MULTILINE)
-        of_run = [row for row in rows if (row["epochs"], row["run"]) == (epochs, run)]
+        of_run = [row for row in rows if (way_of(row), row["run"]) == (way, run)]
         bleu = np.mean([list(row["bleu"].values()) for row in of_run])
         stored = np.mean([row["bytes"] for row in of_run])
         cells = [cell.strip() for cell in line.split("|")]
@@ -175,7 +182,7 @@ def test_translations_stand_in_the_table_with_their_means():
 
 def translation(run, seed, bleu, **settings):
     tests = dict.fromkeys(translation_results.TESTS, bleu)
-    facts = dict.fromkeys(("epochs", *translation_results.SETTINGS), 1)
+    facts = dict.fromkeys((*translation_results.TRAINED_ON_BY, *translation_results.SETTINGS), 1)
     return {
         **facts,
         "run": run,
@@ -244,8 +251,25 @@ def test_students_that_are_trained_on_for_longer_come_after_with_their_command()
     assert "| `word` |" not in longer
 
 
+def test_students_that_are_trained_on_with_another_dropout_have_a_table_of_their_own():
+    rows = [translation("continued", 1, 20.0), translation("continued", 1, 22.0, dropout=0.1)]
+    rows += [translation("learned_2bit", 1, 21.0, dropout=0.1)]
+    rows += [translation("learned_2bit", 1, 23.0, dropout=0.1, epochs=2)]
+    start = {
+        k: v for k, v in translation("word", 1, 19.0).items() if k not in ("epochs", "dropout")
+    }
+    text = translation_results.section({"source": "s", "bleu": {}}, [start, *rows])
+    main, lighter, longer = text.split("### With ")
+    assert "- `continued`: +1.00 BLEU over `word`" in main
+    assert lighter.startswith("a Dropout of 0.1\n")
+    assert "`--dropout=0.1 --seeds=1 --runs=continued,learned_2bit`" in lighter
+    assert "- `learned_2bit`: -1.00 BLEU over `continued`" in lighter
+    assert longer.startswith("2 epochs and a Dropout of 0.1\n")
+    assert "`--epochs=2 --dropout=0.1 --seeds=1 --runs=learned_2bit`" in longer
+
+
 def test_the_pace_of_points_is_that_of_the_trainings():
-    example = pathlib.Path(paper_results.__file__).with_name("translate_lstm.py")
+    example = pathlib.Path(paper_results.__file__).with_name("translation_methods.py")
     (pace,) = re.findall(
         r"^POINTS_PACE = (\S+)$", example.read_text(encoding="utf-8"), re.MULTILINE
     )

@@ -42,14 +42,14 @@ def test_the_student_learns_to_translate(made):
 
 def test_embeddings_and_recurrent_kernels_are_in_the_small_file(made):
     folder, rows = made
-    (archive,) = folder.glob("*/quantized_4bit/student.tfqd")
+    (archive,) = folder.glob("*/*/quantized_4bit/student.tfqd")
     assert archive.stat().st_size == rows["quantized_4bit"]["bytes"]
     assert rows["quantized_4bit"]["bytes"] < rows["word"]["bytes"] / 2
 
 
 def test_another_process_trains_the_same_student_from_the_finished_float_one(made, tmp_path):
     shutil.copytree(made[0], tmp_path / "again")
-    (archive,) = tmp_path.glob("again/*/quantized_4bit/student.tfqd")
+    (archive,) = tmp_path.glob("again/*/*/quantized_4bit/student.tfqd")
     before = archive.read_bytes()
     shutil.rmtree(archive.parent)
     (tmp_path / "again" / "results.json").unlink()
@@ -66,13 +66,13 @@ def test_students_of_another_seed_may_share_the_teacher(made):
     assert {other["teacher_seed"] for other in others} == {1}
     assert (row["run"], row["seed"], row["teacher_seed"]) == ("continued", 2, 1)
     assert row["perplexity"]["invented"] < 20
-    trained = {path.parent.name for path in folder.glob("2_*/*/*")}
+    trained = {path.parent.name for path in folder.glob("2_*/**/student.keras")}
     assert trained == {"word", "continued"}
 
 
 def test_a_client_gets_english_texts_for_german_ones(made):
     folder, _ = made
-    (version,) = folder.glob("*/quantized_4bit/serving/1")
+    (version,) = folder.glob("*/*/quantized_4bit/serving/1")
     serve = tf.saved_model.load(str(version)).signatures["serving_default"]
     german, english = zip(*invented()[1], strict=True)
     answers = [text.decode() for text in serve(german=tf.constant(german))["english"].numpy()]

@@ -63,7 +63,7 @@ def test_learned_steps_and_chosen_codes_start_from_the_float_student(output):
     assert [learned["run"], entropy["run"]] == runs[1:]
     assert (entropy["epochs"], entropy["float_epochs"]) == (1, 2)
     assert 0.97 * quantized["bytes"] < entropy["bytes"] <= quantized["bytes"]
-    (file,) = output.glob("*/learned_2bit/student.tfqd")
+    (file,) = output.glob("*/*/learned_2bit/student.tfqd")
     assert learned["bytes"] == file.stat().st_size
     tensors = tfqd.load(file, "compressed").quantized.values()
     assert {tensor.spec["kind"] for tensor in tensors} == {"learned_step"}
