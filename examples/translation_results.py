@@ -23,8 +23,9 @@ SETTINGS = (
     "beam",
     "vocabulary_digest",
 )
-# What students that are trained on may differ in, each in a table of its own.
-TRAINED_ON_BY = {"epochs": "{} epochs", "dropout": "a Dropout of {}"}
+# What students that are trained on may differ in, each in a table of its own; `start` stands in
+# rows whose `word` student was made on another machine, and is another for that.
+TRAINED_ON_BY = {"epochs": "{} epochs", "dropout": "a Dropout of {}", "start": "{}"}
 
 INTRODUCTION = """## Translation
 
@@ -40,12 +41,16 @@ held against `{trained_on}`, which it becomes by as many more in floats: differe
 seeds. All kernels are quantized, those of the embeddings and recurrent ones too, in buckets of 256
 where nothing else is said. BLEU (sacrebleu, lower-cased, beam of {beam}) is the mean of the four
 test sets, perplexity that of the reference translations; bytes are those of the whole `.tfqd` file,
-of float models 4 a weight. Runs that are not in the table were not made. The paper's figures
+of float models 4 a weight. The SavedModel, text in and text out, takes the likeliest word at each
+place, not a beam. Runs that are not in the table were not made. The paper's figures
 ({source}) are of another corpus and larger networks: only differences compare."""
 
 OTHERWISE = """### With {otherwise}
 
-The same by `{options} --seeds={seeds} --runs={runs}`, from the same `{start}` students."""
+The same by `{options}--seeds={seeds} --runs={runs}`, from {start}."""
+SAME = "the same `{}` students"
+ANOTHER = """another `{}` student: the command makes
+other floats on another machine, and those of this table were all made on one"""
 
 # What is said of a method that has rows, by its name.
 METHODS = {
@@ -93,12 +98,13 @@ def section(paper: dict[str, Any], rows: Sequence[dict[str, Any]]) -> str:
     usual = _way(trained_on[0]) if trained_on else {}
     first = [row for row in rows if _way(row) in ({}, usual)]
     found = scores(first)
-    parts = [_introduced(paper, first, usual, found)]
+    runs = {row["run"] for row in rows}
+    parts = [_introduced(paper, first, usual, found, runs)]
     others = [row for row in trained_on if row not in first]
     while others:
         way = _way(others[0])
         group = [row for row in others if _way(row) == way]
-        changed = {name: value for name, value in way.items() if value != usual[name]}
+        changed = {name: value for name, value in way.items() if value != usual.get(name)}
         parts.append(_otherwise(paper["bleu"], group, changed, found))
         others = [row for row in others if row not in group]
     return "\n\n".join(parts)
@@ -114,6 +120,7 @@ def _introduced(
     rows: Sequence[dict[str, Any]],
     way: dict[str, Any],
     found: dict[str, Score],
+    runs: Collection[str],
 ) -> str:
     """The settings, and the scores that most is told of."""
     settings = {name: rows[0][name] for name in SETTINGS}
@@ -128,7 +135,7 @@ def _introduced(
     parts += [
         told.format(start=FLOAT)
         for name, told in METHODS.items()
-        if any(run.startswith(name) for run in found)
+        if any(run.startswith(name) for run in runs)
     ]
     return "\n\n".join(
         [*parts, _table(paper["bleu"], found), _verdicts(paper["bleu"], found, found)]
@@ -145,12 +152,13 @@ def _otherwise(
     found = scores(rows)
     told = OTHERWISE.format(
         otherwise=" and ".join(TRAINED_ON_BY[name].format(changed[name]) for name in changed),
-        options=" ".join(f"--{name}={value}" for name, value in changed.items()),
+        options="".join(f"--{name}={changed[name]} " for name in changed if name != "start"),
         seeds=_seeds(rows)["seeds"],
         runs=",".join(found),
-        start=FLOAT,
+        start=(ANOTHER if "start" in changed else SAME).format(FLOAT),
     )
-    verdicts = _verdicts(paper, found, {FLOAT: floats[FLOAT], **found})
+    same = {} if "start" in changed else {FLOAT: floats[FLOAT]}
+    verdicts = _verdicts(paper, found, {**same, **found})
     return "\n\n".join([told, _table(paper, found), verdicts])
 
 
@@ -206,7 +214,7 @@ def _verdicts(paper: dict[str, float], found: dict[str, Score], floats: dict[str
     for run, score in found.items():
         trained_on = run.startswith(TRAINED) and TRAINED_ON in floats
         held_against = TRAINED_ON if trained_on else FLOAT
-        if run == held_against:
+        if run == held_against or held_against not in floats:
             continue
         theirs = f" (the paper: {paper[run] - paper[FLOAT]:+.2f})" if run in paper else ""
         rival = floats[held_against]

@@ -182,7 +182,7 @@ def test_translations_stand_in_the_table_with_their_means():
 
 def translation(run, seed, bleu, **settings):
     tests = dict.fromkeys(translation_results.TESTS, bleu)
-    facts = dict.fromkeys((*translation_results.TRAINED_ON_BY, *translation_results.SETTINGS), 1)
+    facts = dict.fromkeys(("epochs", "dropout", *translation_results.SETTINGS), 1)
     return {
         **facts,
         "run": run,
@@ -266,6 +266,19 @@ def test_students_that_are_trained_on_with_another_dropout_have_a_table_of_their
     assert "- `learned_2bit`: -1.00 BLEU over `continued`" in lighter
     assert longer.startswith("2 epochs and a Dropout of 0.1\n")
     assert "`--epochs=2 --dropout=0.1 --seeds=1 --runs=learned_2bit`" in longer
+
+
+def test_students_of_another_machine_are_held_against_each_other_alone():
+    rows = [translation("word", 1, 10.0), translation("continued", 1, 20.0)]
+    another = {"start": "another student"}
+    rows += [translation(run, 1, 30.0, **another) for run in ("continued", "even_2bit")]
+    text = translation_results.section({"source": "s", "bleu": {}}, rows)
+    main, other = text.split("### With another student\n")
+    assert "`even_Nbit` are" in main
+    assert "`--seeds=1 --runs=continued,even_2bit`" in other
+    assert "other floats on another machine" in other
+    assert "- `even_2bit`: +0.00 BLEU over `continued`" in other
+    assert "over `word`" not in other
 
 
 def test_the_pace_of_points_is_that_of_the_trainings():
