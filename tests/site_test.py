@@ -38,7 +38,7 @@ def test_the_quick_start_ends_in_files_and_a_page(tmp_path, monkeypatch):
 def test_every_spec_of_the_table_quantizes(capsys):
     exec(examples_of("docs/choosing.md", 1), {})
     ratios = capsys.readouterr().out.split()
-    assert len(ratios) == 8
+    assert len(ratios) == 10
     assert all(float(ratio) > 2 for ratio in ratios)
 
 

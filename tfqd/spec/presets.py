@@ -1,10 +1,11 @@
 """Selections that people mean when they name a recipe."""
 
 from tfqd.spec import Codebook, Spec, Uniform
-from tfqd.spec.checks import checked_bool
+from tfqd.spec.checks import checked_bool, is_integer
+from tfqd.spec.grid import LARGEST_INTEGER
 from tfqd.spec.selection import Selection
 
-__all__ = ["deployable", "lut_b", "paper"]
+__all__ = ["deployable", "even", "lut_b", "paper"]
 
 
 def __dir__() -> list[str]:
@@ -62,6 +63,41 @@ def deployable(bits: int, *, bucket_size: int | None = None) -> Selection:
         layout="channel",
         scaling="symmetric",
         scale_grid=None if bucket_size is None else "bfloat16",
+    )
+
+
+def even(levels: int, *, layout: str = "flat") -> Selection:
+    """A learned step with as many levels below 0 as above: 2 binary, 3 ternary, 4 at 2 bits.
+
+    Of the integers that `tfqd.LearnedStep` has at 2 bits, -2 to 1, the lowest has no partner;
+    here they are -3/2, -1/2, 1/2 and 3/2 steps. Where levels are few that makes better
+    students, in somewhat larger files (`docs/choosing.md`). An even number of levels has no 0.
+    The levels are integers, as TFLite files take them.
+
+    Args:
+        levels: how many, 2 to 255.
+        layout: ``"flat"`` for one step a tensor, ``"channel"`` for one an output channel.
+
+    Example:
+
+    >>> quantized = tfqd.quantize_model(model, even(3))
+    >>> [tensor.levels for tensor in tfqd.compress(quantized).quantized.values()]
+    [3, 3]
+    """
+    if not is_integer(levels, 2, 255):
+        raise ValueError(f"levels must be an integer from 2 to 255; got {levels!r}")
+    falls_on_int4 = 2 * LARGEST_INTEGER["int4"] % (levels - 1) == 0
+    return Codebook(
+        bits=(levels - 1).bit_length(),
+        points=levels,
+        bucket_size=None,
+        layout=layout,
+        scaling="symmetric",
+        scale="learned",
+        train="weights",
+        init="uniform",
+        grid="int4" if falls_on_int4 else "int8",
+        gradient_scale="lsq",
     )
 
 
