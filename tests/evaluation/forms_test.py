@@ -150,9 +150,11 @@ def test_an_operation_after_the_last_layer_is_seen(name, inside):
     model = keras.Model(inputs, getattr(keras.ops, name)(dense(inputs)))
     if inside:
         model = keras.Sequential([keras.Input((8,)), model])
-    expected = values({"m": linear(keras, name, units)}, X, CLASSES if units == 3 else CLASSES > 0)
+    x = X / 8  # Of larger logits some processors make probabilities of 0, others of 1e-7.
+    labels = CLASSES if units == 3 else CLASSES > 0
+    expected = values({"m": linear(keras, name, units)}, x, labels)
     for each in (model, tfqd.quantize_model(model, {"kernel": tfqd.Uniform(bits=8)})):
-        found = values({"m": each}, X, CLASSES if units == 3 else CLASSES > 0)
+        found = values({"m": each}, x, labels)
         assert found["m"] == pytest.approx(expected["m"], abs=0.01)
 
 

@@ -1,11 +1,13 @@
 """The ImageNet experiment, on a few records of random images and two logical devices."""
 
 import json
+import re
 
 import example_modules
 import numpy as np
 import pytest
 from imagenet_data import Records, write_random
+from paper_results import PAGE
 from residual_networks import multiplications, resnet
 
 
@@ -47,6 +49,15 @@ def test_validation_sees_all_images(folder):
 def test_a_folder_without_records_is_refused(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"has no train-\*"):
         Records(tmp_path, 12, 4, 3)
+
+
+def test_the_page_says_what_the_program_counts():
+    told = example_modules.run_here("imagenet_resnet.py", "--cost").stdout
+    (operations,) = re.findall(r"[\d.]+ TFLOP", told)
+    weights, outputs = re.findall(r"[\d.]+ GB", told)
+    page = " ".join(PAGE.read_text(encoding="utf-8").split("## ImageNet")[1].split())
+    assert f"a step of 256 images takes {operations} " in page
+    assert f"{weights} of weights, gradients and momentum, and at most {outputs} for" in page
 
 
 def test_networks_have_the_papers_parameters():

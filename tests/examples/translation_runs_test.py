@@ -68,3 +68,18 @@ def test_learned_steps_and_chosen_codes_start_from_the_float_student(output):
     tensors = tfqd.load(file, "compressed").quantized.values()
     assert {tensor.spec["kind"] for tensor in tensors} == {"learned_step"}
     assert {tensor.bits for tensor in tensors} == {2}
+
+
+def test_sentences_of_the_teacher_and_another_dropout(output, tmp_path):
+    results = tmp_path / "results.json"
+    arguments = [*TINY, "--beam=1", "--dropout=0.1", "--runs=sequence,even_2bit"]
+    made = run_here("translate_lstm.py", *arguments, f"--output={output}", f"--results={results}")
+    assert made.end is None
+    sequence, even = rows_of(results)
+    assert (sequence["run"], even["run"]) == ("sequence", "even_2bit")
+    assert (even["epochs"], even["dropout"]) == (1, 0.1)
+    assert not {"epochs", "dropout"} & sequence.keys(), "it is trained from random weights"
+    (file,) = output.glob("*/1_epochs_0.1_dropout/even_2bit/student.tfqd")
+    assert even["bytes"] == file.stat().st_size
+    tensors = tfqd.load(file, "compressed").quantized.values()
+    assert {(tensor.spec["kind"], tensor.levels) for tensor in tensors} == {("codebook", 4)}
