@@ -70,8 +70,8 @@ def even(levels: int, *, layout: str = "flat") -> Selection:
     """A learned step with as many levels below 0 as above: 2 binary, 3 ternary, 4 at 2 bits.
 
     Of the integers that `tfqd.LearnedStep` has at 2 bits, -2 to 1, the lowest has no partner;
-    here they are -3/2, -1/2, 1/2 and 3/2 steps. Where levels are few that makes better
-    students, in somewhat larger files (`docs/choosing.md`). An even number of levels has no 0.
+    here they are -3/2, -1/2, 1/2 and 3/2 steps, which made better students, in somewhat larger
+    files (`docs/choosing.md`). An even number of levels has no 0.
     The levels are integers, as TFLite files take them.
 
     Args:
