@@ -11,6 +11,7 @@ import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from markdown_tables import markdown_table
 from resnet8_curves import SIZES, name_of
 from results_file import mean_and_deviation
 
@@ -33,11 +34,11 @@ def table(rows: Sequence[Mapping[str, Any]]) -> str:
         rows: of `cifar10_resnet8.py`, runs named ``curve_METHOD_LEVELS`` or ``curve_METHOD_BYTES``.
     """
     heads = ["", *(f"{levels} levels" for levels in SIZES)]
-    lines = [f"| {' | '.join(heads)} |", f"|---|{'---:|' * len(SIZES)}"]
-    for method, name in METHODS.items():
-        cells = [_cell(rows, method, levels) for levels in SIZES]
-        lines.append(f"| {' | '.join([name, *cells])} |")
-    return "\n".join(lines)
+    lines = [
+        [name, *(_cell(rows, method, levels) for levels in SIZES)]
+        for method, name in METHODS.items()
+    ]
+    return markdown_table(heads, lines)
 
 
 def _cell(rows: Sequence[Mapping[str, Any]], method: str, levels: int) -> str:

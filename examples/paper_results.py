@@ -15,8 +15,10 @@ from typing import Any
 
 import translation_results
 from bytes_figure import Mark, draw
+from markdown_tables import markdown_table
 from paper_cells import RECIPES, Cell, Cells, cells
 from paper_introduction import introduction
+from paper_others import others
 
 ROOT = pathlib.Path(__file__).parents[1]
 RESULTS = ROOT / "examples" / "results"
@@ -86,7 +88,8 @@ def page(paper: dict[str, Any], ours: dict[str, Any], translated: dict[str, Any]
         verdicts = _verdicts(paper["students"][student], found, student)
         parts.append("\n".join([*verdicts, *_losses(paper["students"][student], found, student)]))
     parts += ["## Accuracy and bytes", "![Accuracy against stored bytes](results.svg)"]
-    parts += [translation_results.section(paper["translation"], translated["rows"]), BEYOND]
+    rows = translated["rows"]
+    parts += [translation_results.section(paper["translation"], rows), others(paper, rows)]
     return "\n\n".join(parts) + "\n"
 
 
@@ -95,16 +98,14 @@ def _table(paper: dict[str, float], found: Cells, student: str) -> str:
     heads = ["run", "the paper"]
     for recipe in recipes:
         heads += [f"ours, {recipe} recipe", "epochs", "seeds", "bytes", "the paper's formula"]
-    lines = [" | ".join(heads), "|".join(["---", *["---:"] * (len(heads) - 1)])]
+    lines = []
     runs = list(dict.fromkeys([*paper, *(run for _, name, run in found if name == student)]))
     for run in runs:
         values = [f"`{run}`", f"{paper[run]:.2f}" if run in paper else ""]
         for recipe in recipes:
             values += _values(found.get((recipe, student, run)))
-        lines.append(" | ".join(values))
-    return (
-        "\n".join(f"| {line} |" for line in lines).replace("| ---|", "|---|").replace(": |", ":|")
-    )
+        lines.append(values)
+    return markdown_table(heads, lines)
 
 
 def _values(cell: Cell | None) -> list[str]:
@@ -183,22 +184,6 @@ def _method(run: str) -> str:
     """What the legend calls it."""
     name = run.replace("_", " ")
     return name if name in COLOURS else name.rsplit(" ", 1)[0]
-
-
-BEYOND = """## Not measured here
-
-`examples/cifar_wide_resnet.py` was run on digits alone, by its `--smoke`, and has no figures yet.
-
-## ImageNet
-
-    python examples/imagenet_resnet.py --cost
-
-ResNet-34 to a ResNet-18 of twice the width was not trained here. By the program's own count a
-step of 256 images takes 12.7 TFLOP (the teacher's forward pass, and three times the student's),
-0.82 GB of weights, gradients and momentum, and at most 8.6 GB for the outputs of all the student's
-layers in 16 bits. The 90 epochs of 5,004 steps are 5.7 EFLOP: 16 hours at 100 TFLOP/s sustained.
-Quantizing 45.7 million weights anew in every step is memory traffic of some 0.4 GB, which does not
-grow with the batch."""
 
 
 if __name__ == "__main__":

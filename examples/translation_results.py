@@ -4,6 +4,8 @@ import statistics
 from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
+from markdown_tables import markdown_table
+
 FLOAT, TRAINED_ON = "word", "continued"
 TESTS = {
     "test_2016_flickr": "2016 Flickr",
@@ -94,13 +96,11 @@ def section(paper: dict[str, Any], rows: Sequence[dict[str, Any]]) -> str:
     """
     if len({tuple(row[name] for name in SETTINGS) for row in rows}) != 1:
         raise ValueError(f"rows must be alike in {', '.join(SETTINGS)}")
-    trained_on = [row for row in rows if _way(row)]
-    usual = _way(trained_on[0]) if trained_on else {}
-    first = [row for row in rows if _way(row) in ({}, usual)]
+    usual, first = _usual(rows), first_trained(rows)
     found = scores(first)
     runs = {row["run"] for row in rows}
     parts = [_introduced(paper, first, usual, found, runs)]
-    others = [row for row in trained_on if row not in first]
+    others = [row for row in rows if row not in first]
     while others:
         way = _way(others[0])
         group = [row for row in others if _way(row) == way]
@@ -108,6 +108,16 @@ def section(paper: dict[str, Any], rows: Sequence[dict[str, Any]]) -> str:
         parts.append(_otherwise(paper["bleu"], group, changed, found))
         others = [row for row in others if row not in group]
     return "\n\n".join(parts)
+
+
+def first_trained(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Rows of students that are not trained on, and of those that are as the first is."""
+    return [row for row in rows if _way(row) in ({}, _usual(rows))]
+
+
+def _usual(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """How the first student that is trained on is; empty where none is."""
+    return next((_way(row) for row in rows if _way(row)), {})
 
 
 def _way(row: dict[str, Any]) -> dict[str, Any]:
@@ -190,45 +200,53 @@ def _score(rows: list[dict[str, Any]]) -> Score:
 
 def _table(paper: dict[str, float], found: dict[str, Score]) -> str:
     heads = ["run", "the paper", "BLEU", *TESTS.values(), "perplexity", "seeds", "bytes"]
-    lines = [f"| {' | '.join(heads)} |", f"|---|{'---:|' * (len(heads) - 1)}"]
-    for run, score in found.items():
-        cells = [
+    rows = [
+        [
             f"`{run}`",
             f"{paper[run]:.2f}" if run in paper else "",
-            _mean(score.by_seed.values()),
+            mean_of_seeds(score.by_seed.values()),
             *(f"{score.by_test[test]:.2f}" for test in TESTS),
             f"{score.perplexity:.2f}",
             str(len(score.by_seed)),
             f"{score.bytes:,.0f}",
         ]
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines)
+        for run, score in found.items()
+    ]
+    return markdown_table(heads, rows)
 
 
 def _verdicts(paper: dict[str, float], found: dict[str, Score], floats: dict[str, Score]) -> str:
-    """What each run costs or gains over the float student that it is to be held against.
-
-    Those of the same seeds are compared: a seed has a student of its own to start from.
-    """
+    """What each run costs or gains over the float student that it is to be held against."""
     lines = []
     for run, score in found.items():
-        trained_on = run.startswith(TRAINED) and TRAINED_ON in floats
-        held_against = TRAINED_ON if trained_on else FLOAT
-        if run == held_against or held_against not in floats:
-            continue
-        theirs = f" (the paper: {paper[run] - paper[FLOAT]:+.2f})" if run in paper else ""
-        rival = floats[held_against]
-        shared = score.by_seed.keys() & rival.by_seed.keys()
-        gains = [score.by_seed[seed] - rival.by_seed[seed] for seed in shared]
-        if gains:
+        rival, of_seeds = _rival(run, floats), gains(run, score, floats)
+        if of_seeds:
+            theirs = f" (the paper: {paper[run] - paper[FLOAT]:+.2f})" if run in paper else ""
             lines.append(
-                f"- `{run}`: {_mean(gains, '+')} BLEU{theirs} over `{held_against}`, in "
-                f"{score.bytes / rival.bytes:.1%} of its bytes."
+                f"- `{run}`: {mean_of_seeds(of_seeds, '+')} BLEU{theirs} over `{rival}`, in "
+                f"{score.bytes / floats[rival].bytes:.1%} of its bytes."
             )
     return "\n".join(lines)
 
 
-def _mean(values: Collection[float], sign: str = "") -> str:
+def gains(run: str, score: Score, floats: dict[str, Score]) -> list[float]:
+    """BLEU over the float student that the run is to be held against, by seed; none of itself.
+
+    Those of the same seeds are compared: a seed has a student of its own to start from.
+    """
+    rival = _rival(run, floats)
+    if run == rival or rival not in floats:
+        return []
+    others = floats[rival].by_seed
+    return [bleu - others[seed] for seed, bleu in score.by_seed.items() if seed in others]
+
+
+def _rival(run: str, floats: Collection[str]) -> str:
+    """The float student that the run is to be held against."""
+    return TRAINED_ON if run.startswith(TRAINED) and TRAINED_ON in floats else FLOAT
+
+
+def mean_of_seeds(values: Collection[float], sign: str = "") -> str:
     """The mean over seeds, and its standard deviation where there are several."""
     spread = f" ± {statistics.stdev(values):.2f}" if len(values) > 1 else ""
     return f"{statistics.mean(values):{sign}.2f}{spread}"

@@ -57,6 +57,7 @@ SLOW = frozenset(
         "notebooks_test",
         "oscillation_callbacks_test",
         "own_steps_test",
+        "paper_others_test",
         "parity_test",
         "prune_resnet8_test",
         "prune_test",

@@ -165,7 +165,7 @@ def way_of(row):
 
 
 def test_translations_stand_in_the_table_with_their_means():
-    text = PAGE.read_text(encoding="utf-8").split("## Translation\n")[1]
+    text = PAGE.read_text(encoding="utf-8").split("## Translation\n")[1].split("\n## ")[0]
     rows = load()[2]["rows"]
     parts = text.split("### With ")
     ways = list(dict.fromkeys(way_of(row) for row in rows if way_of(row)))
