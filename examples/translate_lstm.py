@@ -24,7 +24,7 @@ Measured are perplexity, and by sacrebleu BLEU of lower-cased sentences written 
 search, on each test set; of the next tokens calibration, and agreement with the teacher.
 Where the paper trained by SGD from rate 1 this trains by Adam with a falling rate, and there
 is no input feeding. `serving/` of a quantized student is a SavedModel with text in and text
-out, which takes the likeliest word at each place, not a beam.
+out, which takes the likeliest word at each place, not a beam; `translate_client.py` asks it.
 
 DATA holds ``translation/multi30k.*.tsv.gz``. Without --data_dir the program runs on a few
 hundred invented sentences, to try it out; `--smoke` makes the shortest of all trials. A run

@@ -1,15 +1,20 @@
 """The translation example, on invented sentences."""
 
+import io
 import json
 import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pytest
 import tensorflow as tf
-from example_modules import run, run_here
+from example_modules import EXAMPLES, run, run_here
 from text_translator import text_translator
 from translation_data import PAD, PairBatches, Subwords, invented
 from translation_networks import network
+
+import tfqd
 
 TEXTS = [
     "Ein Mann wartet im Park.",
@@ -78,6 +83,52 @@ def test_a_client_gets_english_texts_for_german_ones(made):
     answers = [text.decode() for text in serve(german=tf.constant(german))["english"].numpy()]
     right = sum(len(set(a.split()) & set(b.split())) for a, b in zip(answers, english, strict=True))
     assert right > 0.2 * sum(len(set(text.split())) for text in english)
+
+
+# Neither package nor examples can be imported beside it.
+CLIENT = """
+import runpy, sys
+sys.modules |= dict.fromkeys(["tfqd", "keras", "tokenizers", "text_translator"])
+program, *sys.argv = sys.argv[1:]
+sys.argv.insert(0, program)
+runpy.run_path(program, run_name="__main__")
+"""
+
+
+def ask(*arguments, texts=b""):
+    """The lines that the client prints, in a process that has TensorFlow alone."""
+    command = [sys.executable, "-c", CLIENT, EXAMPLES / "translate_client.py", *arguments]
+    process = subprocess.run(command, input=texts, capture_output=True, timeout=300)
+    assert process.returncode == 0, process.stderr.decode()
+    return process.stdout.decode().splitlines()
+
+
+def test_a_client_without_tfqd_answers_as_the_student_here(made):
+    (home,) = made[0].glob("*/*/quantized_4bit")
+    (vocabulary,) = made[0].glob("*/vocabulary.json")
+    student = tfqd.load(home / "student.tfqd")
+    translator = text_translator(student, json.loads(vocabulary.read_text(encoding="utf-8")), 40)
+    german = [text for text, _ in invented()[1][:40]]
+    expected = [text.decode() for text in translator(tf.constant(german)).numpy()]
+    assert len({*expected}) > 5
+    assert ask(home / "serving", *german[:3]) == expected[:3]
+    assert ask(home / "serving" / "1", "-", texts="\n".join(german).encode()) == expected
+
+
+def test_a_client_says_in_a_line_what_is_wrong(made, tmp_path, monkeypatch):
+    def end(folder, text):
+        return run_here("translate_client.py", str(folder), text).end
+
+    nothing = f"translate_client: {tmp_path} has no SavedModel, nor versions of one"
+    assert end(tmp_path, "Ein Hund") == nothing
+    doubling = tf.Module()
+    doubling.double = tf.function(lambda x: 2 * x, [tf.TensorSpec([None])])
+    tf.saved_model.save(doubling, str(tmp_path / "2"), signatures=doubling.double)
+    refused = f"translate_client: {tmp_path} is no translator: its input must be german texts"
+    assert end(tmp_path, "Ein Hund") == refused
+    (serving,) = made[0].glob("*/*/quantized_4bit/serving")
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"Ein H\xffnd")))
+    assert end(serving, "-").startswith("translate_client: texts must be UTF-8; ")
 
 
 def test_the_graph_cuts_texts_as_the_tokenizer_does():
