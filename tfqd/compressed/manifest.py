@@ -28,7 +28,7 @@ class QuantizedEntry:
     scaling: ``"affine"`` when each bucket has an offset, ``"symmetric"`` when it has a scale
         alone, ``"none"`` when all scales are 1, and none is stored.
     points: None, or how codebooks of [levels] points each are stored: ``"float32"``, or
-        ``"float8_e4m3"`` where that holds them exactly.
+        ``"float8_e4m3"`` or ``"int8"`` where that holds them exactly.
     channels_per_codebook: as in `QuantizedTensor`.
     spec: the spec that it was quantized by.
     coding: how the codes are stored (`tfqd.compressed.coding`).

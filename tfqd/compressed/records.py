@@ -6,7 +6,7 @@ import re
 
 import numpy as np
 
-from tfqd.compressed import code_lengths, coding, float8
+from tfqd.compressed import code_lengths, coding, points
 from tfqd.compressed.coding import Coded
 from tfqd.compressed.floats import FLOATS, float_bytes, narrow, widen
 from tfqd.compressed.manifest import ArrayEntry, Entry, QuantizedEntry
@@ -24,7 +24,6 @@ _NARROWED = ("float32", "float64")
 _STRINGS = re.compile(r"S[1-9]\d{0,8}")
 # How many of scale and offset are stored a bucket.
 _NUMBERS = {"none": 0, "symmetric": 1, "affine": 2}
-_POINT_BYTES = {"float32": 4, float8.NAME: 1}
 _MAX_RANK = 32
 _MAX_WEIGHTS = 2**42
 
@@ -43,8 +42,8 @@ def encode_quantized(
     per_bucket = [tensor.scale] if tensor.is_scaled else []
     per_bucket += [] if tensor.offset is None else [tensor.offset]
     stored = [narrow(values, scale_dtype) for values in per_bucket]
-    points = [] if tensor.points is None else [_narrowed(tensor.points, tensor.has_short_points)]
-    data = b"".join([coded.payload, *stored, *points])
+    codebooks = [] if tensor.points is None else [points.to_bytes(tensor.points)]
+    data = b"".join([coded.payload, *stored, *codebooks])
     changes = [
         widen(data, scale_dtype).astype(np.float64) - values
         for data, values in zip(stored, per_bucket, strict=True)
@@ -60,7 +59,7 @@ def encode_quantized(
         bucket_size=list(size) if isinstance(size, tuple) else size,
         channel_axes=list(tensor.bucketing.channel_axes),
         scaling=_scaling(tensor),
-        points=_points_dtype(tensor),
+        points=None if tensor.points is None else points.type_of(tensor.points),
         channels_per_codebook=tensor.channels_per_codebook,
         spec=tensor.spec,
         coding=coded.coding,
@@ -158,7 +157,7 @@ def _check_quantized(entry: QuantizedEntry) -> None:
         raise ValueError(
             f"unknown scale_dtype {entry.scale_dtype!r:.40} or coding {entry.coding!r:.40}"
         )
-    if entry.points not in (None, *_POINT_BYTES):
+    if entry.points not in (None, *points.BYTES):
         raise ValueError(f"unknown points {entry.points!r:.40}")
     if not 1 <= entry.bits <= 8 or not 2 <= entry.levels <= 2**entry.bits:
         raise ValueError(f"{entry.levels} levels do not fit into {entry.bits} bits of 1 to 8")
@@ -195,7 +194,7 @@ def _decode_quantized(entry: QuantizedEntry, data: bytes) -> QuantizedTensor:
         bucketing=bucketing,
         scale=widen(scale, entry.scale_dtype) if scale else np.ones(bucketing.count, np.float32),
         offset=widen(offset, entry.scale_dtype) if offset else None,
-        points=_widened_points(entry, bucketing, data[points_start:]),
+        points=_points(entry, bucketing, data[points_start:]),
         channels_per_codebook=entry.channels_per_codebook,
         spec=entry.spec,
     )
@@ -225,7 +224,7 @@ def _section_bytes(entry: QuantizedEntry) -> tuple[int, int, int]:
     if entry.points is None:
         return scales, offsets, 0
     shape = bucketing.points_shape(entry.levels, entry.channels_per_codebook)
-    return scales, offsets, math.prod(shape) * _POINT_BYTES[entry.points]
+    return scales, offsets, math.prod(shape) * points.BYTES[entry.points]
 
 
 def _scaling(tensor: QuantizedTensor) -> str:
@@ -234,22 +233,11 @@ def _scaling(tensor: QuantizedTensor) -> str:
     return "symmetric" if tensor.is_scaled else "none"
 
 
-def _points_dtype(tensor: QuantizedTensor) -> str | None:
-    if tensor.points is None:
-        return None
-    return float8.NAME if tensor.has_short_points else "float32"
-
-
-def _narrowed(points: np.ndarray, short: bool) -> bytes:
-    return float8.to_bytes(points).tobytes() if short else narrow(points, "float32")
-
-
-def _widened_points(entry: QuantizedEntry, bucketing: Bucketing, data: bytes) -> np.ndarray | None:
+def _points(entry: QuantizedEntry, bucketing: Bucketing, data: bytes) -> np.ndarray | None:
     if entry.points is None:
         return None
-    short = entry.points == float8.NAME
-    points = float8.NUMBERS[np.frombuffer(data, np.uint8)] if short else widen(data, "float32")
-    return points.reshape(bucketing.points_shape(entry.levels, entry.channels_per_codebook))
+    shape = bucketing.points_shape(entry.levels, entry.channels_per_codebook)
+    return points.from_bytes(data, entry.points).reshape(shape)
 
 
 def _item_bytes(stored: str) -> int:

@@ -18,7 +18,7 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
-from tfqd.compressed import code_lengths
+from tfqd.compressed import code_lengths, points
 from tfqd.compressed.model import CompressedModel
 from tfqd.compressed.packing import packed_bytes
 from tfqd.compressed.tensor import QuantizedTensor
@@ -114,8 +114,9 @@ def paper_rest_bytes(rest: Mapping[str, np.ndarray]) -> int:
 def fixed_bytes(tensor: QuantizedTensor) -> int:
     """Bytes of a tensor's packed codes, scales, offsets and points."""
     numbers = tensor.is_scaled + (tensor.offset is not None)
-    points = 0 if tensor.points is None else tensor.points.size
-    point_bytes = points if tensor.has_short_points else 4 * points
+    point_bytes = 0
+    if tensor.points is not None:
+        point_bytes = tensor.points.size * points.BYTES[points.type_of(tensor.points)]
     return fixed_length_bytes(tensor.bucketing, tensor.bits, numbers, point_bytes)
 
 

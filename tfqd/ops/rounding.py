@@ -19,6 +19,7 @@ def to_integers(x: tf.Tensor, largest: int) -> tf.Tensor:
     @tf.custom_gradient
     def rounded(x):
         integers = tf.round(tf.clip_by_value(x, -1.0, 1.0) * largest)
+        integers = tf.where(integers == 0.0, 0.0, integers)  # Integers know no -0.
         return integers, lambda upstream: upstream * largest
 
     return rounded(x)

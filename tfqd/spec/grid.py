@@ -11,8 +11,8 @@ LARGEST_POINT = {**LARGEST_INTEGER, "e4m3": 448}
 # How many different numbers each grid has: of E4M3 all bytes but two NaN and one of the zeros.
 GRID_SIZE = {"int8": 255, "int4": 15, "e4m3": 253}
 
-# Bytes of a point in files: one where all numbers of the grid are floats of E4M3.
-POINT_BYTES = {None: 4, "int8": 4, "int4": 1, "e4m3": 1}
+# Bytes of a point in the archive.
+POINT_BYTES: dict[str | None, int] = {None: 4, **dict.fromkeys(LARGEST_POINT, 1)}
 
 
 def zero_code(levels: int) -> float:
