@@ -50,6 +50,7 @@ def test_code_lengths_are_tried_in_sixths_of_a_bit(average, least, most, widest)
         ),
         (tfqd.Codebook(bits=3, scaling="symmetric", grid="int4"), [2, 4, 8, 15]),
         (tfqd.Codebook(bits=3, scaling="symmetric", grid="int8"), [2, 4, 8, 16, 32, 64, 128, 255]),
+        (tfqd.EntropyCodebook(grid="int8"), [16, 16, 32, 64, 128, 128, 128]),
     ],
     ids=repr,
 )

@@ -39,6 +39,7 @@ SPECS = [
     EntropyConstrained(average_bits=1.5),
     EntropyConstrained(bits=5, average_bits=3, layout="channel", scaling="affine"),
     EntropyCodebook(average_bits=1.5),
+    EntropyCodebook(bits=6, average_bits=1.5, grid="int8", learning_rate_multiplier=3.0),
     EntropyCodebook(bits=5, average_bits=3, layout="channel", learning_rate_multiplier=3.0),
 ]
 WEIGHTS = tf.random.stateless_normal([3, 5, 8], [1, 2])

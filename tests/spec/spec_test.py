@@ -276,6 +276,8 @@ def test_from_dict_refuses_what_is_no_mapping(config):
         (Codebook(bits=4, bucket_size=None, scaling="symmetric"), False),
         (Codebook(bits=4, bucket_size=None, scaling="symmetric", grid="e4m3"), False),
         (EntropyCodebook(average_bits=2, layout="channel"), False),
+        (EntropyCodebook(average_bits=2, layout="channel", grid="int8"), True),
+        (EntropyCodebook(average_bits=2, bucket_size=32, grid="int8"), False),
     ],
     ids=repr,
 )

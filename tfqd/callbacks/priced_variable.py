@@ -54,6 +54,11 @@ class PricedVariable:
         """The least factor of `stretch_steps` that has no more weights clipped: at most 1."""
         return self._quantizer.shortest_stretch(self.entry.value(), self.entry.state)
 
+    @property
+    def widest_code(self) -> int:
+        """The most bits that a code of its spec can have."""
+        return self._quantizer.spec.widest_code
+
     def most_bits(self, bits: int) -> float:
         """Bits of its entropy-coded codes with the shortest steps that `bits` a code start with."""
         return self._quantizer.most_bits(bits, self.entry.value())

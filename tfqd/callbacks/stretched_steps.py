@@ -13,7 +13,6 @@ from tfqd.callbacks.priced_variable import PricedVariable
 from tfqd.compressed import CompressedModel, QuantizedTensor
 from tfqd.compressed.records import payload_bytes
 from tfqd.spec import EntropyConstrained
-from tfqd.spec.checks import MOST_BITS
 from tfqd.wrapping import compress
 from tfqd.wrapping.quantized import find_quantized
 
@@ -153,7 +152,7 @@ class StretchedSteps:
             return
         self._has_warned = True
         bits = self._enough_bits()
-        more = f"{MOST_BITS}, the most, do not either" if bits is None else f"{bits} do"
+        more = f"{self._most_bits}, the most, do not either" if bits is None else f"{bits} do"
         warnings.warn(
             f"{self._budget:,} bytes are more than the levels of the specs can use, which take "
             f"{self.size:,}; as bits of tfqd.EntropyConstrained {more}",
@@ -164,11 +163,16 @@ class StretchedSteps:
         """How many bits a code would use the budget; None where no number does."""
         wanted = self.coded_bits() + 8 * self._missing(_GOOD)
         own = [each.entry.quantizer.spec.bits for each in self.priced]
-        for bits in range(min(own) + 1, MOST_BITS + 1):
+        for bits in range(min(own) + 1, self._most_bits + 1):
             more = zip(self.priced, own, strict=True)
             if sum(each.most_bits(max(bits, least)) for each, least in more) >= wanted:
                 return bits
         return None
+
+    @property
+    def _most_bits(self) -> int:
+        """How many bits a code can have, of one spec or another."""
+        return max(each.widest_code for each in self.priced)
 
     def _held(self) -> list[dict[str, np.ndarray]]:
         return [each.held_steps() for each in self.priced]

@@ -50,6 +50,7 @@ from tfqd.ops.range_starts import mse_ends as mse_ends
 from tfqd.ops.range_starts import percentile_ends as percentile_ends
 from tfqd.ops.rounding import to_e4m3 as to_e4m3
 from tfqd.ops.rounding import to_integers as to_integers
+from tfqd.ops.rounding import to_sizes as to_sizes
 from tfqd.ops.scaling import bucket_range as bucket_range
 from tfqd.ops.uniform import uniform as uniform
 from tfqd.ops.uniform import uniform_codes as uniform_codes

@@ -25,6 +25,22 @@ def to_integers(x: tf.Tensor, largest: int) -> tf.Tensor:
     return rounded(x)
 
 
+def to_sizes(x: tf.Tensor, largest: int) -> tf.Tensor:
+    """x at the nearest of the integers from 1 to `largest`.
+
+    Args:
+        x: floating point; its gradient is straight-through, as if nothing had
+            been rounded or clipped.
+        largest: at least 1.
+    """
+
+    @tf.custom_gradient
+    def rounded(x):
+        return tf.clip_by_value(tf.round(x), 1.0, float(largest)), lambda upstream: upstream
+
+    return rounded(x)
+
+
 def to_e4m3(x: tf.Tensor, factor: int = 1) -> tf.Tensor:
     """`factor` * x at the nearest 8-bit float, FP8 E4M3, ties to the even one.
 

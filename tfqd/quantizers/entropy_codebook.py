@@ -11,14 +11,15 @@ from tfqd.quantizers.entropy_constrained import EntropyConstrainedQuantizer
 from tfqd.quantizers.trained import kept, trained
 from tfqd.spec import EntropyCodebook
 from tfqd.spec.bucketing import Bucketing
-from tfqd.spec.grid import zero_code
+from tfqd.spec.grid import LARGEST_INTEGER, zero_code
 
 
 class EntropyCodebookQuantizer(EntropyConstrainedQuantizer):
     """Moves weights to trained points, with code lengths in view; see `tfqd.EntropyCodebook`.
 
     Beside what `EntropyConstrainedQuantizer` creates, `build` creates `points`, float32
-    [levels], trained: their sizes, in units of the steps.
+    [levels], trained: their sizes, in units of the steps. On a grid they are rounded where
+    they are used.
     """
 
     spec: EntropyCodebook
@@ -45,7 +46,7 @@ class EntropyCodebookQuantizer(EntropyConstrainedQuantizer):
     def restore(self, stored: QuantizedTensor, weights: dict[str, Any]) -> None:
         if stored.points is None:
             raise ValueError(f"a tensor of {self.spec} must have points; it has none")
-        sizes = np.abs(stored.points)
+        sizes = np.abs(stored.points) * np.float32(self.spec.point_unit)
         weights["points"].assign(kept(sizes, self.spec.learning_rate_multiplier))
         super().restore(stored, weights)
 
@@ -56,24 +57,28 @@ class EntropyCodebookQuantizer(EntropyConstrainedQuantizer):
         frequency = tf.convert_to_tensor(weights["code_frequency"])
         ascending = tf.sort(tf.stop_gradient(points))
         border = ops.point_borders(ascending, frequency, bucketing.size, self.spec.rate_weight)
+        unit = self.spec.point_unit
         return {
-            "points": points,
+            "points": points / unit,
             "bucketing": bucketing,
             "scaling": self.spec.scaling,
-            "scale": tf.abs(step),
-            "border": border,
+            "scale": tf.abs(step) * unit,
+            "border": border / unit,
         }
 
     def _points(self, weights: dict[str, Any], size: int) -> tf.Tensor:
         """The points, with their gradients as the spec scales them; that of 0 gets none.
 
-        Each stays on its side of 0, so that 0 keeps its code.
+        Each stays on its side of 0, so that 0 keeps its code; on a grid at least a unit away.
         """
         spec, scale = self.spec, 1.0
         if spec.gradient_scale == "lsq":
             scale = (size * spec.levels) ** -0.5
-        sizes = trained(weights["points"], spec.learning_rate_multiplier, scale)
-        return np.sign(self._grid()) * tf.abs(sizes)
+        sizes = tf.abs(trained(weights["points"], spec.learning_rate_multiplier, scale))
+        if spec.grid is not None:
+            unit = spec.point_unit
+            sizes = unit * ops.to_sizes(sizes / unit, LARGEST_INTEGER[spec.grid])
+        return np.sign(self._integers()) * sizes
 
     def _spared_bits(self, weights: dict[str, Any], bucketing: Bucketing) -> tf.Tensor:
         points = tf.sort(self._points(weights, bucketing.size))
@@ -94,14 +99,14 @@ class EntropyCodebookQuantizer(EntropyConstrainedQuantizer):
 
     @property
     def _intervals(self) -> float:
-        return 1
+        return self.spec.point_unit
 
     def _roles(self, bucketing: Bucketing) -> dict[str, tuple[tuple[int, ...], bool]]:
         return {**super()._roles(bucketing), "points": ((self.spec.levels,), True)}
 
     def _first_levels(self) -> dict[str, np.ndarray]:
-        return {"points": kept(np.abs(self._grid()), self.spec.learning_rate_multiplier)}
+        return {"points": kept(np.abs(self._integers()), self.spec.learning_rate_multiplier)}
 
-    def _grid(self) -> np.ndarray:
+    def _integers(self) -> np.ndarray:
         """The integers that points start at: float32 [levels]."""
         return np.arange(self.spec.levels, dtype=np.float32) - zero_code(self.spec.levels)

@@ -127,10 +127,11 @@ class EntropyConstrainedQuantizer(LearnedStepQuantizer):
         """Bits of the entropy-coded codes with the shortest start of `bits` a code.
 
         Args:
-            bits: 2 to 8.
+            bits: 2 to 8; where the spec cannot have as many, the most that it can.
             inputs: the tensor's values.
         """
         bucketing, drawn = self.bucketing(inputs.shape), self._as_drawn(inputs)
+        bits = min(bits, self.spec.widest_code)
         levels = dataclasses.replace(self.spec, bits=bits, average_bits=bits).levels
         scaling, rate_weight = self.spec.scaling, self.spec.rate_weight
         steps = ops.steps_of_entropy(drawn, bucketing, levels, scaling, rate_weight, bits)

@@ -67,13 +67,18 @@ class EntropyConstrained(LearnedStep):
     def nominal_bits(self) -> float:
         return self.average_bits
 
+    @property
+    def widest_code(self) -> int:
+        """The most bits that a code can have."""
+        return MOST_BITS
+
     def with_bits(self, bits: int) -> "EntropyConstrained":
         """The same method with `bits` a weight after entropy coding."""
         return self._with_average(bits)
 
     def with_nominal_bits(self, bits: float) -> "EntropyConstrained | None":
-        return self._with_average(bits) if 0 < bits <= MOST_BITS else None
+        return self._with_average(bits) if 0 < bits <= self.widest_code else None
 
     def _with_average(self, bits: float) -> "EntropyConstrained":
-        width = min(MOST_BITS, max(self.bits, math.ceil(bits) + 2))
+        width = min(self.widest_code, max(self.bits, math.ceil(bits) + 2))
         return dataclasses.replace(self, average_bits=bits, bits=width)
