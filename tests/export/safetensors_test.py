@@ -18,6 +18,10 @@ SPECS = {
     "codebook": tfqd.Codebook(bits=4, points=11, bucket_size=None),
     "codebooks of channels": tfqd.Codebook(bits=2, layout="channel", channels_per_codebook=3),
     "integers": tfqd.Codebook(bits=3, scaling="symmetric", grid="int4", layout="channel"),
+    "chosen codes": tfqd.EntropyConstrained(average_bits=2),
+    "chosen codes, affine": tfqd.EntropyConstrained(bits=5, layout="channel", scaling="affine"),
+    "chosen points": tfqd.EntropyCodebook(average_bits=2, layout="channel"),
+    "chosen points on integers": tfqd.EntropyCodebook(bits=3, grid="int8"),
     "tiles": tfqd.Codebook(bits=3, layout="tile", bucket_size=(4, 6)),
     "LUT-B": tfqd.presets.lut_b(),
 }
