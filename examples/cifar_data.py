@@ -125,11 +125,17 @@ def cifar10(root: pathlib.Path) -> Images:
 
 
 def cifar100(root: pathlib.Path) -> Images:
-    """CIFAR-100 of ``root/cifar-100-python``, with its 100 fine labels."""
-    files = [root / "cifar-100-python" / part for part in ("train", "test")]
-    if not files[0].exists():
+    """CIFAR-100 of ``root/cifar-100-python``, with its 100 fine labels.
+
+    Raises:
+        FileNotFoundError: when it is not there, or a file is missing in it.
+        ValueError: when a file is broken, or has no fine label of each image.
+    """
+    folder = root / "cifar-100-python"
+    if not folder.is_dir():
         raise FileNotFoundError(f"{root} has no cifar-100-python")
-    return Images(*(part for file in files for part in _pickled([file], b"fine_labels")))
+    files = [_files(folder, part) for part in ("train", "test")]
+    return Images(*(part for each in files for part in _pickled(each, b"fine_labels")))
 
 
 def _pickled(files, labels: bytes = b"labels") -> tuple[np.ndarray, np.ndarray]:

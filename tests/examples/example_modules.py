@@ -33,6 +33,8 @@ class Run(NamedTuple):
 
 def run_here(program: str, *arguments: str) -> Run:
     """Runs an example in this process, which saves the start of another."""
+    import devices  # noqa: F401  Its flags are defined once, and would go with the first program.
+
     printed, policy = io.StringIO(), keras.config.dtype_policy()
     typed = mock.patch.object(sys, "argv", [program, *arguments])
     with flagsaver.flagsaver(), typed, contextlib.redirect_stdout(printed):
