@@ -21,16 +21,15 @@ EXAMPLES_IN_GUIDES = examples_in((ROOT / "docs/callbacks.md").read_text())
 # The examples of these guides go on from one another.
 DISTILLATION = examples_in((ROOT / "docs/distillation.md").read_text())
 ALLOCATION = examples_in((ROOT / "docs/allocation.md").read_text())
-IN_ONE = ["\n".join(guide) for guide in (DISTILLATION, ALLOCATION)]
 # The second goes on from the first; users_test.py runs it.
-PROGRAMS = [*EXAMPLES[2:], *EXAMPLES_IN_GUIDES, *IN_ONE]
+PROGRAMS = [*EXAMPLES[2:], *EXAMPLES_IN_GUIDES, "\n".join(DISTILLATION)]
 
 
 def test_there_are_examples():
     assert len(EXAMPLES) == 3
     assert "distiller.fit" in EXAMPLES[0]
     assert len(EXAMPLES_IN_GUIDES) == 7
-    assert len(ALLOCATION) == 3
+    assert len(ALLOCATION) == 4
     assert len(DISTILLATION) == 5
 
 
@@ -49,6 +48,13 @@ def test_an_example_runs_as_pasted(code, tmp_path):
     if "import tfqd" not in code:
         code = f"import tfqd\n{code}"
     run_pasted(code, tmp_path)
+
+
+def test_the_files_of_the_guide_to_budgets_keep_to_them(tmp_path):
+    run_pasted("\n".join(ALLOCATION), tmp_path)
+    sizes = {path.name: path.stat().st_size for path in tmp_path.glob("*.tfqd")}
+    assert 0.98 * 4000 <= sizes["student.tfqd"] <= 4000
+    assert 0.98 * 5000 <= sizes["allotted.tfqd"] <= 5000
 
 
 def test_every_make_target_in_the_readme_exists():
