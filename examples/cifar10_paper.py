@@ -21,6 +21,7 @@ own. DATA holds ``cifar10/train_*.webp`` or Python's ``cifar-10-batches-py``. Wi
 shortest of all trials.
 """
 
+import dataclasses
 import os
 import pathlib
 import sys
@@ -41,7 +42,7 @@ from study import GivenTeacher, Study, table, teacher_of
 
 STUDENTS = ("S3", "S2", "S1")
 SMOKE_RUNS = ("distilled", "post_training_buckets_4bit", "quantized_2bit", "points_4bit")
-SMOKE_IMAGES = 150
+SMOKE_IMAGES, SMOKE_BATCH, SMOKE_TEACHER = 50, 20, "S2"
 
 _DATA = flags.DEFINE_string("data_dir", None, "folder with CIFAR-10")
 _OUTPUT = flags.DEFINE_string("output", "cifar10_paper", "folder for checkpoints and models")
@@ -54,7 +55,7 @@ _RECIPE = flags.DEFINE_enum("recipe", "paper", list(RECIPES), "settings of the t
 _TEACHER = flags.DEFINE_string("teacher", None, "file of a trained teacher; default the paper's")
 _PRECISION = precisions.flag("float32")
 _THREADS = flags.DEFINE_integer("threads", 0, "threads of TensorFlow; 0 for all cores")
-_SMOKE = flags.DEFINE_bool("smoke", False, "the shortest trial: few digits, S3, one epoch")
+_SMOKE = flags.DEFINE_bool("smoke", False, "the shortest trial: few digits, S2 teaches S3")
 
 
 def main(argv) -> None:
@@ -102,13 +103,16 @@ def _images() -> tuple[Images, str]:
 def _study(images: Images, source: str, teacher: GivenTeacher | None, seed: int) -> Study:
     """The comparisons of one seed."""
     recipe = RECIPES[_RECIPE.value](0.0 if _SMOKE.value else _BUDGET.value)
+    if _SMOKE.value:
+        recipe = dataclasses.replace(recipe, batch=SMOKE_BATCH)
     try:
         data = ImageBatches(images, seed, recipe.shift, recipe.batch)
     except ValueError as error:
         sys.exit(f"cifar10_paper: {error}")
 
     def network(name: str, dropout: bool) -> keras.Model:
-        return build(name, recipe.weight_decay, dropout)
+        small = _SMOKE.value and name == "teacher"
+        return build(SMOKE_TEACHER if small else name, recipe.weight_decay, dropout)
 
     trainer, folder = recipe.trainer(data, seed), pathlib.Path(_OUTPUT.value)
     return Study(network, recipe, trainer, data.test(), folder, teacher, {"data": source})

@@ -102,6 +102,7 @@ class Study:
         named = [*list(self.key.values())[:4], digest[:8]]
         self.folder = folder / "_".join(map(str, named))
         self._cached: dict[int, CachedTeacher] = {}
+        self._reference = functools.cache(self._teacher)
 
     def rows(
         self, students: Sequence[str], runs: Sequence[str], results: ResultsFile
@@ -145,7 +146,7 @@ class Study:
         return Comparison(
             functools.partial(self._build, student),
             self._answers,
-            self._teacher,
+            self._reference,
             self._recipe,
             self._trainer,
             self._test,

@@ -7,20 +7,23 @@ import numpy as np
 from example_modules import run_here
 from paper_networks import NETWORKS, build
 
+import tfqd
 from tfqd.wrapping.layers import all_layers
+
+SMOKE_RUNS = [
+    "labels",
+    "distilled",
+    "post_training_buckets_4bit",
+    "quantized_2bit",
+    "points_4bit",
+]
 
 
 def test_smoke_makes_a_run_of_each_kind(tmp_path):
     done = run_here("cifar10_paper.py", "--smoke", f"--output={tmp_path}")
     assert done.end is None
     rows = {row["run"]: row for row in json.loads((tmp_path / "results.json").read_text())["rows"]}
-    assert list(rows) == [
-        "labels",
-        "distilled",
-        "post_training_buckets_4bit",
-        "quantized_2bit",
-        "points_4bit",
-    ]
+    assert list(rows) == SMOKE_RUNS
     assert rows["labels"]["student"] == "teacher"
     assert rows["distilled"]["bytes"] > 4 * 111_935
     for name in ("post_training_buckets_4bit", "quantized_2bit"):
@@ -33,6 +36,21 @@ def test_smoke_makes_a_run_of_each_kind(tmp_path):
     assert "ends at" in done.stdout
     for row in rows.values():
         assert any(row["run"] in line and "trained" in line for line in done.stdout.splitlines())
+
+
+def test_smoke_of_todays_recipe_trains_steps_and_points_of_kernels(tmp_path):
+    arguments = ["--smoke", "--recipe=modern", f"--output={tmp_path}"]
+    assert run_here("cifar10_paper.py", *arguments).end is None
+    rows = {row["run"]: row for row in json.loads((tmp_path / "results.json").read_text())["rows"]}
+    assert list(rows) == SMOKE_RUNS
+    assert {row["recipe"] for row in rows.values()} == {"modern"}
+    for name, kind in {"quantized_2bit": tfqd.LearnedStep, "points_4bit": tfqd.Codebook}.items():
+        (archive,) = tmp_path.glob(f"*/S3/{name}/student.tfqd")
+        assert archive.stat().st_size == rows[name]["bytes"]
+        quantized = tfqd.load(archive, "quantized").quantized_variables
+        assert {type(entry.quantizer.spec) for entry in quantized} == {kind}
+        assert len(quantized) == 6
+        assert all(entry.path.endswith("/kernel") for entry in quantized)
 
 
 def test_networks_have_the_papers_parameters():
