@@ -1,5 +1,7 @@
 """The bytes of the archive as a target of training, held by the file on disk."""
 
+import re
+
 import keras
 import numpy as np
 import pytest
@@ -63,7 +65,7 @@ def fit(model, budget, epochs=2, library=keras, spec=None, callbacks=()):
 def check(model, budget, folder):
     tfqd.save(model, folder / "m.tfqd")
     size = (folder / "m.tfqd").stat().st_size
-    assert 0.985 * budget <= size <= budget
+    assert 0.99 * budget <= size <= budget
     return size
 
 
@@ -120,7 +122,8 @@ def test_says_each_epoch_where_it_is(capsys):
     quantized.fit(X, Y, epochs=2, verbose=0, callbacks=[ByteBudget(budget)])
     lines = [line for line in capsys.readouterr().out.splitlines() if "ByteBudget" in line]
     assert len(lines) == 2
-    assert f"of {budget:,} bytes, a bit counts " in lines[1]
+    told = rf"of {budget:,} bytes, [\d,]+ estimated before steps were stretched, a bit counts "
+    assert re.search(told, lines[1])
 
 
 def test_impossible_budgets_are_refused_with_the_least_that_is_possible():

@@ -48,6 +48,8 @@ class ByteBudget(Callback):
     facts and probes, takes no more either; ``size_bytes`` are then those of the larger file.
 
     ``logs["size_bytes"]`` are the bytes after each epoch, ``logs["bit_price"]`` the price.
+    ``logs["estimated_bytes"]`` tell how near training came before all steps were stretched: what
+    the entropy of its codes says of the file, whose tables are taken to be as long as before.
     The loss of training holds the price of the bits, that of validation does not, and what
     is validated is what the file of that epoch holds.
     Put the callback before those that write checkpoints: training from one goes on with
@@ -56,7 +58,8 @@ class ByteBudget(Callback):
     statistics that a `BatchNormReestimation` of the same `fit` measures; those of
     `reestimate_batch_norm` after it may take some bytes more.
     Frozen layers stay as they are, and their bytes count. A budget that is more than the
-    levels can use, without a weight beyond the last one, is warned of, and the file smaller.
+    levels can use is warned of, and the file smaller: these take the entropy of the codes with
+    the largest weight on the last level, which is less than `bits` a weight.
     What is not `tfqd.EntropyConstrained`, as biases and statistics, may take more bytes once it
     has trained: a budget that leaves next to no room for codes may be refused after an epoch.
 
@@ -100,6 +103,7 @@ class ByteBudget(Callback):
         self._take_away()  # What an interrupted fit has left.
         self._steps = StretchedSteps(student_or_self(self.model), self.budget, self._file_size)
         self._has_begun = False
+        self._has_trained = False  # Since steps were last stretched.
         self._batches = 0
 
     def on_epoch_begin(self, epoch, logs=None):
@@ -113,6 +117,7 @@ class ByteBudget(Callback):
     def on_train_batch_end(self, batch, logs=None):
         # With steps_per_execution not every batch is told of.
         self._batches = self._batches_before + batch + 1
+        self._has_trained = True
         moves = self._batches // _EVERY
         if not self._has_begun or self._steps.is_suspended or moves == self._moves:
             return
@@ -130,23 +135,25 @@ class ByteBudget(Callback):
     def on_epoch_end(self, epoch, logs=None):
         if self._steps.is_suspended or not self._has_begun:
             return
-        self._steps.keep(settle=False)
+        self._keep()
         # What a checkpoint holds of it, and so what a fit that goes on from there begins with.
         self._set_price(math.exp(self._log_price))
         self._log_price = math.log(self._price())
         if logs is not None:
-            logs["size_bytes"], logs["bit_price"] = self._steps.size, self._price()
+            logs["size_bytes"], logs["estimated_bytes"] = self._steps.size, self._estimated_bytes
+            logs["bit_price"] = self._price()
         if self._verbose:
             print(
-                f"ByteBudget: {self._steps.size:,} of {self.budget:,} bytes, a bit counts "
-                f"{self._price():.3g}",
+                f"ByteBudget: {self._steps.size:,} of {self.budget:,} bytes, "
+                f"{self._estimated_bytes:,} estimated before steps were stretched, "
+                f"a bit counts {self._price():.3g}",
                 flush=True,
             )
 
     def on_test_begin(self, logs=None):
         # What is validated is what the file holds, and its loss without what bits count.
         if self._undo and not self._steps.is_suspended:
-            self._steps.keep(settle=False)
+            self._keep()
         if self._undo:
             self._set_price(0.0)
 
@@ -177,6 +184,13 @@ class ByteBudget(Callback):
         self._set_price(math.exp(self._log_price))
         self._undo = [each.entry.add_penalty("price", each.price) for each in self._steps.priced]
         trace_again(self.model)
+
+    def _keep(self) -> None:
+        """Keeps the file to the budget, and notes what was estimated for what training left."""
+        self._steps.keep(settle=False)
+        if self._has_trained:
+            self._estimated_bytes = self._steps.estimated_bytes
+        self._has_trained = False
 
     def _file_size(self, compressed: CompressedModel) -> int:
         """Bytes of what `tfqd.save` or a callback of this fit writes, whichever are more."""

@@ -30,6 +30,8 @@ class StretchedSteps:
 
     priced: the quantized variables whose steps these are; those of frozen layers stay.
     size: bytes of the archive when it was last measured.
+    estimated_bytes: what the entropy of the priced codes said of it when `keep` was last called,
+        before steps were stretched.
     aimed_bits: what the priced codes may take; known once `keep` was called.
     is_usable: whether the levels of the specs can use the budget; likewise.
 
@@ -51,6 +53,7 @@ class StretchedSteps:
         self._budget = budget
         self._file_size = file_size
         self._has_warned = False
+        self._tables = 0.0  # Bytes of the priced codes beside their entropy.
         entries = find_quantized(model)
         weighing = [e for e in entries if isinstance(e.quantizer.spec, EntropyConstrained)]
         if not weighing:
@@ -103,6 +106,7 @@ class StretchedSteps:
             ValueError: when no file can be as small; the steps are then as they were.
         """
         self._measure()
+        self.estimated_bytes = round(self._estimate() + self._tables)
         before, spare = self._held(), 0
         self.is_usable = True
         for _ in range(_ROUNDS):
@@ -120,6 +124,7 @@ class StretchedSteps:
         if not self.is_usable:
             self._warn()
         self.aimed_bits = max(self.coded_bits() + 8 * self._missing(_AIM), 1.0)
+        self._tables = self.size - self._estimate()
 
     def _search(self, aim: int, settle: bool) -> bool:
         """Stretches all steps by one factor, until the priced codes take what they may.
@@ -155,7 +160,7 @@ class StretchedSteps:
         more = f"{self._most_bits}, the most, do not either" if bits is None else f"{bits} do"
         warnings.warn(
             f"{self._budget:,} bytes are more than the levels of the specs can use, which take "
-            f"{self.size:,}; as bits of tfqd.EntropyConstrained {more}",
+            f"{self.size:,} now; as bits of tfqd.EntropyConstrained {more}",
             stacklevel=2,
         )
 
@@ -185,6 +190,10 @@ class StretchedSteps:
         """Bytes of the smallest file that longer steps can lead to."""
         least = sum(_least_bytes(each.entry.encode()) for each in self.priced)
         return self._budget - self._room + least
+
+    def _estimate(self) -> float:
+        """Bytes of the file if codes took what their entropy says."""
+        return self._least() + self.coded_bits() / 8
 
     def _refusal(self, least: int) -> ValueError:
         return ValueError(
