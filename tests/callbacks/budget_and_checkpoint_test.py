@@ -39,7 +39,7 @@ def test_every_epochs_file_keeps_to_the_budget(library, options, tmp_path):
     tfqd.save(quantized, tmp_path / "last.tfqd")
     larger = [max(size, archive_size(quantized)) for size in sizes]
     assert max(*larger, (tmp_path / "last.tfqd").stat().st_size) <= budget
-    assert min(larger) > 0.98 * budget
+    assert min(larger) >= 0.99 * budget
     np.testing.assert_allclose(
         history["size_bytes"], sizes if not options.get("rest_dtype") else larger, atol=16
     )

@@ -31,5 +31,5 @@ def test_codes_that_are_all_equal_at_first_come_to_the_budget():
         X, Y, epochs=8, verbose=0, callbacks=[ByteBudget(budget, verbose=0)]
     ).history
     assert archive_size(model) <= budget
-    assert history["size_bytes"][-1] > 0.98 * budget
+    assert history["size_bytes"][-1] >= 0.99 * budget
     assert 0.1 < model.quantized_variables[0].encode().scale / step < 10

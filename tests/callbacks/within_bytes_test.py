@@ -38,7 +38,7 @@ def test_the_file_takes_the_budget_and_no_more(library, budget, spec, is_met, tm
     tfqd.save(quantized, tmp_path / "m.tfqd")
     size, wanted = (tmp_path / "m.tfqd").stat().st_size, tfqd.spec.budget.parse_bytes(budget)
     assert size <= wanted
-    assert (size >= 0.98 * wanted) == is_met
+    assert (size >= 0.99 * wanted) == is_met
 
 
 def test_examples_tell_which_tensors_start_with_more_bits(tmp_path):
@@ -52,7 +52,7 @@ def test_examples_tell_which_tensors_start_with_more_bits(tmp_path):
     quantized.compile(keras.optimizers.Adam(0.01), "mse")
     quantized.fit(X, Y, epochs=1, batch_size=32, verbose=0, callbacks=callbacks)
     tfqd.save(quantized, tmp_path / "m.tfqd")
-    assert 0.98 * 3300 <= (tmp_path / "m.tfqd").stat().st_size <= 3300
+    assert 0.99 * 3300 <= (tmp_path / "m.tfqd").stat().st_size <= 3300
 
 
 def test_what_whole_bits_cannot_do_is_left_to_training():
