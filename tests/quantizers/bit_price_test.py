@@ -11,15 +11,15 @@ from tfqd.callbacks.priced_variable import PricedVariable
 from tfqd.quantizers import quantizer_for
 
 
-def two_kernels(**options):
-    """The quantized kernels of a large and of a small layer, [300, 64] and [16, 8]."""
+def two_kernels(small=(16, 8), **options):
+    """The quantized kernels of a large and of a small layer, [300, 64] and `small`."""
     keras.utils.set_random_seed(1)
     initializer = keras.initializers.RandomNormal(stddev=0.3, seed=0)
     dense = [
         keras.layers.Dense(units, use_bias=False, kernel_initializer=initializer)
-        for units in (64, 8)
+        for units in (64, small[1])
     ]
-    inputs = [keras.Input((300,)), keras.Input((16,))]
+    inputs = [keras.Input((300,)), keras.Input(small[:1])]
     model = keras.Model(inputs, [layer(each) for layer, each in zip(dense, inputs, strict=True)])
     spec = tfqd.EntropyConstrained(average_bits=3, bits=8, rate_weight=0.116, **options)
     return tfqd.quantize_model(model, spec).quantized_variables
@@ -30,11 +30,14 @@ def steps_of(entry):
     return scale / 128
 
 
-@pytest.mark.parametrize("options", [{}, {"layout": "channel"}, {"bucket_size": 100}], ids=repr)
-def test_tensors_of_equal_curvature_come_to_equal_steps_whatever_their_size(options):
-    entries = two_kernels(**options)
-    wanted = 0.05
-    price = wanted**2 * np.log(2) / 6  # F s^2 = 6 price / ln 2, with F = 1
+def train_steps(entries, price, curvatures):
+    """Trains the steps alone, to a loss of squared errors and of bits at one price.
+
+    Args:
+        entries: the quantized variables.
+        price: what a bit counts.
+        curvatures: what a squared error counts in each variable.
+    """
     for entry in entries:
         PricedVariable(entry).bit_price = price
     steps = [entry.state["step"] for entry in entries]
@@ -45,15 +48,33 @@ def test_tensors_of_equal_curvature_come_to_equal_steps_whatever_their_size(opti
     def gradients():
         with tf.GradientTape() as tape:
             errors = [entry.quantize(True) - tf.stop_gradient(entry.value()) for entry in entries]
-            loss = sum(tf.reduce_sum(tf.square(error)) for error in errors)
+            squares = [tf.reduce_sum(tf.square(error)) for error in errors]
+            loss = sum(each * square for each, square in zip(curvatures, squares, strict=True))
             loss += sum(PricedVariable(entry).price() for entry in entries)
         return tape.gradient(loss, [step.value for step in steps])
 
     for _ in range(400):
         optimizer.apply(gradients(), steps)
+
+
+@pytest.mark.parametrize("options", [{}, {"layout": "channel"}, {"bucket_size": 100}], ids=repr)
+def test_tensors_of_equal_curvature_come_to_equal_steps_whatever_their_size(options):
+    entries = two_kernels(**options)
+    wanted = 0.05
+    price = wanted**2 * np.log(2) / 6  # F s^2 = 6 price / ln 2, with F = 1
+    train_steps(entries, price, curvatures=[1, 1])
     for entry in entries:
         squares = np.average(steps_of(entry) ** 2)
         assert squares / wanted**2 == pytest.approx(1, abs=0.2)
+
+
+@pytest.mark.parametrize("curvatures", [(1, 8), (8, 1)], ids=str)
+def test_steps_are_as_much_shorter_as_the_root_of_their_curvature_is_more(curvatures):
+    entries = two_kernels(small=(120, 32))
+    price = 0.05**2 * np.log(2) / 6
+    train_steps(entries, price, curvatures)
+    (one,), (other,) = [steps_of(entry) for entry in entries]
+    assert one / other == pytest.approx((curvatures[1] / curvatures[0]) ** 0.5, rel=0.05)
 
 
 @pytest.mark.parametrize("options", [{}, {"bucket_size": 100}], ids=repr)
