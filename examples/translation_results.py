@@ -51,7 +51,7 @@ OTHERWISE = """### With {otherwise}
 
 The same by `{options}--seeds={seeds} --runs={runs}`, from {start}."""
 SAME = "the same `{}` students"
-ANOTHER = """another `{}` student: the command makes
+ANOTHER = """other `{}` students: the command makes
 other floats on another machine, and those of this table were all made on one"""
 
 # What is said of a method that has rows, by its name.
