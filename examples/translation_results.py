@@ -51,7 +51,7 @@ OTHERWISE = """### With {otherwise}
 
 The same by `{options}--seeds={seeds} --runs={runs}`, from {start}."""
 SAME = "the same `{}` students"
-ANOTHER = """other `{}` students: the command makes
+ANOTHER = """`{}` students made anew: the command makes
 other floats on another machine, and those of this table were all made on one"""
 
 # What is said of a method that has rows, by its name.

@@ -74,6 +74,15 @@ def test_it_is_what_the_file_would_take_as_training_left_it(kit, distilled, vali
     assert max(history["size_bytes"]) <= budget
 
 
+def test_an_epoch_without_batches_is_estimated_as_it_is():
+    model = tfqd.quantize_model(network(keras), tfqd.EntropyConstrained())
+    model.compile("sgd", "mse")
+    nothing = tf.data.Dataset.from_tensor_slices((X[:0], Y[:0])).batch(4)
+    budget = ByteBudget(archive_size(model) - 100, verbose=0)
+    history = model.fit(nothing, epochs=1, verbose=0, callbacks=[budget]).history
+    assert history["estimated_bytes"] == history["size_bytes"] == [archive_size(model)]
+
+
 @pytest.mark.parametrize(
     "spec",
     [

@@ -91,6 +91,7 @@ class ByteBudget(Callback):
     # From `_begin` on: the price without what is proportional to the excess, and its moves.
     _log_price: float
     _moves: int
+    _estimated_bytes: int
 
     def __init__(self, budget: int | str, *, probes: Any = None, verbose: int = 1):
         super().__init__()
@@ -180,6 +181,7 @@ class ByteBudget(Callback):
         self._moves = self._batches // _EVERY
         goes_on = self._epoch > 0 and self._price() > 0
         self._steps.keep(settle=not goes_on)
+        self._estimated_bytes = self._steps.size
         self._log_price = math.log(self._price() or _FIRST_PRICE / self._steps.aimed_bits)
         self._set_price(math.exp(self._log_price))
         self._undo = [each.entry.add_penalty("price", each.price) for each in self._steps.priced]

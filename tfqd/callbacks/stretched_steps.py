@@ -106,7 +106,7 @@ class StretchedSteps:
             ValueError: when no file can be as small; the steps are then as they were.
         """
         self._measure()
-        self.estimated_bytes = round(self._estimate() + self._tables)
+        self.estimated_bytes = round(self._estimate(self.coded_bits()) + self._tables)
         before, spare = self._held(), 0
         self.is_usable = True
         for _ in range(_ROUNDS):
@@ -123,8 +123,9 @@ class StretchedSteps:
             raise self._refusal(self._least())
         if not self.is_usable:
             self._warn()
-        self.aimed_bits = max(self.coded_bits() + 8 * self._missing(_AIM), 1.0)
-        self._tables = self.size - self._estimate()
+        bits = self.coded_bits()
+        self.aimed_bits = max(bits + 8 * self._missing(_AIM), 1.0)
+        self._tables = self.size - self._estimate(bits)
 
     def _search(self, aim: int, settle: bool) -> bool:
         """Stretches all steps by one factor, until the priced codes take what they may.
@@ -191,9 +192,9 @@ class StretchedSteps:
         least = sum(_least_bytes(each.entry.encode()) for each in self.priced)
         return self._budget - self._room + least
 
-    def _estimate(self) -> float:
-        """Bytes of the file if codes took what their entropy says."""
-        return self._least() + self.coded_bits() / 8
+    def _estimate(self, bits: float) -> float:
+        """Bytes of the file if the priced codes took so many bits."""
+        return self._least() + bits / 8
 
     def _refusal(self, least: int) -> ValueError:
         return ValueError(
