@@ -27,6 +27,8 @@ epochs, with its float self as the teacher. The runs:
   the levels, one for each channel, or as many levels below 0 as above (even), or bits
   allotted; points with trained scales; codes chosen with their length in view, on grids and
   among trained points (`tfqd.EntropyCodebook`); made where --runs names them;
+* factors: codebooks of about 2 bits whose range follows the weights or is trained, by tensor or
+  by channel, with the nearest points or the code length in view; likewise;
 * post_training, post_training_points, post_training_budget: quantized once, to the
   paper's grid, to points at quantiles, to the grid with bits allotted; not trained;
 * float_control: the float model trained on for as many epochs with the teacher,
@@ -65,6 +67,7 @@ from epochs import Checkpoint, EpochLog, epochs_in
 from norm_batches import NORM_BATCHES
 from resnet8_curves import CURVES
 from resnet8_data import BATCH, better_teacher, better_teacher_file, load
+from resnet8_factors import FACTORS
 from resnet8_runs import RUNS, Run
 from results_file import ResultsFile, mean_and_deviation
 from rich.table import Table
@@ -73,13 +76,13 @@ import tfqd
 from tfqd.callbacks import BatchNormReestimation, BitSchedule, ByteBudget
 from tfqd.distillation import LogitsDistillation, cache_teacher
 
-ALL_RUNS = {**RUNS, **CURVES}
+ALL_RUNS = {**RUNS, **CURVES, **FACTORS}
 ALLOCATION_IMAGES = 512
 
 _DATA = flags.DEFINE_string("data_dir", None, "folder with CIFAR-10 and the trained ResNet-8")
 _OUTPUT = flags.DEFINE_string("output", "cifar10_resnet8", "folder for checkpoints and models")
 _RESULTS = flags.DEFINE_string("results", None, "results file; default OUTPUT/results.json")
-_RUNS = flags.DEFINE_list("runs", None, "names of the runs to make; default all but curve")
+_RUNS = flags.DEFINE_list("runs", None, "the runs to make; default all but curve and factors")
 _EPOCHS = flags.DEFINE_integer("epochs", 10, "epochs of each run", lower_bound=1)
 _SEEDS = flags.DEFINE_list("seeds", ["0"], "seeds of each run")
 _VALIDATE = flags.DEFINE_bool("validate", False, "measure on held-out training images")
