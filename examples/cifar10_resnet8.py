@@ -29,6 +29,7 @@ epochs, with its float self as the teacher. The runs:
   among trained points (`tfqd.EntropyCodebook`); made where --runs names them;
 * factors: codebooks of about 2 bits whose range follows the weights or is trained, by tensor or
   by channel, with the nearest points or the code length in view; likewise;
+* trial: 2 bits by gradients and codebooks that others found (`resnet8_trials.py`); likewise;
 * post_training, post_training_points, post_training_budget: quantized once, to the
   paper's grid, to points at quantiles, to the grid with bits allotted; not trained;
 * float_control: the float model trained on for as many epochs with the teacher,
@@ -69,6 +70,7 @@ from resnet8_curves import CURVES
 from resnet8_data import BATCH, better_teacher, better_teacher_file, load
 from resnet8_factors import FACTORS
 from resnet8_runs import RUNS, Run
+from resnet8_trials import TRIALS
 from results_file import ResultsFile, mean_and_deviation
 from rich.table import Table
 
@@ -76,13 +78,13 @@ import tfqd
 from tfqd.callbacks import BatchNormReestimation, BitSchedule, ByteBudget
 from tfqd.distillation import LogitsDistillation, cache_teacher
 
-ALL_RUNS = {**RUNS, **CURVES, **FACTORS}
+ALL_RUNS = {**RUNS, **CURVES, **FACTORS, **TRIALS}
 ALLOCATION_IMAGES = 512
 
 _DATA = flags.DEFINE_string("data_dir", None, "folder with CIFAR-10 and the trained ResNet-8")
 _OUTPUT = flags.DEFINE_string("output", "cifar10_resnet8", "folder for checkpoints and models")
 _RESULTS = flags.DEFINE_string("results", None, "results file; default OUTPUT/results.json")
-_RUNS = flags.DEFINE_list("runs", None, "the runs to make; default all but curve and factors")
+_RUNS = flags.DEFINE_list("runs", None, "the runs to make; default those of resnet8_runs.py")
 _EPOCHS = flags.DEFINE_integer("epochs", 10, "epochs of each run", lower_bound=1)
 _SEEDS = flags.DEFINE_list("seeds", ["0"], "seeds of each run")
 _VALIDATE = flags.DEFINE_bool("validate", False, "measure on held-out training images")
