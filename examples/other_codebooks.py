@@ -38,8 +38,8 @@ class Annealed(Refreshed):
     """The same, and weights go there by and by (PARQ, Jin et al. 2025, arXiv 2503.15748).
 
     Training sees clip(m + (w - m) / rho, lower, upper), m between the two neighbouring points,
-    rho from 1 to 0 by a cosine over the second half of the
-    training; whoever measures sees points.
+    rho from 1 to 0 by a cosine over the second half of the training; whoever measures sees
+    points.
 
     Args:
         steps_of_training: after which weights are at their points.
