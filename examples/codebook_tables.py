@@ -12,10 +12,12 @@ import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from markdown_tables import markdown_table
 from resnet8_factors import CODES, LAYOUTS, RANGES, name_of
 from resnet8_trials import NAMES
 from results_file import mean_and_deviation
 
+FIGURES = ("accuracy", "bytes")
 RESULTS = pathlib.Path(__file__).parent / "results"
 
 Rows = Sequence[Mapping[str, Any]]
@@ -32,7 +34,7 @@ def factors_table(rows: Rows) -> str:
         (RANGES[scale], LAYOUTS[layout], CODES[codes], *_cells(rows, name_of(scale, layout, codes)))
         for scale, layout, codes in itertools.product(RANGES, LAYOUTS, CODES)
     )
-    return _table(heads, lines)
+    return markdown_table([*heads, *FIGURES], lines)
 
 
 def trials_table(rows: Rows) -> str:
@@ -42,20 +44,13 @@ def trials_table(rows: Rows) -> str:
         rows: of `cifar10_resnet8.py`, runs of `resnet8_trials.TRIALS`.
     """
     lines = ((name, *_cells(rows, f"trial_{trial}")) for trial, name in NAMES.items())
-    return _table(("2 bits",), lines)
+    return markdown_table(["2 bits", *FIGURES], lines)
 
 
 def rows_of(name: str) -> list[dict[str, Any]]:
     """The committed rows of the factors or the trials."""
     path = RESULTS / f"cifar10_resnet8_{name}.json"
     return json.loads(path.read_text(encoding="utf-8"))["rows"]
-
-
-def _table(heads: Sequence[str], lines) -> str:
-    ruler = "---|" * len(heads) + "---:|---:|"
-    every = (f"| {' | '.join(cells)} |" for cells in ((*heads, "accuracy", "bytes"), *lines))
-    first, *rest = every
-    return "\n".join([first, f"|{ruler}", *rest])
 
 
 def _cells(rows: Rows, run: str) -> tuple[str, str]:
