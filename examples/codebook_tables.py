@@ -55,6 +55,8 @@ def rows_of(name: str) -> list[dict[str, Any]]:
 
 def _cells(rows: Rows, run: str) -> tuple[str, str]:
     of_run = [row for row in rows if row["run"] == run]
+    if not of_run:
+        return "", ""
     stored = sum(row["bytes"] for row in of_run) / len(of_run)
     return mean_and_deviation([row["accuracy"] for row in of_run]), f"{stored:,.0f}"
 
