@@ -10,6 +10,7 @@ import tfqd
 
 RANGES = {"live": "follows the largest weights", "own": "trained"}
 LAYOUTS = {"tensor": "a tensor", "channel": "a channel"}
+BUDGET = 31_000
 CODES = {"nearest": "4, the nearest", "length": "16, by error and code length"}
 
 
@@ -26,8 +27,18 @@ def _spec(scale: str, layout: str, codes: str) -> tfqd.Spec:
     return kind(average_bits=2, bits=4, **cut)
 
 
-# Labels alone, with the settings of the curves' runs of 4 levels.
+def _run(*properties: str, budget: int | None = None) -> Run:
+    """On labels alone, with the settings of the curves' runs of 4 levels."""
+    return Run(_spec(*properties), budget=budget, distil=False, **SIZES[4][1])
+
+
+def _budget(scale: str, layout: str, codes: str) -> int | None:
+    """Trained steps become finer where code lengths count, and are held to what live ones take."""
+    return BUDGET if (scale, codes) == ("own", "length") else None
+
+
 FACTORS = {
-    name_of(*each): Run(_spec(*each), distil=False, **SIZES[4][1])
+    name_of(*each): _run(*each, budget=_budget(*each))
     for each in itertools.product(RANGES, LAYOUTS, CODES)
 }
+FACTORS["factors_free"] = _run("own", "tensor", "length")
