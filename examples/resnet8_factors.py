@@ -8,9 +8,10 @@ from resnet8_runs import OWN_RANGE, Run, joint
 
 import tfqd
 
+BUDGET = 31_000  # bytes
+
 RANGES = {"live": "follows the largest weights", "own": "trained"}
 LAYOUTS = {"tensor": "a tensor", "channel": "a channel"}
-BUDGET = 31_000
 CODES = {"nearest": "4, the nearest", "length": "16, by error and code length"}
 
 
