@@ -53,7 +53,8 @@ def test_a_broken_batch_is_named(tmp_path, content):
 
 def test_batches_of_another_cifar_are_named(tmp_path):
     (tmp_path / "cifar-100-python").mkdir()
-    (tmp_path / "cifar-100-python" / "train").write_bytes(pickle.dumps(batch(3)))
+    for part in ("train", "test"):
+        (tmp_path / "cifar-100-python" / part).write_bytes(pickle.dumps(batch(3)))
     with pytest.raises(ValueError, match="train is no batch of CIFAR"):
         cifar100(tmp_path)
 
