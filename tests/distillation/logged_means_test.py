@@ -29,7 +29,8 @@ def compiled(distiller, version):
 
 @pytest.fixture
 def seeded():
-    keras.utils.set_random_seed(3)
+    for version in (keras, tf_keras):  # tf_keras has a generator of its own, once it was seeded
+        version.utils.set_random_seed(3)
 
 
 def trained(distiller, batch_size):
@@ -69,7 +70,7 @@ def test_so_do_the_loss_of_a_teacher_that_learns_and_the_cosine(version):
     logs = trained(distiller, 70)
     for name in ("teacher_loss", "gradient_cosine"):
         expected = np.average([first[name], second[name]], weights=[70, 26])
-        assert logs[name] == pytest.approx(expected, rel=1e-5, abs=1e-6), name  # cosines near 0
+        assert logs[name] == pytest.approx(expected, rel=1e-5), name
 
 
 def batches():
